@@ -1,0 +1,1 @@
+"""HTTP for machines: FHIR REST, ingest, health, metrics."""

@@ -1,0 +1,8 @@
+"""The `unsilo` commands: thin shells over `flow`."""
+
+
+def main() -> None:
+    """Run the command line."""
+    from unsilo.cli.main import app
+
+    app()

@@ -1,0 +1,1 @@
+"""The server-rendered web pages for clinicians, stewards, engineers and administrators."""

@@ -1,0 +1,1 @@
+"""The use cases, and the only place that composes the rooms: receive, process, replay, read, link, review."""

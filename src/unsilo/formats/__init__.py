@@ -1,0 +1,1 @@
+"""One folder per wire format that is not FHIR: bytes to tree and back, with byte positions."""

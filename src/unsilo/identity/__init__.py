@@ -1,0 +1,1 @@
+"""Standardise, compare, explain and link person records."""

@@ -1,0 +1,1 @@
+"""Declarative tables: source tree to FHIR resources with element-level lineage."""

@@ -1,0 +1,1 @@
+"""Inbound transports: MLLP, folder, HTTP."""

@@ -1,0 +1,1 @@
+"""Packed facts of the standards and their loaders."""

@@ -1,0 +1,1 @@
+"""SQLite: journal, resources, versions, indexes, links, outbox, queue, audit, migrations; all SQL lives here."""
