@@ -1,0 +1,84 @@
+# Everything a person or CI runs. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PORT ?= 8080
+MLLP ?= 2575
+DATA ?= data/demo
+SECONDS_EACH ?= 600
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/.python:
+	@if [ -z "$(PYTHON)" ]; then echo "unsilo needs Python 3.11 or newer: install it, for example 'apt-get install python3 python3-venv'."; exit 1; fi
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it, for example 'apt-get install python3-venv'."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
+	@echo "Setting up unsilo in $(VENV) ..."
+	@$(PIP) install -q --require-hashes -r requirements/run.txt
+	@$(PIP) install -q --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Setting up the development tools ..."
+	@$(PIP) install -q --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(PIP) install -q --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev ## set up everything for development
+
+.PHONY: demo
+demo: $(VENV)/.run ## feed real messages through the whole pipeline, print a summary, serve the console (ONCE=1 ends after the summary)
+	@$(BIN)/unsilo demo --data $(DATA) --port $(PORT) --mllp $(MLLP) $(if $(ONCE),--once)
+
+.PHONY: test
+test: $(VENV)/.dev ## set up everything and run all tests
+	@./tools/browser-packages
+	@$(BIN)/pytest -n 2 --dist loadfile -q $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.dev ## formatting, lint, types, import contracts, spelling, generated tables, short fuzz, dependency audit
+	@$(BIN)/ruff format --check src tests bench tools
+	@$(BIN)/ruff check src tests bench tools
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/codespell src tests docs bench tools README.md CHANGELOG.md SECURITY.md AGENTS.md
+	@$(MAKE) --no-print-directory generate-check
+	@$(BIN)/python -m tests.fuzz --seconds 2
+	@./tools/audit $(BIN)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## fuzz every parser for SECONDS_EACH seconds each
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
+
+.PHONY: generate-check
+generate-check: $(VENV)/.dev ## prove that generated tables are what their generators write
+	@$(BIN)/python -m tools.generate --check
+
+.PHONY: bench
+bench: $(VENV)/.bench ## measure against the named peers in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: lock
+lock: $(VENV)/.dev ## resolve the dependencies anew (maintainers; needs uv)
+	@./tools/lock
+
+.PHONY: format
+format: $(VENV)/.dev ## format the code
+	@$(BIN)/ruff check -q --fix src tests bench tools
+	@$(BIN)/ruff format src tests bench tools
+
+.PHONY: clean
+clean: ## remove the environment, caches and the demo's data
+	@rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
