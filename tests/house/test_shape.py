@@ -55,7 +55,15 @@ def test_no_registry_host_is_named() -> None:
     """No file names a package registry's address."""
     host = re.compile(r"(pypi|pythonhosted|npmjs|debian)\.(org|com)", re.I)
     found = []
-    for path in [*(ROOT / "requirements").glob("*"), ROOT / "Makefile", ROOT / "pyproject.toml", *(ROOT / ".ci").glob("*"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tools").rglob("*")]:
+    for path in [
+        *(ROOT / "requirements").glob("*"),
+        ROOT / "Makefile",
+        ROOT / "pyproject.toml",
+        *(ROOT / ".ci").glob("*"),
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "tools").rglob("*"),
+    ]:
         if path.is_file() and path.suffix != ".pyc" and host.search(path.read_text("utf-8")):
             found.append(str(path.relative_to(ROOT)))
     assert found == []
