@@ -19,9 +19,8 @@ def test_links_and_files_exist(page: Path) -> None:
     """Every relative link, file name and make target on a page exists."""
     text = page.read_text("utf-8")
     missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
-    for name in FILE.findall(text):
-        if not any((base / name).exists() for base in (ROOT, ROOT / "src" / "unsilo", ROOT / "src")):
-            missing.append(name)
+    bases = (ROOT, ROOT / "src" / "unsilo", ROOT / "src")
+    missing += [name for name in FILE.findall(text) if not any((base / name).exists() for base in bases)]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     missing += [f"make {t}" for t in TARGET.findall(text) if t not in targets]
     assert missing == []

@@ -45,25 +45,19 @@ def test_each_test_says_its_behaviour() -> None:
     silent = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                if not ast.get_docstring(node):
-                    silent.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+            is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+            if is_test and not ast.get_docstring(node):
+                silent.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
     assert silent == []
 
 
 def test_no_registry_host_is_named() -> None:
     """No file names a package registry's address."""
     host = re.compile(r"(pypi|pythonhosted|npmjs|debian)\.(org|com)", re.I)
-    found = []
-    for path in [
-        *(ROOT / "requirements").glob("*"),
-        ROOT / "Makefile",
-        ROOT / "pyproject.toml",
-        *(ROOT / ".ci").glob("*"),
-        *ROOT.glob("*.md"),
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "tools").rglob("*"),
-    ]:
-        if path.is_file() and path.suffix != ".pyc" and host.search(path.read_text("utf-8")):
-            found.append(str(path.relative_to(ROOT)))
+    folders = ("requirements", ".ci", "docs", "tools", "src", "tests", "bench")
+    files = [
+        p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in ("", ".txt", ".md", ".py", ".toml", ".csv")
+    ]
+    files += [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("*.md")]
+    found = [str(p) for p in files if p.is_file() and p != Path(__file__) and host.search(p.read_text("utf-8"))]
     assert found == []
