@@ -1,0 +1,182 @@
+"""The typed settings: what an operator may say about the node, its feeds and its listeners, with the defaults."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from unsilo.kernel.limits import DEFAULT, Limits
+
+__all__ = ["FORMATS", "Feed", "Listener", "Route", "Settings", "Tls", "default_feeds"]
+
+FORMATS: dict[str, str] = {
+    "hl7v2": "HL7 version 2 messages",
+    "ccda": "C-CDA documents",
+    "fhir": "FHIR R4 resources and Bundles as JSON",
+}
+"""The formats that are built, with what they are called."""
+
+
+class Tls(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Transport security of a listener: PEM files; with `client_ca` a client must show a certificate signed by it."""
+
+    certificate: str = ""
+    key: str = ""
+    key_password: str = ""
+    client_ca: str = ""
+
+
+class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One configured inbound channel."""
+
+    name: str
+    """Name in URLs, file names and search; lower-case letters, digits, `-` and `_`."""
+    format: str = "hl7v2"
+    """`hl7v2`, `ccda` or `fhir`."""
+    organisation: str = ""
+    """Who sends; shown wherever a fact of this feed is shown."""
+    transport: Literal["mllp", "folder", "http"] = "http"
+    """How messages arrive besides `POST /ingest/NAME`, which every feed has."""
+    host: str = "127.0.0.1"
+    """Address that the MLLP listener binds; `0.0.0.0` for all."""
+    port: int = 0
+    """TCP port of the feed's own MLLP listener; 0 for none (it may still be reached by a route)."""
+    tls: Tls = Tls()
+    """PEM files of the feed's own MLLP listener."""
+    allow: list[str] = []
+    """Networks that may connect (`10.1.0.0/16`); empty for all."""
+    folder: str = ""
+    """Folder to watch; messages are moved to its `done` or `failed`."""
+    pattern: str = "*"
+    """File names the folder source takes."""
+    ack: Literal["durable", "processed"] = "durable"
+    """When a message is acknowledged: as soon as it is durable, or after it was processed."""
+    charset: str = ""
+    """Character set of HL7 v2 messages, over what MSH-18 says (`UTF-8`, `8859/1`)."""
+    zone: str = "UTC"
+    """IANA time zone of times without an offset."""
+    authorities: dict[str, str] = {}
+    """Assigning authority -> identifier system URI."""
+    default_authority: str = ""
+    """System URI for identifiers without an assigning authority."""
+    systems: dict[str, str] = {}
+    """Coding system name in messages -> code system URI."""
+    lists: dict[str, Literal["snapshot", "actions"]] = {}
+    """How AL1, PRB, DG1 and IN1 lists are read: as the whole truth now, or as single actions."""
+    overlay: str = ""
+    """Mapping overlay file (TOML with `replace`, `add`, `drop`)."""
+    limit_bytes: int = DEFAULT.message_bytes
+    """Largest message; a longer one closes its connection only."""
+    order_by: Literal["patient", "feed", "none"] = "patient"
+    """What must be processed in order of arrival."""
+    rhythm_seconds: int = 0
+    """Longest silence that is normal; 0 for no alarm."""
+    retention_days: int = 0
+    """Days that original bytes are kept; 0 for ever."""
+    test: bool = False
+    """True: nothing of this feed reaches live records (like MSH-11 `T`)."""
+    idle_seconds: int = 3600
+    """A connection without a byte for so long is closed."""
+    frame_seconds: int = 60
+    """A message that takes longer from first to last byte closes its connection."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds on one message of this feed."""
+        return Limits(message_bytes=self.limit_bytes)
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Patterns (`*`, `?`) over the message header; the first route of a listener that fits gives the feed."""
+
+    feed: str
+    sending_application: str = "*"
+    """MSH-3.1."""
+    sending_facility: str = "*"
+    """MSH-4.1."""
+    receiving_application: str = "*"
+    """MSH-5.1."""
+    receiving_facility: str = "*"
+    """MSH-6.1."""
+    type: str = "*"
+    """MSH-9 as `ADT^A08`."""
+
+
+class Listener(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One MLLP port that several feeds share, parted by what MSH says."""
+
+    port: int
+    host: str = "127.0.0.1"
+    tls: Tls = Tls()
+    allow: list[str] = []
+    routes: list[Route] = []
+    feed: str = ""
+    """Feed of messages that no route takes; empty: such messages are kept by `default` as dead letters."""
+
+
+def default_feeds(mllp: int = 0, host: str = "127.0.0.1") -> dict[str, Feed]:
+    """Return the feeds of a node without a file: `default` (HL7 v2 by MLLP on `mllp`), `ccda` and `fhir` by HTTP."""
+    feeds = [
+        Feed("default", "hl7v2", transport="mllp" if mllp else "http", port=mllp, host=host),
+        Feed("ccda", "ccda"),
+        Feed("fhir", "fhir"),
+    ]
+    return {feed.name: feed for feed in feeds}
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """All that an operator may set; a key of the file, or `UNSILO_` and its name in capitals."""
+
+    data: Path = Path("unsilo-data")
+    """Folder of the store."""
+    host: str = "127.0.0.1"
+    """Address of the web server."""
+    port: int = 8080
+    """TCP port of the web server."""
+    tls: Tls = Tls()
+    """PEM files of the web server."""
+    public_url: str = ""
+    """Address under which others reach this node; empty: the one they asked."""
+    workers: int = 0
+    """Worker processes; 0 for one less than the cores, at least one."""
+    readers: int = 2
+    """Database connections that read."""
+    group_ms: float = 2.0
+    """How long the writer waits for company before one commit, in milliseconds."""
+    in_flight: int = 256
+    """Messages that are being processed at once, at most."""
+    message_seconds: int = 60
+    """Processing time after which a message is taken for poison."""
+    open_network: bool = False
+    """True: machine interfaces without a token answer other machines too, not loopback only."""
+    session_hours: int = 12
+    """How long a sign-in lasts."""
+    cache: str = ""
+    """Folder of compiled maps; empty: `cache` in `data`."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+    mllp: list[Listener] = []
+    """MLLP ports that several feeds share."""
+    feeds: dict[str, Feed] = msgspec.field(default_factory=default_feeds)
+    """The inbound channels by name."""
+
+    @property
+    def worker_count(self) -> int:
+        """The number of worker processes that will run."""
+        return self.workers or max(1, (os.cpu_count() or 1) - 1)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where compiled maps are kept."""
+        return Path(self.cache) if self.cache else self.data / "cache"
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Every MLLP port: the shared ones and those of single feeds."""
+        own = [
+            Listener(feed.port, feed.host, feed.tls, feed.allow, [], feed.name)
+            for feed in self.feeds.values()
+            if feed.transport == "mllp" and feed.port
+        ]
+        return [*self.mllp, *own]
