@@ -39,7 +39,8 @@ def resource_types() -> frozenset[str]:
 def _owners(context: str) -> list[str]:
     """The context and the base types whose elements it has too."""
     owners = [context]
-    base = "BackboneElement" if "." in context else _rows().get(context, ("", "", "Element"))[2]
+    primitive = "Element" if context[:1].islower() else ""
+    base = "BackboneElement" if "." in context else _rows().get(context, ("", "", primitive))[2]
     while base:
         owners.append(base)
         base = _rows().get(base, ("", "", ""))[2]
