@@ -1,0 +1,133 @@
+"""FHIR JSON in and out: foreign bytes are read strictly, numbers keep every digit (FHIR R4 json.html, RFC 8259)."""
+
+import json as stdlib_json
+import re
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any, Final
+
+from unsilo.fhir import scan
+from unsilo.kernel import Issue, Json, Limits, Result, Where
+from unsilo.kernel import json as lossless
+from unsilo.kernel.limits import DEFAULT
+
+__all__ = ["decode", "encode"]
+
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+_STEP: Final = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_BOM = b"\xef\xbb\xbf"
+
+_FAULTS: Final[dict[str, tuple[str, str, str]]] = {
+    "malformed": ("structure", "This is not JSON.", "Send one JSON object as RFC 8259 describes it."),
+    "truncated": ("structure", "The JSON ends before it is complete.", "Send the whole document again."),
+    "trailing": ("structure", "Something follows after the end of the JSON value.", "Send one JSON value."),
+    "duplicate": ("duplicate", "An object has the same key twice.", "Send each element once; repeats go in an array."),
+    "surrogate": ("charset", "A string has half of a surrogate pair.", "Send the character itself in UTF-8."),
+    "number": ("too-long", "A number has more digits than any measurement.", "Send at most 18 significant digits."),
+    "depth": ("too-costly", "Objects are nested too deep.", "Send a flatter document."),
+    "object": ("structure", "The top of the document is not a JSON object.", "Send one resource or Bundle."),
+    "encoding": ("charset", "The bytes are not UTF-8.", "Send the document in UTF-8, as FHIR requires."),
+    "size": ("too-long", "The document is larger than the limit.", "Send smaller pieces or raise the feed's limit."),
+    "empty": ("structure", "There is nothing in the document.", "Send one resource or Bundle."),
+}
+
+
+class _FoundError(Exception):
+    """Stops the decoder at something that is refused; the scanner then says where it is."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _FoundError
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > scan.LONGEST_NUMBER:
+        raise _FoundError
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if (len(text) > scan.LONGEST_NUMBER or "e" in text or "E" in text) and scan.huge(text.encode()):
+        raise _FoundError
+    return Decimal(text)
+
+
+def _constant(_: str) -> Any:
+    raise _FoundError
+
+
+_decoder = stdlib_json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+)
+
+
+def _deepest(content: bytes) -> int:
+    """Return an upper bound of nesting, cheaply: brackets outside strings."""
+    if content.count(b"{") + content.count(b"[") < 50:
+        return 50
+    brackets = _STRINGS.sub(b"", content).translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _refuse(kind: str, pointer: str = "", span: tuple[int, int] | None = None) -> Result[Json]:
+    code, text, hint = _FAULTS[kind]
+    issue = Issue("error", code, text, Where(pointer, span), hint, f"fhir.json.{kind}")  # type: ignore[arg-type]
+    return Result(None, [issue])
+
+
+def decode(content: bytes, limits: Limits = DEFAULT) -> Result[Json]:
+    """Read one JSON object from foreign bytes; never raises.
+
+    Refused, each with an Issue that holds the byte position and JSON pointer: anything RFC 8259 does not allow
+    (NaN, Infinity, trailing data, control characters), duplicate keys, lone surrogates, numbers of more than 64
+    characters or exponents beyond 999, nesting over `limits.json_depth`, sizes over `limits.message_bytes`, other
+    encodings than UTF-8, and a top that is no object. A byte order mark is skipped with a warning.
+    """
+    issues: list[Issue] = []
+    if len(content) > limits.message_bytes:
+        return _refuse("size", span=(limits.message_bytes, len(content)))
+    body = content
+    if content.startswith(_BOM):
+        body = content[3:]
+        text = "The document starts with a byte order mark."
+        issues.append(Issue("warning", "charset", text, Where("", (0, 3)), "Send it without one.", "fhir.json.bom"))
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as e:
+        shift = len(content) - len(body)
+        return _refuse("encoding", span=(e.start + shift, e.end + shift))
+    if not text.strip(" \t\r\n"):
+        return _refuse("empty", span=(0, len(content)))
+    if _deepest(body) > limits.json_depth:
+        return _locate(content, limits, "depth")
+    try:
+        value, end = _decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))
+    except (_FoundError, ValueError, RecursionError):
+        return _locate(content, limits, "malformed")
+    if text[end:].strip(" \t\r\n"):
+        return _locate(content, limits, "trailing")
+    if _SURROGATE_ESCAPE.search(body):
+        fault = scan.first_fault(content, limits.json_depth)
+        if fault is not None:
+            return _refuse(fault.kind, fault.pointer, (fault.start, fault.end))
+    if not isinstance(value, dict):
+        return _refuse("object", span=(0, len(content)))
+    return Result(value, issues)
+
+
+def _locate(content: bytes, limits: Limits, otherwise: str) -> Result[Json]:
+    """Say where the fault is; the scanner reads again, which only refused documents pay for."""
+    fault = scan.first_fault(content, limits.json_depth)
+    if fault is None:
+        return _refuse(otherwise, span=(0, len(content)))
+    return _refuse(fault.kind, fault.pointer, (fault.start, fault.end))
+
+
+def encode(resource: Json) -> bytes:
+    """Write compact FHIR JSON; a Decimal keeps its digits (`1.00` stays `1.00`)."""
+    return lossless.encode(resource)
