@@ -1,0 +1,179 @@
+"""Who the person is, put together from all source records, with every disagreement kept in sight."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from unsilo.flow.read.describe import particulars, title
+from unsilo.flow.read.fact import Fact, Source, mark_of, void
+from unsilo.flow.read.grouping import Group
+from unsilo.flow.read.sections import NONE_KNOWN, NOT_ASKED
+from unsilo.flow.read.words import address, age, code_keys, codeable, fold, human_name, say_when, when
+from unsilo.kernel import Json
+
+__all__ = ["Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
+
+SEX = {"male": "Male", "female": "Female", "other": "Other", "unknown": "Unknown"}
+
+
+class Stated(msgspec.Struct):
+    """One attribute: the words shown first, and every other value with the sources that state it."""
+
+    words: str
+    others: list[tuple[str, str]]
+
+
+class Number(msgspec.Struct):
+    """An identifier with who assigned it and, when it is no longer good, why."""
+
+    value: str
+    assigner: str
+    kind: str
+    retired: bool
+
+
+class Allergy(msgspec.Struct):
+    """One allergy for the banner: substance, reaction, and whether the sources agree."""
+
+    words: str
+    reaction: str
+    conflict: bool
+    unsure: str
+    severe: bool
+    ref: str
+
+
+class Banner(msgspec.Struct):
+    """The head of a person's page. `allergy_state` says in words why there are no allergies, when there are none."""
+
+    name: Stated
+    former: list[str]
+    born: Stated
+    age: str
+    sex: Stated
+    numbers: list[Number]
+    deceased: str
+    allergies: list[Allergy]
+    allergy_state: str
+    addresses: list[str]
+    telecoms: list[str]
+
+
+def best_name(patient: Json) -> str:
+    """Return the name to show: official, then usual, then the first that is not old; empty when none is sent."""
+    names = [n for n in patient.get("name") or () if isinstance(n, dict)]
+    order = {"official": 0, "usual": 1, None: 2, "anonymous": 6, "nickname": 5, "maiden": 4, "temp": 3, "old": 7}
+    names.sort(key=lambda n: order.get(n.get("use"), 3))
+    return next((words for n in names if (words := human_name(n))), "")
+
+
+def source_name(patient: Json) -> str:
+    """Return who keeps this source record: managing organisation, else an identifier's assigner, else its system."""
+    organisation = patient.get("managingOrganization") or {}
+    if organisation.get("display"):
+        return str(organisation["display"])
+    for identifier in patient.get("identifier") or ():
+        assigner = identifier.get("assigner") or {}
+        if assigner.get("display"):
+            return str(assigner["display"])
+    for identifier in patient.get("identifier") or ():
+        if identifier.get("system"):
+            return str(identifier["system"]).rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    return "Unnamed source"
+
+
+def _stated(patients: Iterable[tuple[str, str]], absent: str) -> Stated:
+    """Take (words, source name) pairs, newest first; the value most sources state comes first."""
+    by_value: dict[str, tuple[str, list[str]]] = {}
+    for words, source in patients:
+        if words:
+            by_value.setdefault(fold(words), (words, []))[1].append(source)
+    if not by_value:
+        return Stated(absent, [])
+    ranked = sorted(by_value.values(), key=lambda v: -len(v[1]))
+    return Stated(ranked[0][0], [(words, ", ".join(dict.fromkeys(sources))) for words, sources in ranked[1:]])
+
+
+def banner(
+    patients: list[Fact],
+    sources: Mapping[str, Source],
+    allergies: list[Group],
+    now: int,
+    zone: tzinfo = UTC,
+) -> Banner:
+    """Build the head from the source Patients (as facts) and the allergy groups; `now` is µs since 1970."""
+    ordered = sorted(patients, key=lambda f: f.updated, reverse=True)
+    rows = [(f.resource, sources[f.source].name if f.source in sources else source_name(f.resource)) for f in ordered]
+    births = [(say_when(when(p.get("birthDate"))), s) for p, s in rows]
+    born = _stated(births, "Not recorded")
+    birth = next((when(p.get("birthDate")) for p, _ in rows if say_when(when(p.get("birthDate"))) == born.words), None)
+    deaths = [when(p.get("deceasedDateTime")) for p, _ in rows if p.get("deceasedDateTime")]
+    dead = bool(deaths) or any(p.get("deceasedBoolean") is True for p, _ in rows)
+    end = deaths[0].at if deaths else now
+    names = [(best_name(p), s) for p, s in rows]
+    shown = _stated(names, "Name not recorded")
+    former = {
+        human_name(n): None
+        for p, _ in rows
+        for n in p.get("name") or ()
+        if human_name(n) and fold(human_name(n)) not in {fold(w) for w, _ in names}
+    }
+    return Banner(
+        shown,
+        list(former),
+        born,
+        age(birth, end) if birth and birth.precision and (deaths or not dead) else "",
+        _stated([(SEX.get(str(p.get("gender")), str(p.get("gender") or "")), s) for p, s in rows], "Not recorded"),
+        _numbers(rows),
+        (f"Died {say_when(deaths[0], zone)}" if deaths else "Deceased, date not recorded") if dead else "",
+        *_allergies(allergies),
+        list(dict.fromkeys(address(a) for p, _ in rows for a in p.get("address") or () if address(a))),
+        list(dict.fromkeys(str(t["value"]) for p, _ in rows for t in p.get("telecom") or () if t.get("value"))),
+    )
+
+
+def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
+    found: dict[tuple[str, str], Number] = {}
+    for patient, source in rows:
+        for identifier in patient.get("identifier") or ():
+            value = str(identifier.get("value") or "")
+            if not value:
+                continue
+            assigner = str((identifier.get("assigner") or {}).get("display") or "") or source
+            kind = codeable(identifier.get("type")) or "Number"
+            codes = {c.get("code") for c in (identifier.get("type") or {}).get("coding") or ()}
+            kind = "MRN" if "MR" in codes else kind
+            retired = identifier.get("use") == "old" or bool((identifier.get("period") or {}).get("end"))
+            key = (str(identifier.get("system") or assigner), value)
+            found.setdefault(key, Number(value, assigner, kind, retired))
+    return sorted(found.values(), key=lambda n: (n.retired, n.kind != "MRN", n.assigner))
+
+
+def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
+    live = [g for g in groups if not void(g.lead)]
+    denied = [g for g in live if set(code_keys(g.lead.resource.get("code"))) & NONE_KNOWN.keys()]
+    unasked = [g for g in live if set(code_keys(g.lead.resource.get("code"))) & NOT_ASKED.keys()]
+    named = [g for g in live if g not in denied and g not in unasked]
+    found = []
+    for item in named:
+        about = dict(particulars(item.lead.resource))
+        unsure = mark_of(item.lead)
+        resolved = codeable(item.lead.resource.get("clinicalStatus")).lower() in ("inactive", "resolved")
+        found.append(
+            Allergy(
+                title(item.lead.resource),
+                about.get("Reaction", "Reaction not recorded"),
+                item.verdict == "conflict" or bool(denied),
+                unsure.word if unsure else "Resolved" if resolved else "",
+                item.lead.resource.get("criticality") == "high",
+                item.lead.ref,
+            )
+        )
+    if found:
+        return found, (f"But a source states: {denied[0].title}" if denied else "")
+    if denied:
+        return [], f"Confirmed: {denied[0].title[0].lower()}{denied[0].title[1:]}"
+    if unasked:
+        return [], "Not asked"
+    return [], "None recorded"

@@ -1,0 +1,130 @@
+"""One stored statement about a person, with where it came from and how it stands today."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from unsilo.flow.read.words import When, when
+from unsilo.kernel import Json
+
+__all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "void"]
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where facts come from: `key` is stable, `name` is for people, `short` stands in a narrow column."""
+
+    key: str
+    name: str
+    short: str
+
+
+class Fact(msgspec.Struct):
+    """One resource of one source. `updated` is µs of the last change here; `gone` is µs since it is no longer sent."""
+
+    type: str
+    id: str
+    version: int
+    updated: int
+    source: str
+    resource: Json
+    gone: int = 0
+    new: bool = False
+
+    @property
+    def ref(self) -> str:
+        """Return `Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
+class Mark(NamedTuple):
+    """How a statement stands when that is not the ordinary way: a word, a shape, and a tone for the eye."""
+
+    word: str
+    shape: str
+    tone: str
+
+
+STANDING: dict[str, Mark] = {
+    "preliminary": Mark("Preliminary", "◔", "soft"),
+    "registered": Mark("Registered, no result yet", "○", "soft"),
+    "partial": Mark("Partial", "◑", "soft"),
+    "corrected": Mark("Corrected", "✎", "note"),
+    "amended": Mark("Amended", "✎", "note"),
+    "appended": Mark("Added to", "✎", "note"),
+    "cancelled": Mark("Cancelled", "⊘", "void"),
+    "revoked": Mark("Cancelled", "⊘", "void"),
+    "nullified": Mark("Withdrawn", "⊘", "void"),
+    "entered-in-error": Mark("Entered in error", "⊘", "void"),
+    "not-done": Mark("Not done", "⊘", "void"),
+    "refuted": Mark("Refuted", "⊘", "void"),
+    "unconfirmed": Mark("Unconfirmed", "◔", "soft"),
+    "provisional": Mark("Provisional", "◔", "soft"),
+    "differential": Mark("Differential", "◔", "soft"),
+    "superseded": Mark("Superseded", "⊘", "void"),
+    "noshow": Mark("Did not attend", "⊘", "void"),
+}
+"""Status codes of FHIR R4 (observation-status, condition-ver-status, event-status and others) that need saying."""
+
+GONE = Mark("No longer sent", "⇢", "note")
+
+_MOMENTS = (
+    "effectiveDateTime", "effectiveInstant", "occurrenceDateTime", "performedDateTime", "onsetDateTime", "start",
+    "authoredOn", "whenHandedOver", "whenPrepared", "dateAsserted", "recordedDate", "date", "issued", "created",
+    "recorded", "sent",
+)  # fmt: skip
+_PERIODS = ("period", "effectivePeriod", "performedPeriod", "onsetPeriod", "occurrencePeriod", "context")
+_ENDS = ("abatementDateTime", "end")
+
+
+def happened(resource: Json) -> When:
+    """Return when the thing happened or, failing that, when it was written down, as precise as stated."""
+    for name in _PERIODS:
+        period = resource.get(name)
+        if isinstance(period, dict):
+            moment = when(period.get("start") or (period.get("period") or {}).get("start") or period.get("end"))
+            if moment.precision:
+                return moment
+    for name in _MOMENTS:
+        if name in resource:
+            moment = when(resource[name])
+            if moment.precision:
+                return moment
+    return when(None)
+
+
+def ended(resource: Json) -> When:
+    """Return when it ended, or NO_TIME when no end is stated."""
+    for name in _PERIODS:
+        period = resource.get(name)
+        if isinstance(period, dict) and period.get("end"):
+            return when(period["end"])
+    for name in _ENDS:
+        if moment := resource.get(name):
+            return when(moment)
+    return when(None)
+
+
+def _codes(concept: Any) -> Iterable[str]:
+    if isinstance(concept, dict):
+        for coding in concept.get("coding") or ():
+            yield str(coding.get("code", ""))
+
+
+def mark_of(fact: Fact) -> Mark | None:
+    """Return what must be said beside the fact: withdrawn before unconfirmed before no longer sent; None if nothing."""
+    resource = fact.resource
+    found = [STANDING[code] for code in _codes(resource.get("verificationStatus")) if code in STANDING]
+    status = resource.get("status")
+    if isinstance(status, str) and status in STANDING:
+        found.append(STANDING[status])
+    if fact.gone:
+        found.append(GONE)
+    order = {"void": 0, "note": 1, "soft": 2}
+    return min(found, key=lambda m: order[m.tone], default=None)
+
+
+def void(fact: Fact) -> bool:
+    """Return True when the statement was withdrawn, so that it must not be read as true."""
+    mark = mark_of(fact)
+    return mark is not None and mark.tone == "void" and mark.word not in ("Not done", "Did not attend")

@@ -1,0 +1,216 @@
+"""Facts of the same thing brought together: duplicates counted, disagreements laid side by side with the reason."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from unsilo.flow.read.describe import concept_keys, particulars, status_word, title
+from unsilo.flow.read.fact import Fact, happened, mark_of, void
+from unsilo.flow.read.words import code_keys, codeable, fold
+from unsilo.kernel import Json
+
+__all__ = ["Group", "Side", "group", "of_same_thing"]
+
+
+class Side(msgspec.Struct):
+    """What one source says now about the thing; `same` are its other facts that say nothing different."""
+
+    fact: Fact
+    facts: list[Fact]
+
+
+class Group(msgspec.Struct):
+    """All facts of one thing. `verdict` is `single`, `agree` or `conflict`; `why` names what differs, in words."""
+
+    title: str
+    lead: Fact
+    sides: list[Side]
+    facts: list[Fact]
+    verdict: str
+    why: str
+    pips: list[tuple[str, int]]
+    new: int
+
+    @property
+    def count(self) -> int:
+        """Return how many stored facts stand behind this one row."""
+        return len(self.facts)
+
+
+def of_same_thing(facts: Iterable[Fact], keys: Callable[[Fact], list[str]]) -> list[list[Fact]]:
+    """Partition facts so that any two which share a key, directly or through others, are together; order is kept."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    first: list[tuple[str, Fact]] = []
+    for fact in facts:
+        own = keys(fact)
+        for key in own:
+            parent.setdefault(key, key)
+        for key in own[1:]:
+            parent[root(key)] = root(own[0])
+        first.append((own[0], fact))
+    sets: dict[str, list[Fact]] = {}
+    for key, fact in first:
+        sets.setdefault(root(key), []).append(fact)
+    return list(sets.values())
+
+
+def _stem(words: str) -> str:
+    """Return the name before the first digit: `warfarin 3 mg tablet` and `Warfarin 5 mg` are of the same substance."""
+    for place, char in enumerate(words):
+        if char.isdigit():
+            return words[:place].strip(" ,-(")
+    return words
+
+
+_FORMS = frozenset("tablet tablets capsule capsules oral solution injection cream inhaler tab cap po".split())
+
+
+def _medicine_keys(fact: Fact) -> list[str]:
+    keys = concept_keys(fact.resource)
+    stems = []
+    for key in keys:
+        if key.startswith("words|"):
+            words = [w for w in _stem(key[6:]).split() if w not in _FORMS]
+            if words:
+                stems.append("words|" + " ".join(words))
+    kind = "given:" if fact.type == "MedicationAdministration" else ""
+    return [kind + k for k in [*stems, *(k for k in keys if not k.startswith("words|"))] or keys]
+
+
+def _dated_keys(fact: Fact) -> list[str]:
+    """An immunisation or procedure is the same one only on the same day."""
+    day = happened(fact.resource)
+    stamp = f"{day.at // 86_400_000_000}" if day.precision in ("day", "minute") else f"{day.precision}{day.at}"
+    return [f"{stamp}:{key}" for key in concept_keys(fact.resource)]
+
+
+def _single_keys(fact: Fact) -> list[str]:
+    return [fact.ref]
+
+
+_KEYS: dict[str, Callable[[Fact], list[str]]] = {
+    "AllergyIntolerance": lambda f: concept_keys(f.resource),
+    "Condition": lambda f: concept_keys(f.resource),
+    "MedicationRequest": _medicine_keys,
+    "MedicationStatement": _medicine_keys,
+    "MedicationDispense": _medicine_keys,
+    "MedicationAdministration": _medicine_keys,
+    "Immunization": _dated_keys,
+    "Procedure": _dated_keys,
+}
+
+_OPEN = {"Active", "Recurrence", "Relapse", "Completed", "Unknown", ""}
+
+
+def _allergy_features(resource: Json) -> dict[str, str]:
+    reactions = sorted(
+        fold(codeable(m)) for r in resource.get("reaction") or () for m in r.get("manifestation") or () if codeable(m)
+    )
+    return {
+        "status": status_word(resource),
+        "certainty": codeable(resource.get("verificationStatus")),
+        "criticality": str(resource.get("criticality") or ""),
+        "reaction": ", ".join(reactions),
+    }
+
+
+def _condition_features(resource: Json) -> dict[str, str]:
+    return {
+        "status": status_word(resource),
+        "certainty": codeable(resource.get("verificationStatus")),
+        "severity": codeable(resource.get("severity")),
+    }
+
+
+def _medication_features(resource: Json) -> dict[str, str]:
+    about = dict(particulars(resource))
+    kind = str(resource.get("resourceType"))
+    doses = ("Ordered", "Taken", "Given", "Directions")
+    dose = next((about[name] for name in doses if name in about), "")
+    return {"status": status_word(resource), f"{'' if kind != 'MedicationDispense' else 'dispensed '}dose": fold(dose)}
+
+
+_FEATURES: dict[str, Callable[[Json], dict[str, str]]] = {
+    "AllergyIntolerance": _allergy_features,
+    "Condition": _condition_features,
+    "MedicationRequest": _medication_features,
+    "MedicationStatement": _medication_features,
+    "MedicationDispense": _medication_features,
+    "Immunization": lambda r: {"status": status_word(r), "lot": str(r.get("lotNumber") or "")},
+    "Procedure": lambda r: {"status": status_word(r)},
+}
+"""What two sources may disagree about. A feature that one of them does not state is no disagreement."""
+
+
+def _differences(sides: list[Side]) -> list[str]:
+    found: list[str] = []
+    by_type: dict[str, list[dict[str, str]]] = {}
+    for side in sides:
+        features = _FEATURES.get(side.fact.type)
+        if features and not void(side.fact):
+            by_type.setdefault(side.fact.type, []).append(features(side.fact.resource))
+    for rows in by_type.values():
+        for name in rows[0]:
+            stated = {row[name] for row in rows if row.get(name)}
+            if len(stated) > 1 and name not in found:
+                found.append(name)
+    return found
+
+
+def _recent(fact: Fact) -> tuple[int, int]:
+    return (happened(fact.resource).at, fact.updated)
+
+
+def _make(facts: list[Fact]) -> Group:
+    facts = sorted(facts, key=_recent, reverse=True)
+    standing = [f for f in facts if not void(f)] or facts
+    by_source: dict[tuple[str, str], Side] = {}
+    for fact in standing:
+        place = (fact.source, fact.type)
+        if place in by_source:
+            by_source[place].facts.append(fact)
+        else:
+            by_source[place] = Side(fact, [fact])
+    sides = list(by_source.values())
+    differs = _differences(sides)
+    sources = Counter(f.source for f in facts)
+    verdict = "conflict" if differs else "agree" if len(facts) > 1 else "single"
+    why = f"Sources differ in {_listed(differs)}" if differs else ""
+    lead = max(standing, key=lambda f: (status_word(f.resource) in _OPEN, not f.gone, *_recent(f)))
+    return Group(
+        title(lead.resource), lead, sides, facts, verdict, why, list(sources.items()), sum(f.new for f in facts)
+    )
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def group(facts: Iterable[Fact]) -> list[Group]:
+    """Return one Group a thing: open ones first, newest first among them; withdrawn ones last."""
+    facts = list(facts)
+    kinds = {f.type for f in facts}
+    sets = of_same_thing(facts, lambda f: _KEYS.get(f.type, _single_keys)(f)) if kinds else []
+    groups = [_make(part) for part in sets]
+    return sorted(groups, key=_place)
+
+
+def _place(item: Group) -> tuple[bool, bool, int, str]:
+    lead = item.lead
+    word = status_word(lead.resource)
+    mark = mark_of(lead)
+    closed = word not in _OPEN and word not in ("Final", "In progress", "Planned", "Booked", "Current")
+    return (void(lead), closed or bool(mark and mark.tone == "void"), -happened(lead.resource).at, item.title)
+
+
+def same_words(one: Json, other: Json) -> bool:
+    """Return True when two CodeableConcepts share a code or their words."""
+    return bool(set(code_keys(one)) & set(code_keys(other)))

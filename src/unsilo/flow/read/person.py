@@ -1,0 +1,91 @@
+"""The whole of a person's page as one view: head, completeness, summary, results, timeline."""
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from unsilo.flow.read.banner import Banner, banner
+from unsilo.flow.read.completeness import Empty, Presence, empty_reason, presence
+from unsilo.flow.read.fact import Fact, Source
+from unsilo.flow.read.grouping import Group, group
+from unsilo.flow.read.reports import lone_texts
+from unsilo.flow.read.results import Test, tests
+from unsilo.flow.read.sections import SECTIONS, Section, section_of
+from unsilo.flow.read.timeline import Timeline, timeline
+
+__all__ = ["PersonView", "SectionView", "person_view"]
+
+
+class SectionView(msgspec.Struct):
+    """One section: its groups, or why it has none."""
+
+    section: Section
+    groups: list[Group]
+    empty: Empty | None
+    conflicts: int
+    new: int
+
+
+class PersonView(msgspec.Struct):
+    """Everything the page shows, without a word of HTML. `new` counts facts changed since the reader last looked."""
+
+    banner: Banner
+    sources: Mapping[str, Source]
+    presence: list[Presence]
+    sections: list[SectionView]
+    tests: list[Test]
+    timeline: Timeline
+    facts: dict[str, Fact]
+    last: int
+    new: int
+    conflicts: int
+
+
+def person_view(
+    patients: list[Fact],
+    facts: list[Fact],
+    sources: Mapping[str, Source],
+    *,
+    now: int,
+    zone: tzinfo = UTC,
+    lanes: str = "kind",
+    span: str = "all",
+    only: str = "",
+) -> PersonView:
+    """Build the view. `patients` are the source Patients, `facts` all else that is known of the person.
+
+    `now` is µs since 1970; `lanes` and `span` as in `timeline`; `only` keeps the timeline to one lane of KINDS.
+    """
+    by_section: dict[str, list[Fact]] = {section.key: [] for section in SECTIONS}
+    for fact in facts:
+        section = section_of(fact)
+        if section is not None:
+            by_section[section.key].append(fact)
+    measured = tests(by_section["results"])
+    by_section["reports"] += lone_texts(facts)
+    rows = []
+    for section in SECTIONS:
+        own = by_section[section.key]
+        groups = [] if section.key == "results" else group(own)
+        empty = None if own else empty_reason(section, own, len(sources))
+        conflicts = sum(g.verdict == "conflict" for g in groups)
+        if section.key == "results":
+            conflicts = sum(bool(t.conflicts) for t in measured)
+        rows.append(SectionView(section, groups, empty, conflicts, sum(f.new for f in own)))
+    shown = [f for f in facts if f.type in _SHOWN]
+    return PersonView(
+        banner(patients, sources, rows[0].groups, now, zone),
+        sources,
+        presence(shown, sources),
+        rows,
+        measured,
+        timeline(shown, sources, lanes=lanes, span=span, now=now, only=only),
+        {f.ref: f for f in facts},
+        max((f.updated for f in [*facts, *patients]), default=0),
+        sum(f.new for f in shown),
+        sum(r.conflicts for r in rows),
+    )
+
+
+_SHOWN = frozenset(kind for section in SECTIONS for kind in section.types)

@@ -1,0 +1,165 @@
+"""Reports and documents made readable: text, formatted text and RTF as words, everything else as a safe download."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from unsilo.flow.read.describe import particulars, title, value_text
+from unsilo.flow.read.fact import Fact, Mark, happened, mark_of
+from unsilo.flow.read.results import Flag, Range, flag_of, is_text, range_of
+from unsilo.flow.read.rtf import is_rtf, rtf_text
+from unsilo.flow.read.words import When
+from unsilo.kernel import Json
+
+__all__ = ["Piece", "Report", "Row", "attachments", "decode_attachment", "prose", "report"]
+
+SAFE_INLINE = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif"})
+"""Kinds a browser shows without running anything of the page's; all others are only downloaded."""
+_MIME = {"pdf": "application/pdf", "rtf": "text/rtf", "txt": "text/plain", "text": "text/plain"}
+
+
+class Row(msgspec.Struct):
+    """One result line of a report."""
+
+    fact: Fact
+    title: str
+    value: str
+    flag: Flag | None
+    range: Range
+    mark: Mark | None
+    prose: str
+
+
+class Piece(msgspec.Struct):
+    """One attachment: readable `text`, or its `mime` kind and `size` in bytes to open by link; `issue` when broken."""
+
+    number: int
+    title: str
+    mime: str
+    size: int
+    text: str
+    inline: bool
+    issue: str
+
+
+class Report(msgspec.Struct):
+    """One report to read: head, results in the sender's order, words, attachments."""
+
+    fact: Fact
+    title: str
+    when: When
+    mark: Mark | None
+    particulars: list[tuple[str, str]]
+    rows: list[Row]
+    prose: list[str]
+    pieces: list[Piece]
+
+
+def _attachment_list(resource: Json) -> list[Json]:
+    found: list[Any] = list(resource.get("presentedForm") or ())
+    found += [c.get("attachment") for c in resource.get("content") or () if isinstance(c, dict)]
+    found += [m.get("link") for m in resource.get("media") or () if isinstance(m, dict)]
+    value = resource.get("valueAttachment")
+    return [a for a in [*found, value] if isinstance(a, dict)]
+
+
+def decode_attachment(attachment: Json) -> tuple[bytes, str] | None:
+    """Return the bytes and the plain media type of an Attachment that carries its data; None without or broken."""
+    data = attachment.get("data")
+    if not isinstance(data, str):
+        return None
+    try:
+        content = b64decode(data, validate=False)
+    except (binascii.Error, ValueError):
+        return None
+    stated = str(attachment.get("contentType") or "").split(";")[0].strip().lower()
+    mime = _MIME.get(stated, stated)
+    if content[:5] == b"%PDF-":
+        mime = "application/pdf"
+    elif content[:5] == b"{\\rtf":
+        mime = "text/rtf"
+    elif mime == "application/pdf":
+        mime = "application/octet-stream"
+    return content, mime or "application/octet-stream"
+
+
+def attachments(resource: Json) -> list[Piece]:
+    """Return all attachments, text decoded to words; nothing of them is ever shown as HTML."""
+    pieces = []
+    for place, attachment in enumerate(_attachment_list(resource)):
+        name = str(attachment.get("title") or "Attachment")
+        found = decode_attachment(attachment)
+        if found is None:
+            stated = "The data of this attachment cannot be decoded." if attachment.get("data") else ""
+            where = str(attachment.get("url") or "")
+            issue = stated or (f"Only a reference was sent: {where}" if where else "Only a description was sent.")
+            pieces.append(Piece(place, name, str(attachment.get("contentType") or ""), 0, "", False, issue))
+            continue
+        content, mime = found
+        text = ""
+        if mime in ("text/rtf", "application/rtf"):
+            text = rtf_text(content.decode("latin-1"))
+        elif mime.startswith("text/") and mime != "text/html":
+            text = prose(_text_of(content))
+        pieces.append(Piece(place, name, mime, len(content), text, mime in SAFE_INLINE, ""))
+    return pieces
+
+
+def _text_of(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def prose(text: str) -> str:
+    """Return text for reading: RTF reduced to words, one kind of line end, no control characters."""
+    if is_rtf(text):
+        text = rtf_text(text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in text if c in "\n\t" or (c >= " " and c != "\x7f")).strip("\n")
+
+
+def report(fact: Fact, others: Mapping[str, Fact]) -> Report:
+    """Lay out a DiagnosticReport, DocumentReference or text Observation; `others` finds its results by reference."""
+    resource = fact.resource
+    rows, words = [], []
+    for reference in resource.get("result") or ():
+        found = others.get(str(reference.get("reference")))
+        if found is not None:
+            rows.append(_row(found))
+    if isinstance(resource.get("valueString"), str):
+        words.append(prose(resource["valueString"]))
+    if resource.get("conclusion"):
+        words.append(prose(str(resource["conclusion"])))
+    about = [pair for pair in particulars(resource) if pair[0] != "Conclusion"]
+    return Report(fact, title(resource), happened(resource), mark_of(fact), about, rows, words, attachments(resource))
+
+
+def _row(fact: Fact) -> Row:
+    stated = range_of(fact.resource)
+    text = is_text(fact.resource)
+    return Row(
+        fact,
+        title(fact.resource),
+        "" if text else value_text(fact.resource),
+        flag_of(fact.resource, stated),
+        stated,
+        mark_of(fact),
+        prose(str(fact.resource.get("valueString") or "")) if text else "",
+    )
+
+
+def lone_texts(facts: Iterable[Fact]) -> list[Fact]:
+    """Return the text Observations that no report holds, so that none is unreadable."""
+    facts = list(facts)
+    held = {
+        str(reference.get("reference"))
+        for f in facts
+        if f.type == "DiagnosticReport"
+        for reference in f.resource.get("result") or ()
+    }
+    return [f for f in facts if f.type == "Observation" and is_text(f.resource) and f.ref not in held]

@@ -1,0 +1,124 @@
+"""The sections of a person's summary, in the order of the International Patient Summary, as a table."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from unsilo.flow.read.fact import Fact
+from unsilo.kernel import Json
+
+__all__ = ["KINDS", "NONE_KNOWN", "NOT_ASKED", "SECTIONS", "Section", "categories", "kind_of", "section_of"]
+
+
+class Section(NamedTuple):
+    """One heading of the summary: which resources belong to it, and how many rows stand open before `more`."""
+
+    key: str
+    title: str
+    types: tuple[str, ...]
+    rows: int
+    what: str
+    """The plural used in `No source has sent any ...`."""
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("allergies", "Allergies and intolerances", ("AllergyIntolerance",), 50, "allergies"),
+    Section("problems", "Problems", ("Condition",), 20, "problems"),
+    Section(
+        "medications", "Medications",
+        ("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"), 25,
+        "medications",
+    ),
+    Section("immunisations", "Immunisations", ("Immunization",), 12, "immunisations"),
+    Section("results", "Results", ("Observation",), 0, "results"),
+    Section("reports", "Reports and documents", ("DiagnosticReport", "DocumentReference", "Composition"), 10,
+            "reports"),
+    Section("procedures", "Procedures", ("Procedure",), 10, "procedures"),
+    Section("devices", "Devices", ("Device", "DeviceUseStatement"), 10, "devices"),
+    Section("encounters", "Encounters", ("Encounter",), 8, "encounters"),
+    Section("plan", "Plan", ("CarePlan", "Goal", "Appointment", "ServiceRequest"), 10, "plans or orders"),
+    Section("family", "Family and contacts", ("FamilyMemberHistory", "RelatedPerson"), 6, "family history or contacts"),
+    Section("coverage", "Coverage and consent", ("Coverage", "Consent", "Flag"), 6, "coverage or consents"),
+)  # fmt: skip
+"""IPS sections, required ones first (HL7 IPS STU 1.1 Composition.section), then what hospitals send besides."""
+
+_BY_TYPE = {kind: section for section in SECTIONS for kind in section.types}
+
+NONE_KNOWN: dict[str, str] = {
+    "http://snomed.info/sct|716186003": "No known allergy",
+    "http://snomed.info/sct|409137002": "No known drug allergy",
+    "http://snomed.info/sct|428607008": "No known environmental allergy",
+    "http://snomed.info/sct|429625007": "No known food allergy",
+    "http://snomed.info/sct|160244002": "No known allergies",
+    "http://snomed.info/sct|160245001": "No current problems or disability",
+    "http://snomed.info/sct|787481004": "No known medications",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-allergies": "No known allergies",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-problems": "No known problems",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-medications": "No known medications",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-immunizations": "No known immunisations",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-procedures": "No known procedures",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-devices": "No known devices",
+}
+"""Codes by which a source says that it asked and there is none (SNOMED CT; IPS absent and unknown data)."""
+
+NOT_ASKED: dict[str, str] = {
+    "http://snomed.info/sct|1631000175102": "Patient not asked",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-allergy-info": "No information on allergies",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-problem-info": "No information on problems",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-medication-info": "No information on medications",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-immunization-info": "No information",
+}
+"""Codes by which a source says that it does not know."""
+
+KINDS: tuple[tuple[str, str], ...] = (
+    ("encounter", "Encounters"),
+    ("problem", "Problems"),
+    ("allergy", "Allergies"),
+    ("medication", "Medications"),
+    ("immunisation", "Immunisations"),
+    ("laboratory", "Laboratory"),
+    ("vitals", "Vital signs"),
+    ("observation", "Other findings"),
+    ("report", "Reports"),
+    ("procedure", "Procedures"),
+    ("plan", "Plans and orders"),
+    ("other", "Other"),
+)
+"""Lanes of the timeline by kind, top to bottom."""
+
+_KIND: dict[str, str | Callable[[Json], str]] = {
+    "Encounter": "encounter", "Condition": "problem", "AllergyIntolerance": "allergy",
+    "MedicationRequest": "medication", "MedicationStatement": "medication", "MedicationDispense": "medication",
+    "MedicationAdministration": "medication", "Immunization": "immunisation", "DiagnosticReport": "report",
+    "DocumentReference": "report", "Composition": "report", "Procedure": "procedure", "CarePlan": "plan",
+    "Goal": "plan", "Appointment": "plan", "ServiceRequest": "plan",
+    "Observation": lambda r: _observation_kind(r),
+}  # fmt: skip
+
+
+def categories(resource: Json) -> set[str]:
+    """Return the category codes of an Observation or other resource."""
+    found: set[str] = set()
+    for concept in resource.get("category") or ():
+        if isinstance(concept, dict):
+            found.update(str(c.get("code")) for c in concept.get("coding") or ())
+    return found
+
+
+def _observation_kind(resource: Json) -> str:
+    codes = categories(resource)
+    if "vital-signs" in codes:
+        return "vitals"
+    if "laboratory" in codes or not codes:
+        return "laboratory"
+    return "observation"
+
+
+def kind_of(resource: Json) -> str:
+    """Return the lane key of a resource."""
+    kind = _KIND.get(str(resource.get("resourceType")), "other")
+    return kind if isinstance(kind, str) else kind(resource)
+
+
+def section_of(fact: Fact) -> Section | None:
+    """Return the section that a fact stands in; None for resources that are not shown by themselves."""
+    return _BY_TYPE.get(fact.type)
