@@ -1,0 +1,118 @@
+"""Business keys of a document: what one searches for when one looks for it among millions."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+from lxml import etree
+
+from unsilo.formats.ccda.document import Document
+from unsilo.formats.ccda.names import V3, label
+
+__all__ = ["Keys", "keys"]
+
+_NS = {"v": V3}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Keys(msgspec.Struct):
+    """The same fields as other formats have where they apply; `authority` is the root OID of an id."""
+
+    control_id: str = ""
+    """The document's id, `root^extension`."""
+    type: str = ""
+    """`ClinicalDocument^` and the document's LOINC code."""
+    structure: str = ""
+    """`ClinicalDocument`, or the names of a fragment's elements."""
+    processing_id: str = ""
+    version: str = ""
+    event_time: int = 0
+    """effectiveTime in microseconds since 1970 UTC; without a zone it is read as UTC; 0 when absent."""
+    sender: str = ""
+    """The custodian's name."""
+    receiver: str = ""
+    patient_ids: list[tuple[str, str]] = []
+    name: str = ""
+    birth_date: str = ""
+    orders: list[str] = []
+    accessions: list[str] = []
+    visits: list[str] = []
+    accept_ack: str = ""
+    app_ack: str = ""
+    charset: str = ""
+    order_key: str = ""
+
+
+def _ids(root: etree._Element, path: str) -> list[tuple[str, str]]:
+    found = []
+    for node in root.iterfind(path, _NS):
+        authority, extension = node.get("root", ""), node.get("extension", "")
+        if node.get("nullFlavor") is None and (authority or extension):
+            found.append((extension or authority, authority if extension else ""))
+    return found
+
+
+def _text(root: etree._Element, path: str) -> str:
+    node = root.find(path, _NS)
+    return " ".join("".join(str(t) for t in node.itertext()).split()) if node is not None else ""
+
+
+def _value(root: etree._Element, path: str, attribute: str = "value") -> str:
+    node = root.find(path, _NS)
+    return (node.get(attribute) or "").strip() if node is not None else ""
+
+
+def _name(patient: etree._Element | None) -> str:
+    """Return the first name as `FAMILY^Given Given`, or its text when it has no parts."""
+    node = patient.find("v:name", _NS) if patient is not None else None
+    if node is None:
+        return ""
+    family = " ".join(_clean(n) for n in node.iterfind("v:family", _NS))
+    given = " ".join(_clean(n) for n in node.iterfind("v:given", _NS))
+    return f"{family}^{given}".strip("^ ") if family or given else _clean(node)
+
+
+def _clean(node: etree._Element) -> str:
+    return " ".join("".join(str(t) for t in node.itertext()).split())
+
+
+def microseconds(text: str) -> int:
+    """Return an HL7 V3 time (`20150207132817.123+0100`, any precision) in microseconds since 1970, or 0."""
+    sign = max(text.rfind("+"), text.rfind("-"))
+    zone, offset = (text[:sign], text[sign:]) if sign > 0 else (text, "")
+    digits, _, fraction = zone.partition(".")
+    if not digits.isascii() or not digits.isdigit() or len(digits) not in (4, 6, 8, 10, 12, 14):
+        return 0
+    full = digits + "00000101000000"[len(digits) :]
+    try:
+        hours = int(offset[:3] or 0)
+        minutes = int(offset[3:5] or 0) * (-1 if offset.startswith("-") else 1)
+        where = timezone(timedelta(hours=hours, minutes=minutes))
+        when = datetime.strptime(full, "%Y%m%d%H%M%S").replace(tzinfo=where)
+    except ValueError:
+        return 0
+    part = int(fraction[:6].ljust(6, "0")) if fraction.isascii() and fraction.isdigit() else 0
+    return (when - _EPOCH) // timedelta(microseconds=1) + part
+
+
+def keys(document: Document) -> Keys:
+    """Return the document's business keys (CDA R2 header); what is not there stays empty."""
+    root = document.root
+    ids = _ids(root, "v:id")
+    patients = _ids(root, "v:recordTarget/v:patientRole/v:id")
+    code = _value(root, "v:code", "code")
+    control = f"{ids[0][1]}^{ids[0][0]}".strip("^") if ids else ""
+    return Keys(
+        control_id=control,
+        type=f"{label(str(root.tag))}^{code}".rstrip("^"),
+        structure=document.fragment or "ClinicalDocument",
+        version=_value(root, "v:versionNumber"),
+        event_time=microseconds(_value(root, "v:effectiveTime")),
+        sender=_text(root, "v:custodian/v:assignedCustodian/v:representedCustodianOrganization/v:name"),
+        patient_ids=patients,
+        name=_name(root.find("v:recordTarget/v:patientRole/v:patient", _NS)),
+        birth_date=_value(root, "v:recordTarget/v:patientRole/v:patient/v:birthTime")[:8],
+        orders=[i for i, _ in _ids(root, "v:inFulfillmentOf/v:order/v:id")],
+        visits=[i for i, _ in _ids(root, "v:componentOf/v:encompassingEncounter/v:id")],
+        charset=document.codec,
+        order_key="^".join(reversed(patients[0])).strip("^") if patients else "",
+    )
