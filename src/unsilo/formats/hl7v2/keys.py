@@ -1,0 +1,138 @@
+"""Business keys: what people search a message by, read at receipt without walking the message."""
+
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from unsilo.formats.hl7v2.dtm import to_fhir_date, to_microseconds
+from unsilo.formats.hl7v2.header import peek
+from unsilo.formats.hl7v2.message import DELETE, Message, Segment
+
+__all__ = ["Keys", "keys", "peek_keys"]
+
+Identifier = tuple[str, str]
+"""(id, assigning authority): the namespace (CX-4.1), else the universal id (CX-4.2), else ""."""
+
+# Where orders and accession numbers stand: (segment, field). Radiology puts the accession number into OBR-18 (IHE
+# RAD-4), laboratories into OBR-20, IPC-1, the container or the specimen.
+_ORDERS = (("ORC", (2, 3)), ("OBR", (2, 3)), ("SCH", (1, 2)))
+_ACCESSIONS = (("OBR", (18, 20)), ("IPC", (1,)), ("SAC", (2,)), ("SPM", (30,)))
+_VISITS = (("PV1", (19,)),)
+
+
+class Keys(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a message says about itself.
+
+    `type` is `ADT^A08`; `event_time` (EVN-2, else MSH-7) microseconds since 1970 UTC, 0 when not known; `sender` and
+    `receiver` are `application|facility`; `order_key` names the patient whose messages must stay in order, `also`
+    the merged-away ones (MRG) that must wait with it.
+    """
+
+    control_id: str = ""
+    type: str = ""
+    structure: str = ""
+    processing_id: str = ""
+    version: str = ""
+    event_time: int = 0
+    sender: str = ""
+    receiver: str = ""
+    patient_ids: list[Identifier] = []
+    name: str = ""
+    birth_date: str = ""
+    orders: list[str] = []
+    accessions: list[str] = []
+    visits: list[str] = []
+    accept_ack: str = ""
+    app_ack: str = ""
+    charset: str = ""
+    order_key: str = ""
+    also: list[str] = []
+
+
+def keys(message: Message, zone: tzinfo = UTC) -> Keys:
+    """Return the business keys; `zone` is the feed's, for event times without one. Never raises."""
+    head = _head(message.header)
+    event = message.first("EVN")
+    moment = to_microseconds(event.get(2, 0, 1), zone) if event else None
+    moment = moment or to_microseconds(message.header.get(7, 0, 1), zone)
+    patient = message.first("PID")
+    ids: list[Identifier] = []
+    name = birth_date = ""
+    if patient:
+        ids = _identifiers(patient, (3, 2, 4))
+        name = _name(patient)
+        birth_date = to_fhir_date(patient.get(7, 0, 1)) or ""
+    merged: list[Identifier] = []
+    for segment in message.all("MRG"):
+        merged += _identifiers(segment, (1,))
+    order_key = "|".join(ids[0]) if ids else ""
+    return msgspec.structs.replace(
+        head,
+        event_time=moment[0] if moment else 0,
+        patient_ids=list(dict.fromkeys(ids + merged)),
+        name=name,
+        birth_date=birth_date,
+        orders=_values(message, _ORDERS),
+        accessions=list(dict.fromkeys(_values(message, _ACCESSIONS) + _specimens(message))),
+        visits=_values(message, _VISITS),
+        order_key=order_key,
+        also=[key for key in dict.fromkeys("|".join(one) for one in merged) if key != order_key],
+    )
+
+
+def peek_keys(content: bytes) -> Keys:
+    """Return what the first MSH in any bytes says, for content that cannot be parsed. Never raises."""
+    header = peek(content)
+    return _head(header) if header else Keys()
+
+
+def _head(header: Segment) -> Keys:
+    get = header.get
+    kind, event = get(9, 0, 1), get(9, 0, 2)
+    return Keys(
+        control_id=get(10),
+        type=f"{kind}^{event}" if event else kind,
+        structure=get(9, 0, 3),
+        processing_id=get(11, 0, 1),
+        version=get(12, 0, 1),
+        sender=f"{get(3, 0, 1)}|{get(4, 0, 1)}",
+        receiver=f"{get(5, 0, 1)}|{get(6, 0, 1)}",
+        accept_ack=get(15),
+        app_ack=get(16),
+        charset=get(18),
+    )
+
+
+def _identifiers(segment: Segment, fields: tuple[int, ...]) -> list[Identifier]:
+    found: list[Identifier] = []
+    for field in fields:
+        for rep in range(len(segment.repetitions(field))):
+            value = segment.get(field, rep, 1, 1).strip()
+            if value and value != DELETE:
+                authority = segment.get(field, rep, 4, 1) or segment.get(field, rep, 4, 2)
+                found.append((value, authority))
+    return list(dict.fromkeys(found))
+
+
+def _name(patient: Segment) -> str:
+    family, given, middle = (patient.get(5, 0, comp, 1) for comp in (1, 2, 3))
+    first = f"{given} {middle}".strip()
+    return ", ".join(part for part in (family, first) if part and part != DELETE)
+
+
+def _values(message: Message, places: tuple[tuple[str, tuple[int, ...]], ...]) -> list[str]:
+    found: dict[str, None] = {}
+    for name, numbers in places:
+        for segment in message.all(name):
+            for number in numbers:
+                if segment.field(number):
+                    value = segment.get(number, 0, 1, 1).strip()
+                    if value and value != DELETE:
+                        found[value] = None
+    return list(found)
+
+
+def _specimens(message: Message) -> list[str]:
+    """SPM-2 is a pair of entity identifiers: the placer's is component 1, the filler's component 2."""
+    values = (segment.get(2, 0, comp, 1).strip() for segment in message.all("SPM") for comp in (1, 2))
+    return [value for value in values if value and value != DELETE]
