@@ -14,6 +14,7 @@ from unsilo.kernel import Json
 
 __all__ = ["Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
 
+_NO_REACTION = "Reaction not recorded"
 SEX = {"male": "Male", "female": "Female", "other": "Other", "unknown": "Unknown"}
 
 
@@ -34,10 +35,10 @@ class Number(msgspec.Struct):
 
 
 class Allergy(msgspec.Struct):
-    """One allergy for the banner: substance, reaction, and whether the sources agree."""
+    """One allergy for the banner: substance, each reaction stated with its source key, and whether sources agree."""
 
     words: str
-    reaction: str
+    reactions: list[tuple[str, str]]
     conflict: bool
     unsure: str
     severe: bool
@@ -111,17 +112,10 @@ def banner(
     deaths = [when(p.get("deceasedDateTime")) for p, _ in rows if p.get("deceasedDateTime")]
     dead = bool(deaths) or any(p.get("deceasedBoolean") is True for p, _ in rows)
     end = deaths[0].at if deaths else now
-    names = [(best_name(p), s) for p, s in rows]
-    shown = _stated(names, "Name not recorded")
-    former = {
-        human_name(n): None
-        for p, _ in rows
-        for n in p.get("name") or ()
-        if human_name(n) and fold(human_name(n)) not in {fold(w) for w, _ in names}
-    }
+    shown, former = _names(rows)
     return Banner(
         shown,
-        list(former),
+        former,
         born,
         age(birth, end) if birth and birth.precision and (deaths or not dead) else "",
         _stated([(SEX.get(str(p.get("gender")), str(p.get("gender") or "")), s) for p, s in rows], "Not recorded"),
@@ -131,6 +125,21 @@ def banner(
         list(dict.fromkeys(address(a) for p, _ in rows for a in p.get("address") or () if address(a))),
         list(dict.fromkeys(str(t["value"]) for p, _ in rows for t in p.get("telecom") or () if t.get("value"))),
     )
+
+
+def _names(rows: list[tuple[Json, str]]) -> tuple[Stated, list[str]]:
+    """Return the name and what else was used; one that only leaves out given names is no contradiction."""
+    best = [(best_name(p), s) for p, s in rows]
+    parts = {words: frozenset(fold(words.split(" (")[0]).replace(",", "").split()) for words, _ in best if words}
+    fullest = sorted(best, key=lambda pair: -len(parts.get(pair[0], ())))
+    kept = [
+        (next((w for w, _ in fullest if parts[words] <= parts.get(w, frozenset())), words) if words else "", source)
+        for words, source in best
+    ]
+    shown = _stated(kept, "Name not recorded")
+    said = {fold(w) for w, _ in kept}
+    other = [human_name(n) for p, _ in rows for n in p.get("name") or ()]
+    return shown, list(dict.fromkeys(w for w in other if w and fold(w) not in said and w not in parts))
 
 
 def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
@@ -157,16 +166,15 @@ def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
     named = [g for g in live if g not in denied and g not in unasked]
     found = []
     for item in named:
-        about = dict(particulars(item.lead.resource))
         unsure = mark_of(item.lead)
         resolved = codeable(item.lead.resource.get("clinicalStatus")).lower() in ("inactive", "resolved")
         found.append(
             Allergy(
                 title(item.lead.resource),
-                about.get("Reaction", "Reaction not recorded"),
+                _reactions(item),
                 item.verdict == "conflict" or bool(denied),
                 unsure.word if unsure else "Resolved" if resolved else "",
-                item.lead.resource.get("criticality") == "high",
+                any(s.fact.resource.get("criticality") == "high" for s in item.sides),
                 item.lead.ref,
             )
         )
@@ -177,3 +185,14 @@ def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
     if unasked:
         return [], "Not asked"
     return [], "None recorded"
+
+
+def _reactions(item: Group) -> list[tuple[str, str]]:
+    """Return every reaction that a source states, the gravest record first; silence only when nobody states one."""
+    sides = sorted(item.sides, key=lambda s: s.fact.resource.get("criticality") != "high")
+    found: dict[str, tuple[str, str]] = {}
+    for side in sides:
+        words = dict(particulars(side.fact.resource)).get("Reaction", _NO_REACTION)
+        found.setdefault(fold(words), (words, side.fact.source))
+    stated = [pair for pair in found.values() if pair[0] != _NO_REACTION]
+    return stated or [(_NO_REACTION, item.lead.source)]

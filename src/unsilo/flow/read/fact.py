@@ -8,15 +8,16 @@ import msgspec
 from unsilo.flow.read.words import When, when
 from unsilo.kernel import Json
 
-__all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "void"]
+__all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "named_sources", "void"]
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where facts come from: `key` is stable, `name` is for people, `short` stands in a narrow column."""
+    """Where facts come from: `key` is stable, `name` for people, `short` for a narrow column, `place` for a tint."""
 
     key: str
     name: str
     short: str
+    place: int = 5
 
 
 class Fact(msgspec.Struct):
@@ -103,6 +104,23 @@ def ended(resource: Json) -> When:
         if moment := resource.get(name):
             return when(moment)
     return when(None)
+
+
+def named_sources(names: Iterable[tuple[str, str]]) -> dict[str, Source]:
+    """Return a Source for each (key, name), with letters that tell them apart: `NH`, `CL`, then `NH2`."""
+    found: dict[str, Source] = {}
+    taken: set[str] = set()
+    for place, (key, name) in enumerate(names):
+        words = [w for w in name.replace("-", " ").replace("_", " ").split() if w[0].isalnum()]
+        letters = "".join(w[0] for w in words[:3]) if len(words) > 1 else (words[0][:2] if words else "?")
+        short = letters.upper()
+        count = 2
+        while short in taken:
+            short = f"{letters.upper()}{count}"
+            count += 1
+        taken.add(short)
+        found[key] = Source(key, name, short, place % 6)
+    return found
 
 
 def _codes(concept: Any) -> Iterable[str]:

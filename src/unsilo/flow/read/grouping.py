@@ -169,6 +169,15 @@ def _recent(fact: Fact) -> tuple[int, int]:
     return (happened(fact.resource).at, fact.updated)
 
 
+_LEADS = {"MedicationRequest": 2, "MedicationStatement": 1}
+
+
+def _leading(fact: Fact) -> tuple[bool, bool, bool, int, int, int]:
+    """What a row shows first: open and still sent; the gravest allergy; an order before what was dispensed of it."""
+    grave = fact.resource.get("criticality") == "high"
+    return (status_word(fact.resource) in _OPEN, not fact.gone, grave, _LEADS.get(fact.type, 0), *_recent(fact))
+
+
 def _make(facts: list[Fact]) -> Group:
     facts = sorted(facts, key=_recent, reverse=True)
     standing = [f for f in facts if not void(f)] or facts
@@ -184,7 +193,7 @@ def _make(facts: list[Fact]) -> Group:
     sources = Counter(f.source for f in facts)
     verdict = "conflict" if differs else "agree" if len(facts) > 1 else "single"
     why = f"Sources differ in {_listed(differs)}" if differs else ""
-    lead = max(standing, key=lambda f: (status_word(f.resource) in _OPEN, not f.gone, *_recent(f)))
+    lead = max(standing, key=_leading)
     return Group(
         title(lead.resource), lead, sides, facts, verdict, why, list(sources.items()), sum(f.new for f in facts)
     )
