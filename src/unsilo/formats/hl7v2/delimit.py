@@ -10,7 +10,7 @@ from unsilo.kernel.issue import Severity
 __all__ = ["Marks", "read_delimiters"]
 
 _NAMES = ("component", "repetition", "escape", "subcomponent", "truncation")
-_USUAL = "^~\\&"
+_USUAL = b"^~\\&"
 
 
 class Marks(NamedTuple):
@@ -33,8 +33,9 @@ def read_delimiters(field_sep: bytes, encoding: bytes, codec: str) -> Marks:
         return Marks(None, (_issue("fatal", "MSH-1", text, "field-separator"),))
     issues: list[Issue] = []
     if not encoding:
-        issues.append(_issue("warning", "MSH-2", "MSH-2 is empty; ^~\\& is assumed", "encoding-characters"))
-        encoding = _USUAL.encode()
+        encoding = _USUAL.replace(field_sep, b"|")
+        assumed = f"MSH-2 is empty; {encoding.decode()} is assumed"
+        issues.append(_issue("warning", "MSH-2", assumed, "encoding-characters"))
     if not _possible(encoding[:1]) or len(encoding) > 20 or not all(map(_possible, _blank_free(encoding))):
         text = "MSH-2 does not hold encoding characters"
         return Marks(None, (_issue("fatal", "MSH-2", text, "encoding-characters"),))

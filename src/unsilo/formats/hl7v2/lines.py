@@ -5,14 +5,14 @@ from functools import lru_cache
 
 from unsilo.kernel import Issue, Where
 
-__all__ = ["ENDS", "cut", "cut_lines"]
+__all__ = ["ENDS", "SECOND", "cut", "cut_lines"]
 
 ENDS = "\r\n\x0b\x1c\x1a\x00"
 """Characters after the last segment that carry nothing: line ends, MLLP's own, Ctrl-Z, NUL."""
 
 _STRAY = "\x0b\x1c\x1a\x00"
 _BLANK = " \t\x0b\x0c\x1c\x1d\x1e\x1f\x00"
-_SECOND = Issue(
+SECOND = Issue(
     "fatal",
     "structure",
     "a second MSH begins in the same message: two messages must not be read as one",
@@ -20,7 +20,9 @@ _SECOND = Issue(
     "send each message in its own frame, or read the content as a batch",
     "hl7v2.msh.second",
 )
-_LINE = re.compile(r"[^\r\n]+")
+# A line that is not empty: blanks before it, and the first four characters; nothing long is copied.
+_LINE = re.compile(r"(?=[^\r\n])[ \t]*([^\r\n]{0,4})[^\r\n]*")
+_SOLID = re.compile(rf"[^{re.escape(_BLANK)}]")
 
 
 @lru_cache(maxsize=4096)
@@ -53,7 +55,7 @@ def cut(text: str, field_sep: str, issues: list[Issue]) -> list[str]:
         if not _begins(head, field_sep):
             return _joined(whole, field_sep, issues)
     if "MSH" + field_sep in heads:
-        issues.append(_SECOND)
+        issues.append(SECOND)
     return lines
 
 
@@ -61,12 +63,9 @@ def cut_lines(text: str, field_sep: str) -> list[tuple[int, int]]:
     """Return begin and end of each segment in `text`: the same segments as `cut` gives."""
     spans: list[tuple[int, int]] = []
     for match in _LINE.finditer(text, 0, len(text.rstrip(ENDS))):
-        line = match[0]
-        words = line.lstrip(" \t")
-        begin = match.start() + len(line) - len(words)
-        if not spans or _begins(words[:4], field_sep):
-            spans.append((begin, match.end()))
-        elif line.strip(_BLANK):
+        if not spans or _begins(match[1], field_sep):
+            spans.append((match.start(1), match.end()))
+        elif _SOLID.search(text, match.start(), match.end()):
             spans[-1] = (spans[-1][0], match.end())
     return spans
 
@@ -75,7 +74,7 @@ def _joined(text: str, field_sep: str, issues: list[Issue]) -> list[str]:
     spans = cut_lines(text, field_sep)
     lines = [text[begin:end] for begin, end in spans]
     if any(line.startswith("MSH" + field_sep) for line in lines[1:]):
-        issues.append(_SECOND)
+        issues.append(SECOND)
     torn = sum(1 for line in lines if "\r" in line or "\n" in line)
     if torn:
         first = next(i for i, line in enumerate(lines) if "\r" in line or "\n" in line)
@@ -113,6 +112,8 @@ def _without_strays(text: str, issues: list[Issue]) -> str:
             )
         )
     inside = [mark for mark in _STRAY if mark in kept]
+    if "\x0bMSH" in kept:
+        issues.append(SECOND)
     if inside:
         names = ", ".join(f"0x{ord(mark):02X}" for mark in inside)
         issues.append(

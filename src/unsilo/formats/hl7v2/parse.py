@@ -7,7 +7,7 @@ import msgspec
 from unsilo.formats.hl7v2.charset import decode
 from unsilo.formats.hl7v2.delimit import read_delimiters
 from unsilo.formats.hl7v2.header import check_header
-from unsilo.formats.hl7v2.lines import cut
+from unsilo.formats.hl7v2.lines import SECOND, cut
 from unsilo.formats.hl7v2.message import Message, Segment
 from unsilo.kernel import Issue, Limits, Result, Where
 from unsilo.kernel.issue import Code
@@ -17,6 +17,9 @@ __all__ = ["find_header", "find_start", "parse"]
 
 SEGMENT_FIELDS = 20_000
 """More fields than this in one segment is no message (the standard's longest segment has fewer than 100)."""
+
+HEADER_BYTES = 65_536
+"""A longer MSH is no header."""
 
 _BOM = b"\xef\xbb\xbf"
 _LEADING = b"\x0b\x1c \t\r\n\x00"
@@ -36,6 +39,8 @@ def parse(content: bytes, *, charset: str | None = None, limits: Limits = DEFAUL
     return_at = content.find(b"\r", start)
     feed_at = content.find(b"\n", start, return_at if return_at >= 0 else len(content))
     end = feed_at if feed_at >= 0 else return_at if return_at >= 0 else len(content)
+    if end - start > HEADER_BYTES:
+        return Result(None, [_fatal("too-long", f"MSH is longer than {HEADER_BYTES} bytes", "", "msh.too-long")])
     sep = content[start + 3 : start + 4] if end > start + 3 else b"\r"
     head = content[start + 4 : end].split(sep, 17)
     if len(content) > min(limits.segments, limits.fields, SEGMENT_FIELDS):
@@ -106,6 +111,8 @@ def _too_costly(content: bytes, sep: bytes, limits: Limits) -> Issue | None:
         ends += content.count(b"\n") - content.count(b"\r\n")
     if ends > limits.segments:
         return _fatal("too-costly", f"more than {limits.segments} segments", "", "too-many-segments")
+    if b"\rMSH" + sep in content or b"\nMSH" + sep in content[1:]:
+        return SECOND
     fields = content.count(sep)
     if fields > limits.fields:
         return _fatal("too-costly", f"more than {limits.fields} fields", "", "too-many-fields")

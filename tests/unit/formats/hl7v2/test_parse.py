@@ -113,6 +113,10 @@ def test_short_and_long_encoding_characters(encoding, component, repetition, esc
         (b"FHS|^~\\&|A\rMSH|^~\\&|A", "hl7v2.batch"),
         (ADT + ORU, "hl7v2.msh.second"),
         (ADT + b"garbage line\r" + ORU, "hl7v2.msh.second"),
+        (b"\x0b" + ADT + b"\x1c\r\x0b" + ORU + b"\x1c\r", "hl7v2.msh.second"),
+        ((ADT + b"\n" + ORU).replace(b"\r", b"\n"), "hl7v2.msh.second"),
+        (ADT + ORU * 300, "hl7v2.msh.second"),
+        (b"MSH|^~\\&|" + b"x" * 70_000, "hl7v2.msh.too-long"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(head, rule):
