@@ -1,1 +1,64 @@
-"""SQLite: journal, resources, versions, indexes, links, outbox, queue, audit, migrations; all SQL lives here."""
+"""SQLite: journal, resources, versions, indexes, links, outbox, queue and migrations; all SQL lives here."""
+
+from unsilo.storage.accounts import Accounts, ClientToken, User
+from unsilo.storage.backup import backup, restore
+from unsilo.storage.faults import Hooks, NotDurableError, StaleVersionError, StoreTooNewError
+from unsilo.storage.packing import pack_lineage, pack_unconsumed
+from unsilo.storage.retention import drop_day
+from unsilo.storage.rows import (
+    AuditRow,
+    Criterion,
+    DeadGroup,
+    FeedFigures,
+    Incoming,
+    LinkEvent,
+    ListMember,
+    MessageRow,
+    OutboxRow,
+    Outcome,
+    PersonHit,
+    PersonRow,
+    QueueItem,
+    Receipt,
+    Source,
+    Stored,
+)
+from unsilo.storage.store import Counts, Store, open_store
+from unsilo.storage.tx_work import Tx
+from unsilo.storage.verify import verify
+
+__all__ = [
+    "Accounts",
+    "AuditRow",
+    "ClientToken",
+    "Counts",
+    "Criterion",
+    "DeadGroup",
+    "FeedFigures",
+    "Hooks",
+    "Incoming",
+    "LinkEvent",
+    "ListMember",
+    "MessageRow",
+    "NotDurableError",
+    "OutboxRow",
+    "Outcome",
+    "PersonHit",
+    "PersonRow",
+    "QueueItem",
+    "Receipt",
+    "Source",
+    "StaleVersionError",
+    "Store",
+    "StoreTooNewError",
+    "Stored",
+    "Tx",
+    "User",
+    "backup",
+    "drop_day",
+    "open_store",
+    "pack_lineage",
+    "pack_unconsumed",
+    "restore",
+    "verify",
+]  # fmt: skip

@@ -1,0 +1,74 @@
+"""Moves the write-ahead logs into their files beside the writer, so that no commit has to wait for it."""
+
+import contextlib
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from unsilo.storage.connect import connect
+from unsilo.storage.days import day_path
+from unsilo.storage.statements import load
+
+__all__ = ["Checkpointer"]
+
+_SQL = load("store")
+_PAUSE_SECONDS = 0.25
+_BIG_FRAMES = 1000
+
+
+class Checkpointer:
+    """Sleeps until something was committed. The log of SQLite starts over once a checkpoint has caught up with it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._committed = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+        self._open: dict[Path, sqlite3.Connection] = {}
+
+    def committed(self) -> None:
+        """Say that there is something to do."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="unsilo-checkpoint", daemon=True)
+            self._thread.start()
+        self._committed.set()
+
+    def close(self) -> None:
+        """Stop."""
+        self._stop = True
+        self._committed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            self._committed.wait()
+            if self._stop:
+                break
+            self._committed.clear()
+            # A disk that fails here fails the writer's next commit too, which is where it is reported.
+            with contextlib.suppress(sqlite3.Error, OSError):
+                for path in self._paths():
+                    self._visit(path)
+            pause = threading.Event()
+            pause.wait(_PAUSE_SECONDS)
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def _paths(self) -> list[Path]:
+        today = datetime.now(UTC)
+        day = day_path(self._directory, today.year * 10_000 + today.month * 100 + today.day)
+        return [self._directory / "unsilo.db", *([day] if day.exists() else [])]
+
+    def _visit(self, path: Path) -> None:
+        connection = self._open.get(path)
+        if connection is None:
+            for old in [p for p in self._open if p.parent == path.parent]:
+                self._open.pop(old).close()
+            connection = self._open[path] = connect(path, cache_mb=1)
+        for _ in range(3):  # what came in meanwhile is little, so a second or third turn catches up
+            _busy, frames, done = connection.execute(_SQL["checkpoint"]).fetchone()
+            if frames - done < _BIG_FRAMES:
+                break

@@ -1,0 +1,80 @@
+"""Opens SQLite connections the way the store needs them, and lends the reading ones to threads."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+
+__all__ = ["Readers", "connect"]
+
+_OLDEST = (3, 37, 0)  # STRICT tables
+
+
+def connect(path: Path, *, cache_mb: int = 8, read_only: bool = False) -> sqlite3.Connection:
+    """Open a store file: WAL, synchronous=FULL (every commit is fsynced), no memory map (a bad disk must be an error).
+
+    Transactions are begun and ended by hand. RuntimeError when the SQLite library is too old.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise RuntimeError(f"SQLite {'.'.join(map(str, _OLDEST))} or newer is needed, here is {sqlite3.sqlite_version}")
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=400)
+    try:
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = FAST")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Readers:
+    """Reading connections, opened as they are needed (at most `most`), lent to one thread at a time."""
+
+    def __init__(
+        self, path: Path, most: int, prepare: Callable[[sqlite3.Connection], None] = lambda _connection: None
+    ) -> None:
+        self._path = path
+        self._prepare = prepare
+        self._idle: LifoQueue[sqlite3.Connection | None] = LifoQueue()
+        for _ in range(most):
+            self._idle.put(None)
+        self._most = most
+
+    @contextmanager
+    def lend(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; waits while all are in use."""
+        connection = self._idle.get()
+        try:
+            if connection is None:
+                connection = connect(self._path, read_only=True)
+                self._prepare(connection)
+            yield connection
+        finally:
+            self._idle.put(connection)
+
+    def rows(self, sql: str, values: Any = ()) -> list[Any]:
+        """Run one statement and return all its rows."""
+        with self.lend() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Any = ()) -> Any:
+        """Run one statement and return its first row or None."""
+        with self.lend() as connection:
+            return connection.execute(sql, values).fetchone()
+
+    def close(self) -> None:
+        """Close every connection; waits for those that are lent."""
+        for _ in range(self._most):
+            connection = self._idle.get()
+            if connection is not None:
+                connection.close()

@@ -1,0 +1,105 @@
+"""How issues, lineage, unread fields and index images become compact blobs, and back."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import zstandard
+
+from unsilo.kernel import Issue, Lineage
+from unsilo.storage.rows import Unconsumed
+
+__all__ = [
+    "clean", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "squeeze", "unpack_issues", "unpack_keys",
+    "unpack_lineage", "unpack_unconsumed", "unsqueeze",
+]  # fmt: skip
+
+_encode = msgspec.msgpack.Encoder().encode
+_issues = msgspec.msgpack.Decoder(list[Issue])
+_keys = msgspec.msgpack.Decoder(list[tuple[str, str]])
+_lineage = msgspec.msgpack.Decoder(list[Lineage])
+_unconsumed = msgspec.msgpack.Decoder(list[Unconsumed])
+_local = threading.local()
+_LARGEST = 1 << 30  # what SQLite can hold in one value
+
+
+def squeeze(content: bytes) -> bytes:
+    """Compress with zstd level 3; the result says its own length."""
+    tool = getattr(_local, "compressor", None)
+    if tool is None:
+        tool = _local.compressor = zstandard.ZstdCompressor(level=3, write_checksum=False)
+    return bytes(tool.compress(content))
+
+
+def unsqueeze(packed: bytes) -> bytes:
+    """Undo `squeeze`; zstandard.ZstdError when damaged."""
+    tool = getattr(_local, "decompressor", None)
+    if tool is None:
+        tool = _local.decompressor = zstandard.ZstdDecompressor()
+    return bytes(tool.decompress(packed, max_output_size=_LARGEST))
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can hold: a lone surrogate (possible in foreign JSON) becomes `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _scrub(value: Any) -> Any:
+    """Return the value with every text cleaned; only for what the encoder refused."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list | tuple):
+        return [_scrub(part) for part in value]
+    if isinstance(value, dict):
+        return {_scrub(k): _scrub(v) for k, v in value.items()}
+    if isinstance(value, msgspec.Struct):
+        return _scrub(msgspec.to_builtins(value))
+    return value
+
+
+def _pack(value: Any) -> bytes:
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return _encode(_scrub(value))
+
+
+def pack_issues(issues: Sequence[Issue]) -> bytes:
+    """Encode issues; none at all is the empty blob."""
+    return _pack(list(issues)) if issues else b""
+
+
+def unpack_issues(blob: bytes) -> list[Issue]:
+    """Decode what `pack_issues` made."""
+    return _issues.decode(blob) if blob else []
+
+
+def pack_keys(keys: Sequence[tuple[str, str]]) -> bytes:
+    """Encode business keys as they were sent."""
+    return _pack(list(keys)) if keys else b""
+
+
+def unpack_keys(blob: bytes) -> list[tuple[str, str]]:
+    """Decode what `pack_keys` made."""
+    return _keys.decode(blob) if blob else []
+
+
+def pack_lineage(lineage: Sequence[Lineage]) -> bytes:
+    """Encode the lineage of one resource version; a worker process may do this and hand over the bytes."""
+    return squeeze(_pack(list(lineage))) if lineage else b""
+
+
+def unpack_lineage(blob: bytes) -> list[Lineage]:
+    """Decode what `pack_lineage` made."""
+    return _lineage.decode(unsqueeze(blob)) if blob else []
+
+
+def pack_unconsumed(fields: Sequence[Unconsumed]) -> bytes:
+    """Encode the source fields that nothing read."""
+    return squeeze(_pack(list(fields))) if fields else b""
+
+
+def unpack_unconsumed(blob: bytes) -> list[Unconsumed]:
+    """Decode what `pack_unconsumed` made."""
+    return _unconsumed.decode(unsqueeze(blob)) if blob else []

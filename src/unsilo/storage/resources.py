@@ -1,0 +1,110 @@
+"""Reading resources, persons and their facts; thread-safe, each call on a lent connection."""
+
+from typing import Any
+
+import msgspec
+
+from unsilo.kernel import Lineage
+from unsilo.storage.connect import Readers
+from unsilo.storage.keys import words
+from unsilo.storage.packing import unpack_lineage
+from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
+from unsilo.storage.search import facts_query, people_query
+from unsilo.storage.statements import load
+from unsilo.storage.tx import stored
+
+__all__ = ["ResourceReads"]
+
+_RES = load("resource")
+_PERSON = load("person")
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+class ResourceReads:
+    """The reading half of the store that concerns resources and persons."""
+
+    _readers: Readers
+
+    def read(self, resource_type: str, id_: str, version: int | None = None) -> Stored | None:
+        """Return the current version (state 1 when deleted) or the given one; None when there is none."""
+        row = self._readers.row(_RES["read"], (resource_type, id_))
+        if row is None:
+            return None
+        found = stored(row)
+        if version is None or version == found.version:
+            return found
+        row = self._readers.row(_RES["version"], (resource_type, id_, version))
+        return None if row is None else stored(row)
+
+    def read_many(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """Return the current versions of (type, id) pairs that are there, in one statement."""
+        rows = self._readers.rows(_RES["read_many"], (_json(keys),))
+        return {(row[1], row[2]): stored(row) for row in rows}
+
+    def history(self, resource_type: str, id_: str) -> list[Stored]:
+        """Return every version, the highest number first; `late` marks those that were never current."""
+        return [stored(row) for row in self._readers.rows(_RES["versions"], (resource_type, id_))]
+
+    def lineage(self, resource_type: str, id_: str, version: int | None = None) -> list[Lineage]:
+        """Return where each element of a version (None: the current one) came from."""
+        row = self._readers.row(_RES["lineage_of"], (resource_type, id_, version))
+        return [] if row is None else unpack_lineage(row[0])
+
+    def effects(self, mid: int) -> list[Stored]:
+        """Return the resource versions that a message made or said again."""
+        return [stored(row) for row in self._readers.rows(_RES["effects"], (mid,))]
+
+    def person(self, uid: str | int) -> PersonRow | None:
+        """Return a person by public uid or number; one that was left by its last record leads to where that went."""
+        row = self._readers.row(_PERSON["by_number" if isinstance(uid, int) else "by_uid"], (uid,))
+        if row is None:
+            return None
+        return PersonRow(row[0], row[1], row[2], [r[1] for r in self._readers.rows(_PERSON["patients_of"], (row[0],))])
+
+    def person_of(self, patient_id: str) -> int | None:
+        """Return the person of a source Patient."""
+        row = self._readers.row(_PERSON["of_patient"], (patient_id.removeprefix("Patient/"),))
+        return None if row is None else int(row[0])
+
+    def sources(self, person: int) -> list[Source]:
+        """Return a person's source Patients with the reason of each link; stubs have no resource."""
+        found = []
+        for row in self._readers.rows(_PERSON["sources"], (person,)):
+            resource = stored(row[8:])
+            found.append(Source(*row[:8], resource if resource.state < 2 else None))
+        return found
+
+    def link_events(self, person: int) -> list[LinkEvent]:
+        """Return every change of the edges of a person and of the records it has now, the oldest first."""
+        return [LinkEvent(*row) for row in self._readers.rows(_PERSON["events"], (person,))]
+
+    def find_people(self, text: str, limit: int = 20) -> list[PersonHit]:
+        """Return persons one of whose records has every typed word at the start of a name, identifier or birth date."""
+        typed = words(text)
+        if not typed:
+            return []
+        sql, values = people_query(typed, limit)
+        people = [row[0] for row in self._readers.rows(sql, values)]
+        hits: dict[int, PersonHit] = {}
+        for row in self._readers.rows(_PERSON["patients_json"], (_json(people),)):
+            hit = hits.setdefault(row[0], PersonHit(row[0], row[1], []))
+            hit.patients.append(stored(row[2:]))
+        return [hits[person] for person in people if person in hits]
+
+    def facts(
+        self, person: int, types: list[str] | None = None, since: int | None = None, limit: int | None = None
+    ) -> list[Stored]:
+        """Return what is known of a person from all its source Patients, the newest date first.
+
+        `since` is microseconds; what has no date is left out by it. Patients themselves come from `sources`.
+        """
+        sql, values = facts_query(person, types, since, limit)
+        return [stored(row) for row in self._readers.rows(sql, values)]
+
+    def list_state(self, patient: str) -> list[ListMember]:
+        """Return the members of a source Patient's snapshot lists, also those that are no longer sent."""
+        rows = self._readers.rows(_PERSON["list_state"], (patient.removeprefix("Patient/"),))
+        return [ListMember(*row) for row in rows]

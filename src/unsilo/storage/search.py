@@ -1,0 +1,262 @@
+"""Renders searches over the narrow tables to SQL: the one place where statements are put together at run time."""
+
+from typing import Any
+
+from unsilo.storage.keys import code_key, fold_key
+from unsilo.storage.rows import Criterion
+
+__all__ = [
+    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end", "resources_query",
+]  # fmt: skip
+
+Query = tuple[str, list[Any]]
+
+_COLUMNS = """r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0"""
+_DENSE = 100_000
+"""Matches up to which all are gathered and sorted; a prefix that has more is met soon when walking from the newest."""
+
+
+def prefix_end(prefix: str) -> str:
+    """Return the first text after all that begin with `prefix`, in the order of UTF-8 bytes."""
+    last = ord(prefix[-1])
+    after = last + 1 if not 0xD7FF <= last < 0xE000 else 0xE000
+    return prefix + "\U0010ffff" if last >= 0x10FFFF else prefix[:-1] + chr(after)
+
+
+def _marks(values: list[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+# Persons
+
+
+def people_query(words: list[str], limit: int) -> Query:
+    """Persons with one record that has all words; whole words before beginnings, then the newest record first."""
+    driver = max(words, key=len)
+    parts = ["f.term >= ? AND f.term < ?"]
+    values: list[Any] = [driver, driver, prefix_end(driver)]
+    for word in words:
+        if word is not driver:
+            parts.append("EXISTS (SELECT 1 FROM ix_find o WHERE o.term >= ? AND o.term < ? AND o.rid = f.rid)")
+            values += [word, prefix_end(word)]
+    # The other words are looked for only among the first thousands of the longest: typing goes on anyway.
+    sql = f"""SELECT l.person FROM (
+  SELECT f.rid, f.term = ? AS whole FROM ix_find f WHERE {" AND ".join(parts)} LIMIT 5000
+) g JOIN link l ON l.pat = g.rid GROUP BY l.person ORDER BY max(g.whole) DESC, max(g.rid) DESC LIMIT ?"""  # noqa: S608
+    return sql, [*values, limit]
+
+
+def facts_query(person: int, types: list[str] | None, since: int | None, limit: int | None) -> Query:
+    """Everything of a person's compartment, newest date first."""
+    where = ["l.person = ?"]
+    values: list[Any] = [person]
+    if types is not None:
+        where.append(f"p.type IN (SELECT id FROM resource_type WHERE name IN ({_marks(types)}))")
+        values += types
+    if since is not None:
+        where.append("p.dlo >= ?")
+        values.append(since)
+    cut = "LIMIT ?" if limit is not None else ""
+    if limit is not None:
+        values.append(limit)
+    sql = f"""SELECT {_COLUMNS} FROM (
+  SELECT p.rid, max(p.dlo) AS day FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
+  WHERE {" AND ".join(where)} GROUP BY p.rid ORDER BY day DESC, p.rid DESC {cut}
+) f CROSS JOIN res r ON r.rid = f.rid JOIN resource_type y ON y.id = r.type WHERE r.state = 0"""  # noqa: S608
+    return sql, values
+
+
+# Resources
+
+_SP = "(SELECT p.id FROM parameter p JOIN resource_type t ON t.id = p.type WHERE t.name = ? AND p.code = ?)"
+_SYS = "(SELECT id FROM system WHERE uri = ?)"
+_RID = "(SELECT s.rid FROM res s JOIN resource_type t ON t.id = s.type WHERE s.tenant = 0 AND t.name = ? AND s.fhir_id = ?)"
+_KIN = f"(SELECT o.pat FROM link m JOIN link o ON o.person = m.person WHERE m.pat = {_RID} UNION SELECT {_RID})"  # noqa: S608
+
+_DATES = {
+    "eq": ("x.lo >= ? AND x.hi <= ?", (0, 1)),
+    "ne": ("NOT (x.lo >= ? AND x.hi <= ?)", (0, 1)),
+    "gt": ("x.hi > ?", (1,)),
+    "lt": ("x.lo < ?", (0,)),
+    "ge": ("(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", (1, 0, 1)),
+    "le": ("(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", (0, 0, 1)),
+    "sa": ("x.lo >= ?", (1,)),
+    "eb": ("x.hi <= ?", (0,)),
+}
+"""FHIR R4 search.html#prefix on half-open bounds: condition on a row's (lo, hi) and which of the value's it takes."""
+
+
+def _token(kind: str, param: str, value: Any) -> Query:
+    system, code = value
+    parts, values = [f"x.sp = {_SP}"], [kind, param]
+    if code is not None:
+        parts.append("x.code = ?")
+        values.append(code_key(code))
+    if system is not None:
+        parts.append(f"x.sys = {_SYS}" if system else "x.sys = 0")
+        values += [system] if system else []
+    return f"r.rid IN (SELECT x.rid FROM ix_tok x WHERE {' AND '.join(parts)})", values  # noqa: S608
+
+
+def _string(kind: str, param: str, value: Any) -> Query:
+    folded = fold_key(str(value))
+    if not folded:
+        return "0", []
+    sql = f"r.rid IN (SELECT x.rid FROM ix_str x WHERE x.sp = {_SP} AND x.v >= ? AND x.v < ?)"  # noqa: S608
+    return sql, [kind, param, folded, prefix_end(folded)]
+
+
+def _date(kind: str, param: str, value: Any) -> Query:
+    comparator, lo, hi = value
+    condition, takes = _DATES[comparator]
+    sql = f"r.rid IN (SELECT x.rid FROM ix_dat x WHERE x.sp = {_SP} AND {condition})"  # noqa: S608
+    return sql, [kind, param, *((lo, hi)[n] for n in takes)]
+
+
+def _updated(_kind: str, _param: str, value: Any) -> Query:
+    comparator, lo, hi = value
+    condition, takes = _DATES[comparator]
+    condition = condition.replace("x.lo", "r.updated").replace("x.hi", "r.updated + 1")
+    return condition, [(lo, hi)[n] for n in takes]
+
+
+def _target(value: Any, expand: bool) -> Query:
+    resource_type, _, id_ = str(value).partition("/")
+    if expand and resource_type == "Patient":
+        return f"IN {_KIN}", [resource_type, id_, resource_type, id_]
+    return f"= {_RID}", [resource_type, id_]
+
+
+def _reference(kind: str, param: str, value: Any, expand: bool) -> Query:
+    target, values = _target(value, expand)
+    sql = f"r.rid IN (SELECT x.rid FROM ix_ref x WHERE x.sp = {_SP} AND x.tgt {target})"  # noqa: S608
+    return sql, [kind, param, *values]
+
+
+def _patient(kind: str, value: Any, expand: bool) -> Query:
+    target, values = _target(value, expand)
+    typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
+    return f"r.rid IN (SELECT x.rid FROM ix_pat x WHERE x.pat {target} AND {typed})", [*values, kind]  # noqa: S608
+
+
+def _person(kind: str, value: Any) -> Query:
+    if kind == "Patient":
+        return "r.rid IN (SELECT pat FROM link WHERE person = ?)", [value]
+    typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
+    sql = f"r.rid IN (SELECT x.rid FROM link l JOIN ix_pat x ON x.pat = l.pat WHERE l.person = ? AND {typed})"  # noqa: S608
+    return sql, [value, kind]
+
+
+def _clause(kind: str, criterion: Criterion, value: Any) -> Query:
+    shape = criterion.kind
+    if shape == "reference":
+        return _reference(kind, criterion.param, value, criterion.expand)
+    if shape == "patient":
+        return _patient(kind, value, criterion.expand)
+    if shape == "person":
+        return _person(kind, value)
+    if shape == "id":
+        return "r.fhir_id = ?", [value]
+    return {"token": _token, "string": _string, "date": _date, "updated": _updated}[shape](kind, criterion.param, value)
+
+
+def resources_query(
+    kind: str, criteria: list[Criterion], limit: int, after: int | None, *, count: bool = False
+) -> Query:
+    """Live resources of one type that meet all criteria, by row number from the newest; `after` is the last one seen."""
+    where = ["r.tenant = 0", "r.type = (SELECT id FROM resource_type WHERE name = ?)", "r.state = 0"]
+    values: list[Any] = [kind]
+    for criterion in criteria:
+        clauses = [_clause(kind, criterion, value) for value in criterion.values]
+        where.append("(" + " OR ".join(sql for sql, _ in clauses) + ")" if clauses else "0")
+        values += [value for _, some in clauses for value in some]
+    if after is not None:
+        where.append("r.rid < ?")
+        values.append(after)
+    condition = " AND ".join(where)
+    if count:
+        return f"SELECT count(*) FROM res r WHERE {condition}", values  # noqa: S608
+    sql = f"""SELECT {_COLUMNS} FROM res r JOIN resource_type y ON y.id = r.type
+WHERE {condition} ORDER BY r.rid DESC LIMIT ?"""  # noqa: S608
+    return sql, [*values, limit]
+
+
+# Messages
+
+
+def messages_query(
+    columns: str, *, text: str, kind: str, feed: str, state: str, cause: str, parent: str, since: int, until: int,
+    limit: int, before: int | None, dense: bool = False,
+) -> Query:  # fmt: skip
+    """Journal rows, newest first. `text` is a folded beginning of a business key of `kind` (or of any kind).
+
+    `dense` walks the journal instead of gathering the matches: for a beginning that very many messages share.
+    """
+    where: list[str] = []
+    values: list[Any] = []
+
+    def add(sql: str, *more: Any) -> None:
+        where.append(sql)
+        values.extend(more)
+
+    if text:
+        kinds = "(SELECT id FROM key_kind WHERE name = ?)" if kind else "(SELECT id FROM key_kind)"
+        bounds = ([kind] if kind else []) + [text, prefix_end(text)]
+        if dense:
+            add("folded_key(m.keys, m.type, m.control_id, ?, ?)", kind, text)
+        else:
+            add(f"m.mid IN (SELECT mid FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ?)", *bounds)  # noqa: S608
+    if feed:
+        add("m.feed = (SELECT id FROM feed WHERE name = ?)", feed)
+    if state in ("queued", "held", "dead"):
+        add("m.state IN ('queued', 'held', 'dead')")
+    if state:
+        add("m.state = ?", state)
+    if cause:
+        add("m.cause <> ''")
+        add("m.cause = ?", cause)
+    if parent:
+        add("m.parent <> ''")
+        add("m.parent = ?", parent)
+    if since:
+        add("m.received >= ?", since)
+    if until:
+        add("m.received < ?", until)
+    if before is not None:
+        add("m.mid < ?", before)
+    condition = ("WHERE " + " AND ".join(where)) if where else ""
+    return f"{columns} {condition} ORDER BY m.mid DESC LIMIT ?", [*values, limit]
+
+
+def matches_query(text: str, kind: str) -> Query:
+    """How many keys begin with `text`, counted no further than it matters."""
+    kinds = "(SELECT id FROM key_kind WHERE name = ?)" if kind else "(SELECT id FROM key_kind)"
+    sql = f"""SELECT count(*) FROM (
+  SELECT 1 FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ? LIMIT {_DENSE + 1})"""  # noqa: S608
+    return sql, [*([kind] if kind else []), text, prefix_end(text)]
+
+
+def is_dense(matches: int) -> bool:
+    """Tell whether so many keys match that walking from the newest is quicker."""
+    return matches > _DENSE
+
+
+def audit_query(
+    columns: str, person: int | None, actor: str, action: str, since: int, until: int, limit: int, before: int | None
+) -> Query:
+    """Audit rows, newest first."""
+    where: list[str] = []
+    values: list[Any] = []
+    for sql, value, wanted in (
+        ("person <> 0 AND person = ?", person, person is not None),
+        ("actor = ?", actor, bool(actor)),
+        ("action = ?", action, bool(action)),
+        ("at >= ?", since, bool(since)),
+        ("at < ?", until, bool(until)),
+        ("n < ?", before, before is not None),
+    ):
+        if wanted:
+            where.append(sql)
+            values.append(value)
+    condition = ("WHERE " + " AND ".join(where)) if where else ""
+    return f"{columns} {condition} ORDER BY n DESC LIMIT ?", [*values, limit]

@@ -1,0 +1,26 @@
+-- name: table
+CREATE TABLE IF NOT EXISTS content (
+  slot INTEGER PRIMARY KEY, id TEXT NOT NULL, feed TEXT NOT NULL, sha256 BLOB NOT NULL, codec INTEGER NOT NULL,
+  head BLOB NOT NULL, body BLOB NOT NULL
+) STRICT
+
+-- name: top
+SELECT COALESCE(max(slot), 0) FROM content
+
+-- name: insert
+INSERT INTO content (slot, id, feed, sha256, codec, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: read
+SELECT codec, body FROM content WHERE slot = ?
+
+-- name: head
+SELECT head FROM content WHERE slot = ?
+
+-- name: all
+SELECT slot, id, feed, sha256, codec, body FROM content ORDER BY slot
+
+-- name: drop_feed
+DELETE FROM content WHERE feed = ?
+
+-- name: bytes
+SELECT feed, count(*), sum(length(body)) FROM content GROUP BY feed

@@ -1,0 +1,116 @@
+-- name: top_person
+SELECT COALESCE(max(person), 0) FROM person
+
+-- name: insert
+INSERT INTO person (uid, created) VALUES (?, ?) RETURNING person
+
+-- name: edge
+SELECT person FROM link WHERE pat = ?
+
+-- name: edge_write
+INSERT INTO link (pat, person, rule, reason, score, actor, at, mid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (pat) DO UPDATE SET person = excluded.person, rule = excluded.rule, reason = excluded.reason,
+  score = excluded.score, actor = excluded.actor, at = excluded.at, mid = excluded.mid
+
+-- name: event
+INSERT INTO link_event (kind, pat, person, former, rule, reason, score, actor, at, mid)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: members
+SELECT count(*) FROM link WHERE person = ?
+
+-- name: went
+UPDATE person SET went_to = ? WHERE person = ?
+
+-- name: exists
+SELECT 1 FROM person WHERE person = ?
+
+-- name: patients_of
+SELECT l.pat, r.fhir_id FROM link l LEFT JOIN res r ON r.rid = l.pat WHERE l.person = ? ORDER BY l.pat
+
+-- name: candidates
+SELECT k.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
+FROM (SELECT DISTINCT pat FROM match_key WHERE key IN (SELECT value FROM json_each(?))) k
+JOIN match_record m ON m.pat = k.pat JOIN link l ON l.pat = k.pat LEFT JOIN res r ON r.rid = k.pat
+ORDER BY k.pat LIMIT ?
+
+-- name: record_keys
+SELECT keys FROM match_record WHERE pat = ?
+
+-- name: record_write
+INSERT INTO match_record (pat, record, keys) VALUES (?, ?, ?)
+ON CONFLICT (pat) DO UPDATE SET record = excluded.record, keys = excluded.keys
+
+-- name: key_add
+INSERT OR IGNORE INTO match_key (key, pat) VALUES (?, ?)
+
+-- name: key_drop
+DELETE FROM match_key WHERE key = ? AND pat = ?
+
+-- name: by_uid
+WITH RECURSIVE follow (person, went_to, uid, created) AS (
+  SELECT person, went_to, uid, created FROM person WHERE uid = ?
+  UNION
+  SELECT p.person, p.went_to, p.uid, p.created FROM follow f JOIN person p ON p.person = f.went_to WHERE f.went_to <> 0
+)
+SELECT person, uid, created FROM follow WHERE went_to = 0
+
+-- name: by_number
+WITH RECURSIVE follow (person, went_to, uid, created) AS (
+  SELECT person, went_to, uid, created FROM person WHERE person = ?
+  UNION
+  SELECT p.person, p.went_to, p.uid, p.created FROM follow f JOIN person p ON p.person = f.went_to WHERE f.went_to <> 0
+)
+SELECT person, uid, created FROM follow WHERE went_to = 0
+
+-- name: of_patient
+SELECT l.person FROM link l JOIN res r ON r.rid = l.pat JOIN resource_type y ON y.id = r.type
+WHERE r.tenant = 0 AND y.name = 'Patient' AND r.fhir_id = ?
+
+-- name: sources
+SELECT r.fhir_id, l.person, l.rule, l.reason, l.score, l.actor, l.at, l.mid,
+  r.rid, 'Patient', r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0
+FROM link l JOIN res r ON r.rid = l.pat WHERE l.person = ? ORDER BY l.pat
+
+-- name: events
+SELECT e.n, e.kind, r.fhir_id, e.person, e.former, e.rule, e.reason, e.score, e.actor, e.at, e.mid
+FROM link_event e JOIN res r ON r.rid = e.pat
+WHERE e.n IN (
+  SELECT n FROM link_event WHERE person = ?1
+  UNION SELECT n FROM link_event WHERE former = ?1 AND former <> 0
+  UNION SELECT v.n FROM link l JOIN link_event v ON v.pat = l.pat WHERE l.person = ?1
+) ORDER BY e.n
+
+-- name: patients_json
+SELECT l.person, p.uid, r.rid, 'Patient', r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest,
+  r.body, 0
+FROM json_each(?) j JOIN link l ON l.person = j.value JOIN person p ON p.person = l.person JOIN res r ON r.rid = l.pat
+WHERE r.state < 2 ORDER BY j.key, l.pat
+
+-- name: list_at
+SELECT at FROM list_seen WHERE pat = ? AND list = ?
+
+-- name: list_seen
+INSERT INTO list_seen (pat, list, at, mid) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET at = excluded.at, mid = excluded.mid
+
+-- name: list_present
+SELECT member FROM list_member WHERE pat = ? AND list = ? AND gone = 0
+
+-- name: list_here
+INSERT INTO list_member (pat, list, member, seen, seen_mid) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET seen = excluded.seen, seen_mid = excluded.seen_mid, gone = 0, gone_mid = 0
+
+-- name: list_gone
+UPDATE list_member SET gone = ?, gone_mid = ? WHERE pat = ? AND list = ? AND member = ?
+
+-- name: list_state
+SELECT m.list, m.member, m.seen, m.seen_mid, m.gone, m.gone_mid
+FROM list_member m JOIN res r ON r.rid = m.pat JOIN resource_type y ON y.id = r.type
+WHERE r.tenant = 0 AND y.name = 'Patient' AND r.fhir_id = ? ORDER BY m.list, m.member
+
+-- name: count
+SELECT count(*) FROM person p WHERE EXISTS (SELECT 1 FROM link l WHERE l.person = p.person)
+
+-- name: merged
+SELECT COALESCE(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM link GROUP BY person HAVING n > 1)

@@ -1,0 +1,8 @@
+-- name: probe
+UPDATE probe SET n = n + 1 WHERE id = 1
+
+-- name: data_version
+PRAGMA data_version
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(PASSIVE)

@@ -1,0 +1,61 @@
+-- name: index_without_resource
+SELECT 'ix_tok', x.rid FROM ix_tok x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_str', x.rid FROM ix_str x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_dat', x.rid FROM ix_dat x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_ref', x.rid FROM ix_ref x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_pat', x.rid FROM ix_pat x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_find', x.rid FROM ix_find x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+
+-- name: patient_without_person
+SELECT r.fhir_id, 0 FROM res r JOIN resource_type y ON y.id = r.type
+WHERE y.name = 'Patient' AND r.state = 0 AND NOT EXISTS (SELECT 1 FROM link l WHERE l.pat = r.rid)
+
+-- name: link_without_resource
+SELECT l.pat FROM link l LEFT JOIN res r ON r.rid = l.pat WHERE r.rid IS NULL
+
+-- name: link_without_person
+SELECT l.pat, l.person FROM link l LEFT JOIN person p ON p.person = l.person WHERE p.person IS NULL
+
+-- name: edge_against_history
+SELECT l.pat, l.person, e.person FROM link l
+JOIN link_event e ON e.n = (SELECT max(n) FROM link_event v WHERE v.pat = l.pat)
+WHERE e.person <> l.person
+
+-- name: effect_without_version
+SELECT e.mid, e.rid, e.version FROM effect e LEFT JOIN res r ON r.rid = e.rid AND r.version = e.version
+LEFT JOIN hist h ON h.rid = e.rid AND h.version = e.version
+WHERE r.rid IS NULL AND h.rid IS NULL
+
+-- name: done_without_outcome
+SELECT m.mid FROM message m LEFT JOIN outcome o ON o.mid = m.mid
+WHERE m.state IN ('done', 'dead') AND m.attempts > 0 AND o.mid IS NULL
+
+-- name: version_gap
+SELECT r.rid, 1 + (SELECT count(*) FROM hist h WHERE h.rid = r.rid), r.top FROM res r
+WHERE r.state < 2 AND r.top <> 1 + (SELECT count(*) FROM hist h WHERE h.rid = r.rid)
+
+-- name: late_is_current
+SELECT h.rid, h.version FROM hist h JOIN res r ON r.rid = h.rid
+WHERE h.version > r.top OR h.version = r.version OR (h.version > r.version AND h.late = 0)
+
+-- name: figures
+WITH counted AS (
+  SELECT feed, day, state, count(*) AS n FROM message GROUP BY feed, day, state
+), recorded AS (
+  SELECT feed, day, state, messages AS n FROM feed_day WHERE state <> 'resent' AND messages <> 0
+)
+SELECT f.name, c.day, c.state, c.n, COALESCE(k.n, 0) FROM counted c JOIN feed f ON f.id = c.feed
+LEFT JOIN recorded k ON k.feed = c.feed AND k.day = c.day AND k.state = c.state WHERE c.n IS NOT k.n
+UNION ALL
+SELECT f.name, k.day, k.state, 0, k.n FROM recorded k JOIN feed f ON f.id = k.feed
+LEFT JOIN counted c ON c.feed = k.feed AND c.day = k.day AND c.state = k.state WHERE c.n IS NULL
+
+-- name: message_without_key
+SELECT m.mid FROM message m
+WHERE trim(m.control_id) <> '' AND NOT EXISTS (SELECT 1 FROM control_seen c WHERE c.feed = m.feed)
+
+-- name: days
+SELECT DISTINCT day FROM message WHERE removed_on = 0 ORDER BY day
+
+-- name: of_day
+SELECT slot, id, sha256 FROM message WHERE removed_on = 0 AND day = ?

@@ -1,0 +1,167 @@
+"""The store: opens the files, lends connections to readers, hands jobs and receipts to the one writer."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from unsilo.kernel import Issue
+from unsilo.storage.accounts import Accounts
+from unsilo.storage.checkpoint import Checkpointer
+from unsilo.storage.connect import Readers, connect
+from unsilo.storage.days import sync_directory
+from unsilo.storage.faults import Hooks
+from unsilo.storage.messages import MessageReads, prepare
+from unsilo.storage.migrate import migrate
+from unsilo.storage.resources import ResourceReads
+from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
+from unsilo.storage.search import audit_query, resources_query
+from unsilo.storage.statements import load
+from unsilo.storage.tx import stored
+from unsilo.storage.tx_work import Tx
+from unsilo.storage.verify import verify
+from unsilo.storage.writer import Writer
+
+__all__ = ["Counts", "Store", "open_store"]
+
+T = TypeVar("T")
+_RES, _PERSON, _AUDIT = load("resource"), load("person"), load("audit")
+
+
+class Counts(msgspec.Struct):
+    """How much there is: live resources by type, persons, source Patients merged into an existing person, messages."""
+
+    resources: dict[str, int]
+    persons: int
+    merged: int
+    messages: dict[str, int]
+
+
+class Store(MessageReads, ResourceReads):
+    """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
+
+    def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:
+        self.directory = directory
+        self._readers = Readers(directory / "unsilo.db", readers, prepare)
+        self._checkpointer = Checkpointer(directory)
+        self._writer = Writer(directory, hooks, group_ms)
+        self._writer.on_commit = self._checkpointer.committed
+        self.users = Accounts(self._readers, self._writer)
+
+    def receive(self, incoming: Incoming) -> "Future[Receipt]":
+        """Journal one piece; the Future resolves when bytes and row are fsynced, or fails with NotDurableError."""
+        future: Future[Receipt] = Future()
+
+        def settle(group: "Future[list[Receipt]]") -> None:
+            error = group.exception()
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(group.result()[0])
+
+        future.set_running_or_notify_cancel()
+        self._writer.receive([incoming]).add_done_callback(settle)
+        return future
+
+    def receive_all(self, incomings: list[Incoming]) -> "Future[list[Receipt]]":
+        """Journal several pieces, all or none: a batch file and its children."""
+        return self._writer.receive(incomings)
+
+    def submit(self, job: Callable[[Tx], T], priority: int = 0) -> "Future[T]":
+        """Run a job in the writer's transaction; the Future resolves after the fsynced commit.
+
+        A job fails alone with its own exception, and may be run a second time when a group must be written anew, so
+        it has no effects but those on `Tx`. Keep it small: while it runs, receipts wait.
+        """
+        return self._writer.submit(job, priority)
+
+    def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
+        """Call `listener` (in the writer's thread) with messages that are queued again: replayed or released."""
+        self._writer.on_requeued = listener
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many receipts and jobs wait for the writer."""
+        return self._writer.waiting()
+
+    def audit(self, row: AuditRow) -> "Future[None]":
+        """Add a row to the audit trail, before the jobs that wait."""
+        return self._writer.submit(lambda tx: tx.audit(row), 2)
+
+    def audit_rows(
+        self, *, person: int | None = None, actor: str = "", action: str = "", since: int = 0, until: int = 0,
+        limit: int = 100, before: int | None = None,
+    ) -> list[AuditRow]:  # fmt: skip
+        """Return audit rows, the newest first, by person, user, action or time; `before` is the last `n` seen."""
+        sql, values = audit_query(_AUDIT["columns"], person, actor, action, since, until, limit, before)
+        return [AuditRow(*row[1:9], row[0], row[9]) for row in self._readers.rows(sql, values)]
+
+    def search(
+        self, resource_type: str, criteria: list[Criterion], limit: int = 100, after: int | None = None
+    ) -> list[Stored]:
+        """Return live resources that meet all criteria, the newest row first; `after` is the last `rid` seen."""
+        sql, values = resources_query(resource_type, criteria, limit, after)
+        return [stored(row) for row in self._readers.rows(sql, values)]
+
+    def count(self, resource_type: str, criteria: list[Criterion]) -> int:
+        """Return how many live resources meet all criteria."""
+        return int(self._readers.row(*resources_query(resource_type, criteria, 0, None, count=True))[0])
+
+    def counts(self) -> Counts:
+        """Return how much there is."""
+        messages: dict[str, int] = {}
+        for feed in self.feeds():
+            for state, n in feed.states.items():
+                messages[state] = messages.get(state, 0) + n
+        return Counts(
+            dict(self._readers.rows(_RES["by_type"])),
+            int(self._readers.row(_PERSON["count"])[0]),
+            int(self._readers.row(_PERSON["merged"])[0]),
+            messages,
+        )
+
+    def outbox(self, after: int = 0, limit: int = 100) -> list[OutboxRow]:
+        """Return what waits to be sent on, in order."""
+        return [OutboxRow(*row) for row in self._readers.rows(_AUDIT["outbox"], (after, limit))]
+
+    def sent(self, seq: int, at: int) -> "Future[None]":
+        """Say that an outbox row was sent."""
+        return self._writer.submit(lambda tx: tx.run(_AUDIT["outbox_done"], (at, seq)))
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Run a reading statement of this room."""
+        return self._readers.rows(sql, values)
+
+    def verify(self, *, contents: bool = True) -> list[Issue]:
+        """Check the store against itself; no issues means that it is sound. `contents` reads and hashes every byte."""
+        return verify(self.directory, contents=contents)
+
+    def close(self) -> None:
+        """Finish what waits, and close the files."""
+        self._checkpointer.close()
+        self._writer.close()
+        self._readers.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None) -> Store:
+    """Open (or make) the store in a directory and bring it forward to this version.
+
+    StoreTooNewError when a newer unsilo wrote it. `group_ms` is how long a receipt may wait for company.
+    """
+    journal = directory / "journal"
+    if not journal.is_dir():
+        journal.mkdir(parents=True, exist_ok=True)
+        sync_directory(directory)
+    connection = connect(directory / "unsilo.db")
+    try:
+        migrate(connection, directory / "unsilo.db")
+    finally:
+        connection.close()
+    return Store(directory, readers, group_ms, hooks or Hooks())

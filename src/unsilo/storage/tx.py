@@ -1,0 +1,228 @@
+"""One job's hands on the store inside the writer's transaction: resources and their versions."""
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from unsilo.fhir.extract import IndexRows
+from unsilo.kernel import Lineage, clock
+from unsilo.storage.faults import StaleVersionError
+from unsilo.storage.keys import bounded, code_key, fold_key, terms
+from unsilo.storage.names import Names
+from unsilo.storage.packing import clean, pack_lineage, unpack_lineage
+from unsilo.storage.pending import Pending
+from unsilo.storage.rows import Stored
+from unsilo.storage.statements import load
+
+__all__ = ["DELETED", "LIVE", "STUB", "Counters", "ResourceTx", "stored"]
+
+LIVE, DELETED, STUB = 0, 1, 2
+
+_SQL = load("resource")
+_image = msgspec.msgpack.Encoder().encode
+
+
+class Counters:
+    """The next numbers, which only the writer gives out."""
+
+    rid = 0
+    mid = 0
+    t = 0
+
+
+def stored(row: Any) -> Stored:
+    """Make a `Stored` of a row of the read statements."""
+    return Stored(*row[:11], bool(row[11]))
+
+
+class ResourceTx:
+    """Reads see what this job and the group before it have put; writes are gathered and flushed before the commit."""
+
+    def __init__(self, connection: sqlite3.Connection, names: Names, counters: Counters, group: Pending) -> None:
+        self._connection = connection
+        self._names = names
+        self._counters = counters
+        self._group = group
+        self._job = Pending()
+        self._saved = False
+
+    def _hold(self) -> None:
+        """Begin the savepoint that undoes this job's own statements should it fail."""
+        if not self._saved:
+            self._connection.execute("SAVEPOINT job")
+            self._saved = True
+
+    def end(self, *, keep: bool) -> None:
+        """Close the job: its gathered rows join the group's, or everything it did is undone."""
+        if self._saved:
+            if not keep:
+                self._connection.execute("ROLLBACK TO job")
+            self._connection.execute("RELEASE job")
+        if keep:
+            self._group.absorb(self._job)
+
+    def _look(self, resource_type: str, id_: str) -> Stored | None:
+        """Return the row of a resource, a stub too, as this transaction sees it."""
+        key = (resource_type, id_)
+        for pending in (self._job, self._group):
+            if key in pending.current:
+                return pending.current[key]
+        row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
+        found = None if row is None else Stored(*row[:11], False, row[11], row[12])
+        self._group.current[key] = found
+        return found
+
+    def prefetch(self, keys: list[tuple[str, str]]) -> None:
+        """Read the resources of (type, id) pairs in one statement, so that `current` and `put` need none each."""
+        wanted = [k for k in dict.fromkeys(keys) if k not in self._job.current and k not in self._group.current]
+        if not wanted:
+            return
+        for key in wanted:
+            self._group.current[key] = None
+        asked = msgspec.json.encode(wanted).decode()
+        for row in self._connection.execute(_SQL["current_many"], (asked,)).fetchall():
+            self._group.current[row[1], row[2]] = Stored(*row[:11], False, row[11], row[12])
+
+    def current(self, resource_type: str, id_: str) -> Stored | None:
+        """Return the current version (state 1 when deleted), None when there has never been one."""
+        found = self._look(resource_type, id_)
+        return None if found is None or found.state == STUB else found
+
+    def rid(self, reference: str) -> int:
+        """Return the number of `Type/id`, making a stub for what is only referred to so far."""
+        resource_type, _, id_ = clean(reference).partition("/")
+        key = (resource_type, id_)
+        for pending in (self._job, self._group):
+            found = pending.rids.get(key)
+            if found is not None:
+                return found
+        known = self._look(resource_type, id_)
+        if known is not None:
+            self._group.rids[key] = known.rid
+            return known.rid
+        self._counters.rid += 1
+        rid = self._counters.rid
+        self._job.rids[key] = rid
+        stub = Stored(rid, resource_type, id_, 0, STUB, 0, 0, 0, 0, b"", b"")
+        self._job.current[key] = stub
+        self._write_row(stub)
+        return rid
+
+    def _write_row(self, new: Stored) -> None:
+        self._job.res[new.rid] = (
+            new.rid, self._names.type(new.type), new.id, new.version, new.top, self._counters.t, new.updated, new.state,
+            new.clock, new.rank, new.mid, new.digest, new.body, new.idx,
+        )  # fmt: skip
+
+    def _keys(self, resource_type: str, index: IndexRows) -> bytes:
+        names = self._names
+        number = names.type(resource_type)
+        parameter, system = names.parameter, names.system
+        return _image((
+            [(parameter(number, p), code_key(clean(c)), system(clean(s))) for p, s, c in index.tokens],
+            [(parameter(number, p), fold_key(v)) for p, v in index.strings],
+            [(parameter(number, p), *bounded(lo, hi)) for p, lo, hi in index.dates],
+            [(parameter(number, p), self.rid(r)) for p, r in index.references],
+            [(self.rid(r), number, bounded(d, 0)[0], code_key(clean(c)), code_key(clean(k)))
+             for r, d, c, k in index.patient],
+            terms(index) if resource_type == "Patient" else [],
+        ))  # fmt: skip
+
+    def _former(self, resource_type: str, id_: str, previous: Stored | None) -> Stored | None:
+        """Return the row as it is now; StaleVersionError unless it is the one that the caller decided on."""
+        now = self._look(resource_type, id_)
+        version = 0 if now is None else now.version
+        if version != (0 if previous is None else previous.version):
+            raise StaleVersionError(f"{resource_type}/{id_} is at version {version}")
+        return now
+
+    def _supersede(self, old: Stored) -> None:
+        self._job.rows["hist"].append((
+            old.rid, old.version, self._counters.t, old.updated, old.state, 0, old.clock, old.rank, old.mid,
+            old.digest, old.body,
+        ))  # fmt: skip
+
+    def _replace(self, new: Stored, now: Stored | None, lineage: list[Lineage] | bytes) -> Stored:
+        if now is not None and now.state != STUB:
+            self._supersede(now)
+        self._write_row(new)
+        self._job.images[new.rid] = (now.idx if now is not None else b"", new.idx)
+        self._job.current[new.type, new.id] = new
+        self._job.rids[new.type, new.id] = new.rid
+        self._annotate(new.rid, new.version, new.mid, lineage)
+        return new
+
+    def _annotate(self, rid: int, version: int, mid: int, lineage: list[Lineage] | bytes) -> None:
+        packed = lineage if isinstance(lineage, bytes) else pack_lineage(lineage)
+        if packed:
+            self._job.rows["lineage"].append((rid, version, packed))
+        if mid:
+            self._job.rows["effect"].append((mid, rid, version))
+        self._job.written += 1
+
+    def put(
+        self, resource_type: str, id_: str, body: bytes, *, index: IndexRows, lineage: list[Lineage] | bytes,
+        clock: int = 0, rank: int = 0, digest: bytes = b"", mid: int = 0, previous: Stored | None = None, at: int,
+    ) -> Stored:  # fmt: skip
+        """Make `body` the current version; the former one goes to history, index rows follow.
+
+        `previous` is what `current` said (None for a new one): StaleVersionError when that is no longer so. `lineage`
+        may be packed already (`pack_lineage`).
+        """
+        now = self._former(resource_type, id_, previous)
+        # A stub's number is used; a new resource's own references may point at itself, so it gets its number first.
+        rid = now.rid if now is not None else self.rid(f"{resource_type}/{id_}")
+        top = (now.top if now is not None else 0) + 1
+        idx = self._keys(resource_type, index)
+        new = Stored(rid, resource_type, id_, top, LIVE, at, clock, rank, mid, digest, body, False, top, idx)
+        return self._replace(new, now, lineage)
+
+    def delete(
+        self, resource_type: str, id_: str, *, clock: int = 0, rank: int = 0, mid: int = 0, previous: Stored, at: int,
+        lineage: list[Lineage] | bytes = b"",
+    ) -> Stored:  # fmt: skip
+        """Make a deletion the current version: no body, no index rows, all versions stay in history."""
+        now = self._former(resource_type, id_, previous)
+        if now is None:
+            raise StaleVersionError(f"{resource_type}/{id_} is not there to be deleted")
+        top = now.top + 1
+        gone = Stored(previous.rid, resource_type, id_, top, DELETED, at, clock, rank, mid, b"", b"", False, top, b"")
+        return self._replace(gone, now, lineage)
+
+    def put_late(
+        self, resource_type: str, id_: str, body: bytes, *, lineage: list[Lineage] | bytes, clock: int = 0,
+        rank: int = 0, mid: int = 0, previous: Stored, at: int, digest: bytes = b"",
+    ) -> int:  # fmt: skip
+        """Keep a version that came after a newer one: it takes the next number in history and is never current."""
+        now = self._former(resource_type, id_, previous)
+        if now is None:
+            raise StaleVersionError(f"{resource_type}/{id_} has no current version to be late for")
+        top = now.top + 1
+        self._job.rows["hist"].append((now.rid, top, self._counters.t, at, LIVE, 1, clock, rank, mid, digest, body))
+        kept = msgspec.structs.replace(now, top=top)
+        self._write_row(kept)
+        self._job.current[resource_type, id_] = kept
+        self._annotate(now.rid, top, mid, lineage)
+        return top
+
+    def touched(self, unchanged: Stored, mid: int) -> None:
+        """Note that a message said again what is current, so that its page shows the resource."""
+        self._job.rows["effect"].append((mid, unchanged.rid, unchanged.version))
+
+    def lineage(self, resource_type: str, id_: str, version: int | None = None) -> list[Lineage]:
+        """Return the lineage of a version (None: the current one), as this transaction sees it."""
+        now = self._look(resource_type, id_)
+        if now is None:
+            return []
+        wanted = now.version if version is None else version
+        for pending in (self._job, self._group):
+            for rid, number, packed in pending.rows.get("lineage", ()):
+                if rid == now.rid and number == wanted:
+                    return unpack_lineage(packed)
+        row = self._connection.execute(_SQL["lineage_of"], (resource_type, id_, wanted)).fetchone()
+        return [] if row is None else unpack_lineage(row[0])
+
+    def now(self) -> int:
+        """Return the time of this transaction's acts in microseconds."""
+        return clock.now()

@@ -1,0 +1,127 @@
+"""The part of a transaction that puts records with persons: candidates, link edges, snapshot lists."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from unsilo.identity.decide import Candidate
+from unsilo.identity.record import unpack
+from unsilo.kernel import fresh_id
+from unsilo.storage.packing import clean
+from unsilo.storage.statements import load, run_rows
+from unsilo.storage.tx import ResourceTx
+
+__all__ = ["PeopleTx"]
+
+_SQL = load("person")
+_MOST_CANDIDATES = 1000
+
+
+def _reference(patient_id: str) -> str:
+    return patient_id if patient_id.startswith("Patient/") else f"Patient/{patient_id}"
+
+
+class PeopleTx(ResourceTx):
+    """Link edges are written at once, so every later read of the same transaction sees them."""
+
+    def _pat(self, patient_id: str) -> int:
+        """Return the row number of a source Patient; one that is only spoken of gets a stub."""
+        return self.rid(_reference(patient_id))
+
+    def candidates(self, keys: list[int], limit: int = _MOST_CANDIDATES) -> list[Candidate]:
+        """Return the linked source Patients that share a blocking key, with their last record."""
+        asked = msgspec.json.encode(keys).decode()
+        rows = self._connection.execute(_SQL["candidates"], (asked, limit)).fetchall()
+        return [
+            Candidate(self._id_of(pat, id_), person, unpack(record), bool(by_hand) or members > 1)
+            for pat, id_, person, record, by_hand, members in rows
+        ]
+
+    def _id_of(self, pat: int, flushed: str | None) -> str:
+        """Return the id of a Patient whose row may still be in memory."""
+        if flushed is not None:
+            return flushed
+        row = self._job.res.get(pat) or self._group.res[pat]
+        return str(row[2])
+
+    def remember(self, patient_id: str, record: bytes, keys: list[int]) -> None:
+        """Keep the standardised record of a source Patient and the keys under which it is found from now on."""
+        self._hold()
+        pat = self._pat(patient_id)
+        row = self._connection.execute(_SQL["record_keys"], (pat,)).fetchone()
+        before = set(msgspec.msgpack.decode(row[0], type=list[int])) if row is not None else set()
+        after = set(keys)
+        self._connection.execute(_SQL["record_write"], (pat, record, msgspec.msgpack.encode(sorted(after))))
+        self._connection.executemany(_SQL["key_drop"], [(key, pat) for key in sorted(before - after)])
+        run_rows(self._connection, _SQL["key_add"], [(key, pat) for key in sorted(after - before)])
+
+    def person_of(self, patient_id: str) -> int | None:
+        """Return the person that a source Patient is linked to."""
+        row = self._connection.execute(_SQL["edge"], (self._pat(patient_id),)).fetchone()
+        return None if row is None else int(row[0])
+
+    def patients_of(self, person: int) -> list[str]:
+        """Return the ids of a person's source Patients."""
+        rows = self._connection.execute(_SQL["patients_of"], (person,)).fetchall()
+        return [self._id_of(pat, id_) for pat, id_ in rows]
+
+    def link(
+        self, patient_id: str, person: int | None, rule: str, reason: str, actor: str, at: int, mid: int = 0,
+        score: float = 1.0,
+    ) -> int:  # fmt: skip
+        """Link a source Patient to a person (None makes one) and return the person; the event is kept for ever.
+
+        `mid` 0 says that a person decided. A person who is left by the last source Patient leads to where it went.
+        ValueError when there is no such person.
+        """
+        pat = self._pat(patient_id)
+        former = self.person_of(patient_id) or 0
+        self._hold()
+        if person is None:
+            person = int(self._connection.execute(_SQL["insert"], (fresh_id(), at)).fetchone()[0])
+        elif self._connection.execute(_SQL["exists"], (person,)).fetchone() is None:
+            raise ValueError(f"there is no person {person}")
+        why = (clean(rule), clean(reason), score, clean(actor), at, mid)
+        self._connection.execute(_SQL["edge_write"], (pat, person, *why))
+        if former != person:
+            self._connection.execute(_SQL["event"], ("link", pat, person, former, *why))
+            self._after_move(former, person)
+        return person
+
+    def unlink(
+        self, patient_id: str, rule: str, reason: str, actor: str, at: int, mid: int = 0, score: float = 1.0
+    ) -> int:
+        """Take a source Patient out of its person and give it a new one of its own; return that."""
+        pat = self._pat(patient_id)
+        former = self.person_of(patient_id) or 0
+        self._hold()
+        person = int(self._connection.execute(_SQL["insert"], (fresh_id(), at)).fetchone()[0])
+        why = (clean(rule), clean(reason), score, clean(actor), at, mid)
+        self._connection.execute(_SQL["edge_write"], (pat, person, *why))
+        self._connection.execute(_SQL["event"], ("unlink", pat, person, former, *why))
+        self._after_move(former, person)
+        return person
+
+    def _after_move(self, former: int, person: int) -> None:
+        """Let an emptied person lead to its successor, and one that is filled again stand for itself."""
+        self._connection.execute(_SQL["went"], (0, person))
+        if former and self._connection.execute(_SQL["members"], (former,)).fetchone()[0] == 0:
+            self._connection.execute(_SQL["went"], (person, former))
+
+    def note_list(self, patient: str, name: str, members: Iterable[str], mid: int, at: int) -> list[str]:
+        """Record what a snapshot list of a patient holds now; return the members that are no longer sent.
+
+        `at` is the source's time of the snapshot; one older than the last changes nothing and returns none.
+        """
+        self._hold()
+        pat = self._pat(patient)
+        row = self._connection.execute(_SQL["list_at"], (pat, name)).fetchone()
+        if row is not None and at < row[0]:
+            return []
+        here = list(dict.fromkeys(clean(member) for member in members))
+        before = {r[0] for r in self._connection.execute(_SQL["list_present"], (pat, name)).fetchall()}
+        gone = sorted(before.difference(here))
+        self._connection.execute(_SQL["list_seen"], (pat, name, at, mid))
+        run_rows(self._connection, _SQL["list_here"], [(pat, name, member, at, mid) for member in here])
+        self._connection.executemany(_SQL["list_gone"], [(at, mid, pat, name, member) for member in gone])
+        return gone

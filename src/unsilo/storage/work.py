@@ -1,0 +1,104 @@
+"""Moves messages between their states: finished, dead, held behind a dead one, queued again."""
+
+import sqlite3
+from typing import NamedTuple
+
+import msgspec
+
+from unsilo.kernel import Issue, worst
+from unsilo.storage.days import day_of
+from unsilo.storage.figures import Figures
+from unsilo.storage.names import Names
+from unsilo.storage.rows import QueueItem
+from unsilo.storage.statements import load, run_rows
+
+__all__ = ["Finish", "cause_of", "move"]
+
+_SQL = load("message")
+_NO_DEAD = 1 << 62
+
+
+class Finish(NamedTuple):
+    """A message goes to a state; `tries` is 1 when a processing ended, 0 when it is only moved."""
+
+    mid: int
+    state: str
+    at: int
+    entries: int
+    cause: str
+    tries: int
+
+
+def cause_of(issues: list[Issue]) -> str:
+    """Return the fingerprint of what went wrong: the rule of the worst issue and its path without ordinals."""
+    issue = worst([i for i in issues if i.severity in ("error", "fatal")])
+    if issue is None:
+        return ""
+    path = []
+    inside = 0
+    for letter in issue.where.path:
+        inside += letter == "["
+        if not inside:
+            path.append(letter)
+        inside -= letter == "]" and inside > 0
+    where = "".join(path)
+    return f"{issue.rule or issue.code} {where}".strip()[:200]
+
+
+def _settle_key(
+    connection: sqlite3.Connection, names: Names, figures: Figures, feed: int, order_key: str
+) -> list[QueueItem]:
+    """Hold what stands behind the first dead letter of a key, and queue what does not."""
+    lowest = connection.execute(_SQL["lowest_dead"], (feed, order_key)).fetchone()[0]
+    dead = _NO_DEAD if lowest is None else int(lowest)
+    for _mid, feed_, day, size in connection.execute(_SQL["hold"], (feed, order_key, dead)).fetchall():
+        figures.count(feed_, day, "queued", size, -1)
+        figures.count(feed_, day, "held", size)
+    released = []
+    for row in connection.execute(_SQL["release"], (feed, order_key, dead)).fetchall():
+        figures.count(row[1], row[2], "held", row[3], -1)
+        figures.count(row[1], row[2], "queued", row[3])
+        released.append(QueueItem(row[0], row[4], names.feed_name(row[1]), row[5], row[6], row[7]))
+    return sorted(released, key=lambda item: item.mid)
+
+
+def move(connection: sqlite3.Connection, names: Names, moves: list[Finish]) -> list[QueueItem]:
+    """Write state changes in the open transaction with their figures; return what is queued (again) by them.
+
+    A dead letter holds everything after it that has its order key (the others pass); when it leaves that state,
+    what it held is queued again, oldest first.
+    """
+    last: dict[int, Finish] = {}
+    for each in moves:
+        before = last.get(each.mid)
+        last[each.mid] = each if before is None else each._replace(tries=each.tries + before.tries)
+    mids = msgspec.json.encode(list(last)).decode()
+    figures = Figures()
+    settle: set[tuple[int, str]] = set()
+    queued: list[int] = []
+    for mid, feed, day, state, size, received, order_key, attempts in connection.execute(
+        _SQL["before_finish"], (mids,)
+    ).fetchall():
+        to = last[mid]
+        if to.state != state:
+            figures.count(feed, day, state, size, -1)
+            figures.count(feed, day, to.state, size)
+            if order_key and "dead" in (state, to.state):
+                settle.add((feed, order_key))
+        if to.state == "queued":
+            queued.append(mid)
+        if to.tries:
+            figures.done(feed, to.at, failed=to.state == "dead")
+            if attempts == 0:
+                figures.latency(feed, day_of(to.at), to.at - received)
+    run_rows(connection, _SQL["finish"], [tuple(each) for each in last.values()])
+    released: list[QueueItem] = []
+    for feed, order_key in sorted(settle):
+        released += _settle_key(connection, names, figures, feed, order_key)
+    items = {item.mid: item for item in released}
+    for mid in queued:
+        row = connection.execute(_SQL["item"], (mid,)).fetchone()
+        if row is not None:
+            items[mid] = QueueItem(*row)
+    figures.flush(connection)
+    return [items[mid] for mid in sorted(items)]

@@ -1,0 +1,350 @@
+"""The one thread that writes: takes receipts first, then jobs, in groups that share a commit and its fsync."""
+
+import heapq
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from unsilo.kernel import clock
+from unsilo.storage.connect import connect
+from unsilo.storage.days import Days
+from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
+from unsilo.storage.names import Names
+from unsilo.storage.pending import Pending, flush
+from unsilo.storage.receive import content_rows, journal_group
+from unsilo.storage.rows import Incoming, QueueItem, Receipt
+from unsilo.storage.statements import load, run_rows
+from unsilo.storage.tx import Counters
+from unsilo.storage.tx_work import Tx
+from unsilo.storage.work import move
+
+__all__ = ["Writer"]
+
+T = TypeVar("T")
+_MOST_RECEIPTS = 256
+_MOST_BYTES = 8 * 1024 * 1024
+_GROUP_SECONDS = 0.010
+_RETRY_SECONDS = 0.05
+_RES, _MSG, _STORE = load("resource"), load("message"), load("store")
+
+
+class _Receipts(NamedTuple):
+    incomings: list[Incoming]
+    future: "Future[list[Receipt]]"
+
+
+class _Job(NamedTuple):
+    order: tuple[int, int]
+    run: Callable[[Tx], Any]
+    future: "Future[Any]"
+
+
+def _fail(future: "Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class Writer:
+    """Owns the writing connection. Futures resolve after the commit that holds their rows was fsynced, or fail."""
+
+    def __init__(self, directory: Path, hooks: Hooks, group_ms: float) -> None:
+        self._directory = directory
+        self._hooks = hooks
+        self._company = group_ms / 1000
+        self._wake = threading.Condition()
+        self._receipts: deque[_Receipts] = deque()
+        self._jobs: list[_Job] = []
+        self._number = count()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._days = Days(directory, hooks)
+        self._names = Names()
+        self._counters = Counters()
+        self._version = -1
+        self._acknowledged = 0
+        self._broken = False
+        self._seconds_each = 0.0002
+        self._requeued: list[QueueItem] = []
+        self.on_requeued: Callable[[list[QueueItem]], None] | None = None
+        self.on_commit: Callable[[], None] | None = None
+
+    # What other threads call.
+
+    def receive(self, incomings: list[Incoming]) -> "Future[list[Receipt]]":
+        """Journal some pieces, all or none of them."""
+        future: Future[list[Receipt]] = Future()
+        self._put(_Receipts(incomings, future))
+        return future
+
+    def submit(self, job: Callable[[Tx], T], priority: int = 0) -> "Future[T]":
+        """Run a job; the higher priority first, else in the order of coming."""
+        future: Future[T] = Future()
+        self._put(_Job((-priority, next(self._number)), job, future))
+        return future
+
+    def _put(self, item: _Receipts | _Job) -> None:
+        with self._wake:
+            if self._closing:
+                raise RuntimeError("the store is closed")
+            if isinstance(item, _Job):
+                heapq.heappush(self._jobs, item)
+            else:
+                self._receipts.append(item)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="unsilo-writer", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many receipts and jobs wait."""
+        return len(self._receipts), len(self._jobs)
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._shut()
+
+    # What the thread does.
+
+    def _work(self) -> None:
+        lonely = True
+        while True:
+            with self._wake:
+                while not self._receipts and not self._jobs and not self._closing:
+                    self._wake.wait()
+                if self._closing and not self._receipts and not self._jobs:
+                    return
+                if not lonely and not self._jobs and len(self._receipts) < 4 and not self._closing:
+                    self._wake.wait(self._company)  # others were here a moment ago: one fsync serves more of them
+                batch = self._next_receipts()
+            if batch:
+                lonely = len(batch) < 2
+                self._receive(batch)
+            else:
+                lonely = True
+            if self._jobs:
+                self._job_group()
+
+    def _receive(self, batch: list[_Receipts]) -> None:
+        error = self._guarded([each.future for each in batch], lambda: self._receipt_group(batch))
+        if error is None or is_storage_fault(error):
+            return
+        for each in batch:  # one of them cannot be written: the others must not suffer for it
+            alone = self._guarded([each.future], lambda each=each: self._receipt_group([each]))  # type: ignore[misc]
+            if alone is not None:
+                _fail(each.future, alone)
+
+    def _next_receipts(self) -> list[_Receipts]:
+        batch: list[_Receipts] = []
+        size = n = 0
+        while self._receipts and n < _MOST_RECEIPTS and size < _MOST_BYTES:
+            each = self._receipts.popleft()
+            if each.future.set_running_or_notify_cancel():
+                batch.append(each)
+                n += len(each.incomings)
+                size += sum(len(i.envelope.content) for i in each.incomings)
+        return batch
+
+    def _guarded(self, futures: list["Future[Any]"], act: Callable[[], None]) -> BaseException | None:
+        """Act on a healthy connection. A fault of disk or file fails the futures and asks for a check before the next."""
+        try:
+            self._ready()
+            act()
+        except BaseException as error:  # noqa: BLE001  # the thread must live on, and every future must hear of it
+            self._undo()
+            if is_storage_fault(error):
+                self._broken = True
+                if not isinstance(error, NotDurableError):
+                    fault = NotDurableError(f"the store could not be written: {error}")
+                    fault.__cause__ = error
+                    error = fault
+                for future in futures:
+                    _fail(future, error)
+                if self._connection is None:
+                    time.sleep(_RETRY_SECONDS)
+            return error
+        return None
+
+    def _undo(self) -> None:
+        self._version = -1  # dictionaries and numbers are read anew
+        if self._connection is not None:
+            try:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._broken = True
+
+    def _shut(self) -> None:
+        self._days.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _ready(self) -> None:
+        """Have a connection that is known to be good: after a fault it is opened anew, probed and compared first."""
+        if self._connection is not None and not self._broken:
+            return
+        try:
+            self._shut()
+        except sqlite3.Error:
+            self._connection = None
+        connection = connect(self._directory / "unsilo.db", cache_mb=32)
+        try:
+            if self._broken:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_STORE["probe"])
+                self._hooks.before_commit("main")
+                connection.execute("COMMIT")
+                self._hooks.after_commit("main")
+                top = int(connection.execute(_MSG["top_mid"]).fetchone()[0])
+                if top < self._acknowledged:
+                    raise NotDurableError(f"message {self._acknowledged} was acknowledged and is not there any more")
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._broken = False
+        self._version = -1
+
+    def _begin(self) -> sqlite3.Connection:
+        """Begin a transaction; numbers and dictionaries are read anew when somebody else may have written."""
+        connection = self._connection
+        if connection is None:
+            raise NotDurableError("the store is not open")
+        connection.execute("BEGIN IMMEDIATE")
+        version = int(connection.execute(_STORE["data_version"]).fetchone()[0])
+        if version != self._version:
+            self._names.load(connection)
+            self._counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
+            self._counters.mid = int(connection.execute(_MSG["top_mid"]).fetchone()[0])
+            self._counters.t = int(connection.execute(_RES["top_t"]).fetchone()[0])
+            self._version = version
+        return connection
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        self._names.flush(connection)
+        self._hooks.before_commit("main")
+        connection.execute("COMMIT")
+        self._hooks.after_commit("main")
+        self._names.settle()
+        if self.on_commit is not None:
+            self.on_commit()
+
+    def _next_mid(self) -> int:
+        self._counters.mid += 1
+        return self._counters.mid
+
+    def _receipt_group(self, batch: list[_Receipts]) -> None:
+        connection = self._connection
+        if connection is None:
+            raise NotDurableError("the store is not open")
+        incomings = [incoming for each in batch for incoming in each.incomings]
+        places = content_rows(connection, self._days, incomings)
+        self._begin()
+        receipts = journal_group(connection, self._names, incomings, places, self._next_mid)
+        self._commit(connection)
+        self._acknowledged = self._counters.mid
+        start = 0
+        for each in batch:
+            end = start + len(each.incomings)
+            each.future.set_result(receipts[start:end])
+            start = end
+
+    def _job_group(self) -> None:
+        """Run waiting jobs for about ten milliseconds in one transaction."""
+        done: list[tuple[_Job, Any]] = []
+        failed: list[tuple[_Job, BaseException]] = []
+        taken: list[_Job] = []
+        error = self._guarded([], lambda: self._run_jobs(taken, done, failed, alone=False))
+        if error is not None and not is_storage_fault(error) and taken:
+            for job in taken:  # one of them made rows that cannot be written: find it by giving each its own commit
+                done, failed = [], []
+                error = self._guarded(
+                    [job.future],
+                    lambda job=job, done=done, failed=failed: self._run_jobs([job], done, failed, alone=True),  # type: ignore[misc]
+                )
+                if error is not None:
+                    _fail(job.future, error)
+                self._resolve(done, failed)
+            return
+        if error is not None:
+            if not taken:  # the connection is not good: the first one that waits hears of it
+                with self._wake:
+                    if self._jobs:
+                        taken.append(heapq.heappop(self._jobs))
+            for job in taken:
+                _fail(job.future, error)
+            return
+        self._resolve(done, failed)
+
+    def _resolve(self, done: list[tuple[_Job, Any]], failed: list[tuple[_Job, BaseException]]) -> None:
+        for job, value in done:
+            job.future.set_result(value)
+        for job, error in failed:
+            _fail(job.future, error)
+        requeued, self._requeued = self._requeued, []
+        if requeued and self.on_requeued is not None:
+            self.on_requeued(requeued)
+
+    def _run_jobs(
+        self, taken: list[_Job], done: list[tuple[_Job, Any]], failed: list[tuple[_Job, BaseException]], *, alone: bool
+    ) -> None:
+        started = time.perf_counter()
+        connection = self._begin()
+        self._counters.t += 1
+        group = Pending()
+        given = list(taken)
+        while True:
+            if alone:
+                if not given:
+                    break
+                job = given.pop()
+            else:
+                spent = time.perf_counter() - started + group.written * self._seconds_each
+                limit = _GROUP_SECONDS / 2 if self._receipts else _GROUP_SECONDS
+                if taken and spent > limit:
+                    break
+                with self._wake:
+                    if not self._jobs:
+                        break
+                    job = heapq.heappop(self._jobs)
+                if not job.future.set_running_or_notify_cancel():
+                    continue
+                taken.append(job)
+            self._run_one(connection, job, group, done, failed)
+        flushing = time.perf_counter()
+        flush(connection, group)
+        requeued = move(connection, self._names, group.finished) if group.finished else []
+        if group.written:
+            run_rows(connection, _RES["tx"], [(self._counters.t, clock.now(), group.written)])
+            each = (time.perf_counter() - flushing) / group.written
+            self._seconds_each = 0.8 * self._seconds_each + 0.2 * each
+        self._commit(connection)
+        self._requeued += requeued
+
+    def _run_one(
+        self, connection: sqlite3.Connection, job: _Job, group: Pending, done: list[tuple[_Job, Any]],
+        failed: list[tuple[_Job, BaseException]],
+    ) -> None:  # fmt: skip
+        tx = Tx(connection, self._names, self._counters, group)
+        try:
+            value = job.run(tx)
+        except Exception as error:
+            if is_storage_fault(error):
+                raise
+            tx.end(keep=False)
+            failed.append((job, error))
+            return
+        tx.end(keep=True)
+        done.append((job, value))
