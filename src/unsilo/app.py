@@ -1,0 +1,155 @@
+"""The composition root: one node from its settings, with sources, API and console on one event loop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from unsilo.config import Settings
+from unsilo.flow.service import Service
+from unsilo.kernel import json
+from unsilo.sources.folder import FolderWatch
+from unsilo.sources.mllp import MllpServer
+
+__all__ = ["Running", "Service", "create_app", "run", "serve"]
+
+_log = logging.getLogger("unsilo")
+
+
+class Running:
+    """A service with its sources; `start` and `stop` run on the event loop that serves it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        settings = service.settings
+        self.mllp = [MllpServer(service, listener) for listener in settings.listeners]
+        self.folders = [FolderWatch(service, feed) for feed in settings.feeds.values() if feed.transport == "folder"]
+
+    async def start(self) -> None:
+        """Bind every port and watch every folder; OSError names what cannot be had."""
+        self.service.start()
+        for server in self.mllp:
+            await server.start()
+        for watch in self.folders:
+            await asyncio.to_thread(watch.start)
+
+    async def stop(self) -> None:
+        """Take nothing more, let what was acknowledged be finished or stay queued, close the store."""
+        for server in self.mllp:
+            await server.stop()
+        for watch in self.folders:
+            await asyncio.to_thread(watch.stop)
+        await asyncio.to_thread(self.service.stop)
+
+
+def _routes(service: Service) -> list[BaseRoute]:
+    """Collect the routes of API and console."""
+    found: list[BaseRoute] = []
+    for name in ("unsilo.api.routes", "unsilo.console.routes"):
+        if find_spec(name) is not None:
+            found += import_module(name).routes(service)
+    return found
+
+
+def create_app(settings: Settings, *, service: Service | None = None, sources: bool = True) -> Starlette:
+    """Return the ASGI app of a node; its lifespan starts and stops workers and sources (not with `sources=False`)."""
+    node = service or Service(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        running = Running(node)
+        if sources:
+            await running.start()
+        try:
+            yield
+        finally:
+            if sources:
+                await running.stop()
+
+    app = Starlette(routes=_routes(node), lifespan=lifespan)
+    app.state.service = node
+    return app
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, text and the named values; no patient data is ever logged."""
+
+    _OWN = frozenset(vars(logging.makeLogRecord({})))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(),
+            "logger": record.name, "text": record.getMessage(),
+        }  # fmt: skip
+        line |= {key: str(value) for key, value in vars(record).items() if key not in self._OWN and key != "message"}
+        if record.exc_info and record.exc_info[0] is not None:
+            # Class and place only: a message's text may carry a patient's data.
+            trace = record.exc_info[2]
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+            line["fault"] = f"{record.exc_info[0].__name__} {place}"
+        return json.encode(line).decode()
+
+
+def log_to_stderr(level: str) -> None:
+    """Send structured logs to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, saying on standard output when the node is ready."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self.settings = settings
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Start and announce the addresses."""
+        await super().startup(sockets)
+        if self.started:
+            settings = self.settings
+            scheme = "https" if settings.tls.certificate else "http"
+            ports = " ".join(f"mllp://{item.host}:{item.port}" for item in settings.listeners)
+            print(f"unsilo is ready: {scheme}://{settings.host}:{settings.port} {ports}".rstrip(), flush=True)
+
+
+async def serve(settings: Settings, service: Service | None = None) -> bool:
+    """Serve until SIGTERM or SIGINT; False when the node could not start (the log says why)."""
+    app = create_app(settings, service=service)
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="on",
+        ssl_certfile=settings.tls.certificate or None, ssl_keyfile=settings.tls.key or None,
+        ssl_keyfile_password=settings.tls.key_password or None, server_header=False, timeout_graceful_shutdown=5,
+        timeout_keep_alive=30, h11_max_incomplete_event_size=65536, proxy_headers=False,
+    )  # fmt: skip
+    server = _Server(config, settings)
+    await server.serve()
+    return server.started
+
+
+def run(settings: Settings, service: Service | None = None) -> int:
+    """Serve in this process, with uvloop where there is one; return the exit status."""
+    log_to_stderr(settings.log_level)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") is not None else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        try:
+            return 0 if runner.run(serve(settings, service)) else 1
+        except KeyboardInterrupt:
+            return 0

@@ -1,0 +1,272 @@
+"""The last act of a message: one transaction with resources, versions, lineage, links, audit, outbox and its end."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from unsilo.config import Feed
+from unsilo.fhir import codec, merge
+from unsilo.flow.persons import place_patient
+from unsilo.flow.process import Piece, Processed, prepare_resource
+from unsilo.kernel import Issue, Lineage, Row, Where, json
+from unsilo.mapping.model import Action
+from unsilo.storage import AuditRow, Stored, Tx
+from unsilo.storage.packing import unpack_lineage
+
+__all__ = ["Committed", "beats", "commit", "finish_dead", "finish_held"]
+
+_FINAL = 2
+"""Rank from which a result is final; what is lower never wins over it."""
+
+
+class Committed(NamedTuple):
+    """How a message ended; `changed` holds `Type/id` of what has a new version."""
+
+    state: str
+    issues: list[Issue]
+    changed: list[str]
+
+
+def beats(clock: int, rank: int, current: Stored) -> bool:
+    """Tell whether a version with this event time and rank wins over the current one.
+
+    A preliminary result never wins over a final one, a final one always over a preliminary one; else the later event
+    time wins, and of the same time the higher rank. A time that is not known (0) loses against none.
+    """
+    if rank < _FINAL <= current.rank:
+        return False
+    if current.rank < _FINAL <= rank:
+        return True
+    if clock and current.clock and clock != current.clock:
+        return clock > current.clock
+    return rank >= current.rank
+
+
+class _Writing:
+    """One message being written; `issues` grows on the way."""
+
+    def __init__(self, tx: Tx, told: Processed, feed: Feed | None, at: int) -> None:
+        self.tx, self.told, self.at = tx, told, at
+        self.feed = feed.name if feed is not None else ""
+        self.actor = f"feed:{self.feed}"
+        self.issues = list(told.issues)
+        self.changed: list[str] = []
+
+    def write(self) -> Committed:
+        """Write everything, in the order in which parts refer to each other."""
+        tx, told = self.tx, self.told
+        tx.prefetch([(piece.type, piece.id) for piece in told.pieces])
+        for piece in told.pieces:
+            self._piece(piece)
+        for action in told.actions:
+            self._action(action)
+        persons = self._persons()
+        self._audit(persons)
+        if self.changed:
+            payload = msgspec.json.encode({"message": told.envelope, "changed": self.changed})
+            tx.outbox("changed", payload)
+        tx.finish(told.mid, "done", self.issues, told.unconsumed, told.digest, len(told.pieces))
+        return Committed("done", self.issues, self.changed)
+
+    def _piece(self, piece: Piece) -> None:
+        current = self.tx.current(piece.type, piece.id)
+        if current is None:
+            self._put(piece, current)
+            return
+        if current.digest == piece.digest and current.state == 0:
+            self.tx.touched(current, self.told.mid)
+            return
+        if not beats(piece.clock, piece.rank, current):
+            self._late(piece, current)
+            return
+        policy = merge.policy_of(piece.type)
+        if current.state == 1 or not (policy.update or policy.unite):
+            self._put(piece, current)
+            return
+        self._merge(piece, current)
+
+    def _merge(self, piece: Piece, current: Stored) -> None:
+        """Unite what a registration entity says now with what it said before; lineage of what is kept stays."""
+        old, new = json.decode(current.body), json.decode(piece.body)
+        merged = merge.merge(old, new, piece.cleared)
+        resource = merged.resource
+        if piece.type == "Patient" and _replaced(old):
+            # A later message with a retired number does not bring it back to life (HL7 v2 A40).
+            resource = {**resource, "active": False, "link": old["link"]}
+        if codec.encode(resource) == current.body:
+            self.tx.touched(current, self.told.mid)
+            return
+        told = self.told
+        new_rows = [row for part in unpack_lineage(piece.lineage) for row in merged.kept.new_rows(part.rows)]
+        lineage = [Lineage(told.envelope, told.digest, new_rows)]
+        for part in self.tx.lineage(piece.type, piece.id, current.version):
+            kept = merged.kept.old_rows(part.rows)
+            if kept:
+                lineage.append(Lineage(part.envelope, part.digest, kept))
+        clock = max(piece.clock, current.clock)
+        self._put(prepare_resource(resource, lineage, clock, piece.rank, []), current)
+
+    def _put(self, piece: Piece, previous: Stored | None) -> None:
+        self.tx.put(
+            piece.type, piece.id, piece.body, index=piece.index, lineage=piece.lineage, clock=piece.clock,
+            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at,
+        )  # fmt: skip
+        self.changed.append(f"{piece.type}/{piece.id}")
+        if piece.type == "Patient":
+            self.issues += place_patient(self.tx, piece, self.actor, self.at, self.told.mid)
+
+    def _late(self, piece: Piece, current: Stored) -> None:
+        self.tx.put_late(
+            piece.type, piece.id, piece.body, lineage=piece.lineage, clock=piece.clock, rank=piece.rank,
+            digest=piece.digest, mid=self.told.mid, previous=current, at=self.at,
+        )  # fmt: skip
+        why = "a preliminary result after a final one" if piece.rank < _FINAL <= current.rank else "older than that"
+        text = f"{piece.type} is {why}: kept as history, the current version {current.version} stays"
+        self.issues.append(Issue("warning", "stale", text, Where(f"{piece.type}/{piece.id}"), rule="commit.late"))
+
+    def _action(self, action: Action) -> None:
+        handler = ACTIONS.get(action.kind)
+        if handler is None:
+            text = f"nothing is known to do for {action.kind!r}"
+            self.issues.append(Issue("warning", "not-supported", text, rule="commit.action"))
+            return
+        handler(self, action)
+
+    def merge_patients(self, action: Action) -> None:
+        """A40: both numbers belong to one person from now on; the retired one is inactive and says by what replaced."""
+        survivor, retired = _id(action.survivor), _id(action.retired)
+        if not survivor or not retired or survivor == retired:
+            return
+        tx, mid = self.tx, self.told.mid
+        person = tx.person_of(survivor)
+        if person is None:
+            person = tx.link(survivor, None, "new", "First message with this number.", self.actor, self.at, mid)
+        if tx.person_of(retired) != person:
+            reason = "The sender merged the two numbers."
+            tx.link(retired, person, "merge", reason, self.actor, self.at, mid)
+        self._retire(survivor, retired, action)
+
+    def _retire(self, survivor: str, retired: str, action: Action) -> None:
+        current = self.tx.current("Patient", retired)
+        resource: dict[str, Any] = {"resourceType": "Patient", "id": retired}
+        if current is not None and current.state == 0:
+            resource = json.decode(current.body)
+        links = [item for item in resource.get("link", []) if item.get("type") != "replaced-by"]
+        link = {"other": {"reference": f"Patient/{survivor}"}, "type": "replaced-by"}
+        changed = {**resource, "active": False, "link": [*links, link]}
+        if changed != resource:
+            at = f"link[{len(links)}]"
+            self._amend(changed, current, action, ("active", f"{at}.other.reference", f"{at}.type"), ("active", at))
+
+    def _amend(
+        self, resource: dict[str, Any], current: Stored | None, action: Action, said: tuple[str, ...],
+        gone: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        """Write a Patient of which an action changed the elements `said`; lineage of all but `gone` stays."""
+        rows = [Row(path, f"flow.{action.kind}", action.source) for path in said]
+        lineage = [Lineage(self.told.envelope, self.told.digest, rows)]
+        clock = action.at
+        if current is not None:
+            clock = max(clock, current.clock)
+            for part in self.tx.lineage("Patient", resource["id"], current.version):
+                kept = [row for row in part.rows if not row.path.startswith(gone)]
+                if kept:
+                    lineage.append(Lineage(part.envelope, part.digest, kept))
+        self._put(prepare_resource(resource, lineage, clock, 0, []), current)
+
+    def unmerge_patients(self, action: Action) -> None:
+        """A37: the two numbers part again."""
+        survivor, retired = _id(action.survivor), _id(action.retired)
+        tx = self.tx
+        if retired and tx.person_of(retired) is not None and tx.person_of(retired) == tx.person_of(survivor):
+            reason = "The sender parted the two numbers."
+            tx.unlink(retired, "unmerge", reason, self.actor, self.at, self.told.mid)
+        current = tx.current("Patient", retired) if retired else None
+        if current is None or current.state != 0:
+            return
+        resource = json.decode(current.body)
+        if not _replaced(resource):
+            return
+        links = [item for item in resource["link"] if item.get("type") != "replaced-by"]
+        changed = {key: value for key, value in resource.items() if key not in ("active", "link")}
+        changed["active"] = True
+        if links:
+            changed["link"] = links
+        self._amend(changed, current, action, ("active",), ("active", "link"))
+
+    def note_list(self, action: Action) -> None:
+        """A list sent as a snapshot: what is no longer on it is remembered as no longer sent, never resolved."""
+        patient = _id(action.patient)
+        if patient:
+            self.tx.note_list(patient, action.list, action.present, self.told.mid, action.at or self.at)
+
+    def delete(self, action: Action) -> None:
+        """A resource that was sent by mistake is deleted; its versions stay."""
+        kind, _, id_ = action.retired.partition("/")
+        current = self.tx.current(kind, id_) if id_ else None
+        if current is not None and current.state == 0 and beats(action.at, current.rank, current):
+            self.tx.delete(kind, id_, previous=current, clock=action.at, mid=self.told.mid, at=self.at)
+            self.changed.append(f"{kind}/{id_}")
+
+    def _persons(self) -> list[int]:
+        """Return the persons whose data this message touched."""
+        patients = {piece.id for piece in self.told.pieces if piece.type == "Patient"}
+        patients |= {_id(action.patient) for action in self.told.actions if action.patient}
+        return sorted({person for id_ in sorted(patients) if id_ and (person := self.tx.person_of(id_)) is not None})
+
+    def _audit(self, persons: list[int]) -> None:
+        if not self.changed:
+            return
+        what = f"{len(self.changed)} resources of message {self.told.envelope}"
+        for person in persons or [0]:
+            self.tx.audit(
+                AuditRow(
+                    actor=self.actor, action="write", person=person, what=what, origin=self.feed, reason="received",
+                    mid=self.told.mid, at=self.at,
+                )
+            )  # fmt: skip
+
+
+ACTIONS: dict[str, Callable[[_Writing, Action], None]] = {
+    "merge": _Writing.merge_patients,
+    "unmerge": _Writing.unmerge_patients,
+    "snapshot": _Writing.note_list,
+    "delete": _Writing.delete,
+}
+"""What each kind of action does."""
+
+
+def _id(reference: str) -> str:
+    return reference.rpartition("/")[2]
+
+
+def _replaced(patient: dict[str, Any]) -> bool:
+    return any(item.get("type") == "replaced-by" for item in patient.get("link", []))
+
+
+def commit(told: Processed, feed: Feed | None, at: int) -> Callable[[Tx], Committed]:
+    """Return the job that writes one processed message; run again for the same message it changes nothing more."""
+    return lambda tx: _Writing(tx, told, feed, at).write()
+
+
+def finish_dead(mid: int, issues: list[Issue], unconsumed: bytes = b"") -> Callable[[Tx], Committed]:
+    """Return the job that ends a message as a dead letter, kept with its Issues until it is replayed."""
+
+    def job(tx: Tx) -> Committed:
+        tx.finish(mid, "dead", issues, unconsumed)
+        return Committed("dead", issues, [])
+
+    return job
+
+
+def finish_held(mid: int, holder: int) -> Callable[[Tx], Committed]:
+    """Return the job that holds a message back behind the poison message `holder`."""
+    text = f"held back: message {holder} for the same key could not be processed"
+    issues = [Issue("warning", "incomplete", text, hint="replay or release that message", rule="flow.held")]
+
+    def job(tx: Tx) -> Committed:
+        tx.finish(mid, "held", issues)
+        return Committed("held", issues, [])
+
+    return job

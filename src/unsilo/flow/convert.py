@@ -1,0 +1,213 @@
+"""Files to FHIR Bundles without a store: each input one Bundle, bad ones told and left behind, many at once."""
+
+import multiprocessing
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import msgspec
+
+from unsilo.config import FORMATS, Feed
+from unsilo.fhir import bundle, codec, merge
+from unsilo.flow.process import State, decode, map_to_fhir
+from unsilo.formats import hl7v2
+from unsilo.kernel import Envelope, Issue, Json, clock, seal
+
+__all__ = ["Conversion", "Summary", "convert_bytes", "convert_files", "detect", "inputs"]
+
+_MEDIA = {"hl7v2": "x-application/hl7-v2+er7", "ccda": "application/hl7-cda+xml", "fhir": "application/fhir+json"}
+_FEW = 8
+"""Up to so many files the work is done without starting processes."""
+
+
+class Conversion(msgspec.Struct):
+    """What one input became; `bundle` is its JSON, None when nothing of it could be understood."""
+
+    source: str
+    format: str
+    bundle: bytes | None
+    resources: int
+    issues: list[Issue]
+    unconsumed: int
+    target: str = ""
+
+    @property
+    def good(self) -> bool:
+        """True when there is a Bundle and no Issue is an error."""
+        return self.bundle is not None and not any(issue.severity in ("error", "fatal") for issue in self.issues)
+
+
+class Summary(msgspec.Struct):
+    """What a run did; `failed` holds the inputs without a Bundle, each with its first grave Issue."""
+
+    files: int = 0
+    converted: int = 0
+    resources: int = 0
+    with_errors: int = 0
+    unconsumed: int = 0
+    failed: list[tuple[str, str]] = []
+
+    @property
+    def exit_status(self) -> int:
+        """0 when every input gave a Bundle, 1 when one did not."""
+        return 1 if self.failed else 0
+
+    def add(self, done: Conversion) -> None:
+        """Count one conversion."""
+        self.files += 1
+        self.resources += done.resources
+        self.unconsumed += done.unconsumed
+        if done.bundle is None:
+            grave = [issue.text for issue in done.issues if issue.severity in ("error", "fatal")]
+            self.failed.append((done.source, grave[0] if grave else "nothing in it could be understood"))
+            return
+        self.converted += 1
+        self.with_errors += not done.good
+
+
+def detect(content: bytes) -> str:
+    """Return the format that the first bytes show: `hl7v2`, `ccda`, `fhir`, or an empty string."""
+    head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n\x0b")
+    if head[:3] in (b"MSH", b"FHS", b"BHS"):
+        return "hl7v2"
+    return {b"<": "ccda", b"{": "fhir"}.get(head[:1], "")
+
+
+def inputs(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield (file, its path below the given folder) for files and, recursively and in order, for folders."""
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
+                    yield file, file.relative_to(path)
+        else:
+            yield path, Path(path.name)
+
+
+def convert_bytes(source: str, content: bytes, feed: Feed, at: int = 0) -> Conversion:
+    """Convert one input; `feed.format` empty lets the content say what it is. Never raises on any content."""
+    fmt = feed.format or detect(content)
+    if fmt not in FORMATS:
+        text = f"{fmt!r} is not a format that is built" if fmt else "neither HL7 v2, nor XML, nor JSON"
+        return Conversion(source, fmt, None, 0, [Issue("error", "not-supported", text, rule="convert.format")], 0)
+    feed = msgspec.structs.replace(feed, format=fmt)
+    if len(content) > feed.limit_bytes:
+        text = f"longer than {feed.limit_bytes} bytes"
+        return Conversion(source, fmt, None, 0, [Issue("error", "too-long", text, rule="convert.limit")], 0)
+    issues: list[Issue] = []
+    resources: dict[tuple[str, str], Json] = {}
+    unconsumed = 0
+    for part in _parts(fmt, content, issues):
+        envelope = seal(feed.name, fmt, part, at or clock.now())
+        unconsumed += _map(envelope, feed, resources, issues)
+    if not resources:
+        return Conversion(source, fmt, None, 0, issues, unconsumed)
+    found = bundle.collection(list(resources.values()))
+    return Conversion(source, fmt, codec.encode(found), len(resources), issues, unconsumed)
+
+
+def _parts(fmt: str, content: bytes, issues: list[Issue]) -> list[bytes]:
+    if fmt != "hl7v2":
+        return [content]
+    split = hl7v2.split_batch(content)
+    issues += split.issues
+    return [child.content for child in split.value.children] if split.value is not None else []
+
+
+def _map(envelope: Envelope, feed: Feed, resources: dict[tuple[str, str], Json], issues: list[Issue]) -> int:
+    """Add the resources of one message, later versions over earlier ones; return how many fields nothing consumed."""
+    decoded = decode(State(envelope, feed))
+    issues += decoded.issues
+    if decoded.value is None:
+        return 0
+    state = map_to_fhir(decoded.value)
+    issues += state.issues
+    mapped = state.value.mapped if state.value is not None else None
+    if mapped is None or not mapped.entries:
+        return 0
+    for entry in mapped.entries:
+        key = (entry.resource["resourceType"], entry.resource["id"])
+        old = resources.get(key)
+        resources[key] = entry.resource if old is None else merge.merge(old, entry.resource, entry.cleared).resource
+    resources["Binary", envelope.id] = {
+        "resourceType": "Binary", "id": envelope.id, "contentType": _MEDIA[envelope.format],
+        "data": b64encode(envelope.content).decode("ascii"),
+    }  # fmt: skip
+    return len(mapped.unconsumed)
+
+
+def _file(file: Path, name: str, feed: Feed) -> Conversion:
+    try:
+        content = file.read_bytes()
+    except OSError as fault:
+        text = f"cannot be read: {fault.strerror}"
+        return Conversion(name, feed.format, None, 0, [Issue("error", "not-found", text, rule="convert.read")], 0)
+    try:
+        return convert_bytes(name, content, feed)
+    except Exception as fault:  # noqa: BLE001 - one file must not stop the others; the fault is told with its place
+        text = f"the program failed on this file ({type(fault).__name__})"
+        return Conversion(name, feed.format, None, 0, [Issue("fatal", "exception", text, rule="convert.fault")], 0)
+
+
+def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int) -> Iterator[Conversion]:
+    """Convert in order of completion, in this process for few files, else in `workers` processes."""
+    if len(files) <= _FEW or workers <= 1:
+        for file, name in files:
+            yield _file(file, str(name), feed)
+        return
+    waiting = list(files)
+    while waiting:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            futures: dict[Future[Conversion], tuple[Path, Path]] = {
+                pool.submit(_file, file, str(name), feed): (file, name) for file, name in waiting
+            }
+            broken: list[tuple[Path, Path]] = []
+            for future in as_completed(futures):
+                try:
+                    yield future.result()
+                except BrokenExecutor:
+                    broken.append(futures[future])
+        if len(broken) == len(waiting):
+            # Not one came through: the first is taken for the one that kills the process.
+            file, name = broken.pop(0)
+            issue = Issue("fatal", "exception", "the process ended on this file", rule="convert.fault")
+            yield Conversion(str(name), feed.format, None, 0, [issue], 0)
+        waiting = broken
+
+
+def convert_files(
+    paths: Iterable[Path], out: Path | None, feed: Feed, *, jsonl: bool = False, workers: int = 0,
+    told: Callable[[Conversion], None] | None = None,
+) -> Summary:  # fmt: skip
+    """Convert files and folders; a bad one does not stop the others.
+
+    Below the folder `out` the folders of the input are kept and each Bundle is named after its whole file,
+    `adt.hl7` -> `adt.hl7.json`. With `jsonl`, `out` is one file with a Bundle a line, in order of completion. `told`
+    hears of each conversion (its `target` is the file written). OSError when `out` cannot be written.
+    """
+    files = list(inputs(paths))
+    summary = Summary()
+    workers = workers or max(1, os.cpu_count() or 1)
+    lines = None
+    if out is not None and jsonl:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lines = out.open("wb")
+    try:
+        for done in _all(files, feed, workers):
+            if done.bundle is not None and lines is not None:
+                lines.write(done.bundle + b"\n")
+                done.target = str(out)
+            elif done.bundle is not None and out is not None:
+                target = out / (done.source + ".json")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(done.bundle + b"\n")
+                done.target = str(target)
+            summary.add(done)
+            if told is not None:
+                told(done)
+    finally:
+        if lines is not None:
+            lines.close()
+    return summary

@@ -1,0 +1,422 @@
+"""Pulls queued messages, keeps their order per key, lets worker processes work, and sees every one to its end."""
+
+import logging
+import os
+import selectors
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+
+import msgspec
+
+from unsilo.config import Settings
+from unsilo.flow.commit import Committed, commit, finish_dead, finish_held
+from unsilo.flow.order import Order
+from unsilo.flow.pool import Worker
+from unsilo.flow.process import Processed
+from unsilo.flow.receive import Ending
+from unsilo.flow.wire import Fault, Job, decode_answer
+from unsilo.kernel import Envelope, Issue, clock
+from unsilo.storage import Incoming, QueueItem, Receipt, Store
+from unsilo.storage.faults import is_storage_fault
+
+__all__ = ["POISON", "Dispatcher"]
+
+_log = logging.getLogger("unsilo.dispatch")
+
+POISON = "flow.poison"
+"""Rule of the Issue of a message on which the program failed; what follows for its key is held."""
+
+_AHEAD = 8
+"""Jobs that a worker has at hand, so that it never waits for the next."""
+_BACKLOG = 4000
+"""Messages known here at once; what is more stays in the journal until there is room."""
+_HELD_BYTES = 64 * 1024 * 1024
+"""Contents kept in memory between receipt and work; more is read again from the journal."""
+_RECENT = 20_000
+"""Endings remembered for those who ask after the end."""
+_TRIES = 2
+"""Workers that a message may take with it before it is a dead letter."""
+
+
+class _Item(msgspec.Struct):
+    """One message on its way: `told` is what a worker made of it, to be committed again when the store was away."""
+
+    mid: int
+    id: str
+    feed: str
+    keys: tuple[str, ...]
+    format: str
+    content: Envelope | None = None
+    faults: int = 0
+    told: Processed | None = None
+    kind: str = ""
+
+
+class Dispatcher:
+    """One a node. Its own thread holds all state; other threads only leave words in the inbox."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self.store, self.settings = store, settings
+        self._order = Order()
+        self._items: dict[int, _Item] = {}
+        self._workers: list[Worker] = []
+        self._at: dict[int, Worker] = {}
+        self._parked: dict[str, int] = {}
+        self._committing = 0
+        self._bytes = 0
+        self._seen = 0
+        self._behind = True
+        self._pause_until = 0.0
+        self._again: list[_Item] = []
+        self._stopping = False
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, list[Future[Ending]]] = {}
+        self._recent: OrderedDict[int, Ending] = OrderedDict()
+        self._wake_in, self._wake_out = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        os.set_blocking(self._wake_out, False)
+        self._awake = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        self._thread: threading.Thread | None = None
+        self.processed = 0
+        self.restarts = 0
+
+    # -- what other threads call ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the workers and recover what a former run left in the middle."""
+        self._parked = dict(_poison_keys(self.store))
+        self.store.on_requeued(self.requeue)
+        self._workers = [self._new_worker() for _ in range(self.settings.worker_count)]
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+        self._thread.start()
+
+    def stop(self, patience: float = 5.0) -> None:
+        """Stop taking messages, let what is being committed end, stop the workers. What is queued stays queued."""
+        self._tell(self._stop_now)
+        if self._thread is not None:
+            self._thread.join(patience)
+        for worker in self._workers:
+            worker.stop()
+        with self._lock:
+            waiting = [future for futures in self._waiting.values() for future in futures]
+            self._waiting.clear()
+        for future in waiting:
+            future.cancel()
+
+    def offer(self, incoming: Incoming, receipt: Receipt) -> None:
+        """Say that a message is durable and queued; called in order of receipt, from the store's writer."""
+        if receipt.duplicate or receipt.state != "queued":
+            return
+        envelope = incoming.envelope
+        keys = _keys(incoming.order_key)
+        item = _Item(receipt.mid, receipt.id, envelope.feed, keys, envelope.format, envelope)
+        self._tell(lambda: self._offered(item))
+
+    def requeue(self, items: list[QueueItem]) -> None:
+        """Take messages that were set back to `queued` (a replay, a release), whatever their place in the journal."""
+        known = [_Item(item.mid, item.id, item.feed, _keys(item.order_key), item.format) for item in items]
+        with self._lock:
+            for item in items:
+                self._recent.pop(item.mid, None)
+        self._tell(lambda: self._requeued(known))
+
+    def release(self, mid: int) -> None:
+        """Stop holding back what follows a poison message."""
+        self._tell(lambda: self._released(mid))
+
+    def ending(self, receipt: Receipt) -> Future[Ending]:
+        """Return a future of how the processing of a message ends; done at once when it has ended."""
+        future: Future[Ending] = Future()
+        with self._lock:
+            known = self._recent.get(receipt.mid)
+            if known is None and receipt.state == "queued":
+                self._waiting.setdefault(receipt.mid, []).append(future)
+        if known is not None:
+            future.set_result(known)
+        elif receipt.state != "queued":
+            future.set_result(Ending(receipt.state, receipt.issues))
+        elif receipt.duplicate:
+            # It may have ended before anyone asked: the record says so.
+            row = self.store.message(receipt.id)
+            if row is not None and row.state != "queued":
+                self._ended(receipt.mid, Ending(row.state, row.issues))
+        return future
+
+    @property
+    def waiting(self) -> int:
+        """Messages known here that have not ended."""
+        return len(self._items)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing is queued, in work or being committed, as far as the journal has been read."""
+        return not self._items and not self._behind and not self._inbox
+
+    @property
+    def alive(self) -> bool:
+        """True while the dispatcher runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _tell(self, word: Callable[[], None]) -> None:
+        self._inbox.append(word)
+        if not self._awake:
+            self._awake = True
+            with suppress(OSError):
+                os.write(self._wake_out, b".")
+
+    # -- the dispatcher's thread --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not (self._stopping and self._committing == 0):
+            if self._behind and not self._stopping and len(self._items) < _BACKLOG // 2:
+                self._read_journal()
+            self._again_when_due()
+            self._feed_workers()
+            for worker in self._workers:
+                writes = selectors.EVENT_WRITE if worker.full else 0
+                key = self._selector.get_map().get(worker.writes)
+                if writes and key is None:
+                    self._selector.register(worker.writes, writes, worker)
+                elif not writes and key is not None:
+                    self._selector.unregister(worker.writes)
+            for key, _mask in self._selector.select(0.2):
+                if key.fd == self._wake_in:
+                    self._wakened()
+                elif isinstance(key.data, Worker):
+                    self._worker_speaks(key.data, key.fd)
+            for worker in [worker for worker in self._workers if worker.overdue]:
+                worker.kill()
+                self._worker_gone(worker, "took longer than a message may", unregister=True)
+
+    def _wakened(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_in, 4096)
+        self._awake = False
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _stop_now(self) -> None:
+        self._stopping = True
+
+    def _offered(self, item: _Item) -> None:
+        if item.mid <= self._seen:
+            return
+        if self._behind or len(self._items) >= _BACKLOG:
+            self._behind = True
+            return
+        self._seen = item.mid
+        size = len(item.content.content) if item.content is not None else 0
+        if self._bytes + size > _HELD_BYTES:
+            item.content = None
+        else:
+            self._bytes += size
+        self._known(item)
+
+    def _known(self, item: _Item) -> None:
+        if item.mid not in self._items:
+            self._items[item.mid] = item
+            self._order.add(item.mid, item.keys)
+
+    def _requeued(self, items: list[_Item]) -> None:
+        for item in items:
+            self._unpark(item.mid)
+            self._known(item)
+
+    def _released(self, mid: int) -> None:
+        self._unpark(mid)
+
+    def _unpark(self, mid: int) -> None:
+        for key in [key for key, poison in self._parked.items() if poison == mid]:
+            del self._parked[key]
+
+    def _read_journal(self) -> None:
+        room = _BACKLOG - len(self._items)
+        try:
+            rows = self.store.queued(self._seen, room)
+        except Exception as fault:
+            if not is_storage_fault(fault):
+                raise
+            self._pause_until = time.monotonic() + 0.5
+            return
+        for row in rows:
+            self._seen = max(self._seen, row.mid)
+            self._known(_Item(row.mid, row.id, row.feed, _keys(row.order_key), row.format))
+        self._behind = len(rows) >= room
+
+    def _feed_workers(self) -> None:
+        if self._stopping or time.monotonic() < self._pause_until:
+            return
+        while self._order.ready and len(self._at) + self._committing < self.settings.in_flight:
+            worker = min(self._workers, key=lambda w: len(w.jobs))
+            if len(worker.jobs) >= _AHEAD:
+                return
+            mid = self._order.take()
+            if mid is None:
+                return
+            item = self._items[mid]
+            if any(key in self._parked for key in item.keys):
+                self._submit(item, "held")
+                continue
+            envelope = self._content(item)
+            if envelope is None:
+                continue
+            self._at[mid] = worker
+            worker.give(Job(mid, envelope))
+
+    def _content(self, item: _Item) -> Envelope | None:
+        if item.content is not None:
+            return item.content
+        try:
+            envelope = self.store.envelope(item.id)
+        except Exception as fault:  # noqa: BLE001 - the bytes of one message must not stop the others
+            if is_storage_fault(fault):
+                self._pause_until = time.monotonic() + 0.5
+                self._order.give_back([item.mid])
+            else:
+                self._poison(item, f"the original bytes could not be read ({type(fault).__name__})")
+            return None
+        if envelope is None:
+            text = "the original bytes are no longer kept (retention)"
+            issue = Issue("error", "not-found", text, rule="flow.content")
+            item.told = Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True)
+            self._submit(item, "dead")
+            return None
+        return envelope
+
+    def _new_worker(self) -> Worker:
+        worker = Worker(self.settings)
+        self._selector.register(worker.reads, selectors.EVENT_READ, worker)
+        return worker
+
+    def _worker_speaks(self, worker: Worker, fd: int) -> None:
+        if worker not in self._workers:
+            return
+        if fd == worker.writes:
+            worker.push()
+            return
+        words = worker.pull()
+        if words is None:
+            self._worker_gone(worker, "ended", unregister=True)
+            return
+        for word in words:
+            answer = decode_answer(word)
+            mid = answer.mid if isinstance(answer, Fault) else answer.processed.mid
+            worker.answered(mid)
+            self._at.pop(mid, None)
+            item = self._items.get(mid)
+            if item is None:
+                continue
+            if isinstance(answer, Fault):
+                self._poison(item, f"the program failed on this message ({answer.text})")
+            else:
+                item.told = answer.processed
+                self._submit(item, "dead" if answer.processed.failed else "done")
+
+    def _worker_gone(self, worker: Worker, why: str, *, unregister: bool) -> None:
+        """Replace a worker; the message it was at is under suspicion, those that waited are not."""
+        if unregister:
+            for fd in (worker.reads, worker.writes):
+                with suppress(KeyError, ValueError):
+                    self._selector.unregister(fd)
+        worker.kill()
+        self.restarts += 1
+        _log.error("worker replaced", extra={"reason": why})
+        jobs = [mid for mid in worker.jobs if mid in self._items]
+        for mid in jobs:
+            self._at.pop(mid, None)
+        self._workers[self._workers.index(worker)] = self._new_worker()
+        self._order.give_back(jobs)
+        if jobs:
+            item = self._items[jobs[0]]
+            item.faults += 1
+            if item.faults >= _TRIES:
+                taken = self._order.take()
+                if taken == item.mid:
+                    self._poison(item, f"a worker {why} on this message, {item.faults} times")
+
+    def _poison(self, item: _Item, text: str) -> None:
+        _log.error("poison message", extra={"mid": item.mid, "feed": item.feed})
+        hint = "what follows for the same patient is held until it is replayed or released"
+        issue = Issue("fatal", "exception", text, hint=hint, rule=POISON)
+        item.told = Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True)
+        for key in item.keys:
+            self._parked.setdefault(key, item.mid)
+        self._submit(item, "dead")
+
+    # -- the one transaction ------------------------------------------------------------------------------------------
+
+    def _submit(self, item: _Item, kind: str) -> None:
+        item.kind = kind
+        told = item.told
+        feed = self.settings.feeds.get(item.feed)
+        at = clock.now()
+        job: Callable[..., Committed]
+        if kind == "held":
+            holder = next(self._parked[key] for key in item.keys if key in self._parked)
+            job = finish_held(item.mid, holder)
+        elif kind == "dead" or told is None:
+            issues = told.issues if told is not None else []
+            job = finish_dead(item.mid, issues, told.unconsumed if told is not None else b"")
+        else:
+            job = commit(told, feed, at)
+        self._committing += 1
+        future = self.store.submit(job)
+        future.add_done_callback(lambda done: self._tell(lambda: self._committed(item, done)))
+
+    def _committed(self, item: _Item, done: "Future[Committed]") -> None:
+        self._committing -= 1
+        fault = done.exception()
+        if fault is None:
+            ended = done.result()
+            if item.content is not None:
+                self._bytes -= len(item.content.content)
+            self._items.pop(item.mid, None)
+            self._order.done(item.mid)
+            self.processed += 1
+            self._ended(item.mid, Ending(ended.state, ended.issues))
+            return
+        if is_storage_fault(fault):
+            # The store could not make it durable: nothing happened, so it is tried again.
+            self._pause_until = time.monotonic() + 0.5
+            self._again.append(item)
+            return
+        item.faults += 1
+        if item.faults >= _TRIES:
+            self._poison(item, f"the program failed when storing this message ({type(fault).__name__})")
+        else:
+            self._again.append(item)
+
+    def _again_when_due(self) -> None:
+        if self._again and not self._stopping and time.monotonic() >= self._pause_until:
+            again, self._again = self._again, []
+            for item in again:
+                self._submit(item, item.kind)
+
+    def _ended(self, mid: int, ending: Ending) -> None:
+        with self._lock:
+            self._recent[mid] = ending
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+            futures = self._waiting.pop(mid, [])
+        for future in futures:
+            if not future.cancelled():
+                future.set_result(ending)
+
+
+def _keys(order_key: str) -> tuple[str, ...]:
+    return tuple(order_key.split("\n")) if order_key else ()
+
+
+def _poison_keys(store: Store) -> list[tuple[str, int]]:
+    """Return the keys that are held back since a former run, with the message that holds them."""
+    poison = [row for row in store.search_messages(state="dead", limit=1000) if row.cause.startswith(POISON)]
+    # The oldest comes last, so that it is the one that is named for a key.
+    poison.sort(key=lambda row: row.mid, reverse=True)
+    return [(key, row.mid) for row in poison for key in row.order_key.split("\n") if key]

@@ -1,0 +1,28 @@
+"""Puts a source Patient with its person inside the transaction that stores it, so that two at once make one."""
+
+from unsilo import identity
+from unsilo.flow.process import Piece
+from unsilo.kernel import Issue, Where
+from unsilo.storage import Tx
+
+__all__ = ["place_patient"]
+
+
+def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
+    """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues."""
+    record = identity.unpack(piece.record)
+    known = tx.person_of(piece.id)
+    candidates = tx.candidates(piece.keys)
+    decision = identity.decide(record, candidates)
+    tx.remember(piece.id, piece.record, piece.keys)
+    # A known record moves only when the decision was made in sight of its own former state.
+    seen = any(candidate.patient_id == piece.id for candidate in candidates)
+    if known is None or (seen and decision.person is not None and decision.person != known):
+        tx.link(piece.id, decision.person, decision.rule, decision.reason, actor, at, mid)
+    return [
+        Issue(
+            "warning", "conflict", review.reason, Where(f"Patient/{piece.id}"),
+            hint=f"compare with Patient/{review.patient_id}", rule=f"identity.{review.rule}",
+        )
+        for review in decision.review
+    ]  # fmt: skip

@@ -1,0 +1,192 @@
+"""What a worker does with one message: decode, map to FHIR, prepare for the store; pure steps, no database."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unsilo import identity, mapping
+from unsilo.config import Feed
+from unsilo.fhir import codec
+from unsilo.fhir.extract import IndexRows, index
+from unsilo.formats import ccda, hl7v2
+from unsilo.kernel import Envelope, Issue, Json, Lineage, Result
+from unsilo.mapping.model import Action, Mapped, Site
+from unsilo.storage import pack_lineage, pack_unconsumed
+
+__all__ = [
+    "STEPS", "Piece", "Processed", "State", "body_digest", "compiled", "orphan", "prepare_resource",
+    "process", "site_of", "warm",
+]  # fmt: skip
+
+
+class Piece(msgspec.Struct, array_like=True):
+    """One resource, ready for the store.
+
+    `body` is its JSON, `digest` 16 bytes of its SHA-256, `lineage` packed as the store keeps it; `record` and `keys`
+    are the matching record of a Patient.
+    """
+
+    type: str
+    id: str
+    body: bytes
+    digest: bytes
+    index: IndexRows
+    lineage: bytes
+    clock: int
+    rank: int
+    cleared: list[str]
+    record: bytes = b""
+    keys: list[int] = []
+
+
+class Processed(msgspec.Struct, array_like=True):
+    """What one message became. `unconsumed` is packed; `failed` means that nothing of it may reach the records."""
+
+    mid: int
+    envelope: str
+    digest: str
+    pieces: list[Piece]
+    actions: list[Action]
+    unconsumed: bytes
+    issues: list[Issue]
+    failed: bool = False
+
+
+class State(msgspec.Struct):
+    """What the steps hand along."""
+
+    envelope: Envelope
+    feed: Feed
+    tree: Any = None
+    mapped: Mapped | None = None
+    processed: Processed | None = None
+
+
+def site_of(feed: Feed) -> Site:
+    """Return what the mapping needs to know of a feed; the overlay file is read here (OSError when it is gone)."""
+    return Site(
+        feed=feed.name, organisation=feed.organisation, zone=feed.zone, authorities=feed.authorities,
+        default_authority=feed.default_authority, systems=feed.systems, lists=dict(feed.lists),
+        overlay=Path(feed.overlay).read_bytes() if feed.overlay else b"",
+    )  # fmt: skip
+
+
+_compiled: dict[bytes, Any] = {}
+_MOST_MAPS = 64
+
+
+def compiled(feed: Feed) -> Any:
+    """Return the compiled map of a feed, once a process."""
+    key = msgspec.json.encode(feed)
+    found = _compiled.get(key)
+    if found is None:
+        if len(_compiled) >= _MOST_MAPS:
+            _compiled.clear()
+        found = _compiled[key] = mapping.load(feed.format, site_of(feed))
+    return found
+
+
+def _tree_hl7v2(state: State) -> Result[Any]:
+    return hl7v2.parse(state.envelope.content, charset=state.feed.charset or None, limits=state.feed.limits)
+
+
+def _tree_ccda(state: State) -> Result[Any]:
+    return ccda.parse(state.envelope.content, state.feed.limits)
+
+
+def _tree_fhir(state: State) -> Result[Any]:
+    return codec.decode(state.envelope.content, state.feed.limits)
+
+
+DECODERS: dict[str, Callable[[State], Result[Any]]] = {"hl7v2": _tree_hl7v2, "ccda": _tree_ccda, "fhir": _tree_fhir}
+
+
+def decode(state: State) -> Result[State]:
+    """Bytes to the tree of their format."""
+    result = DECODERS[state.envelope.format](state)
+    if result.value is None:
+        return Result(None, result.issues)
+    state.tree = result.value
+    return Result(state, result.issues)
+
+
+def map_to_fhir(state: State) -> Result[State]:
+    """Tree to resources with lineage."""
+    mapped: Mapped = compiled(state.feed).run(state.tree, state.envelope)
+    state.mapped = mapped
+    return Result(state, mapped.issues)
+
+
+def body_digest(body: bytes) -> bytes:
+    """Return the 16 bytes by which two bodies are told apart."""
+    return sha256(body).digest()[:16]
+
+
+def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: int, cleared: list[str]) -> Piece:
+    """Encode one resource, extract its index rows and, of a Patient, its matching record."""
+    body = codec.encode(resource)
+    piece = Piece(
+        resource["resourceType"], resource["id"], body, body_digest(body), index(resource), pack_lineage(lineage),
+        clock, rank, cleared,
+    )  # fmt: skip
+    if piece.type == "Patient":
+        record = identity.record(resource)
+        piece.record, piece.keys = identity.pack(record), identity.keys(record)
+    return piece
+
+
+def prepare(state: State) -> Result[State]:
+    """Resources to rows."""
+    mapped = state.mapped
+    if mapped is None:
+        return Result(None)
+    source, digest = state.envelope.id, mapped.digest
+    pieces = [
+        prepare_resource(entry.resource, [Lineage(source, digest, entry.rows)], entry.clock, entry.rank, entry.cleared)
+        for entry in mapped.entries
+    ]
+    state.processed = Processed(0, source, digest, pieces, mapped.actions, pack_unconsumed(mapped.unconsumed), [])
+    return Result(state)
+
+
+STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, prepare)
+"""The way of every message; a later room (codes, units, checks) joins this row."""
+
+
+def process(envelope: Envelope, feed: Feed, mid: int = 0) -> Processed:
+    """Run the steps; input that cannot be understood gives a result with `failed` and the Issues, not an exception."""
+    state = State(envelope, feed)
+    issues: list[Issue] = []
+    for step in STEPS:
+        result = step(state)
+        issues += result.issues
+        if result.value is None:
+            break
+        state = result.value
+    done = state.processed
+    if done is None:
+        return Processed(mid, envelope.id, "", [], [], b"", issues, failed=True)
+    done.mid, done.issues = mid, issues
+    meaningful = any(piece.type not in ("Provenance", "MessageHeader") for piece in done.pieces) or done.actions
+    if not meaningful:
+        done.failed = True
+        if not any(issue.severity in ("error", "fatal") for issue in issues):
+            text = "nothing of this message could be turned into a resource"
+            done.issues = [*issues, Issue("error", "not-supported", text, rule="process.nothing")]
+    return done
+
+
+def warm(feeds: list[Feed]) -> None:
+    """Compile the maps of the feeds before the first message; one that cannot be compiled is said when it is used."""
+    for feed in feeds:
+        with suppress(OSError, ValueError):
+            compiled(feed)
+
+
+def orphan(envelope: Envelope) -> Feed:
+    """Return a feed for a message whose feed is no longer configured: its format with the defaults."""
+    return Feed(envelope.feed, envelope.format)

@@ -1,0 +1,151 @@
+"""Bytes of a feed become durable messages with their keys, and the acknowledgement that a sender is due."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from unsilo.config import Feed
+from unsilo.flow import header as head
+from unsilo.formats import hl7v2
+from unsilo.kernel import Issue, clock, fresh_id, seal
+from unsilo.storage import Incoming, Receipt
+
+__all__ = ["Ending", "Reading", "accept_code", "acknowledge", "application_code", "read", "refuse", "wants"]
+
+
+class Ending(NamedTuple):
+    """How the processing of a message ended: its state in the journal and what was found."""
+
+    state: str
+    issues: list[Issue]
+
+
+class Reading(msgspec.Struct):
+    """One received piece, read as far as receipt needs: `incoming[0]` is the whole, then one child a message."""
+
+    feed: Feed
+    incoming: list[Incoming]
+    enhanced: bool = False
+    accept: str = "AL"
+    application: str = "NE"
+
+    @property
+    def whole(self) -> Incoming:
+        """The piece as it came."""
+        return self.incoming[0]
+
+
+def read(
+    feed: Feed, content: bytes, *, at: int = 0, headers: dict[str, str] | None = None, found: tuple[Issue, ...] = ()
+) -> Reading:
+    """Read keys and wishes of `content`; never raises, whatever the bytes.
+
+    What cannot be understood gets the state `dead`, test data (MSH-11 `T`, `D` or `N`, or a test feed) `test`, a batch
+    file (FHS, BHS, or several messages in a row) `batch` with one child a message. `found` are Issues that the
+    transport met.
+    """
+    at = at or clock.now()
+    headers = headers or {}
+    if feed.format == "hl7v2" and _is_batch(content):
+        split = hl7v2.split_batch(content, limits=feed.limits)
+        if split.value is None or split.value.wrapped or len(split.value.children) > 1:
+            return _batch(feed, content, at, headers, (*found, *split.issues), split.value)
+    incoming, face = _one(feed, content, at, headers, found, "")
+    if face is None or not (face.accept_ack or face.app_ack):
+        return Reading(feed, [incoming])
+    # HL7 v2.5.1 2.9.2: enhanced mode as soon as one of MSH-15 and MSH-16 is valued; the other is then NE.
+    return Reading(feed, [incoming], True, face.accept_ack or "NE", face.app_ack or "NE")
+
+
+def _is_batch(content: bytes) -> bool:
+    """Tell a batch, or several messages in a row, from one message."""
+    if content.lstrip(b"\r\n")[:3] in (b"FHS", b"BHS"):
+        return True
+    return b"\rMSH" in content or b"\nMSH" in content.lstrip(b"\r\n")
+
+
+def _one(
+    feed: Feed, content: bytes, at: int, headers: dict[str, str], found: tuple[Issue, ...], parent: str
+) -> tuple[Incoming, head.Header | None]:
+    envelope = seal(feed.name, feed.format, content, at, headers, parent)
+    result = head.read(feed, content)
+    issues = [*found, *result.issues]
+    face = result.value
+    if face is None:
+        dead = Incoming(
+            envelope=envelope, keys=[], type="", control_id="", event_time=0, order_key="", state="dead",
+            issues=issues, ack="AR",
+        )  # fmt: skip
+        return dead, None
+    state, ack = "queued", "AA"
+    if not result.ok:
+        state, ack = "dead", "AR"
+    elif feed.test or face.processing_id in ("T", "D", "N"):
+        state = "test"
+        text = "kept as test data; it does not reach live records"
+        issues.append(Issue("information", "processing-id", text, rule="receive.test"))
+    order = {"patient": face.order_key, "feed": "*", "none": ""}[feed.order_by]
+    lines = [f"{feed.name}|{line}" for line in order.split("\n") if line]
+    incoming = Incoming(
+        envelope=envelope, keys=face.pairs, type=face.type, control_id=face.control_id, event_time=face.event_time,
+        order_key="\n".join(lines), state=state, issues=issues, ack=ack,
+    )  # fmt: skip
+    return incoming, face
+
+
+def _batch(
+    feed: Feed, content: bytes, at: int, headers: dict[str, str], found: tuple[Issue, ...], batch: hl7v2.Batch | None
+) -> Reading:
+    envelope = seal(feed.name, feed.format, content, at, headers)
+    children = batch.children if batch is not None else []
+    issues = list(found)
+    whole = Incoming(
+        envelope=envelope, keys=[], type="batch", control_id="", event_time=0, order_key="",
+        state="batch" if children else "dead", issues=issues, ack="AA" if children else "AR",
+    )  # fmt: skip
+    parts = [_one(feed, part, at, headers, (), envelope.id)[0] for _span, part in children]
+    bad = sum(part.state == "dead" for part in parts)
+    if bad:
+        text = f"{bad} of {len(parts)} messages of the batch could not be read; they are kept as dead letters"
+        whole.issues = [*issues, Issue("warning", "incomplete", text, rule="receive.batch")]
+    return Reading(feed, [whole, *parts])
+
+
+def refuse(feed: Feed, content: bytes, found: tuple[Issue, ...], headers: dict[str, str] | None = None) -> Reading:
+    """Return a reading of what is kept as evidence and never processed (a cut, endless or unframed piece)."""
+    envelope = seal(feed.name, feed.format, content, clock.now(), headers or {})
+    return Reading(feed, [
+        Incoming(
+            envelope=envelope, keys=[], type="", control_id="", event_time=0, order_key="", state="rejected",
+            issues=list(found), ack="AR",
+        )
+    ])  # fmt: skip
+
+
+def wants(wish: str, code: str) -> bool:
+    """Tell whether a wish of MSH-15 or MSH-16 (HL7 table 0155) asks for an acknowledgement with this code."""
+    good = code[1:] == "A"
+    return {"AL": True, "ER": not good, "SU": good}.get(wish, False)
+
+
+def accept_code(reading: Reading, receipt: Receipt) -> hl7v2.AckCode:
+    """Return the code that says what became of the bytes: AA, AE, AR, or CA, CE, CR in enhanced mode."""
+    original: tuple[hl7v2.AckCode, ...] = ("AA", "AE", "AR")
+    enhanced: tuple[hl7v2.AckCode, ...] = ("CA", "CE", "CR")
+    at = original.index(receipt.ack) if receipt.ack in original else 0
+    return (enhanced if reading.enhanced else original)[at]
+
+
+def application_code(ending: Ending) -> hl7v2.AckCode:
+    """Return the code that says what became of the meaning: AA when it reached the records, else AE or AR."""
+    if ending.state in ("dead", "held"):
+        return "AE"
+    return "AR" if ending.state == "rejected" else "AA"
+
+
+def acknowledge(content: bytes, code: hl7v2.AckCode, issues: list[Issue]) -> bytes:
+    """Return the acknowledgement message for `content` with the graver Issues as ERR segments."""
+    grave = [issue for issue in issues if issue.severity != "information" or code[1:] != "A"]
+    if code[1:] == "A":
+        grave = [issue for issue in grave if issue.severity == "warning"]
+    return hl7v2.ack(content, code, grave, at=clock.now(), control_id=fresh_id()[:20])

@@ -1,0 +1,72 @@
+"""The node as sources, API and console see it: settings, store, dispatcher, and what they ask of `flow`."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from unsilo.config import Feed, Settings
+from unsilo.flow import receive
+from unsilo.flow.dispatch import Dispatcher
+from unsilo.flow.receive import Ending, Reading
+from unsilo.kernel import Issue, clock
+from unsilo.storage import Receipt, Store, open_store
+
+__all__ = ["Service"]
+
+
+class Service:
+    """One running node. `store` is open from the start; workers run between `start` and `stop`."""
+
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.store = store or open_store(settings.data, readers=settings.readers, group_ms=settings.group_ms)
+        self.dispatcher = Dispatcher(self.store, settings)
+        self.started_at = clock.now()
+        self.checks: list[Callable[[], str]] = [self._dispatcher_runs]
+
+    def start(self) -> None:
+        """Start the workers and take up what a former run left queued."""
+        self.dispatcher.start()
+
+    def stop(self) -> None:
+        """Stop the workers and close the store; what is queued stays queued."""
+        self.dispatcher.stop()
+        self.store.close()
+
+    def _dispatcher_runs(self) -> str:
+        return "" if self.dispatcher.alive else "the dispatcher does not run"
+
+    def not_ready(self) -> list[str]:
+        """Return why this node cannot take messages now; empty when it can."""
+        return [text for check in self.checks if (text := check())]
+
+    def feed(self, name: str) -> Feed | None:
+        """Return a configured feed."""
+        return self.settings.feeds.get(name)
+
+    def read(
+        self, feed: Feed, content: bytes, headers: dict[str, str] | None = None, found: tuple[Issue, ...] = ()
+    ) -> Reading:
+        """Read what receipt needs; see `flow.receive.read`."""
+        return receive.read(feed, content, headers=headers, found=found)
+
+    def keep(self, reading: Reading) -> Future[list[Receipt]]:
+        """Make a piece and its children durable, all or none; what is queued is offered to the dispatcher at once."""
+        future = self.store.receive_all(reading.incoming)
+        future.add_done_callback(lambda done: self._durable(reading, done))
+        return future
+
+    def _durable(self, reading: Reading, done: Future[list[Receipt]]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            for incoming, receipt in zip(reading.incoming, done.result(), strict=True):
+                self.dispatcher.offer(incoming, receipt)
+
+    def ending(self, receipt: Receipt) -> Future[Ending]:
+        """Return a future of how a message's processing ends."""
+        return self.dispatcher.ending(receipt)
+
+    def take(
+        self, feed: Feed, content: bytes, headers: dict[str, str] | None = None, found: tuple[Issue, ...] = ()
+    ) -> Future[list[Receipt]]:
+        """Read and keep: the first receipt is the piece's own, the others those of the messages within."""
+        return self.keep(self.read(feed, content, headers, found))

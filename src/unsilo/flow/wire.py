@@ -1,0 +1,68 @@
+"""The words between the dispatcher and its worker processes: length-prefixed MessagePack over pipes."""
+
+import msgspec
+
+from unsilo.config import Feed
+from unsilo.flow.process import Processed
+from unsilo.kernel import Envelope
+
+__all__ = ["Fault", "Hello", "Job", "Unframer", "decode_answer", "decode_hello", "decode_job", "encode"]
+
+
+class Hello(msgspec.Struct, array_like=True, tag=True):
+    """The first word: the feeds and where compiled maps are kept."""
+
+    feeds: list[Feed]
+    cache: str
+
+
+class Job(msgspec.Struct, array_like=True, tag=True):
+    """One message to process."""
+
+    mid: int
+    envelope: Envelope
+
+
+class Fault(msgspec.Struct, array_like=True, tag=True):
+    """The program failed on this message: exception class and place, without any content."""
+
+    mid: int
+    text: str
+
+
+class Done(msgspec.Struct, array_like=True, tag=True):
+    """The message was processed."""
+
+    processed: Processed
+
+
+_encoder = msgspec.msgpack.Encoder()
+decode_hello = msgspec.msgpack.Decoder(Hello).decode
+decode_job = msgspec.msgpack.Decoder(Job).decode
+decode_answer = msgspec.msgpack.Decoder(Done | Fault).decode
+
+
+def encode(word: Hello | Job | Fault | Done) -> bytes:
+    """Return a word with its length in front (4 bytes, big end first)."""
+    body = _encoder.encode(word)
+    return len(body).to_bytes(4, "big") + body
+
+
+class Unframer:
+    """Cuts words out of the bytes of a pipe."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes and return the words that are complete now."""
+        self._held += data
+        words, at = [], 0
+        while len(self._held) - at >= 4:
+            size = int.from_bytes(self._held[at : at + 4], "big")
+            if len(self._held) - at - 4 < size:
+                break
+            words.append(bytes(self._held[at + 4 : at + 4 + size]))
+            at += 4 + size
+        del self._held[:at]
+        return words

@@ -1,0 +1,67 @@
+"""A worker process: reads jobs from its standard input, answers on its standard output, ends when the input ends."""
+
+import gc
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import BinaryIO
+
+from unsilo.flow import process as steps
+from unsilo.flow.wire import Done, Fault, decode_hello, decode_job, encode
+
+__all__ = ["main", "serve"]
+
+
+def _word(stream: BinaryIO) -> bytes | None:
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    size = int.from_bytes(head, "big")
+    body = stream.read(size)
+    return body if len(body) == size else None
+
+
+def _place(fault: BaseException) -> str:
+    """Return class and innermost place of an exception: enough to find the fault, nothing of the message."""
+    last = traceback.extract_tb(fault.__traceback__)[-1:]
+    where = f" in {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
+    return f"{type(fault).__name__}{where}"
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer every job in order until the source ends."""
+    first = _word(source)
+    if first is None:
+        return
+    hello = decode_hello(first)
+    if hello.cache:
+        os.environ["UNSILO_CACHE"] = hello.cache
+    feeds = {feed.name: feed for feed in hello.feeds}
+    steps.warm(hello.feeds)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    while (word := _word(source)) is not None:
+        job = decode_job(word)
+        feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
+        try:
+            answer = encode(Done(steps.process(job.envelope, feed, job.mid)))
+        except Exception as fault:  # noqa: BLE001 - whatever a message does to the program, the next one must run
+            answer = encode(Fault(job.mid, _place(fault)))
+        sink.write(answer)
+        sink.flush()
+
+
+def main() -> None:
+    """Run as `python -m unsilo.flow.worker`; an interrupt is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints must not get between the words.
+    os.dup2(2, 1)
+    serve(source, sink)
+
+
+if __name__ == "__main__":
+    main()
