@@ -1,6 +1,7 @@
 """Reading the journal: messages, their bytes and outcomes, searches, dead letters, feed figures; thread-safe."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def _message(row: Any) -> MessageRow:
-    return MessageRow(
+    make: Callable[..., MessageRow] = MessageRow
+    return make(
         *row[:7], row[7].hex(), *row[8:14], bool(row[14]), unpack_keys(row[15]), unpack_issues(row[16]), *row[17:]
     )
 
@@ -82,7 +84,10 @@ class MessageReads:
     def outcome(self, mid: int) -> Outcome | None:
         """Return what the last processing said, None before the first."""
         row = self._readers.row(_SQL["outcome"], (mid,))
-        return None if row is None else Outcome(*row[:3], unpack_issues(row[3]), unpack_unconsumed(row[4]))
+        if row is None:
+            return None
+        mid, at, digest, issues, unconsumed = row
+        return Outcome(mid, at, digest, unpack_issues(issues), unpack_unconsumed(unconsumed))
 
     def search_messages(
         self, text: str = "", *, kind: str = "", value: str = "", feed: str = "", state: str = "", cause: str = "",
@@ -118,7 +123,8 @@ class MessageReads:
         return self._groups("issue_groups")
 
     def _groups(self, name: str) -> list[DeadGroup]:
-        return [DeadGroup(*row[:4], msgspec.json.decode(row[4])) for row in self._readers.rows(_SQL[name])]
+        rows = self._readers.rows(_SQL[name])
+        return [DeadGroup(cause, n, first, last, msgspec.json.decode(feeds)) for cause, n, first, last, feeds in rows]
 
     def feeds(self, at: int = 0) -> list[FeedFigures]:
         """Return the figures of every feed that ever received something, as of `at` (now when 0)."""

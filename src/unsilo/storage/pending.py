@@ -1,12 +1,13 @@
 """The rows that a group of jobs wants written, gathered in memory and flushed with few statements before the commit."""
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import Any
 
 from unsilo.storage.keys import TABLES, delta
-from unsilo.storage.rows import QueueItem, Stored
+from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load, run_rows
+from unsilo.storage.work import Finish
 
 __all__ = ["Pending", "flush"]
 
@@ -26,7 +27,7 @@ class Pending:
         self.res: dict[int, tuple[Any, ...]] = {}
         self.images: dict[int, tuple[bytes, bytes]] = {}
         self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        self.finished: list[tuple[Any, ...]] = []
+        self.finished: list[Finish] = []
         self.written = 0
 
     def absorb(self, job: "Pending") -> None:
@@ -40,14 +41,6 @@ class Pending:
             self.rows[name].extend(rows)
         self.finished.extend(job.finished)
         self.written += job.written
-
-
-class Flushed:
-    """What the flush learned that others must hear after the commit."""
-
-    def __init__(self) -> None:
-        self.requeued: list[QueueItem] = []
-        self.counters: Counter[tuple[int, int, str]] = Counter()
 
 
 def _index(connection: sqlite3.Connection, images: dict[int, tuple[bytes, bytes]]) -> None:

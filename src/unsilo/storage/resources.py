@@ -1,5 +1,6 @@
 """Reading resources, persons and their facts; thread-safe, each call on a lent connection."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -71,10 +72,11 @@ class ResourceReads:
 
     def sources(self, person: int) -> list[Source]:
         """Return a person's source Patients with the reason of each link; stubs have no resource."""
+        make: Callable[..., Source] = Source
         found = []
         for row in self._readers.rows(_PERSON["sources"], (person,)):
             resource = stored(row[8:])
-            found.append(Source(*row[:8], resource if resource.state < 2 else None))
+            found.append(make(*row[:8], resource if resource.state < 2 else None))
         return found
 
     def link_events(self, person: int) -> list[LinkEvent]:

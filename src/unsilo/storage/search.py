@@ -6,7 +6,8 @@ from unsilo.storage.keys import code_key, fold_key
 from unsilo.storage.rows import Criterion
 
 __all__ = [
-    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end", "resources_query",
+    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end",
+    "resources_query",
 ]  # fmt: skip
 
 Query = tuple[str, list[Any]]
@@ -51,7 +52,7 @@ def facts_query(person: int, types: list[str] | None, since: int | None, limit: 
     where = ["l.person = ?"]
     values: list[Any] = [person]
     if types is not None:
-        where.append(f"p.type IN (SELECT id FROM resource_type WHERE name IN ({_marks(types)}))")
+        where.append(f"p.type IN (SELECT id FROM resource_type WHERE name IN ({_marks(types)}))")  # noqa: S608
         values += types
     if since is not None:
         where.append("p.dlo >= ?")
@@ -70,7 +71,8 @@ def facts_query(person: int, types: list[str] | None, since: int | None, limit: 
 
 _SP = "(SELECT p.id FROM parameter p JOIN resource_type t ON t.id = p.type WHERE t.name = ? AND p.code = ?)"
 _SYS = "(SELECT id FROM system WHERE uri = ?)"
-_RID = "(SELECT s.rid FROM res s JOIN resource_type t ON t.id = s.type WHERE s.tenant = 0 AND t.name = ? AND s.fhir_id = ?)"
+_RID = """(SELECT s.rid FROM res s JOIN resource_type t ON t.id = s.type
+  WHERE s.tenant = 0 AND t.name = ? AND s.fhir_id = ?)"""
 _KIN = f"(SELECT o.pat FROM link m JOIN link o ON o.person = m.person WHERE m.pat = {_RID} UNION SELECT {_RID})"  # noqa: S608
 
 _DATES = {
@@ -88,7 +90,8 @@ _DATES = {
 
 def _token(kind: str, param: str, value: Any) -> Query:
     system, code = value
-    parts, values = [f"x.sp = {_SP}"], [kind, param]
+    parts = [f"x.sp = {_SP}"]
+    values: list[Any] = [kind, param]
     if code is not None:
         parts.append("x.code = ?")
         values.append(code_key(code))
@@ -163,7 +166,7 @@ def _clause(kind: str, criterion: Criterion, value: Any) -> Query:
 def resources_query(
     kind: str, criteria: list[Criterion], limit: int, after: int | None, *, count: bool = False
 ) -> Query:
-    """Live resources of one type that meet all criteria, by row number from the newest; `after` is the last one seen."""
+    """Live resources of one type that meet all criteria, the newest row first; `after` is the last one seen."""
     where = ["r.tenant = 0", "r.type = (SELECT id FROM resource_type WHERE name = ?)", "r.state = 0"]
     values: list[Any] = [kind]
     for criterion in criteria:

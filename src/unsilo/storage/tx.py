@@ -1,6 +1,7 @@
 """One job's hands on the store inside the writer's transaction: resources and their versions."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -31,9 +32,12 @@ class Counters:
     t = 0
 
 
+_make: Callable[..., Stored] = Stored
+
+
 def stored(row: Any) -> Stored:
     """Make a `Stored` of a row of the read statements."""
-    return Stored(*row[:11], bool(row[11]))
+    return _make(*row[:11], bool(row[11]))
 
 
 class ResourceTx:
@@ -69,7 +73,7 @@ class ResourceTx:
             if key in pending.current:
                 return pending.current[key]
         row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
-        found = None if row is None else Stored(*row[:11], False, row[11], row[12])
+        found = None if row is None else _make(*row[:11], False, row[11], row[12])
         self._group.current[key] = found
         return found
 
@@ -82,7 +86,7 @@ class ResourceTx:
             self._group.current[key] = None
         asked = msgspec.json.encode(wanted).decode()
         for row in self._connection.execute(_SQL["current_many"], (asked,)).fetchall():
-            self._group.current[row[1], row[2]] = Stored(*row[:11], False, row[11], row[12])
+            self._group.current[row[1], row[2]] = _make(*row[:11], False, row[11], row[12])
 
     def current(self, resource_type: str, id_: str) -> Stored | None:
         """Return the current version (state 1 when deleted), None when there has never been one."""

@@ -157,7 +157,7 @@ class Writer:
         return batch
 
     def _guarded(self, futures: list["Future[Any]"], act: Callable[[], None]) -> BaseException | None:
-        """Act on a healthy connection. A fault of disk or file fails the futures and asks for a check before the next."""
+        """Act on a healthy connection. A fault of the disk fails the futures and asks for a check before the next."""
         try:
             self._ready()
             act()
