@@ -1,0 +1,1 @@
+"""C-CDA on the mapping engine: XML paths, generated code, document recognition, named converters, narrative."""

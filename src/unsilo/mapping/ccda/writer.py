@@ -1,0 +1,224 @@
+"""Write the Python of one map that reads XML: paths are compiled objects, nodes are variables of the generated code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from unsilo.mapping.ccda.walk import path_of
+from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
+from unsilo.mapping.compile.writer import Writer
+from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
+from unsilo.mapping.paths import Step
+from unsilo.mapping.rows import MapRow
+from unsilo.mapping.sources import Literal, parse_xml
+
+__all__ = ["CcdaWriter"]
+
+
+class CcdaWriter(Writer):
+    """Writer for elements: `m(run, e, d)` fills the draft `d` from the element `e`; `u` is the rule that called."""
+
+    def write(self, name: str, level: str = "") -> str:
+        """Return the source of map `name`; with a `level` for a map that is called on a node inside another map."""
+        self.put("L = run.places; r = d.body; ap = d.rows")
+        val = Val("'.'", Place("L[e]"), node="e")
+        env = Env("val", "", rule_var="u" if level else "", fast=False, val=val)
+        self.stack.append(name)
+        self.fill(self.maps.get(name, []), Obj("r", PathExpr(""), "False", "ap", False, "d"), env)
+        constants = [f"{var} = {code}" for code, var in self.constants.items()]
+        head = "def m(run, e, d, u):" if level else "def m(run, e, d):"
+        return "\n".join([*constants, head, *self.lines, ""])
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def path(self, source: str) -> str:
+        """Return the constant of a compiled path."""
+        return self.constant(f"path_of({source!r})")
+
+    def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:
+        """Write what reads a row's source: the element, and its attribute or text."""
+        if not row.source:
+            return Val("'.'", Place(self.here_place(env)), node=self.here(env))
+        bound = self.bound(env, row)
+        if bound is not None:
+            return bound
+        parts = parse_xml(row.source)
+        if len(parts) > 1:
+            return self.joined(parts, env)
+        path = path_of(row.source)
+        node, text = self.name("n"), self.name("x")
+        compiled = self.path(row.source)
+        if path.source == ".":
+            self.put(f"{node} = {self.here(env)}")
+        else:
+            self.put(f"{node} = {compiled}.first({self.here(env)})")
+        self.read(row, compiled, node, text)
+        return self.value(path.suffix, node, text, bool(path.key or path.text))
+
+    def read(self, row: MapRow, compiled: str, node: str, text: str) -> None:
+        """Write the reading of an element that was found: an element alone is its text unless a map or function gets it."""
+        path = path_of(row.source)
+        whole = (
+            not path.key and not path.text and not row.const and "[" not in row.type and not row.type.startswith("py:")
+        )
+        self.put(
+            f"{text} = clean_text({node}) if {node} is not None else ''"
+            if whole
+            else f"{text} = {compiled}.read({node})"
+        )
+
+    def value(self, suffix: str, node: str, text: str, end: bool) -> Val:
+        """The value at hand; functions get the element where the source names one, else the text."""
+        place = Place(f"L[{node}] + {suffix!r}" if suffix else f"L[{node}]")
+        return Val(text, place, node="" if end else node)
+
+    def joined(self, parts: tuple[Any, ...], env: Env) -> Val:
+        """Texts and paths side by side."""
+        pieces = [repr(p.text) if isinstance(p, Literal) else f"{self.path(p.text)}" for p in parts]
+        text, places = self.name("x"), self.name("g")
+        self.put(f"{text}, {places} = run.join({self.here(env)}, {', '.join(pieces)})")
+        return Val(text, Place(places), odd="joined")
+
+    def sourced_row(self, obj: Obj, path: PathExpr, rule: str, fixed: bool, val: Val, env: Env) -> None:
+        """A join has one lineage row for each piece."""
+        if val.odd == "joined":
+            self.put(f"for g in {val.place.code}: {obj.sink}.append(T(({path.code()}, {rule}, g)))")
+            return
+        super().sourced_row(obj, path, rule, fixed, val, env)
+
+    def bound(self, env: Env | None, row: MapRow) -> Val | None:
+        """The item that a loop over this very row is at."""
+        while env is not None:
+            found = env.bound.get(row.id)
+            if found is not None:
+                return found
+            env = env.parent
+        return None
+
+    # -- repetitions --------------------------------------------------------------------------------------------
+
+    def loop_roots(self, group: list[RowAt], env: Env) -> list[Any]:
+        """A row that adds a new item to a list does so for each match of its source."""
+        row = group[0].row
+        new = len(group) == 1 and bool(group[0].steps) and group[0].steps[0].label == ""
+        if not new or not row.source or row.source == "." or len(parse_xml(row.source)) > 1:
+            return []
+        return [] if self.bound(env, row) is not None else [row]
+
+    def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:
+        """Conditions look at the node of the map, never at the item of a loop."""
+        return False
+
+    @contextmanager
+    def looped(self, loops: list[Any], group: list[RowAt], obj: Obj, step: Step, env: Env) -> Iterator[Env]:
+        """A loop over all matches of a source."""
+        if not loops:
+            yield env
+            return
+        row = loops[0]
+        path = path_of(row.source)
+        node, text = self.name("n"), self.name("x")
+        compiled = self.path(row.source)
+        inner = Env(env.kind, env.rule, env.rule_var, "", False, dict(env.bound), env.val, parent=env)
+        with self.block(f"for {node} in {compiled}.all({self.here(env)}):"):
+            self.read(row, compiled, node, text)
+            inner.bound[row.id] = self.value(path.suffix, node, text, bool(path.key or path.text))
+            yield inner
+
+    # -- places -------------------------------------------------------------------------------------------------
+
+    def enter(self, row: MapRow, env: Env, val: Val) -> Env:
+        """Read inside an element."""
+        if env.rule_var:
+            var = self.name("u")
+            self.put(f"{var} = {env.rule_var} + {'>' + row.id!r}")
+            return Env("val", "", var, "", False, val=val, parent=env)
+        return Env("val", f"{env.rule}>{row.id}" if env.rule else row.id, "", "", False, val=val, parent=env)
+
+    def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:
+        """Call a map that makes a resource from this element."""
+        made = self.constant(f"maker({row.type!r}, 'node')")
+        return f"run.make({made}, {val.node or self.here(env)}, {rule}, d)"
+
+    def code_of(self, env: Env, val: Val) -> tuple[str, str]:
+        """The code and the OID of its system."""
+        node = val.node or self.here(env)
+        return f"({node}.get('code') or '')", f"({node}.get('codeSystem') or '')"
+
+    def here(self, env: Env) -> str:
+        """The variable of the element at hand."""
+        at: Env | None = env
+        while at is not None:
+            if at.val is not None and at.val.node:
+                return at.val.node
+            at = at.parent
+        return "e"
+
+    def here_place(self, env: Env) -> str:
+        """The locator of the element at hand."""
+        return f"L[{self.here(env)}]"
+
+    # -- conditions ---------------------------------------------------------------------------------------------
+
+    def condition(self, when: str, row: MapRow, env: Env) -> str:
+        """Python for a condition."""
+        tree = parse_condition(when)
+        assert tree is not None  # noqa: S101 - callers ask only when there is one
+        return self.tree(tree, row, env)
+
+    def tree(self, tree: Tree, row: MapRow, env: Env) -> str:
+        """Python for one node of a condition."""
+        if isinstance(tree, All):
+            return "(" + " and ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Any_):
+            return "(" + " or ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Not):
+            return f"(not {self.tree(tree.part, row, env)})"
+        return self.test(tree, row, env)
+
+    def test(self, test: Test, row: MapRow, env: Env) -> str:
+        """Python for one predicate."""
+        path, node = self.path(test.ref or row.source), self.here(env)
+        if test.op == "VALUED":
+            return f"{path}.valued({node})"
+        if test.op == "COUNT":
+            return f"({path}.count({node}) {_COMPARE[test.compare]} {test.number})"
+        says = f"{path}.says({node})"
+        if test.op == "LENGTH":
+            return f"(len({says}) {_COMPARE[test.compare]} {test.number})"
+        if test.op == "NUMERIC":
+            return f"(run.decimal[{says}] is not None)"
+        if test.op == "IN":
+            return f"({says} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
+        if test.op == "STARTS":
+            return f"{says}.startswith({test.values[0]!r})"
+        if test.op == "CONTAINS":
+            return f"({test.values[0]!r} in {says})"
+        if test.by_ref:
+            return f"({says} == {self.path(test.values[0])}.says({node}))"
+        return f"({says} == {test.values[0]!r})"
+
+    def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:
+        """Refuse paths that cannot be read."""
+        for part in parse_xml(row.source) if row.source else ():
+            if not isinstance(part, Literal):
+                path_of(part.text)
+        for test in _tests(tree):
+            path_of(test.ref or row.source)
+            if test.by_ref:
+                path_of(test.values[0])
+
+
+def _tests(tree: Tree | None) -> list[Test]:
+    if tree is None:
+        return []
+    if isinstance(tree, Test):
+        return [tree]
+    if isinstance(tree, Not):
+        return _tests(tree.part)
+    return [test for part in tree.parts for test in _tests(part)]
+
+
+_COMPARE = {"=": "==", ">": ">", "<": "<", ">=": ">=", "<=": "<=", "!=": "!=", "<>": "!="}
