@@ -8,9 +8,8 @@ import msgspec
 from unsilo.config import Feed
 from unsilo.fhir import codec, merge
 from unsilo.flow.persons import place_patient
-from unsilo.flow.process import Piece, Processed, prepare_resource
+from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.kernel import Issue, Lineage, Row, Where, json
-from unsilo.mapping.model import Action
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.packing import unpack_lineage
 
@@ -125,7 +124,7 @@ class _Writing:
         text = f"{piece.type} is {why}: kept as history, the current version {current.version} stays"
         self.issues.append(Issue("warning", "stale", text, Where(f"{piece.type}/{piece.id}"), rule="commit.late"))
 
-    def _action(self, action: Action) -> None:
+    def _action(self, action: Act) -> None:
         handler = ACTIONS.get(action.kind)
         if handler is None:
             text = f"nothing is known to do for {action.kind!r}"
@@ -133,7 +132,7 @@ class _Writing:
             return
         handler(self, action)
 
-    def merge_patients(self, action: Action) -> None:
+    def merge_patients(self, action: Act) -> None:
         """A40: both numbers belong to one person from now on; the retired one is inactive and says by what replaced."""
         survivor, retired = _id(action.survivor), _id(action.retired)
         if not survivor or not retired or survivor == retired:
@@ -147,7 +146,7 @@ class _Writing:
             tx.link(retired, person, "merge", reason, self.actor, self.at, mid)
         self._retire(survivor, retired, action)
 
-    def _retire(self, survivor: str, retired: str, action: Action) -> None:
+    def _retire(self, survivor: str, retired: str, action: Act) -> None:
         current = self.tx.current("Patient", retired)
         resource: dict[str, Any] = {"resourceType": "Patient", "id": retired}
         if current is not None and current.state == 0:
@@ -160,7 +159,7 @@ class _Writing:
             self._amend(changed, current, action, ("active", f"{at}.other.reference", f"{at}.type"), ("active", at))
 
     def _amend(
-        self, resource: dict[str, Any], current: Stored | None, action: Action, said: tuple[str, ...],
+        self, resource: dict[str, Any], current: Stored | None, action: Act, said: tuple[str, ...],
         gone: tuple[str, ...],
     ) -> None:  # fmt: skip
         """Write a Patient of which an action changed the elements `said`; lineage of all but `gone` stays."""
@@ -175,7 +174,7 @@ class _Writing:
                     lineage.append(Lineage(part.envelope, part.digest, kept))
         self._put(prepare_resource(resource, lineage, clock, 0, []), current)
 
-    def unmerge_patients(self, action: Action) -> None:
+    def unmerge_patients(self, action: Act) -> None:
         """A37: the two numbers part again."""
         survivor, retired = _id(action.survivor), _id(action.retired)
         tx = self.tx
@@ -195,13 +194,13 @@ class _Writing:
             changed["link"] = links
         self._amend(changed, current, action, ("active",), ("active", "link"))
 
-    def note_list(self, action: Action) -> None:
+    def note_list(self, action: Act) -> None:
         """A list sent as a snapshot: what is no longer on it is remembered as no longer sent, never resolved."""
         patient = _id(action.patient)
         if patient:
-            self.tx.note_list(patient, action.list, action.present, self.told.mid, action.at or self.at)
+            self.tx.note_list(patient, action.list_name, action.present, self.told.mid, action.at or self.at)
 
-    def delete(self, action: Action) -> None:
+    def delete(self, action: Act) -> None:
         """A resource that was sent by mistake is deleted; its versions stay."""
         kind, _, id_ = action.retired.partition("/")
         current = self.tx.current(kind, id_) if id_ else None
@@ -228,7 +227,7 @@ class _Writing:
             )  # fmt: skip
 
 
-ACTIONS: dict[str, Callable[[_Writing, Action], None]] = {
+ACTIONS: dict[str, Callable[[_Writing, Act], None]] = {
     "merge": _Writing.merge_patients,
     "unmerge": _Writing.unmerge_patients,
     "snapshot": _Writing.note_list,

@@ -18,7 +18,7 @@ from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
 from unsilo.flow.process import Processed
 from unsilo.flow.receive import Ending
-from unsilo.flow.wire import Fault, Job, decode_answer
+from unsilo.flow.wire import Fault, Job, Ready, decode_answer
 from unsilo.kernel import Envelope, Issue, clock
 from unsilo.storage import Incoming, QueueItem, Receipt, Store
 from unsilo.storage.faults import is_storage_fault
@@ -86,6 +86,10 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self.processed = 0
         self.restarts = 0
+        self.broken: dict[str, str] = {}
+        self._stalled: set[int] = set()
+        self._failed_starts = 0
+        self._start_at = 0.0
 
     # -- what other threads call ------------------------------------------------------------------------------------
 
@@ -93,7 +97,6 @@ class Dispatcher:
         """Start the workers and recover what a former run left in the middle."""
         self._parked = dict(_poison_keys(self.store))
         self.store.on_requeued(self.requeue)
-        self._workers = [self._new_worker() for _ in range(self.settings.worker_count)]
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self._thread.start()
 
@@ -157,12 +160,14 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """True when nothing is queued, in work or being committed, as far as the journal has been read."""
-        return not self._items and not self._behind and not self._inbox
+        return len(self._items) == len(self._stalled) and not self._behind and not self._inbox
 
     @property
-    def alive(self) -> bool:
-        """True while the dispatcher runs."""
-        return self._thread is not None and self._thread.is_alive()
+    def trouble(self) -> str:
+        """What keeps messages from being processed, in words; empty when nothing does."""
+        if self._thread is None or not self._thread.is_alive():
+            return "the dispatcher does not run"
+        return "worker processes do not start" if self._failed_starts > 1 else ""
 
     def _tell(self, word: Callable[[], None]) -> None:
         self._inbox.append(word)
@@ -178,6 +183,8 @@ class Dispatcher:
             if self._behind and not self._stopping and len(self._items) < _BACKLOG // 2:
                 self._read_journal()
             self._again_when_due()
+            while len(self._workers) < self.settings.worker_count and time.monotonic() >= self._start_at:
+                self._workers.append(self._new_worker())
             self._feed_workers()
             for worker in self._workers:
                 writes = selectors.EVENT_WRITE if worker.full else 0
@@ -254,13 +261,17 @@ class Dispatcher:
         if self._stopping or time.monotonic() < self._pause_until:
             return
         while self._order.ready and len(self._at) + self._committing < self.settings.in_flight:
-            worker = min(self._workers, key=lambda w: len(w.jobs))
-            if len(worker.jobs) >= _AHEAD:
+            worker = min((w for w in self._workers if w.ready), key=lambda w: len(w.jobs), default=None)
+            if worker is None or len(worker.jobs) >= _AHEAD:
                 return
             mid = self._order.take()
             if mid is None:
                 return
             item = self._items[mid]
+            if item.feed in self.broken:
+                # Not the message's fault: it stays queued until the feed's map is mended and the node started again.
+                self._stalled.add(mid)
+                continue
             if any(key in self._parked for key in item.keys):
                 self._submit(item, "held")
                 continue
@@ -307,6 +318,11 @@ class Dispatcher:
             return
         for word in words:
             answer = decode_answer(word)
+            if isinstance(answer, Ready):
+                worker.ready, self.broken, self._failed_starts = True, answer.broken, 0
+                for feed, why in answer.broken.items():
+                    _log.error("feed stopped: its map cannot be compiled", extra={"feed": feed, "reason": why})
+                continue
             mid = answer.mid if isinstance(answer, Fault) else answer.processed.mid
             worker.answered(mid)
             self._at.pop(mid, None)
@@ -327,7 +343,13 @@ class Dispatcher:
                     self._selector.unregister(fd)
         worker.kill()
         self.restarts += 1
-        _log.error("worker replaced", extra={"reason": why})
+        _log.error("worker replaced", extra={"reason": why, "ready": worker.ready})
+        if not worker.ready:
+            # It never began to work: no message is to blame, and the next one had better not start at once.
+            self._failed_starts += 1
+            self._workers.remove(worker)
+            self._start_at = time.monotonic() + min(30.0, 0.5 * 2**self._failed_starts)
+            return
         jobs = [mid for mid in worker.jobs if mid in self._items]
         for mid in jobs:
             self._at.pop(mid, None)

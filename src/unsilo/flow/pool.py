@@ -19,6 +19,7 @@ class Worker:
         self.settings = settings
         self.jobs: deque[int] = deque()
         self.since = time.monotonic()
+        self.ready = False
         self._out = bytearray()
         self._unframer = Unframer()
         command = [sys.executable, "-m", "unsilo.flow.worker"]

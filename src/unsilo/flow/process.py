@@ -1,7 +1,6 @@
 """What a worker does with one message: decode, map to FHIR, prepare for the store; pure steps, no database."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from unsilo.config import Feed
 from unsilo.fhir import codec
 from unsilo.fhir.extract import IndexRows, index
 from unsilo.formats import ccda, hl7v2
-from unsilo.kernel import Envelope, Issue, Json, Lineage, Result
-from unsilo.mapping.model import Action, Mapped, Site
+from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
+from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed
 
 __all__ = [
-    "STEPS", "Piece", "Processed", "State", "body_digest", "compiled", "orphan", "prepare_resource",
+    "STEPS", "Act", "Piece", "Processed", "State", "body_digest", "compiled", "orphan", "prepare_resource",
     "process", "site_of", "warm",
 ]  # fmt: skip
 
@@ -43,6 +42,19 @@ class Piece(msgspec.Struct, array_like=True):
     keys: list[int] = []
 
 
+class Act(msgspec.Struct, array_like=True):
+    """Something a message asks for beyond its resources, as `mapping.Action` says it."""
+
+    kind: str
+    at: int
+    source: Locator
+    survivor: str
+    retired: str
+    list_name: str
+    patient: str
+    present: list[str]
+
+
 class Processed(msgspec.Struct, array_like=True):
     """What one message became. `unconsumed` is packed; `failed` means that nothing of it may reach the records."""
 
@@ -50,7 +62,7 @@ class Processed(msgspec.Struct, array_like=True):
     envelope: str
     digest: str
     pieces: list[Piece]
-    actions: list[Action]
+    actions: list[Act]
     unconsumed: bytes
     issues: list[Issue]
     failed: bool = False
@@ -149,7 +161,11 @@ def prepare(state: State) -> Result[State]:
         prepare_resource(entry.resource, [Lineage(source, digest, entry.rows)], entry.clock, entry.rank, entry.cleared)
         for entry in mapped.entries
     ]
-    state.processed = Processed(0, source, digest, pieces, mapped.actions, pack_unconsumed(mapped.unconsumed), [])
+    acts = [
+        Act(act.kind, act.at, act.source, act.survivor, act.retired, act.list, act.patient, act.present)
+        for act in mapped.actions
+    ]
+    state.processed = Processed(0, source, digest, pieces, acts, pack_unconsumed(mapped.unconsumed), [])
     return Result(state)
 
 
@@ -180,11 +196,15 @@ def process(envelope: Envelope, feed: Feed, mid: int = 0) -> Processed:
     return done
 
 
-def warm(feeds: list[Feed]) -> None:
-    """Compile the maps of the feeds before the first message; one that cannot be compiled is said when it is used."""
+def warm(feeds: list[Feed]) -> dict[str, str]:
+    """Compile the maps of the feeds before the first message; return the feeds of which that failed, and why."""
+    broken: dict[str, str] = {}
     for feed in feeds:
-        with suppress(OSError, ValueError):
+        try:
             compiled(feed)
+        except Exception as fault:  # noqa: BLE001 - one feed's overlay must not stop the others
+            broken[feed.name] = f"{type(fault).__name__}: {fault}"[:500]
+    return broken
 
 
 def orphan(envelope: Envelope) -> Feed:

@@ -22,7 +22,7 @@ class Service:
         self.store = store or open_store(settings.data, readers=settings.readers, group_ms=settings.group_ms)
         self.dispatcher = Dispatcher(self.store, settings)
         self.started_at = clock.now()
-        self.checks: list[Callable[[], str]] = [self._dispatcher_runs]
+        self.checks: list[Callable[[], str]] = [lambda: self.dispatcher.trouble]
 
     def start(self) -> None:
         """Start the workers and take up what a former run left queued."""
@@ -32,9 +32,6 @@ class Service:
         """Stop the workers and close the store; what is queued stays queued."""
         self.dispatcher.stop()
         self.store.close()
-
-    def _dispatcher_runs(self) -> str:
-        return "" if self.dispatcher.alive else "the dispatcher does not run"
 
     def not_ready(self) -> list[str]:
         """Return why this node cannot take messages now; empty when it can."""

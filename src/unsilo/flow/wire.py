@@ -6,7 +6,7 @@ from unsilo.config import Feed
 from unsilo.flow.process import Processed
 from unsilo.kernel import Envelope
 
-__all__ = ["Fault", "Hello", "Job", "Unframer", "decode_answer", "decode_hello", "decode_job", "encode"]
+__all__ = ["Fault", "Hello", "Job", "Ready", "Unframer", "decode_answer", "decode_hello", "decode_job", "encode"]
 
 
 class Hello(msgspec.Struct, array_like=True, tag=True):
@@ -30,6 +30,12 @@ class Fault(msgspec.Struct, array_like=True, tag=True):
     text: str
 
 
+class Ready(msgspec.Struct, array_like=True, tag=True):
+    """The worker has started; `broken` names feeds whose map cannot be compiled, and why."""
+
+    broken: dict[str, str]
+
+
 class Done(msgspec.Struct, array_like=True, tag=True):
     """The message was processed."""
 
@@ -39,10 +45,10 @@ class Done(msgspec.Struct, array_like=True, tag=True):
 _encoder = msgspec.msgpack.Encoder()
 decode_hello = msgspec.msgpack.Decoder(Hello).decode
 decode_job = msgspec.msgpack.Decoder(Job).decode
-decode_answer = msgspec.msgpack.Decoder(Done | Fault).decode
+decode_answer = msgspec.msgpack.Decoder(Done | Fault | Ready).decode
 
 
-def encode(word: Hello | Job | Fault | Done) -> bytes:
+def encode(word: Hello | Job | Fault | Done | Ready) -> bytes:
     """Return a word with its length in front (4 bytes, big end first)."""
     body = _encoder.encode(word)
     return len(body).to_bytes(4, "big") + body

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from unsilo.flow import process as steps
-from unsilo.flow.wire import Done, Fault, decode_hello, decode_job, encode
+from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
 
 __all__ = ["main", "serve"]
 
@@ -39,7 +39,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     if hello.cache:
         os.environ["UNSILO_CACHE"] = hello.cache
     feeds = {feed.name: feed for feed in hello.feeds}
-    steps.warm(hello.feeds)
+    sink.write(encode(Ready(steps.warm(hello.feeds))))
+    sink.flush()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
