@@ -56,7 +56,7 @@ class Readers:
         connection = self._idle.get()
         try:
             if connection is None:
-                connection = connect(self._path, read_only=True)
+                connection = connect(self._path, cache_mb=16, read_only=True)
                 self._prepare(connection)
             yield connection
         finally:

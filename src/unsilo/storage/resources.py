@@ -20,6 +20,10 @@ _RES = load("resource")
 _PERSON = load("person")
 
 
+def _newest(row: Any) -> tuple[int, int]:
+    return -row[0], -row[1]
+
+
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -104,7 +108,12 @@ class ResourceReads:
         `since` is microseconds; what has no date is left out by it. Patients themselves come from `sources`.
         """
         sql, values = facts_query(person, types, since, limit)
-        return [stored(row) for row in self._readers.rows(sql, values)]
+        rows = self._readers.rows(sql, values)
+        rows.sort(key=_newest)
+        # A resource stands there twice when it names two records of the person, or two dates.
+        seen: set[int] = set()
+        make: Callable[..., Stored] = Stored
+        return [make(*row[1:]) for row in rows if not (row[1] in seen or seen.add(row[1]))]  # type: ignore[func-returns-value]
 
     def list_state(self, patient: str) -> list[ListMember]:
         """Return the members of a source Patient's snapshot lists, also those that are no longer sent."""

@@ -12,7 +12,7 @@ __all__ = [
 
 Query = tuple[str, list[Any]]
 
-_COLUMNS = """r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0"""
+_COLUMNS = "r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
 _DENSE = 100_000
 """Matches up to which all are gathered and sorted; a prefix that has more is met soon when walking from the newest."""
 
@@ -48,7 +48,7 @@ def people_query(words: list[str], limit: int) -> Query:
 
 
 def facts_query(person: int, types: list[str] | None, since: int | None, limit: int | None) -> Query:
-    """Everything of a person's compartment, newest date first."""
+    """Everything of a person's compartment: date, then the resource's columns; sorted only where a limit needs it."""
     where = ["l.person = ?"]
     values: list[Any] = [person]
     if types is not None:
@@ -57,14 +57,17 @@ def facts_query(person: int, types: list[str] | None, since: int | None, limit: 
     if since is not None:
         where.append("p.dlo >= ?")
         values.append(since)
-    cut = "LIMIT ?" if limit is not None else ""
-    if limit is not None:
-        values.append(limit)
-    sql = f"""SELECT {_COLUMNS} FROM (
+    condition = " AND ".join(where)
+    if limit is None:
+        sql = f"""SELECT p.dlo, {_COLUMNS} FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
+CROSS JOIN res r ON r.rid = p.rid CROSS JOIN resource_type y ON y.id = r.type
+WHERE {condition} AND r.state = 0"""  # noqa: S608
+        return sql, values
+    sql = f"""SELECT f.day, {_COLUMNS} FROM (
   SELECT p.rid, max(p.dlo) AS day FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
-  WHERE {" AND ".join(where)} GROUP BY p.rid ORDER BY day DESC, p.rid DESC {cut}
+  WHERE {condition} GROUP BY p.rid ORDER BY day DESC, p.rid DESC LIMIT ?
 ) f CROSS JOIN res r ON r.rid = f.rid JOIN resource_type y ON y.id = r.type WHERE r.state = 0"""  # noqa: S608
-    return sql, values
+    return sql, [*values, limit]
 
 
 # Resources
@@ -222,8 +225,17 @@ def messages_query(
         add("m.parent <> ''")
         add("m.parent = ?", parent)
     if since:
+        # Row numbers grow with time but for receipts of the same moment, so the walk may begin and end near it.
+        add(
+            "m.mid >= COALESCE((SELECT mid FROM message WHERE received >= ? ORDER BY received LIMIT 1), 0) - 1000",
+            since,
+        )
         add("m.received >= ?", since)
     if until:
+        add(
+            "m.mid < COALESCE((SELECT mid FROM message WHERE received >= ? ORDER BY received LIMIT 1), 1 << 62) + 1000",
+            until,
+        )
         add("m.received < ?", until)
     if before is not None:
         add("m.mid < ?", before)

@@ -36,8 +36,8 @@ _make: Callable[..., Stored] = Stored
 
 
 def stored(row: Any) -> Stored:
-    """Make a `Stored` of a row of the read statements."""
-    return _make(*row[:11], bool(row[11]))
+    """Make a `Stored` of a row of the read statements; the twelfth column, where there is one, says late."""
+    return _make(*row) if len(row) == 11 else _make(*row[:11], bool(row[11]))
 
 
 class ResourceTx:

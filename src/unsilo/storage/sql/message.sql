@@ -109,8 +109,8 @@ FROM message m JOIN feed f ON f.id = m.feed WHERE m.cause <> '' GROUP BY m.cause
 SELECT f.name, d.day, d.state, d.messages, d.bytes FROM feed_day d JOIN feed f ON f.id = d.feed
 
 -- name: feed_minutes
-SELECT f.name, x.minute, x.received, x.finished, x.failed FROM feed_minute x JOIN feed f ON f.id = x.feed
-WHERE x.minute >= ? ORDER BY x.minute
+SELECT f.name, x.minute, x.received, x.finished, x.failed FROM feed f CROSS JOIN feed_minute x ON x.feed = f.id
+WHERE x.minute >= ? ORDER BY f.id, x.minute
 
 -- name: feed_lasts
 SELECT f.name, l.received FROM feed f LEFT JOIN feed_last l ON l.feed = f.id

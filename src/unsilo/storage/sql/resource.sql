@@ -11,8 +11,8 @@ WHERE r.tenant = 0 AND r.type = ? AND r.fhir_id = ?
 
 -- name: current_many
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, r.top, r.idx
-FROM json_each(?) j JOIN resource_type y ON y.name = json_extract(j.value, '$[0]')
-JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = json_extract(j.value, '$[1]')
+FROM json_each(?) j CROSS JOIN resource_type y ON y.name = json_extract(j.value, '$[0]')
+CROSS JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = json_extract(j.value, '$[1]')
 
 -- name: rid
 SELECT rid FROM res WHERE tenant = 0 AND type = ? AND fhir_id = ?
@@ -107,8 +107,8 @@ WHERE r.tenant = 0 AND y.name = ? AND r.fhir_id = ? AND r.state < 2
 
 -- name: read_many
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0
-FROM json_each(?) j JOIN resource_type y ON y.name = json_extract(j.value, '$[0]')
-JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = json_extract(j.value, '$[1]')
+FROM json_each(?) j CROSS JOIN resource_type y ON y.name = json_extract(j.value, '$[0]')
+CROSS JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = json_extract(j.value, '$[1]')
 WHERE r.state < 2
 
 -- name: lineage_of
