@@ -80,7 +80,7 @@ def ack(request: bytes | Message, code: AckCode, issues: Sequence[Issue] = (), *
     if version not in VERSIONS:
         version = "2.5.1"
     encoding = _encoding(marks)
-    if header.field(2).startswith(encoding) and len(header.field(2)) == 5:  # with the truncation character
+    if header.field(2) == encoding + marks.truncation_char:
         encoding = header.field(2)
     told = [] if code in ("AA", "CA") else _told(issues)
     when = _EPOCH + timedelta(microseconds=max(at, 0))

@@ -97,6 +97,9 @@ def decode(content: bytes, declared: str, repetition_sep: str, override: str | N
     except UnicodeDecodeError as error:
         issues.append(_unreadable(error.start, codec))
         return _fallback(content, issues)
+    if codec == _JAPANESE and "\x1b" in text:
+        text_issue = "an escape sequence of ISO 2022 is broken or not known; what follows it may be wrong"
+        issues.append(_issue("escape", text_issue, "the original shows what was sent"))
     if single_byte(codec) and _is_utf8(content):
         text_issue = f"the message is read as {codec}, as told, but its bytes look like UTF-8"
         issues.append(_issue("suspect", text_issue, "if names look wrong, set the feed's charset to UNICODE UTF-8"))

@@ -87,7 +87,7 @@ def test_short_encoding_characters():
     [
         b"", b"garbage", b"\x00" * 50, b"MSH", b"MSH\r\r\r", b"MSHHHHHH", b"PID|1\rMSH|^~\\&|A|B", b"MSH|LAB|B|C",
         b"\xff\xfeM\x00S\x00H\x00", b"GET / HTTP/1.1\r\n\r\n", b"MSH|^~\\&|" + b"x" * 100_000,
-        b"MSH|^~\\&|A|B|C|D||||ID\x0b\x1c|P|7.7\r",
+        b"MSH|^~\\&|A|B|C|D||||ID\x0b\x1c|P|7.7\r", b"MSH|^~\\&A|D|2024||ADT\r", b"MSH|^~\\&\xff|D",
     ],
 )  # fmt: skip
 def test_garbage_gets_a_well_formed_answer(request_bytes):

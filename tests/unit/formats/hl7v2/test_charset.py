@@ -70,6 +70,7 @@ def test_delimiters_inside_double_byte_characters_do_not_split():
         (b"plain", b"UNICODE UTF-16", "ascii", "hl7v2.charset.unknown"),
         (b"plain", b"CNS 11643-1992", "ascii", "hl7v2.charset.unknown"),
         ("é".encode(), b"8859/1", "iso8859_1", "hl7v2.charset.suspect"),
+        (b'\x1b$B;3ED\x1b2024|(B^""@O:\x1b(B', b"~ISO IR87", "iso2022_jp_ext", "hl7v2.charset.escape"),
         (b"plain", b"", "ascii", ""),
         (b"plain", b"UNICODE UTF-8", "utf_8", ""),
     ],
