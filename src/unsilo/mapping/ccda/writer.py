@@ -31,13 +31,28 @@ class CcdaWriter(Writer):
         head = "def m(run, e, d, u):" if level else "def m(run, e, d):"
         return "\n".join([*constants, head, *self.lines, ""])
 
+    def write_test(self, name: str, when: str) -> str:
+        """Return the source of a condition over an element: `m(run, e)` tells whether it holds."""
+        self.depth = 1
+        row = MapRow(name, name, ".")
+        env = Env("val", "", fast=False, val=Val("'.'", Place("''"), node="e"))
+        try:
+            tree = parse_condition(when)
+            self.check_sources(row, tree, env)
+            self.put(f"return bool({self.condition(when, row, env)})")
+        except ValueError as error:
+            self.faults.append((name, str(error)))
+            self.put("return False")
+        constants = [f"{var} = {code}" for code, var in self.constants.items()]
+        return "\n".join([*constants, "def m(run, e):", *self.lines, ""])
+
     # -- reading ------------------------------------------------------------------------------------------------
 
     def path(self, source: str) -> str:
         """Return the constant of a compiled path."""
-        return self.constant(f"path_of({source!r})")
+        return self.constant(f"function('xml path')({source!r})")
 
-    def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:
+    def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:  # noqa: ARG002 - the writers' contract
         """Write what reads a row's source: the element, and its attribute or text."""
         if not row.source:
             return Val("'.'", Place(self.here_place(env)), node=self.here(env))
@@ -58,13 +73,13 @@ class CcdaWriter(Writer):
         return self.value(path.suffix, node, text, bool(path.key or path.text))
 
     def read(self, row: MapRow, compiled: str, node: str, text: str) -> None:
-        """Write the reading of an element that was found: an element alone is its text unless a map or function gets it."""
+        """Write the reading of an element that was found: its text unless a map or function gets it."""
         path = path_of(row.source)
         whole = (
             not path.key and not path.text and not row.const and "[" not in row.type and not row.type.startswith("py:")
         )
         self.put(
-            f"{text} = clean_text({node}) if {node} is not None else ''"
+            f"{text} = run.says({node})"
             if whole
             else f"{text} = {compiled}.read({node})"
         )
@@ -107,12 +122,19 @@ class CcdaWriter(Writer):
             return []
         return [] if self.bound(env, row) is not None else [row]
 
-    def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:
+    def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:  # noqa: ARG002 - the same
         """Conditions look at the node of the map, never at the item of a loop."""
         return False
 
     @contextmanager
-    def looped(self, loops: list[Any], group: list[RowAt], obj: Obj, step: Step, env: Env) -> Iterator[Env]:
+    def looped(
+        self,
+        loops: list[Any],
+        group: list[RowAt],  # noqa: ARG002 - the writers' contract
+        obj: Obj,  # noqa: ARG002 - the same
+        step: Step,  # noqa: ARG002 - the same
+        env: Env,
+    ) -> Iterator[Env]:
         """A loop over all matches of a source."""
         if not loops:
             yield env
@@ -200,7 +222,7 @@ class CcdaWriter(Writer):
             return f"({says} == {self.path(test.values[0])}.says({node}))"
         return f"({says} == {test.values[0]!r})"
 
-    def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:
+    def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:  # noqa: ARG002 - the same
         """Refuse paths that cannot be read."""
         for part in parse_xml(row.source) if row.source else ():
             if not isinstance(part, Literal):

@@ -1,0 +1,218 @@
+"""One clinical document through the tables: recognise, make resources row by row, finish, list what nothing used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+from lxml import etree
+
+from unsilo.formats.ccda import V3, Document
+from unsilo.kernel import Envelope, Issue, Locator, Row
+from unsilo.mapping.ccda.functions import FUNCTIONS
+from unsilo.mapping.ccda.recognise import recognise
+from unsilo.mapping.ccda.run import CcdaRun, Frame
+from unsilo.mapping.ccda.unconsumed import unconsumed
+from unsilo.mapping.ccda.walk import clean_text, path_of
+from unsilo.mapping.ccda.writer import CcdaWriter
+from unsilo.mapping.finish import Facts, finish
+from unsilo.mapping.identity import Identities
+from unsilo.mapping.model import Draft, Entry, Mapped, Site
+from unsilo.mapping.plan import Planned, plan_row
+from unsilo.mapping.policy import Policies, Reading
+from unsilo.mapping.program import Program
+from unsilo.mapping.rows import MessageRow
+from unsilo.mapping.tables import layered, standard
+
+__all__ = ["CcdaMap", "faults_of", "open_map"]
+
+_SECTION = f"{{{V3}}}section"
+_SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
+
+
+def open_map(site: Site, cache: FilePath | None = None) -> CcdaMap:
+    """Return the compiled C-CDA tables of a site; faults of its overlay are Issues of every document."""
+    tables = layered(standard("ccda"), site.overlay, site.systems)
+    assert tables.value is not None  # noqa: S101 - layering always gives tables, faults are Issues
+    program = Program(tables.value, site, CcdaWriter, {**FUNCTIONS, "xml path": path_of}, cache)
+    program.faults += tables.issues
+    return CcdaMap(program)
+
+
+class CcdaMap:
+    """The compiled tables of one feed for clinical documents."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        resources = program.tables.resources
+        program.identities = Identities(resources, _part)
+        program.policies = Policies(resources, _reading)
+        self.below: dict[str, list[Planned]] = {}
+        for row in program.tables.messages:
+            try:
+                path_of(row.at)
+                functions = tuple(self._use(part.strip(), row.id) for part in row.use.split(";") if part.strip())
+                planned = plan_row(row, functions, self._test(row))
+            except ValueError as error:
+                program.fault(row.id, str(error))
+                continue
+            self.below.setdefault(row.under.strip(), []).append(planned)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the tables, the overlay and the systems."""
+        return self.program.tables.digest
+
+    def run(self, tree: Document, envelope: Envelope) -> Mapped:
+        """Map one document. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
+        recognise(tree)
+        run = CcdaRun(self.program, envelope, tree)
+        run.control_id = _control(tree)
+        self._rows(run, "", tree.root, Frame(None))
+        origins = [(draft, draft.node) for draft in run.drafts]
+        entries = finish(run, _facts(run, tree))
+        _entries_of_sections(run, origins, entries)
+        rest = unconsumed(tree, entries)
+        return Mapped(entries, [], rest, [*self.program.faults, *run.issues], self.digest)
+
+    def _rows(self, run: CcdaRun, under: str, node: etree._Element, frame: Frame) -> None:
+        """Run the rows that start from a node."""
+        for planned in self.below.get(under, ()):
+            row = planned.row
+            for found in path_of(row.at).all(node):
+                if planned.test is not None and not planned.test(run, found):
+                    continue
+                inner = Frame(frame)
+                if planned.name and not self._fill(run, planned, found, frame, inner):
+                    continue
+                self._rows(run, row.id, found, inner)
+
+    def _fill(self, run: CcdaRun, planned: Planned, node: etree._Element, frame: Frame, inner: Frame) -> bool:
+        """Make or take the resource of a row and fill it from a node; False when there is none to take."""
+        draft: Draft | None
+        if planned.make:
+            draft = frame.find(planned.name) if planned.own else None
+            if draft is None:
+                draft = Draft(planned.make, planned.row.id, inner, node)
+                run.drafts.append(draft)
+            inner.vars[planned.name] = draft
+            if not planned.row.under:
+                frame.vars.setdefault(planned.name, draft)
+        else:
+            draft = frame.find(planned.name)
+        if draft is None:
+            return False
+        for function in planned.functions:
+            function(run, node, draft)
+        for steps, names, rule in planned.links:
+            draft.links.append((steps, names, rule))
+        for other, (steps, _, rule) in planned.backs:
+            target = frame.find(other)
+            if target is not None:
+                target.links.append((steps, (draft,), rule))
+        return True
+
+    def _use(self, name: str, row: str) -> Callable[..., Any]:
+        """A map or function that a message row names."""
+        if name.startswith("py:"):
+            function = self.program.functions.get(name[3:])
+            if function is None:
+                raise ValueError(f"function {name} is not known")
+
+            def call(run: CcdaRun, node: etree._Element, draft: Draft) -> None:
+                function(run, node, run.places[node], "", row, draft.rows, draft.body)
+
+            return call
+        if name not in self.program.tables.maps:
+            raise ValueError(f"map {name} is not known")
+        made: Callable[..., Any] = self.program.function(name)
+        return made
+
+    def _test(self, row: MessageRow) -> Callable[..., bool] | None:
+        """A compiled condition over the node of a message row."""
+        if not row.when:
+            return None
+        made: Callable[..., bool] = self.program.test(row.when, ".")
+        return made
+
+
+def _part(text: str) -> Callable[[Any, Draft], str]:
+    """A part of an identity key that reads the document: `{path}`, or an absolute path."""
+    path = path_of(text.strip("{}"))
+
+    def read(_run: Any, draft: Draft) -> str:
+        return path.says(draft.node) if draft.node is not None else ""
+
+    return read
+
+
+def _reading(text: str) -> Reading:
+    """A source of clock or security: a path from the resource's node."""
+    path = path_of(text)
+
+    def read(run: Any, draft: Draft) -> tuple[str, Locator]:
+        found = path.first(draft.node if draft.node is not None and not path.absolute else run.tree.root)
+        return (path.read(found), run.places[found] + path.suffix) if found is not None else ("", None)
+
+    return read
+
+
+def _control(tree: Document) -> str:
+    node = path_of("id").first(tree.root)
+    if node is None:
+        return ""
+    return f"{node.get('root') or ''}^{node.get('extension') or ''}".strip("^")
+
+
+def _facts(run: CcdaRun, tree: Document) -> Facts:
+    """What the document says about itself, for its Provenance."""
+    facts: Facts = {}
+    time = path_of("effectiveTime/@value").first(tree.root)
+    when = run.program.converters["dateTime"][(time.get("value") or "").strip()] if time is not None else None
+    if time is not None and when:
+        facts["occurred"] = (when, f"{run.places[time]}/@value")
+    sender = path_of(_SENDER).first(tree.root)
+    if sender is not None:
+        facts["sender"] = (clean_text(sender), f"{run.places[sender]}/text()")
+    ident = path_of("id").first(tree.root)
+    if ident is not None and run.control_id and run.places[ident]:
+        facts["control"] = (run.control_id, f"{run.places[ident]}/@{'extension' if ident.get('extension') else 'root'}")
+    return facts
+
+
+def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element]], entries: list[Entry]) -> None:
+    """Let each section of the Composition refer to the resources made of its entries."""
+    composition = next((e for e in entries if e.resource["resourceType"] == "Composition"), None)
+    if composition is None:
+        return
+    shown = {f"{e.resource['resourceType']}/{e.resource['id']}" for e in entries}
+    for draft, node in origins:
+        while draft.into is not None:
+            draft = draft.into
+        if draft.ref not in shown or draft.type in (
+            "Practitioner",
+            "Organization",
+            "Location",
+            "Device",
+            "Composition",
+        ):
+            continue
+        around = next((s for s in node.iterancestors(_SECTION)), None) if node is not None else None
+        if around is None or around not in run.sections:
+            continue
+        made, path = run.sections[around]
+        listed = made.setdefault("entry", [])
+        if any(item["reference"] == draft.ref for item in listed):
+            continue
+        composition.rows.append(Row(f"{path}.entry[{len(listed)}].reference", "comp.section.entry", None))
+        listed.append({"reference": draft.ref})
+
+
+def faults_of(site: Site) -> list[Issue]:
+    """Return what is wrong with the tables and a site's overlay, for `config check` and the tests of the tables."""
+    opened = open_map(site)
+    for name in opened.program.tables.maps:
+        opened.program.function(name)
+        opened.program.function(name, "node")
+    return opened.program.faults

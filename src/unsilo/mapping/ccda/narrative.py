@@ -1,0 +1,112 @@
+"""CDA narrative blocks as FHIR XHTML, and references into them as text (CDA R2 4.3.5, FHIR R4 narrative.html)."""
+
+from html import escape
+from typing import Final
+
+from lxml import etree
+
+from unsilo.formats.ccda import label
+from unsilo.mapping.ccda.walk import clean_text
+
+__all__ = ["by_id", "plain", "text_of", "xhtml"]
+
+_TAGS: Final[dict[str, str]] = {
+    "paragraph": "p", "content": "span", "list": "ul", "item": "li", "table": "table", "thead": "thead",
+    "tbody": "tbody", "tfoot": "tfoot", "tr": "tr", "th": "th", "td": "td", "caption": "caption", "br": "br",
+    "sub": "sub", "sup": "sup", "linkHtml": "a", "footnote": "div", "colgroup": "colgroup", "col": "col",
+    "text": "div", "p": "p", "ul": "ul", "ol": "ol", "li": "li", "span": "span", "div": "div",
+}  # fmt: skip
+"""Narrative element -> XHTML element; anything else keeps its text in a span."""
+_STYLES: Final[dict[str, str]] = {"Bold": "b", "Italics": "i", "Underline": "u", "Emphasis": "em"}
+_EMPTY: Final = frozenset(("br", "col"))
+_KEPT: Final = frozenset(("colspan", "rowspan", "align", "valign", "abbr", "scope"))
+_BLOCKS: Final = frozenset(("paragraph", "item", "tr", "table", "br", "list", "caption", "p", "li", "div", "text"))
+
+
+def xhtml(node: etree._Element) -> str:
+    """Return the narrative of a section's `text` as one XHTML `div`; styles become elements, ids and scripts go.
+
+    Iterative, so that no nesting overflows the stack.
+    """
+    out: list[str] = ['<div xmlns="http://www.w3.org/1999/xhtml">']
+    stack: list[tuple[etree._Element, str] | str] = [(node, "")]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            out.append(item)
+            continue
+        element, _ = item
+        tag, attributes, closing = _open(element) if element is not node else ("", "", "")
+        if tag:
+            out.append(f"<{tag}{attributes}{'/' if tag in _EMPTY else ''}>")
+        if tag not in _EMPTY:
+            out.append(escape(element.text or "", quote=False))
+        below: list[tuple[etree._Element, str] | str] = []
+        for child in element:
+            if isinstance(child.tag, str):
+                below.append((child, ""))
+            if child.tail:
+                below.append(escape(child.tail, quote=False))
+        if tag and tag not in _EMPTY:
+            below.append(closing + f"</{tag}>")
+        stack.extend(reversed(below))
+    out.append("</div>")
+    return "".join(out)
+
+
+def _open(element: etree._Element) -> tuple[str, str, str]:
+    """Return (tag, attributes as text, inner closing tags) of one narrative element."""
+    name = label(str(element.tag))
+    tag = _TAGS.get(name, "span")
+    style = element.get("styleCode") or ""
+    if name == "list" and element.get("listType") == "ordered":
+        tag = "ol"
+    if name == "content" and style in _STYLES:
+        tag = _STYLES[style]
+    attributes = "".join(f' {k}="{escape(v)}"' for k, v in sorted(element.attrib.items()) if k in _KEPT)
+    href = element.get("href") or ""
+    if tag == "a" and href.startswith(("http://", "https://", "#", "mailto:")):
+        attributes += f' href="{escape(href)}"'
+    return tag, attributes, ""
+
+
+def plain(node: etree._Element) -> str:
+    """Return the text of a narrative element, cells separated by spaces and blocks by line breaks."""
+    lines: list[str] = [""]
+    stack: list[etree._Element | str] = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            lines[-1] += item
+            continue
+        name = label(str(item.tag)) if isinstance(item.tag, str) else ""
+        if name in _BLOCKS and lines[-1].strip():
+            lines.append("")
+        lines[-1] += " " if name in ("td", "th") else ""
+        if name:
+            lines[-1] += item.text or ""
+        for child in reversed(item):
+            if child.tail:
+                stack.append(child.tail)
+            stack.append(child)
+    return "\n".join(line for raw in lines if (line := " ".join(raw.split())))
+
+
+def by_id(root: etree._Element) -> dict[str, etree._Element]:
+    """Return the narrative elements of a document by their ID; the first of equal ids stands."""
+    found: dict[str, etree._Element] = {}
+    for node in root.iter():
+        name = node.get("ID") if isinstance(node.tag, str) else None
+        if name and name not in found:
+            found[name] = node
+    return found
+
+
+def text_of(node: etree._Element, ids: dict[str, etree._Element]) -> tuple[str, etree._Element]:
+    """Return (text, element it stands in) of an ED node: what its `reference` points to, else its own text."""
+    for child in node:
+        if isinstance(child.tag, str) and label(child.tag) == "reference":
+            target = ids.get((child.get("value") or "").removeprefix("#"))
+            if target is not None and (text := plain(target)):
+                return text, target
+    return clean_text(node), node

@@ -1,0 +1,104 @@
+"""What compiled C-CDA maps call: places of nodes, resources made from a node, narrative texts, variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from unsilo.formats.ccda import Document
+from unsilo.kernel import Envelope, Json, Locator
+from unsilo.mapping.ccda.narrative import by_id
+from unsilo.mapping.ccda.walk import Path, clean_text
+from unsilo.mapping.model import Draft
+from unsilo.mapping.runtime import Maker, Run
+
+if TYPE_CHECKING:
+    from unsilo.mapping.program import Program
+
+__all__ = ["CcdaRun", "Frame", "Places"]
+
+
+class Places(dict[etree._Element, str]):
+    """Locators by element; "" for what was not sent (the frame around a fragment)."""
+
+    def __missing__(self, key: etree._Element) -> str:
+        return ""
+
+
+class Frame:
+    """The variables made at one node of a message row, inside those of the rows around it."""
+
+    __slots__ = ("parent", "vars")
+
+    def __init__(self, parent: Frame | None) -> None:
+        self.parent = parent
+        self.vars: dict[str, Draft] = {}
+
+    def find(self, name: str) -> Draft | None:
+        """The resource of a variable, here or around."""
+        frame: Frame | None = self
+        while frame is not None:
+            if name in frame.vars:
+                return frame.vars[name]
+            frame = frame.parent
+        return None
+
+
+class CcdaRun(Run):
+    """The mapping of one document."""
+
+    tree: Document
+
+    def __init__(self, program: Program, envelope: Envelope, tree: Document) -> None:
+        super().__init__(program, envelope, tree)
+        self.places = Places(tree.paths())
+        self.narratives = by_id(tree.root)
+        self.sections: dict[etree._Element, tuple[Json, str]] = {}
+        self.control_id = ""
+
+    def uri_of(self, name: str) -> str:
+        """The URI of a code system's OID; UUIDs and URIs as such; "" when it is neither."""
+        return str(self.program.system_of[name.strip()])
+
+    def says(self, node: etree._Element | None) -> str:
+        """All text of an element, "" without one."""
+        return clean_text(node) if node is not None else ""
+
+    def variable(self, draft: Draft, name: str) -> Draft | None:
+        """The resource of a variable as a draft's row sees it."""
+        frame = draft.frame
+        found: Draft | None = frame.find(name) if frame is not None else None
+        return found
+
+    def join(self, node: etree._Element, *pieces: str | Path) -> tuple[str, list[Locator]]:
+        """Texts and paths side by side; nothing when no path is valued."""
+        said: list[str] = []
+        places: list[Locator] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                said.append(piece)
+                continue
+            found = piece.first(node)
+            if found is not None:
+                said.append(piece.read(found))
+                places.append(self.places[found] + piece.suffix)
+        return ("".join(said).strip() if places else "", places)
+
+    def make(self, maker: Maker, node: etree._Element, rule: str, parent: Draft) -> Draft | None:
+        """The resource that a map makes of a node; the same node is the same resource wherever it is asked for."""
+        key: Any = (maker.name, node)
+        if key in self.made:
+            self.again = self.places[node] or None
+            return self.made[key]
+        self.again = None
+        draft = Draft(maker.type, rule, parent.frame, node)
+        draft.parent = parent
+        maker.function(self, node, draft, rule)
+        self.again = None
+        if len(draft.body) < 2 or not any(row[2] is not None for row in draft.rows):
+            self.made[key] = None
+            return None
+        self.made[key] = draft
+        self.drafts.append(draft)
+        return draft

@@ -1,0 +1,75 @@
+"""Sections of a document as `Composition.section`, with their narrative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lxml import etree
+
+from unsilo.formats.ccda import V3
+from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.ccda.narrative import xhtml
+from unsilo.mapping.ccda.walk import clean_text, path_of
+
+__all__ = ["section", "section_code"]
+
+_DEEPEST = 20
+_EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
+
+
+def section(
+    run: Any, node: etree._Element, at: Locator, path: str, rule: str, rows: list[Row], depth: int = 0
+) -> Json | None:
+    """One section with title, code, narrative and the sections in it; its entries are added when all ids are known."""
+    made: Json = {}
+    title = path_of("title").first(node)
+    if title is not None and (text := clean_text(title)):
+        made["title"] = text
+        rows.append(Row(f"{path}.title", rule, f"{run.places[title]}/text()"))
+    code = path_of("code").first(node)
+    if code is not None and (coded := concept(run, code, f"{path}.code", rule, rows)):
+        made["code"] = coded
+    narrative = path_of("text").first(node)
+    if narrative is not None and clean_text(narrative):
+        made["text"] = {"status": "additional", "div": xhtml(narrative)}
+        rows.append(Row(f"{path}.text.status", rule, None))
+        rows.append(Row(f"{path}.text.div", rule, f"{run.places[narrative]}/text()"))
+    null = (node.get("nullFlavor") or "").strip()
+    if null:
+        made["emptyReason"] = {"coding": [{"system": _EMPTY, "code": "unavailable"}]}
+        rows.append(Row(f"{path}.emptyReason.coding[0].system", rule, None))
+        rows.append(Row(f"{path}.emptyReason.coding[0].code", rule, f"{at}/@nullFlavor"))
+    inner: list[Json] = []
+    for child in path_of("component/section").all(node) if depth < _DEEPEST else ():
+        below = section(run, child, run.places[child], f"{path}.section[{len(inner)}]", rule, rows, depth + 1)
+        if below:
+            inner.append(below)
+    if inner:
+        made["section"] = inner
+    if made:
+        run.sections[node] = (made, path)
+    return made or None
+
+
+def concept(run: Any, node: etree._Element, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """A code element as CodeableConcept with one coding."""
+    code, at = (node.get("code") or "").strip(), run.places[node]
+    if not code:
+        return None
+    coding: Json = {"code": code}
+    rows.append(Row(f"{path}.coding[0].code", rule, f"{at}/@code"))
+    system = run.uri_of(node.get("codeSystem") or "")
+    if system:
+        coding = {"system": system, "code": code}
+        rows.append(Row(f"{path}.coding[0].system", rule, f"{at}/@codeSystem"))
+    if display := (node.get("displayName") or "").strip():
+        coding["display"] = display
+        rows.append(Row(f"{path}.coding[0].display", rule, f"{at}/@displayName"))
+    return {"coding": [coding]}
+
+
+def section_code(run: Any, node: etree._Element, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """The code of the section around an entry, as a category that claims no more than the document does."""
+    around = next((s for s in node.iterancestors(f"{{{V3}}}section")), None)
+    code = path_of("code").first(around) if around is not None else None
+    return concept(run, code, path, rule, rows) if code is not None else None

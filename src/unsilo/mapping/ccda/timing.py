@@ -1,0 +1,150 @@
+"""When a medication is taken: the effectiveTimes of a substance administration as one FHIR Timing.
+
+IVL_TS gives the bounds, PIVL_TS the period, EIVL_TS the event of the day, a bare value single events, SXPR_TS a group
+of them (CDA R2 data types GTS, FHIR R4 Timing).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lxml import etree
+
+from unsilo.formats.ccda import XSI
+from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.ccda.walk import path_of
+
+__all__ = ["timing"]
+
+_TYPE: Final = f"{{{XSI}}}type"
+_UNITS: Final = {"s": "s", "min": "min", "h": "h", "d": "d", "wk": "wk", "mo": "mo", "a": "a", "hour": "h", "day": "d"}
+"""Unit of a period as sent -> FHIR UnitsOfTime."""
+_EVENTS: Final = frozenset("HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV MORN AFT EVE NIGHT".split())
+"""Codes of v3-TimingEvent that FHIR's EventTiming has too."""
+_MINUTES: Final = {"min": 1, "h": 60, "d": 1440, "s": 0}
+
+
+class _Made:
+    """The Timing being made with its lineage."""
+
+    def __init__(self, run: Any, path: str, rule: str, rows: list[Row]) -> None:
+        self.run, self.path, self.rule, self.rows = run, path, rule, rows
+        self.repeat: Json = {}
+        self.events: list[str] = []
+
+    def put(self, name: str, value: Any, node: etree._Element, attribute: str) -> None:
+        """Set one element of `repeat` once."""
+        if value is not None and name not in self.repeat:
+            self.repeat[name] = value
+            self.cite(f"repeat.{name}", node, attribute)
+
+    def cite(self, name: str, node: etree._Element, attribute: str) -> None:
+        self.rows.append(Row(f"{self.path}.{name}", self.rule, f"{self.run.places[node]}/@{attribute}"))
+
+    def misfit(self, node: etree._Element, attribute: str, kind: str) -> None:
+        self.run.misfit(kind, self.rule, f"{self.run.places[node]}/@{attribute}")
+
+
+def _local(node: etree._Element) -> str:
+    return (node.get(_TYPE) or "").rpartition(":")[2]
+
+
+def timing(run: Any, node: etree._Element, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """Return the Timing of a substanceAdministration, or None when its times say nothing FHIR can hold."""
+    made = _Made(run, path, rule, rows)
+    for time in path_of("effectiveTime").all(node):
+        _one(made, time)
+        if _local(time) == "SXPR_TS":
+            for part in path_of("comp").all(time):
+                _one(made, part)
+    result: Json = {}
+    if made.events:
+        result["event"] = made.events
+    if made.repeat:
+        result["repeat"] = made.repeat
+    return result or None
+
+
+def _one(made: _Made, time: etree._Element) -> None:
+    kind = _local(time)
+    if kind == "PIVL_TS" or path_of("period").first(time) is not None:
+        _period(made, time)
+    elif kind == "EIVL_TS" or path_of("event").first(time) is not None:
+        _event(made, time)
+    else:
+        _bounds(made, time)
+
+
+def _bounds(made: _Made, time: etree._Element) -> None:
+    """An interval bounds the repeats; a single value is one event."""
+    if time.get("value"):
+        when = made.run.dateTime[time.get("value")]
+        if when is None:
+            made.misfit(time, "value", "dateTime")
+        elif when not in made.events:
+            made.events.append(when)
+            made.cite(f"event[{len(made.events) - 1}]", time, "value")
+        return
+    bounds: Json = made.repeat.get("boundsPeriod", {})
+    for name, element in (("low", "start"), ("high", "end")):
+        node = path_of(f"{name}/@value").first(time)
+        if node is None or element in bounds:
+            continue
+        when = made.run.dateTime[(node.get("value") or "").strip()]
+        if when is None:
+            made.misfit(node, "value", "dateTime")
+            continue
+        bounds[element] = when
+        made.cite(f"repeat.boundsPeriod.{element}", node, "value")
+    if bounds:
+        made.repeat["boundsPeriod"] = bounds
+    width = path_of("width").first(time)
+    if width is not None and not bounds:
+        amount, unit = made.run.decimal[width.get("value") or ""], _UNITS.get(width.get("unit") or "")
+        if amount is not None and unit:
+            made.repeat["boundsDuration"] = {"value": amount, "system": "http://unitsofmeasure.org", "code": unit}
+            made.cite("repeat.boundsDuration.value", width, "value")
+            made.rows.append(Row(f"{made.path}.repeat.boundsDuration.system", made.rule, None))
+            made.cite("repeat.boundsDuration.code", width, "unit")
+
+
+def _period(made: _Made, time: etree._Element) -> None:
+    """Every so long: `period`, or from `low` to `high`; FHIR says once in that period."""
+    period = path_of("period").first(time)
+    if period is None or "period" in made.repeat:
+        return
+    low, high = path_of("low").first(period), path_of("high").first(period)
+    first = period if period.get("value") else low if low is not None and low.get("value") else high
+    if first is None or not first.get("value"):
+        return
+    amount, unit = made.run.decimal[first.get("value") or ""], _UNITS.get((first.get("unit") or "").strip())
+    if amount is None or unit is None:
+        made.misfit(first, "value" if amount is None else "unit", "period of FHIR")
+        return
+    made.repeat["frequency"] = 1
+    made.rows.append(Row(f"{made.path}.repeat.frequency", made.rule, None))
+    made.put("period", amount, first, "value")
+    made.put("periodUnit", unit, first, "unit")
+    if first is low and high is not None and high.get("unit") == low.get("unit"):
+        made.put("periodMax", made.run.decimal[high.get("value") or ""], high, "value")
+
+
+def _event(made: _Made, time: etree._Element) -> None:
+    """At an event of the day: before breakfast, at bedtime, with an offset."""
+    event = path_of("event/@code").first(time)
+    if event is None:
+        return
+    code = (event.get("code") or "").strip()
+    if code not in _EVENTS:
+        made.misfit(event, "code", "event of the day that FHIR knows")
+        return
+    when = made.repeat.setdefault("when", [])
+    if code not in when:
+        when.append(code)
+        made.cite(f"repeat.when[{len(when) - 1}]", event, "code")
+    low = path_of("offset/low/@value").first(time)
+    if low is not None:
+        amount = made.run.decimal[low.get("value") or ""]
+        minutes = _MINUTES.get(low.get("unit") or "", 0)
+        if isinstance(amount, int) and minutes and amount > 0:
+            made.put("offset", amount * minutes, low, "value")
