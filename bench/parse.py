@@ -24,10 +24,10 @@ TARGETS = {"hl7lw": 1.5, "hl7": 20.0}
 SAMPLE = "LRI_2.0-NG_CBC_Typ_Message.hl7"
 
 HEAD = """
-MSH|^~\\&|LAB^2.16.840.1.113883.9.1^ISO|Lab||EHR|20240115140551-0500||ORU^R01^ORU_R01|B-1|T|2.5.1|||AL|NE||UNICODE UTF-8
+MSH|^~\\&|LAB^2.16.840.1.113883.9^ISO|Lab||WARD|20240115140551-0500||ORU^R01^ORU_R01|B-1|T|2.5.1|||AL|NE||UNICODE UTF-8
 PID|1||PATID1234^^^Hospital MPI&2.16.840.1.113883.19.3&ISO^MR||Jones^William^A^^^^L||19610615|M||2106-3^White^HL70005
-ORC|RE|ORD666555^EHR|R-991133^Lab Filler|GORD874233^EHR||||||||57422^Radon^Nicholas^^^^^^NIST-AA-1^L^^^NPI
-OBR|1|ORD666555^EHR|R-991133^Lab Filler|57021-8^CBC W Auto Differential^LN^4456544^CBC^99USI|||20240115103143-0500\
+ORC|RE|ORD666555^WARD|R-991133^Lab Filler|GORD874233^WARD||||||||57422^Radon^Nicholas^^^^^^NIST-AA-1^L^^^NPI
+OBR|1|ORD666555^WARD|R-991133^Lab Filler|57021-8^CBC W Auto Differential^LN^4456544^CBC^99USI|||20240115103143-0500\
 |||||||||57422^Radon^Nicholas^^^^^^NIST-AA-1^L^^^NPI||||||20240115140028-0500|||F
 """
 
@@ -60,7 +60,7 @@ def made() -> bytes:
         "2343242^Knowsalot^Phil^^^Dr.^^^NIST-AA-1^L^^^DN"
         for n in range(1, 29)
     ]
-    lines.append("SPM|1|S1^EHR&S1F^Lab||119297000^BLD^SCT^^^^^^Blood|||||||||||||20240115103143-0500")
+    lines.append("SPM|1|S1^WARD&S1F^Lab||119297000^BLD^SCT^^^^^^Blood|||||||||||||20240115103143-0500")
     return "\r".join(lines).encode() + b"\r"
 
 

@@ -9,7 +9,7 @@ ADT = (
 )
 
 ORU = (
-    b"MSH|^~\\&|LAB|HOSP|EHR|HOSP|20240115||ORU^R01|C2|P|2.5.1\r"
+    b"MSH|^~\\&|LAB|HOSP|WARD|HOSP|20240115||ORU^R01|C2|P|2.5.1\r"
     b"PID|||77^^^HOSP\r"
     b"ORC|RE|P1^A|F1^B\r"
     b"OBR|1|P1^A|F1^B|58410-2^CBC^LN||||||||||||||ACC18||ACC20\r"
