@@ -1,0 +1,474 @@
+"""Write the Python of one map that reads HL7 v2 text: fields by position, components only where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
+from unsilo.mapping.compile.writer import Writer
+from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
+from unsilo.mapping.paths import Step
+from unsilo.mapping.rows import MapRow
+from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
+
+__all__ = ["V2Writer"]
+
+
+@dataclass
+class Text(Val):
+    """A piece of v2 text: its level says by what it splits, the parts of its locator are Python."""
+
+    field: str = "0"
+    rep: str = "0"
+    comp: str = "0"
+    level: str = "comp"
+    whole: bool = True
+
+
+class V2Writer(Writer):
+    """Writer for segments and data types."""
+
+    def write(self, name: str, level: str = "") -> str:
+        """Return the source of map `name`: for a segment when `level` is "", else for text split as `comp` or `sub`."""
+        if level:
+            self.put(
+                "r = d.body; ap = d.rows; S = run.S; B = run.B; P = run.P; E = run.E; so = True; q = 0; f = (); n = 0"
+            )
+            val = Text("v", Place("(i, F, rep, cp, 0)"), "so", field="F", rep="rep", comp="cp", level=level)
+            env = Env("val", "", rule_var="u", odd="so", fast=False, val=val, level=level)
+            obj = Obj("r", PathExpr(""), "False", "ap", False, "d")
+            head = "def m(run, v, i, F, rep, cp, u, d):"
+        else:
+            self.put("f = seg.fields; n = len(f); raw = seg.raw; r = d.body; ap = d.rows; q = 0")
+            self.put("S = run.S; B = run.B; P = run.P; E = run.E")
+            self.put("so = E in raw or B in raw or P in raw or '\"\"' in raw")
+            env = Env("seg", "", map=name.partition("[")[0])
+            obj = Obj("r", PathExpr(""), "True", "ap", False, "d")
+            head = "def m(run, seg, i, d):"
+            self.prefetch(name, env)
+        self.stack.append(name)
+        self.fill(self.maps.get(name, []), obj, env)
+        constants = [f"{var} = {code}" for code, var in self.constants.items()]
+        tables = [f"{var} = RowTable({k[0]!r}, {k[1]}, {k[2]!r})" for k, var in self.tables.items()]
+        return "\n".join([*constants, *tables, head, *self.lines, ""])
+
+    def write_test(self, name: str, when: str) -> str:
+        """Return the source of a condition over a segment."""
+        self.put("f = seg.fields; n = len(f); raw = seg.raw; so = True")
+        self.put("S = run.S; B = run.B; P = run.P; E = run.E")
+        env = Env("seg", "", map=name)
+        row = MapRow("when", name, when=when)
+        try:
+            self.check_sources(row, parse_condition(when), env)
+            self.put(f"return {self.condition(when, row, env)}")
+        except ValueError as error:
+            self.faults.append((f"{name} {when}", str(error)))
+            self.put("return False")
+        constants = [f"{var} = {code}" for code, var in self.constants.items()]
+        return "\n".join([*constants, "def m(run, seg, i, d):", *self.lines, ""])
+
+    def prefetch(self, name: str, env: Env) -> None:
+        """Read first what several conditions look at."""
+        seen: dict[Ref, int] = {}
+        for row in self.maps.get(name, []):
+            try:
+                for test in _tests(parse_condition(row.when)):
+                    ref = parse_v2_ref(test.ref) if test.ref else None
+                    if ref and ref.segment == env.map and ref.field and test.op in ("EQUALS", "IN"):
+                        seen[ref] = seen.get(ref, 0) + 1
+            except ValueError:
+                continue
+        for ref, times in seen.items():
+            if times > 1:
+                self.tested(ref, env)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:
+        """Write what reads a row's source."""
+        parts = parse_v2(row.source) if row.source else (Ref("", 0, None, 0, 0),)
+        if len(parts) > 1:
+            return self.joined(parts, env)
+        ref = parts[0]
+        assert isinstance(ref, Ref)  # noqa: S101 - a lone literal is refused by check_sources
+        raw = raw or row.type.startswith("py:") or "[" in row.type
+        clear = (row, obj) if not row.const else None
+        val = self.read(ref, env, clear)
+        if raw or row.const:
+            return val
+        if row.type in ("text", "base64Binary"):
+            return val
+        return self.plain(val)
+
+    def read(self, ref: Ref, env: Env, clear: tuple[MapRow, Obj] | None = None) -> Text:
+        """The text of a reference as it stands, by component where it names one."""
+        if ref.segment == "":
+            base = self.value(env)
+        else:
+            home = env
+            while home.parent is not None and home.kind != "seg":
+                home = home.parent
+            if home.kind != "seg" or ref.segment != home.map:
+                return self.other(ref)
+            found = self.bound(env, ref.field) if ref.rep is None else None
+            base = found or self.field(ref)
+            if found is None and clear is not None and ref.comp == 0:
+                self.clearing(base, *clear)
+        if ref.comp == 0:
+            return base
+        return self.component(base, ref.comp, ref.sub)
+
+    def value(self, env: Env) -> Text:
+        """The value that a data-type map was called on."""
+        while env.val is None:
+            assert env.parent is not None  # noqa: S101 - a relative reference stands in a data-type map only
+            env = env.parent
+        assert isinstance(env.val, Text)  # noqa: S101
+        return env.val
+
+    def bound(self, env: Env | None, field: int) -> Text | None:
+        """The repetition of a field that a loop is at."""
+        while env is not None:
+            found = env.bound.get(field)
+            if found is not None:
+                assert isinstance(found, Text)  # noqa: S101
+                return found
+            env = env.parent
+        return None
+
+    def clearing(self, text: Text, row: MapRow, obj: Obj) -> None:
+        """A field sent as delete empties the element of the first row that reads it."""
+        if obj.draft == "d":
+            clear = f"run.clear(d, {_element(row.target)!r}, {row.id!r}, {text.place.code})"
+            self.put(f"if {text.odd} and {text.var} == '\"\"': {clear}; {text.var} = ''")
+
+    def field(self, ref: Ref) -> Text:
+        """One repetition of a field of the segment at hand: the first, or the one that is named."""
+        key = ("field", ref.field, ref.rep)
+        found = self.cached(key)
+        if found is not None:
+            assert isinstance(found, Text)  # noqa: S101
+            return found
+        var, odd = self.name("v"), self.name("d")
+        number = ref.field
+        self.put(f"{var} = f[{number}] if n > {number} else ''")
+        self.put(f"{odd} = so and {var} != '' and (E in {var} or B in {var} or P in {var} or '\"\"' in {var})")
+        rep = ref.rep or 0
+        self.put(f"if {odd}: {var} = run.repetition({var}, {rep})")
+        place = Place(f"(i, {number}, {rep}, 0, 0)", (number, rep, 0, 0))
+        text = Text(var, place, odd, field=str(number), rep=str(rep))
+        self.cache[-1][key] = text
+        return text
+
+    def component(self, base: Text, comp: int, sub: int) -> Text:
+        """A component of a repetition, or a subcomponent of a component."""
+        if base.level == "leaf":
+            return base if comp == 1 and sub <= 1 else Text("''", base.place, base.odd, level="leaf")
+        key = ("part", base.var, comp, sub)
+        found = self.cached(key)
+        if found is not None:
+            assert isinstance(found, Text)  # noqa: S101
+            return found
+        parts = self.parts(base)
+        var = self.name("x")
+        self.put(
+            f"{var} = {parts}[{comp - 1}] if len({parts}) > {comp - 1} else ''" if comp > 1 else f"{var} = {parts}[0]"
+        )
+        if base.level == "comp":
+            text = self.at(base, var, str(comp), "0", "sub")
+            if sub:
+                text = self.component(text, sub, 0)
+        else:
+            text = self.at(base, var, base.comp, str(comp), "leaf")
+        self.cache[-1][key] = text
+        return text
+
+    def parts(self, base: Text) -> str:
+        """The variable with the parts of a text."""
+        key = ("parts", base.var)
+        found = self.cached(key)
+        if found is None:
+            found = self.name("c")
+            self.put(f"{found} = {base.var}.split({'S' if base.level == 'comp' else 'B'})")
+            self.cache[-1][key] = found
+        return str(found)
+
+    def at(self, base: Text, var: str, comp: str, sub: str, level: str) -> Text:
+        """A text with the place that its base, component and subcomponent give."""
+        static = None
+        if base.place.static is not None and comp.isdigit() and sub.isdigit():
+            static = (*base.place.static[:2], int(comp), int(sub))
+        code = f"(i, {base.field}, {base.rep}, {comp}, {sub})"
+        return Text(var, Place(code, static), base.odd, field=base.field, rep=base.rep, comp=comp, level=level)
+
+    def other(self, ref: Ref) -> Text:
+        """A field of another segment near by."""
+        key = ("other", ref)
+        found = self.cached(key)
+        if found is not None:
+            assert isinstance(found, Text)  # noqa: S101
+            return found
+        var, place = self.name("v"), self.name("g")
+        self.put(f"{var}, {place} = run.peek(d, {ref.segment!r}, {ref.field}, {ref.rep or 0}, {ref.comp}, {ref.sub})")
+        text = Text(var, Place(place), "", field=f"{place}[1]", rep=f"{place}[2]", comp=f"{place}[3]")
+        text.level = "leaf" if ref.sub else "sub" if ref.comp else "comp"
+        self.cache[-1][key] = text
+        return text
+
+    def plain(self, val: Text) -> Text:
+        """The text ready to be a value: first component and subcomponent, unescaped, trimmed."""
+        if val.level == "comp":
+            val = self.component(val, 1, 0)
+        if not val.odd and val.place.static is None and val.level != "comp":
+            var = self.name("x")
+            self.put(f"{var} = run.clean({val.var})[0]")
+            return Text(var, val.place, "", field=val.field, rep=val.rep, comp=val.comp, level="leaf")
+        key = ("plain", val.var)
+        found = self.cached(key)
+        if found is not None:
+            assert isinstance(found, Text)  # noqa: S101
+            return found
+        var = self.name("x")
+        if val.level == "sub":
+            self.put(f"{var} = {val.var}.strip()")
+            self.put(f"if {val.odd} and {var}: {var}, q = run.clean({var})")
+            sub = f"(q if {val.odd} else 0)"
+        else:
+            self.put(f"{var} = {val.var}.strip()")
+            self.put(f"if {val.odd} and {var}: {var} = run.clean({var})[0]")
+            sub = val.place.code.rsplit(", ", 1)[1].rstrip(")")
+        code = f"(i, {val.field}, {val.rep}, {val.comp}, {sub})"
+        text = Text(
+            var, Place(code, val.place.static), val.odd, field=val.field, rep=val.rep, comp=val.comp, level="leaf"
+        )
+        self.cache[-1][key] = text
+        return text
+
+    def joined(self, parts: Sequence[Literal | Ref], env: Env) -> Val:
+        """Several pieces side by side; lineage cites each piece that is valued."""
+        pieces = []
+        for part in parts:
+            if isinstance(part, Literal):
+                pieces.append(f"({part.text!r}, None)")
+            else:
+                val = self.plain(self.read(part, env))
+                pieces.append(f"({val.var}, {val.place.code})")
+        var, places = self.name("x"), self.name("g")
+        self.put(f"{var}, {places} = run.join({', '.join(pieces)})")
+        return Text(var, Place(places), "", level="leaf", whole=False)
+
+    def sourced_row(self, obj: Obj, path: PathExpr, rule: str, fixed: bool, val: Val, env: Env) -> None:
+        """A join has one lineage row for each piece."""
+        if isinstance(val, Text) and not val.whole:
+            self.put(f"for g in {val.place.code}: {obj.sink}.append(T(({path.code()}, {rule}, g)))")
+            return
+        super().sourced_row(obj, path, rule, fixed, val, env)
+
+    def conversion(self, kind: str, val: Val) -> str:
+        """Text and base64 keep the whole repetition, all else is memoised by text."""
+        if kind == "text":
+            return f"run.flow({val.var})"
+        return super().conversion(kind, val)
+
+    # -- repetitions --------------------------------------------------------------------------------------------
+
+    def loop_roots(self, group: list[RowAt], env: Env) -> list[Any]:
+        """The fields of this segment that the group's rows read."""
+        if env.kind != "seg":
+            return []
+        fields: list[Any] = []
+        for at in group:
+            if not at.row.source:
+                continue
+            for part in parse_v2(at.row.source):
+                if not isinstance(part, Ref) or part.segment != env.map or not part.field or part.rep is not None:
+                    continue
+                if part.field not in fields and self.bound(env, part.field) is None:
+                    fields.append(part.field)
+        return fields
+
+    def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:  # noqa: ARG002 - the contract of writers
+        """True when a condition reads a field that the group repeats over."""
+        for test in _tests(parse_condition(when)):
+            if not test.ref or (test.by_ref and parse_v2_ref(test.values[0]).field in loops):
+                return True
+            if test.op not in ("COUNT",) and parse_v2_ref(test.ref).field in loops:
+                return True
+        return False
+
+    @contextmanager
+    def looped(
+        self,
+        loops: list[Any],
+        group: list[RowAt],
+        obj: Obj,  # noqa: ARG002 - the contract of writers
+        step: Step,  # noqa: ARG002 - the same
+        env: Env,
+    ) -> Iterator[Env]:
+        """A loop over the repetitions of one field, or of several side by side."""
+        if not loops:
+            yield env
+            return
+        inner = Env(env.kind, env.rule, env.rule_var, "so", env.fast, dict(env.bound), env.val, parent=env, map=env.map)
+        rep = self.name("k")
+        element = repr(_element(group[0].row.target))
+        if len(loops) == 1:
+            number = loops[0]
+            every, odd, var = self.name("v"), self.name("d"), self.name("x")
+            self.put(f"{every} = f[{number}] if n > {number} else ''")
+            with self.block(f"if {every}:"):
+                self.put(f"{odd} = so and (E in {every} or B in {every} or P in {every} or '\"\"' in {every})")
+                with self.block(f"for {rep}, {var} in enumerate({every}.split(P)) if {odd} else ((0, {every}),):"):
+                    clear = f"run.clear(d, {element}, {group[0].row.id!r}, (i, {number}, {rep}, 0, 0))"
+                    self.put(f"if {odd} and {var} == '\"\"': {clear}; continue")
+                    self.put(f"if not {var}: continue")
+                    inner.odd = odd
+                    place = Place(f"(i, {number}, {rep}, 0, 0)", (number, 0, 0, 0))
+                    inner.bound[number] = Text(var, place, odd, field=str(number), rep=rep)
+                    yield inner
+            return
+        names = []
+        for number in loops:
+            every = self.name("v")
+            self.put(f"{every} = f[{number}].split(P) if n > {number} and f[{number}] else ()")
+            names.append((number, every))
+        longest = ", ".join(f"len({every})" for _, every in names)
+        with self.block(f"for {rep} in range(max({longest})):"):
+            for number, every in names:
+                var = self.name("x")
+                self.put(f"{var} = {every}[{rep}] if {rep} < len({every}) else ''")
+                clear = f"run.clear(d, {element}, {group[0].row.id!r}, (i, {number}, {rep}, 0, 0))"
+                self.put(f"if {var} == '\"\"': {clear}; {var} = ''")
+                place = Place(f"(i, {number}, {rep}, 0, 0)", (number, 0, 0, 0))
+                inner.bound[number] = Text(var, place, "so", field=str(number), rep=rep)
+            self.put(f"so_ = so; so = so or {rep} > 0")
+            yield inner
+            self.put("so = so_")
+
+    def enter(self, row: MapRow, env: Env, val: Val) -> Env:
+        """Read inside a value."""
+        if env.rule_var:
+            var = self.name("u")
+            self.put(f"{var} = {env.rule_var} + {'>' + row.id!r}")
+            return Env("val", "", var, val.odd, env.fast, val=val, parent=env, map=env.map)
+        rule = f"{env.rule}>{row.id}" if env.rule else row.id
+        return Env("val", rule, "", val.odd, env.fast, val=val, parent=env, map=env.map)
+
+    def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:  # noqa: ARG002 - the contract of writers
+        """Call a map that makes a resource from this text."""
+        assert isinstance(val, Text)  # noqa: S101
+        made = self.constant(f"maker({row.type!r}, {val.level!r})")
+        return f"run.make({made}, {val.var}, i, {val.field}, {val.rep}, {val.comp}, {rule}, d)"
+
+    def code_of(self, env: Env, val: Val) -> tuple[str, str]:  # noqa: ARG002 - the contract of writers
+        """The first component, and the name of its coding system in the third."""
+        assert isinstance(val, Text)  # noqa: S101
+        code = self.plain(self.component(val, 1, 0))
+        if val.level == "leaf":
+            return code.var, "''"
+        parts = self.parts(val)
+        return code.var, f"({parts}[2] if len({parts}) > 2 else '')"
+
+    def here(self, env: Env) -> str:
+        return self.value(env).var if env.kind == "val" else "seg"
+
+    def here_place(self, env: Env) -> str:
+        return self.value(env).place.code if env.kind == "val" else "(i, 0, 0, 0, 0)"
+
+    # -- conditions ---------------------------------------------------------------------------------------------
+
+    def condition(self, when: str, row: MapRow, env: Env) -> str:
+        """Python for a condition; what it reads is written before."""
+        tree = parse_condition(when)
+        assert tree is not None  # noqa: S101 - callers ask only when there is one
+        return self.tree(tree, row, env)
+
+    def tree(self, tree: Tree, row: MapRow, env: Env) -> str:
+        """Python for one node of a condition."""
+        if isinstance(tree, All):
+            return "(" + " and ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Any_):
+            return "(" + " or ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Not):
+            if isinstance(tree.part, Test) and tree.part.op in ("EQUALS", "IN") and not tree.part.by_ref:
+                return self.tree(tree.part, row, env).replace(" == ", " != ", 1).replace(" in ", " not in ", 1)
+            return f"not {self.tree(tree.part, row, env)}"
+        return self.test(tree, row, env)
+
+    def test(self, test: Test, row: MapRow, env: Env) -> str:
+        """Python for one predicate."""
+        ref = _own(test.ref, row)
+        if ref.segment and not ref.field:
+            return f"(run.near(d, {ref.segment!r}) is not None)"
+        if test.op == "VALUED":
+            return f"({self.read(ref, env).var} not in N)"
+        if test.op == "COUNT":
+            return f"(run.count(f, {ref.field}) {_COMPARE[test.compare]} {test.number})"
+        if test.op == "LENGTH":
+            return f"(len({self.read(ref, env).var}) {_COMPARE[test.compare]} {test.number})"
+        var = self.tested(ref, env)
+        if test.op == "NUMERIC":
+            return f"(run.decimal[{var}] is not None)"
+        if test.op == "IN":
+            return f"({var} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
+        if test.op == "STARTS":
+            return f"{var}.startswith({test.values[0]!r})"
+        if test.op == "CONTAINS":
+            return f"({test.values[0]!r} in {var})"
+        if test.by_ref:
+            return f"({var} == {self.tested(parse_v2_ref(test.values[0]), env)})"
+        return f"({var} == {test.values[0]!r})"
+
+    def tested(self, ref: Ref, env: Env) -> str:
+        """The text that a comparison looks at: the first component when a whole field is named."""
+        text = self.read(ref, env)
+        return self.component(text, 1, 0).var if ref.comp == 0 and text.level == "comp" else text.var
+
+    def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:
+        """Refuse what cannot be read here."""
+        parts = parse_v2(row.source) if row.source else ()
+        refs = [p for p in parts if isinstance(p, Ref)]
+        if parts and not refs:
+            raise ValueError("a source without a reference is a const")
+        refs += [_own(t.ref, row) for t in _tests(tree)]
+        refs += [parse_v2_ref(t.values[0]) for t in _tests(tree) if t.by_ref]
+        for ref in refs:
+            if env.kind == "seg" and ref.segment == "":
+                raise ValueError("a component reference needs a segment here")
+            if ref.segment and not ref.field and ref in [p for p in parts if isinstance(p, Ref)]:
+                raise ValueError("a segment is no value")
+
+
+def _own(text: str, row: MapRow) -> Ref:
+    if text:
+        return parse_v2_ref(text)
+    for part in parse_v2(row.source) if row.source else ():
+        if isinstance(part, Ref):
+            return part
+    raise ValueError("a test without a reference needs a row with a source")
+
+
+def _tests(tree: Tree | None) -> list[Test]:
+    if tree is None:
+        return []
+    if isinstance(tree, Test):
+        return [tree]
+    if isinstance(tree, Not):
+        return _tests(tree.part)
+    return [test for part in tree.parts for test in _tests(part)]
+
+
+def _element(target: str) -> str:
+    """The element that a delete empties: names up to the first list."""
+    names = []
+    for part in target.split("."):
+        names.append(part.partition("[")[0].partition("(")[0])
+        if "[" in part or "(" in part:
+            break
+    return ".".join(names)
+
+
+_COMPARE = {"=": "==", ">": ">", "<": "<", ">=": ">=", "<=": "<=", "!=": "!=", "<>": "!="}

@@ -1,0 +1,570 @@
+"""Write the Python of one map: target objects, lists and references are the same for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
+from unsilo.mapping.condition import Tree, parse_condition
+from unsilo.mapping.paths import Step, parse_target
+from unsilo.mapping.rows import MapRow
+from unsilo.spec.r4 import resource_types
+
+__all__ = ["TEXT_TYPES", "Writer", "makes"]
+
+TEXT_TYPES = {"", "string", "code", "id", "uri", "markdown", "text"}
+CONVERTED = {
+    "oid", "uuid", "boolean", "integer", "positiveInt", "unsignedInt", "decimal", "date", "dateTime", "instant",
+    "time", "base64Binary", "text", "id",
+}  # fmt: skip
+_NUMBERS = {"integer", "positiveInt", "unsignedInt", "decimal"}
+
+
+def makes(name: str) -> str:
+    """Return the resource type that a map makes, "" when it fills a data type: `XCN[Practitioner-Attending]`."""
+    inner = name.partition("[")[2].rstrip("]").split("-")[0]
+    return inner if inner in resource_types() else ""
+
+
+class Writer:
+    """Collects lines of Python and the constants they name."""
+
+    def __init__(self, maps: dict[str, list[MapRow]], vocabularies: Any) -> None:
+        self.maps = maps
+        self.vocabularies = vocabularies
+        self.lines: list[str] = []
+        self.depth = 1
+        self.count = 0
+        self.tables: dict[tuple[Any, ...], str] = {}
+        self.constants: dict[str, str] = {}
+        self.faults: list[tuple[str, str]] = []
+        self.stack: list[str] = []
+        self.cache: list[dict[Any, Any]] = [{}]
+
+    # -- text ---------------------------------------------------------------------------------------------------
+
+    def put(self, line: str) -> None:
+        """Add one line at the present depth."""
+        self.lines.append("    " * self.depth + line)
+
+    def name(self, letter: str) -> str:
+        """Return a fresh variable name."""
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Write a compound statement; an empty body becomes `pass`. What is fetched inside is not known outside."""
+        self.put(head)
+        self.depth += 1
+        self.cache.append({})
+        start = len(self.lines)
+        yield
+        if len(self.lines) == start:
+            self.put("pass")
+        self.depth -= 1
+        self.cache.pop()
+
+    def constant(self, code: str) -> str:
+        """Return the module-level name of a constant expression."""
+        if code not in self.constants:
+            self.constants[code] = f"K{len(self.constants)}"
+        return self.constants[code]
+
+    def cached(self, key: Any) -> Any:
+        """Return what was fetched already in a block around here."""
+        for scope in reversed(self.cache):
+            if key in scope:
+                return scope[key]
+        return None
+
+    # -- rows ---------------------------------------------------------------------------------------------------
+
+    def fill(self, rows: Sequence[MapRow], obj: Obj, env: Env) -> None:
+        """Write the assignments of a map's rows to `obj`."""
+        ready = []
+        for row in rows:
+            try:
+                self.check(row, env)
+                ready.append(RowAt(row, parse_target(row.target)))
+            except ValueError as error:
+                self.faults.append((row.id, str(error)))
+        self.assign(ready, obj, env)
+
+    def check(self, row: MapRow, env: Env) -> None:
+        """Refuse a row that cannot work: unknown map, vocabulary or source."""
+        if "[" in row.type and row.type not in self.maps:
+            raise ValueError(f"map {row.type} is not known")
+        if row.vocab and row.vocab not in self.vocabularies:
+            raise ValueError(f"vocabulary {row.vocab} is not known")
+        if not row.source and not row.const and not row.type.startswith("py:"):
+            raise ValueError("a row needs a source or a const")
+        if row.type in self.stack:
+            raise ValueError(f"map {row.type} calls itself")
+        known = row.type in TEXT_TYPES or row.type in CONVERTED or "[" in row.type or row.type == "reference"
+        if not known and not row.type.startswith("py:"):
+            raise ValueError(f"type {row.type} is not known")
+        tree = parse_condition(row.when)
+        self.check_sources(row, tree, env)
+
+    def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:
+        """Refuse sources and references that this format cannot read here."""
+        raise NotImplementedError
+
+    def assign(self, rows: list[RowAt], obj: Obj, env: Env) -> None:
+        """Write rows, grouped by the element they begin with, in order of first appearance."""
+        opened = []
+        for at in rows:
+            if at.steps and at.steps[0].label is not None:
+                name = at.steps[0].name
+                if name not in obj.lists:
+                    self.open_list(obj, name)
+                    opened.append(name)
+        groups: dict[Any, list[RowAt]] = {}
+        for number, at in enumerate(rows):
+            step = at.steps[0] if at.steps else None
+            key: Any = ("this", number)
+            if step is not None:
+                key = (step.name, step.label, step.type) if step.label != "" else (step.name, number)
+            groups.setdefault(key, []).append(at)
+        for group in groups.values():
+            with self.shared_condition(group, env) as inner:
+                self.group(inner, obj, env)
+        for name in opened:
+            var = obj.lists.pop(name)
+            if not (obj.fresh and name not in obj.known):
+                self.put(f"if {var} and {name!r} not in {obj.var}: {obj.var}[{name!r}] = {var}")
+            else:
+                self.put(f"if {var}: {obj.var}[{name!r}] = {var}")
+            obj.known.add(name)
+
+    @contextmanager
+    def shared_condition(self, group: list[RowAt], env: Env) -> Iterator[list[RowAt]]:
+        """Write a condition that all rows of a group share once, unless it looks at the repetition at hand."""
+        when = group[0].row.when
+        loops = self.loop_roots(group, env)
+        if not when or any(at.row.when != when for at in group) or (loops and self.touches(when, group, loops)):
+            yield group
+            return
+        code = self.condition(when, group[0].row, env)
+        with self.block(f"if {code}:"):
+            yield [RowAt(_without_when(at.row), at.steps) for at in group]
+
+    def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:
+        """True when a condition reads the very field that the group repeats over."""
+        raise NotImplementedError
+
+    def open_list(self, obj: Obj, name: str) -> None:
+        """Begin a list element."""
+        var = self.name("l")
+        obj.lists[name] = var
+        if obj.fresh and name not in obj.known:
+            self.put(f"{var} = []")
+        else:
+            self.put(f"{var} = {obj.var}.get({name!r})")
+            self.put(f"if {var} is None: {var} = []")
+
+    def group(self, group: list[RowAt], obj: Obj, env: Env) -> None:
+        """Write one element with all its rows."""
+        first = group[0]
+        if not first.steps:
+            self.in_place(first, obj, env)
+            return
+        step = first.steps[0]
+        if step.label is None:
+            self.single(step, group, obj, env)
+        else:
+            self.items(step, group, obj, env)
+
+    def in_place(self, at: RowAt, obj: Obj, env: Env) -> None:
+        """`$this`: fill the object at hand by another map or a function."""
+        if at.row.type.startswith("py:"):
+            self.call_function(at.row, obj, None, env)
+            return
+        if "[" not in at.row.type:
+            self.faults.append((at.row.id, "$this needs a map or a function as type"))
+            return
+        self.call_map(at.row, obj, env)
+
+    def single(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
+        """A single-valued element: leaves, a nested object, or a nested resource."""
+        plain = [at for at in group if len(at.steps) == 1 and not step.type and not self.fills(at.row)]
+        if len(plain) == len(group):
+            for at in group:
+                self.leaf(at.row, obj, step.name, env, guard=len(group) > 1 or not obj.fresh or step.name in obj.known)
+            obj.known.add(step.name)
+            return
+        if step.type:
+            self.nested_resource(step, group, obj, env)
+            return
+        known = not obj.fresh or step.name in obj.known
+        for at in plain:
+            self.leaf(at.row, obj, step.name, env, guard=True)
+        var = self.name("o")
+        self.put(f"{var} = {obj.var}.get({step.name!r}) or {{}}" if known or plain else f"{var} = {{}}")
+        child = Obj(var, obj.path.child(step.name), obj.fast, obj.sink, not known and not plain, obj.draft)
+        self.body([at for at in group if at not in plain], child, env)
+        with self.block(f"if {var} and {step.name!r} not in {obj.var}:" if known or plain else f"if {var}:"):
+            self.put(f"{obj.var}[{step.name!r}] = {var}")
+        obj.known.add(step.name)
+
+    def body(self, group: list[RowAt], child: Obj, env: Env) -> None:
+        """The inside of an element: rows with further steps, and rows whose map fills it."""
+        run: list[RowAt] = []
+        for at in group:
+            if len(at.steps) > 1:
+                run.append(RowAt(at.row, at.steps[1:]))
+                continue
+            if run:
+                self.assign(run, child, env)
+                run = []
+            self.call_map(at.row, child, env)
+        if run:
+            self.assign(run, child, env)
+
+    @contextmanager
+    def row_condition(self, row: MapRow, env: Env) -> Iterator[None]:
+        """Write a row's own condition around what follows."""
+        if not row.when:
+            yield
+            return
+        with self.block(f"if {self.condition(row.when, row, env)}:"):
+            yield
+
+    def fills(self, row: MapRow) -> bool:
+        """True when the row's map fills a data type in place."""
+        return "[" in row.type and not makes(row.type)
+
+    def nested_resource(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
+        """`element(Type)`: a resource of its own that the element refers to."""
+        var, sink, held = self.name("t"), self.name("ap"), self.name("q")
+        rule, _ = env.rule_code(group[0].row.id)
+        self.put(f"{held} = {obj.var}.get({step.name!r})")
+        self.put(f"{var} = {held}['reference'] if {held} else Draft({step.type!r}, {rule}, d.frame, d.node)")
+        self.put(f"{sink} = {var}.rows")
+        child = Obj(f"{var}.body", PathExpr(""), "False", sink, False, var)
+        inner = [RowAt(at.row, at.steps) for at in group if len(at.steps) > 1]
+        for at in group:
+            if len(at.steps) == 1:
+                self.call_map(at.row, child, env) if self.fills(at.row) else self.faults.append(
+                    (at.row.id, "a nested resource needs a further step")
+                )
+        self.assign([RowAt(at.row, at.steps[1:]) for at in inner], child, env)
+        with self.block(f"if not {held} and {sink}:"):
+            self.put(f"run.nest({var}, {obj.draft})")
+            self.put(f"{obj.var}[{step.name!r}] = run.refer({var})")
+            path = obj.path.child(step.name).child("reference")
+            self.put(f"{obj.sink}.append(T(({path.code()}, {rule}, None)))")
+        obj.known.add(step.name)
+
+    def items(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
+        """Items of a list: one, or one for each repetition of the source."""
+        loops = self.loop_roots(group, env)
+        with self.looped(loops, group, obj, step, env) as inner:
+            self.item(step, group, obj, inner, bool(loops))
+
+    def item(self, step: Step, group: list[RowAt], obj: Obj, env: Env, looping: bool) -> None:
+        """One item of a list."""
+        held = obj.lists[step.name]
+        leaf = all(len(at.steps) == 1 and not self.fills(at.row) for at in group) and not step.type
+        index, base, fast = self.name("k"), self.name("p"), self.name("z")
+        expected = obj.expected.get(step.name, 0)
+        obj.expected[step.name] = expected + 1
+        self.put(f"{index} = len({held})")
+        static = obj.path.child(f"{step.name}[{expected}]").static
+        stable = obj.fast != "False" and static is not None and env.fast
+        if stable:
+            odd = f" and not {env.odd}" if looping and env.odd else ""
+            self.put(f"{fast} = {index} == {expected}{'' if obj.fast == 'True' else ' and ' + obj.fast}{odd}")
+        real = obj.path.child(f"{step.name}[")
+        code = f"{real.code()} + str({index}) + ']'"
+        self.put(f"{base} = {static!r} if {fast} else {code}" if stable else f"{base} = {code}")
+        path = PathExpr(static if stable else None, base)
+        if leaf:
+            for at in group:
+                self.leaf(at.row, Obj(held, path, fast if stable else "False", obj.sink, True, obj.draft), None, env)
+            return
+        mark = self.name("w")
+        self.put(f"{mark} = len({obj.sink})")
+        if step.type:
+            self.list_resource(step, group, obj, held, path, env)
+            return
+        var = self.name("o")
+        self.put(f"{var} = {{}}")
+        child = Obj(var, path, fast if stable else "False", obj.sink, True, obj.draft)
+        self.body(group, child, env)
+        mixed = any(at.row.const for at in group) and any(at.row.source and not at.row.const for at in group)
+        if mixed or step.name in ("extension", "modifierExtension"):
+            with self.block(f"if {var}:"):
+                self.put(f"if sourced({obj.sink}, {mark}): {held}.append({var})")
+                self.put(f"else: del {obj.sink}[{mark}:]")
+        else:
+            self.put(f"if {var}: {held}.append({var})")
+
+    def list_resource(self, step: Step, group: list[RowAt], obj: Obj, held: str, path: PathExpr, env: Env) -> None:
+        """`element[](Type)`: each item refers to a resource of its own."""
+        var, sink = self.name("t"), self.name("ap")
+        rule, _ = env.rule_code(group[0].row.id)
+        self.put(f"{var} = Draft({step.type!r}, {rule}, d.frame, d.node)")
+        self.put(f"{sink} = {var}.rows")
+        child = Obj(f"{var}.body", PathExpr(""), "False", sink, False, var)
+        for at in group:
+            if len(at.steps) == 1 and self.fills(at.row):
+                self.call_map(at.row, child, env)
+        self.assign([RowAt(at.row, at.steps[1:]) for at in group if len(at.steps) > 1], child, env)
+        with self.block(f"if sourced({sink}, 0):"):
+            self.put(f"run.nest({var}, {obj.draft})")
+            self.put(f"{held}.append(run.refer({var}))")
+            self.put(f"{obj.sink}.append(T(({path.child('reference').code()}, {rule}, None)))")
+
+    # -- leaves -------------------------------------------------------------------------------------------------
+
+    def leaf(self, row: MapRow, obj: Obj, key: str | None, env: Env, guard: bool = False) -> None:
+        """One value: `key` is the element of `obj`, None to append to a list (then `obj.var` is the list)."""
+        tests = []
+        if guard and key is not None:
+            tests.append(f"{key!r} not in {obj.var}")
+        if row.when:
+            tests.append(f"({self.condition(row.when, row, env)})")
+        path = obj.path.child(key) if key is not None else obj.path
+        if not row.source:
+            with self.block(f"if {' and '.join(tests)}:" if tests else "if True:"):
+                if row.type.startswith("py:"):
+                    self.call_function(row, obj, key, env, path)
+                else:
+                    self.store(obj, key, self.literal(row))
+                    self.constant_row(obj, path, row, env)
+            return
+        val = self.fetch(row, env, obj)
+        with self.block(f"if {' and '.join([val.var, *tests])}:"):
+            if row.const:
+                self.store(obj, key, self.literal(row))
+                self.constant_row(obj, path, row, env)
+            elif row.type.startswith("py:"):
+                self.call_function(row, obj, key, env, path, val)
+            elif makes(row.type):
+                self.make(row, obj, key, env, path, val)
+            elif row.vocab:
+                self.translated_leaf(row, obj, key, env, path, val)
+            else:
+                self.converted_leaf(row, obj, key, env, path, val)
+
+    def store(self, obj: Obj, key: str | None, code: str) -> None:
+        """Put a value in its place."""
+        self.put(f"{obj.var}.append({code})" if key is None else f"{obj.var}[{key!r}] = {code}")
+
+    def literal(self, row: MapRow) -> str:
+        """Python for a row's fixed value."""
+        if row.type == "boolean":
+            return repr(row.const.strip().lower() == "true")
+        if row.type in _NUMBERS:
+            return f"number({row.const!r})"
+        return repr(row.const)
+
+    def constant_row(self, obj: Obj, path: PathExpr, row: MapRow, env: Env) -> None:
+        """The lineage of a fixed value: a rule and no source."""
+        rule, fixed = env.rule_code(row.id)
+        if path.base or not fixed:
+            self.put(f"{obj.sink}.append(T(({path.code()}, {rule}, None)))")
+        else:
+            self.put(f"{obj.sink}.append({self.constant(f'T(({path.code()}, {rule}, None))')})")
+
+    def sourced_row(self, obj: Obj, path: PathExpr, rule: str, fixed: bool, val: Val, env: Env) -> None:
+        """The lineage of a value that was read; a prepared row where path, rule and place are known beforehand."""
+        real = f"T(({path.code()}, {rule}, {val.place.code}))"
+        static = path.static is not None and fixed and val.place.static is not None and obj.fast != "False" and env.fast
+        if not static:
+            self.put(f"{obj.sink}.append({real})")
+            return
+        key = (path.static, rule, val.place.static)
+        if key not in self.tables:
+            self.tables[key] = f"R{len(self.tables)}"
+        parts = ([] if obj.fast == "True" else [obj.fast]) + ([f"not {val.odd}"] if val.odd else [])
+        table = f"{self.tables[key]}[i]"
+        self.put(
+            f"{obj.sink}.append({table} if {' and '.join(parts)} else {real})"
+            if parts
+            else f"{obj.sink}.append({table})"
+        )
+
+    def converted_leaf(self, row: MapRow, obj: Obj, key: str | None, env: Env, path: PathExpr, val: Val) -> None:
+        """A primitive value."""
+        rule, fixed = env.rule_code(row.id)
+        if row.type in TEXT_TYPES and row.type not in CONVERTED:
+            self.store(obj, key, val.var)
+            self.sourced_row(obj, path, rule, fixed, val, env)
+            return
+        got = self.name("y")
+        self.put(f"{got} = {self.conversion(row.type, val)}")
+        with self.block(f"if {got} is not None:"):
+            self.store(obj, key, got)
+            self.sourced_row(obj, path, rule, fixed, val, env)
+        self.put(f"else: run.misfit({row.type!r}, {rule}, {val.place.code})")
+
+    def conversion(self, kind: str, val: Val) -> str:
+        """Python that turns text into a primitive, None when it does not fit."""
+        return f"run.{kind}[{val.var}]"
+
+    def translated_leaf(self, row: MapRow, obj: Obj, key: str | None, env: Env, path: PathExpr, val: Val) -> None:
+        """A code translated by a vocabulary; the unmapped original goes to `alternate-codes`."""
+        got = self.name("y")
+        rule, fixed = env.rule_code(f"{row.id}@{row.vocab}")
+        self.put(f"{got} = {self.vocabulary(row.vocab)}[{val.var}]")
+        with self.block(f"if {got} is not None:"), self.block(f"if {got}.code:"):
+            value = f"{got}.code" if row.type != "boolean" else f"({got}.code == 'true')"
+            self.store(obj, key, value)
+            self.sourced_row(obj, path, rule, fixed, val, env)
+        if key is not None:
+            where = obj.path.code() if obj.path.base or obj.path.static else "''"
+            self.put(
+                f"else: run.unmapped_code({obj.var}, {key!r}, {where}, {val.var}, {self.vocabulary(row.vocab)}, "
+                f"{rule}, {val.place.code}, {obj.sink})"
+            )
+
+    def vocabulary(self, name: str) -> str:
+        """Python for a vocabulary."""
+        return self.constant(f"vocabulary({name!r})")
+
+    def make(self, row: MapRow, obj: Obj, key: str | None, env: Env, path: PathExpr, val: Val) -> None:
+        """A resource made by a map, with a reference to it here."""
+        got = self.name("t")
+        rule, _ = env.rule_code(row.id)
+        self.put(f"{got} = {self.maker(row, env, val, rule)}")
+        with self.block(f"if {got} is not None:"):
+            if key is None:
+                with self.block(f"if not referred({obj.var}, {got}):"):
+                    self.store(obj, None, f"run.refer({got})")
+                    self.put(f"{obj.sink}.append(T(({path.child('reference').code()}, {rule}, run.again)))")
+                self.put(f"else: run.cite({got}, {rule})")
+            else:
+                self.store(obj, key, f"run.refer({got})")
+                self.put(f"{obj.sink}.append(T(({path.child('reference').code()}, {rule}, run.again)))")
+
+    def call_function(
+        self,
+        row: MapRow,
+        obj: Obj,
+        key: str | None,
+        env: Env,
+        path: PathExpr | None = None,
+        val: Val | None = None,
+    ) -> None:
+        """A function of the format's adapter."""
+        function = self.constant(f"function({row.type[3:]!r})")
+        rule, fixed = env.rule_code(row.id)
+        if path is None:
+            with self.row_condition(row, env):
+                if row.source:
+                    val = self.fetch(row, env, obj, raw=True)
+                node = (val.node or val.var) if val else self.here(env)
+                place = val.place.code if val else self.here_place(env)
+                where = obj.path.code() if obj.path.base or obj.path.static else "''"
+                head = f"if {val.var}:" if val else "if True:"
+                with self.block(head):
+                    self.put(f"run.draft = {obj.draft}")
+                    self.put(f"{function}(run, {node}, {place}, {where}, {rule}, {obj.sink}, {obj.var})")
+            return
+        got, mark = self.name("y"), self.name("w")
+        node = (val.node or val.var) if val else self.here(env)
+        spot = val.place if val else Place(self.here_place(env))
+        self.put(f"{mark} = len({obj.sink}); run.draft = {obj.draft}")
+        self.put(f"{got} = {function}(run, {node}, {spot.code}, {path.code()}, {rule}, {obj.sink})")
+        with self.block(f"if {got} is not None and {got} != {{}} and {got} != []:"):
+            self.store(obj, key, got)
+            with self.block(f"if len({obj.sink}) == {mark}:"):
+                self.sourced_row(obj, path, rule, fixed, val or Val("", spot), env)
+        self.put(f"else: del {obj.sink}[{mark}:]")
+
+    def call_map(self, row: MapRow, obj: Obj, env: Env) -> None:
+        """Fill `obj` by the rows of another map applied to the row's source."""
+        tests = [f"({self.condition(row.when, row, env)})"] if row.when else []
+        val = self.fetch(row, env, obj, raw=True)
+        with self.block(f"if {' and '.join([val.var, *tests])}:"):
+            self.stack.append(row.type)
+            inner = self.enter(row, env, val)
+            if row.vocab:
+                self.coded(row, obj, env, inner, val)
+            else:
+                self.fill(self.maps[row.type], obj, inner)
+            self.stack.pop()
+
+    def coded(self, row: MapRow, obj: Obj, env: Env, inner: Env, val: Val) -> None:
+        """A CodeableConcept or Coding translated by a vocabulary, the original kept beside."""
+        code, system = self.code_of(inner, val)
+        rule, _ = env.rule_code(f"{row.id}@{row.vocab}")
+        table = self.vocabulary(row.vocab)
+        where = obj.path.code() if obj.path.base or obj.path.static else "''"
+        concept = "coding" in {s.name for r in self.maps[row.type] for s in parse_target(r.target)[:1]}
+        hit = self.name("y")
+        if concept:
+            self.put(
+                f"{hit} = run.translate({obj.var}, {where}, {table}, {code}, {system}, {rule}, {val.place.code}, "
+                f"{obj.sink})"
+            )
+            obj.known.add("coding")
+            obj.expected["coding"] = 1
+            self.fill(self.maps[row.type], obj, inner)
+            self.put(
+                f"run.original({obj.var}, {where}, {table}, {hit}, {system}, {rule}, {val.place.code}, {obj.sink})"
+            )
+            return
+        self.put(
+            f"{hit} = run.coding({obj.var}, {where}, {table}, {code}, {system}, {rule}, {val.place.code}, {obj.sink})"
+        )
+        with self.block(f"if not {hit}:"):
+            self.fill(self.maps[row.type], obj, inner)
+            self.put(f"run.source_system({obj.var}, {where}, {table}, {system}, {rule}, {obj.sink})")
+
+    # -- what a format adds -------------------------------------------------------------------------------------
+
+    def write(self, name: str, level: str = "") -> str:
+        """Return the source of a map's function `m`."""
+        raise NotImplementedError
+
+    def write_test(self, name: str, when: str) -> str:
+        """Return the source of a condition's function `m`."""
+        raise NotImplementedError
+
+    def loop_roots(self, group: list[RowAt], env: Env) -> list[Any]:
+        """The repeating sources of a group that no loop has bound yet."""
+        raise NotImplementedError
+
+    @contextmanager
+    def looped(self, loops: list[Any], group: list[RowAt], obj: Obj, step: Step, env: Env) -> Iterator[Env]:
+        """Write a loop over the repetitions of `loops` (none: no loop)."""
+        del loops, group, obj, step
+        yield env
+
+    def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:
+        """Write what reads a row's source; `raw` leaves it as it stands for a map or function."""
+        raise NotImplementedError
+
+    def enter(self, row: MapRow, env: Env, val: Val) -> Env:
+        """Write what opens a value for a map, and return where the map reads."""
+        raise NotImplementedError
+
+    def condition(self, when: str, row: MapRow, env: Env) -> str:
+        """Python for a condition."""
+        raise NotImplementedError
+
+    def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:
+        """Python that calls a map which makes a resource."""
+        raise NotImplementedError
+
+    def code_of(self, env: Env, val: Val) -> tuple[str, str]:
+        """Python for the code and the coding-system URI of a coded value."""
+        raise NotImplementedError
+
+    def here(self, env: Env) -> str:
+        """Python for the node itself."""
+        raise NotImplementedError
+
+    def here_place(self, env: Env) -> str:
+        """Python for the node's locator."""
+        raise NotImplementedError
+
+
+def _without_when(row: MapRow) -> MapRow:
+    return MapRow(row.id, row.map, row.source, "", row.target, row.type, row.vocab, row.const)

@@ -1,0 +1,192 @@
+"""Ids of resources from business identifiers, and one resource where a message speaks of the same thing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from unsilo.kernel import Json, Row, content_id
+from unsilo.kernel.json import encode
+from unsilo.mapping.model import Draft, Reading
+from unsilo.mapping.rows import ResourceRow
+
+__all__ = ["Identities", "merge_into", "preferred_identifier"]
+
+Part = Callable[[Any, Draft], str]
+_PREFERRED = ("MR", "PI", "VN", "FILL", "PLAC", "NPI", "PRN")
+
+
+def preferred_identifier(body: Json, feed: str) -> str:
+    """The system and value of the identifier that names a resource best, "" without any.
+
+    One whose system is not known is good within its feed only, so the feed stands for the system.
+    """
+    best, rank = "", 99
+    for item in body.get("identifier") or ():
+        value = item.get("value")
+        if not value or item.get("use") == "old":
+            continue
+        code = ""
+        for coding in item.get("type", {}).get("coding", ()):
+            code = coding.get("code", "")
+            if code in _PREFERRED:
+                break
+        order = _PREFERRED.index(code) if code in _PREFERRED else len(_PREFERRED)
+        system = item.get("system")
+        if not system:
+            order += 20
+        if order < rank:
+            best, rank = f"{system or 'feed:' + feed}|{value}", order
+    return best
+
+
+class Identities:
+    """The identity rules of a format: draft to key to id."""
+
+    def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
+        self.rules: dict[str, list[tuple[str, list[Part]]]] = {}
+        for kind, rows in resources.items():
+            chosen = sorted((r for r in rows if r.rule == "identity"), key=lambda r: float(r.order or 1))
+            self.rules[kind] = [(r.id, [_part(p.strip(), reading) for p in r.value.split(" + ")]) for r in chosen]
+
+    def settle(self, run: Any, draft: Draft) -> str:
+        """Give a draft its reference `Type/id` (once) and the lineage of its id."""
+        if draft.into is not None:
+            return self.settle(run, draft.into)
+        if draft.ref:
+            return draft.ref
+        draft.ref = "?"
+        rule = key = ""
+        for candidate, parts in self.rules.get(draft.type, ()):
+            values = []
+            for part in parts:
+                value = part(run, draft)
+                if not value:
+                    break
+                values.append(value)
+            else:
+                rule, key = candidate, "\x1f".join(values)
+                if any(part is _ordinal for part in parts):
+                    count = run.notes.setdefault("ordinals", {})
+                    number = count[draft.type, key] = count.get((draft.type, key), 0) + 1
+                    key = f"{key}\x1f{number}"
+                break
+        if not key:
+            rule = f"{draft.type}.id.message"
+            number = run.notes["unnamed"] = run.notes.get("unnamed", 0) + 1
+            key = f"{run.envelope.id}\x1f{number}"
+        draft.key = key
+        ident = content_id(draft.type, *key.split("\x1f"))
+        draft.ref = f"{draft.type}/{ident}"
+        draft.body["id"] = ident
+        draft.rows.append(Row("id", rule, None))
+        return draft.ref
+
+
+def _part(text: str, reading: Callable[[str], Reading]) -> Part:
+    if text == "identifier":
+        return lambda run, draft: preferred_identifier(draft.body, run.site.feed)
+    if text == "#":
+        return _ordinal
+    if text == "@parent":
+        return lambda run, draft: _named(run, draft.parent)
+    if text.startswith("@"):
+        name = text[1:]
+        return lambda run, draft: _named(run, run.variable(draft, name))
+    if text == "$message":
+        return lambda run, _draft: str(run.envelope.id)
+    if text == "$control":
+        return lambda run, _draft: str(run.control_id)
+    if text == "$content":
+        return lambda _run, draft: encode(_settled(draft.body)).decode()
+    if "-" in text or text.startswith("{"):
+        read = reading(text)
+        return lambda run, draft: read(run, draft)[0]
+    steps = text.split(".")
+    return lambda _run, draft: _text(draft.body, steps)
+
+
+def _ordinal(_run: Any, _draft: Draft) -> str:
+    return "#"
+
+
+def _named(run: Any, draft: Draft | None) -> str:
+    if draft is None:
+        return ""
+    ref = run.program.identities.settle(run, draft)
+    return "" if ref == "?" else str(ref)
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, Draft):
+        return value.ref or value.type
+    if isinstance(value, dict):
+        return {k: _settled(v) for k, v in value.items()}
+    return [_settled(v) for v in value] if isinstance(value, list) else value
+
+
+def _text(node: Any, steps: list[str]) -> str:
+    for step in steps:
+        while isinstance(node, list):
+            node = node[0] if node else None
+        node = node.get(step) if isinstance(node, dict) else None
+        if node is None:
+            return ""
+    while isinstance(node, list):
+        node = node[0] if node else None
+    return "" if node is None or isinstance(node, dict) else str(node)
+
+
+def merge_into(first: Draft, second: Draft) -> None:
+    """Put what a second draft of the same resource says into the first: single elements stay, lists are united.
+
+    Lineage of an element that both have with the same value cites both places; what the first contradicts is left out.
+    """
+    moved: dict[str, str] = {}
+    _merge(first.body, second.body, "", "", moved)
+    for row in second.rows:
+        new = _moved(row[0], moved)
+        if new is not None:
+            first.rows.append(Row(new, row[1], row[2]))
+    first.cleared += [c for c in second.cleared if c not in first.cleared]
+    first.links += second.links
+    second.into = first
+
+
+def _merge(mine: Json, other: Json, here: str, there: str, moved: dict[str, str]) -> None:
+    for key, value in other.items():
+        new, old = (f"{here}.{key}" if here else key), (f"{there}.{key}" if there else key)
+        if key not in mine:
+            mine[key] = value
+            moved[old] = new
+        elif isinstance(value, dict) and isinstance(mine[key], dict):
+            if mine[key].get("reference") is not None and mine[key].get("reference") is not value.get("reference"):
+                continue
+            _merge(mine[key], value, new, old, moved)
+        elif isinstance(value, list) and isinstance(mine[key], list):
+            for index, item in enumerate(value):
+                at = _index(mine[key], item)
+                if at < 0:
+                    mine[key].append(item)
+                    at = len(mine[key]) - 1
+                moved[f"{old}[{index}]"] = f"{new}[{at}]"
+        elif mine[key] == value:
+            moved[old] = new
+
+
+def _index(items: list[Any], item: Any) -> int:
+    for index, other in enumerate(items):
+        if other is item or other == item:
+            return index
+    return -1
+
+
+def _moved(path: str, moved: dict[str, str]) -> str | None:
+    if path in moved:
+        return moved[path]
+    at = len(path)
+    while at > 0:
+        at = max(path.rfind(".", 0, at), path.rfind("[", 0, at))
+        if at > 0 and path[:at] in moved:
+            return moved[path[:at]] + path[at:]
+    return None

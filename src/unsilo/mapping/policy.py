@@ -1,0 +1,166 @@
+"""Rules by resource type: what must not be missing, when it happened, how final it is, how confidential."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from unsilo.kernel import Json, Row
+from unsilo.mapping.model import Draft, Reading
+from unsilo.mapping.rows import ResourceRow
+from unsilo.spec.r4 import child
+
+__all__ = ["Policies"]
+
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+class _Policy(NamedTuple):
+    needs: list[tuple[str, list[str], str, bool]]
+    clock: list[Reading]
+    rank_of: str
+    ranks: dict[str, int]
+    security: list[tuple[str, Reading, str]]
+
+
+class Policies:
+    """The compiled rules of `resources.csv`; those of type `*` hold for all types."""
+
+    def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
+        self.rows = resources
+        self.reading = reading
+        self.ready: dict[str, _Policy] = {}
+
+    def of(self, kind: str) -> _Policy:
+        """The policy of a resource type."""
+        if kind not in self.ready:
+            self.ready[kind] = self._make(kind)
+        return self.ready[kind]
+
+    def _make(self, kind: str) -> _Policy:
+        policy = _Policy([], [], "", {}, [])
+        rows = self.rows.get(kind, []) + self.rows.get("*", [])
+        for row in rows:
+            if row.rule in ("required", "default"):
+                policy.needs.append((row.id, row.element.split("."), row.value, row.rule == "required"))
+            elif row.rule == "clock" and not policy.clock:
+                policy.clock.extend(self.reading(part.strip()) for part in row.value.split("|") if part.strip())
+            elif row.rule == "rank" and not policy.ranks:
+                pairs = [pair.partition("=") for pair in row.value.split(";") if "=" in pair]
+                ranks = {code.strip(): int(rank) for code, _, rank in pairs}
+                policy = policy._replace(rank_of=row.element, ranks=ranks)
+            elif row.rule == "security":
+                policy.security.extend((row.id, self.reading(p.strip()), row.element) for p in row.value.split("|"))
+        return policy
+
+    def complete(self, run: Any, draft: Draft) -> tuple[int, int]:
+        """Fill what must not be missing, add security labels; return clock and rank."""
+        policy = self.of(draft.type)
+        for rule, steps, value, loud in policy.needs:
+            if steps[0] not in draft.body or len(steps) > 1:
+                self._need(run, draft, draft.body, draft.type, steps, "", (rule, value, loud))
+        if policy.security:
+            _label(run, draft, policy.security)
+        clock = 0
+        for read in policy.clock:
+            text = read(run, draft)[0]
+            clock = run.program.moment[text] if text else 0
+            if clock:
+                break
+        rank = policy.ranks.get(draft.body.get(policy.rank_of, ""), 0) if policy.ranks else 0
+        return clock, rank
+
+    def _need(
+        self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]
+    ) -> None:
+        rule, value, loud = need
+        name = steps[0]
+        element = child(context, name)
+        here = f"{path}.{name}" if path else name
+        if len(steps) > 1:
+            below = node.get(name)
+            for index, item in enumerate(below) if isinstance(below, list) else ((-1, below),):
+                if isinstance(item, dict) and element is not None:
+                    at = here if index < 0 else f"{here}[{index}]"
+                    self._need(run, draft, item, element.context, steps[1:], at, need)
+            return
+        choice = name.endswith("[x]")
+        if name in node or (f"_{name}" in node and not value.startswith("?")):
+            return
+        if choice and any(key.startswith(name[:-3]) for key in node):
+            return
+        if f"_{name}" in node and value.startswith("?"):
+            return
+        if value.startswith("?"):
+            _absent(draft, node, here, name, value[1:], rule, element)
+        else:
+            filled: Any = msgspec.json.decode(value) if value[:1] in "{[" else _typed(value, element)
+            node[name] = [filled] if element is not None and element.many and not isinstance(filled, list) else filled
+            _cite(draft.rows, here, node[name], rule)
+        if loud:
+            said = "absent" if value.startswith("?") else value
+            text = f"{draft.type}.{'.'.join(p for p in here.split('.'))} was not sent; it is marked {said}"
+            run.issue("information", "required", text, None, rule)
+
+
+def _absent(draft: Draft, node: Json, here: str, name: str, reason: str, rule: str, element: Any) -> None:
+    extension = {"extension": [{"url": ABSENT, "valueCode": reason}]}
+    if name.endswith("[x]"):
+        kind = element.types[0] if element else "string"
+        name = name[:-3] + kind[0].upper() + kind[1:]
+        here = here[:-3] + kind[0].upper() + kind[1:]
+    primitive = element is not None and element.types[0][:1].islower()
+    many = element is not None and element.many
+    key, at = (f"_{name}", here[: len(here) - len(name)] + "_" + name) if primitive else (name, here)
+    if many:
+        at += "[0]"
+    node[key] = [extension] if many else extension
+    draft.rows.append(Row(f"{at}.extension[0].url", rule, None))
+    draft.rows.append(Row(f"{at}.extension[0].valueCode", rule, None))
+
+
+def _typed(value: str, element: Any) -> Any:
+    kind = element.types[0] if element else "string"
+    if kind == "boolean":
+        return value == "true"
+    return int(value) if kind in ("integer", "positiveInt", "unsignedInt") else value
+
+
+def _cite(rows: list[Row], path: str, value: Any, rule: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _cite(rows, f"{path}.{key}", item, rule)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _cite(rows, f"{path}[{index}]", item, rule)
+    else:
+        rows.append(Row(path, rule, None))
+
+
+def _label(run: Any, draft: Draft, labels: list[tuple[str, Reading, str]]) -> None:
+    for rule, read, name in labels:
+        text, place = read(run, draft)
+        if not text:
+            continue
+        coding: Json = {"code": text}
+        if name:
+            vocabulary = run.program.vocabulary(name)
+            hit = vocabulary[text]
+            rule = f"{rule}@{name}"
+            if hit is not None and not hit.code:
+                continue
+            if hit is None:
+                run.unmapped(vocabulary, text, rule, place)
+                coding = {"system": vocabulary.source_system, "code": text} if vocabulary.source_system else coding
+            else:
+                coding = {"system": hit.system, "code": hit.code}
+                if hit.display:
+                    coding["display"] = hit.display
+        security = draft.body.setdefault("meta", {}).setdefault("security", [])
+        if coding in security:
+            continue
+        security.append(coding)
+        for key in coding:
+            draft.rows.append(Row(f"meta.security[{len(security) - 1}].{key}", rule, place))

@@ -1,0 +1,142 @@
+"""The tables of one format and one site, compiled when they are first needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from unsilo.kernel import Issue, Where
+from unsilo.mapping.cache import Cache, engine_digest
+from unsilo.mapping.compile.writer import Writer, makes
+from unsilo.mapping.dates import date_memos, moments, zone_of
+from unsilo.mapping.identity import Identities
+from unsilo.mapping.model import Draft, Reading, Site
+from unsilo.mapping.policy import Policies
+from unsilo.mapping.rows import TableSet
+from unsilo.mapping.runtime import Maker, RowTable, T, referred, sourced
+from unsilo.mapping.values import Memo, Vocabulary, converters, hl7_table_uri, number
+
+__all__ = ["Program"]
+
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}$")
+
+
+class Program:
+    """Compiled maps, vocabularies and settings; shared by all messages of a feed, made once."""
+
+    def __init__(
+        self,
+        tables: TableSet,
+        site: Site,
+        writer: type[Writer],
+        functions: dict[str, Callable[..., Any]],
+        cache: Path | None,
+        reading: Callable[[str], Reading],
+        names: dict[str, Any] | None = None,
+    ) -> None:
+        self.tables = tables
+        self.site = site
+        self.writer = writer
+        self.functions = functions
+        self.cache = Cache(cache)
+        self.faults: list[Issue] = []
+        self.zone = zone_of(site.zone) or ZoneInfo("UTC")
+        if zone_of(site.zone) is None:
+            self.fault("site.zone", f"{site.zone!r} is no time zone")
+        self.moment = moments(self.zone)
+        self.converters: dict[str, Memo] = {**converters(), **date_memos(self.zone)}
+        self.system_of = Memo(self._system)
+        self.vocabularies: dict[str, Vocabulary] = {}
+        self.compiled: dict[tuple[str, str], Any] = {}
+        self.makers: dict[tuple[str, str], Maker] = {}
+        self.names = names or {}
+        self.identities = Identities(tables.resources, reading)
+        self.policies = Policies(tables.resources, reading)
+
+    def fault(self, key: str, text: str) -> None:
+        """Note a row that cannot work."""
+        hint = "see docs/reference/mapping-tables.md"
+        issue = Issue("error", "business-rule", f"{key}: {text}", Where(key), hint, "mapping.table")
+        if issue not in self.faults:
+            self.faults.append(issue)
+
+    def vocabulary(self, name: str) -> Vocabulary:
+        """A vocabulary by name."""
+        if name not in self.vocabularies:
+            self.vocabularies[name] = Vocabulary(name, self.tables.vocabularies.get(name, []))
+        return self.vocabularies[name]
+
+    def maker(self, name: str, level: str) -> Maker:
+        """A map that makes a resource from a value."""
+        key = (name, level)
+        if key not in self.makers:
+            self.makers[key] = maker = Maker(name, makes(name), None)
+            maker.function = self.function(name, level)
+        return self.makers[key]
+
+    def function(self, name: str, level: str = "") -> Any:
+        """The compiled function of a map."""
+        key = (name, level)
+        if key not in self.compiled:
+            self.compiled[key] = self._compile(name, level, None)
+        return self.compiled[key]
+
+    def test(self, when: str, own: str) -> Any:
+        """A compiled condition over a node of the kind `own` (a segment's name)."""
+        key = (f"?{own}:{when}", "")
+        if key not in self.compiled:
+            self.compiled[key] = self._compile(own, "", when)
+        return self.compiled[key]
+
+    def _compile(self, name: str, level: str, when: str | None) -> Any:
+        parts = [engine_digest(), self.tables.digest, ",".join(sorted(self.functions)), name, level, when or ""]
+        digest = sha256("\x1f".join(parts).encode()).hexdigest()
+        code = self.cache.get(digest)
+        if code is None:
+            writer = self.writer(self.tables.maps, self.tables.vocabularies)
+            source = writer.write_test(name, when) if when is not None else writer.write(name, level)
+            for key, text in writer.faults:
+                self.fault(key, text)
+            code = compile(source, f"<unsilo map {name}>", "exec")
+            if not writer.faults:
+                self.cache.put(digest, code)
+        space: dict[str, Any] = {
+            "T": T, "N": ("", '""'), "Draft": Draft, "RowTable": RowTable, "sourced": sourced, "referred": referred,
+            "number": number, "vocabulary": self.vocabulary, "maker": self.maker, "function": self._adapter_function,
+            **self.names,
+        }  # fmt: skip
+        exec(code, space)  # noqa: S102 - our own generated source; every text from tables stands in it as a literal
+        return space["m"]
+
+    def _adapter_function(self, name: str) -> Callable[..., Any]:
+        found = self.functions.get(name)
+        if found is None:
+            self.fault(f"py:{name}", "no such function")
+            return _nothing
+        return found
+
+    def _system(self, name: str) -> str:
+        name = name.strip()
+        known = self.tables.systems.get(name) or self.tables.systems.get(name.upper())
+        if known:
+            return known
+        if _OID.match(name):
+            return f"urn:oid:{name}"
+        if name.startswith(("http://", "https://", "urn:")):
+            return name
+        table = hl7_table_uri(name)
+        if table or not name or not self.site.organisation:
+            return table
+        return f"urn:unsilo:{_part(self.site.organisation)}:{_part(name)}"
+
+
+def _part(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-").lower()
+
+
+def _nothing(*_: Any) -> None:
+    return None

@@ -1,0 +1,205 @@
+"""One v2 message through the tables: place segments, run the rows of each place, finish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unsilo.formats.hl7v2 import Message
+from unsilo.kernel import Envelope, Issue, Locator
+from unsilo.mapping.finish import Facts, finish
+from unsilo.mapping.model import Draft, Mapped, Reading
+from unsilo.mapping.plan import Planned, applies, plan_row
+from unsilo.mapping.program import Program
+from unsilo.mapping.sources import parse_v2_ref
+from unsilo.mapping.v2.actions import actions_of
+from unsilo.mapping.v2.frames import Frame, Placed, Structure
+from unsilo.mapping.v2.lines import continue_text, continues
+from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.v2.unconsumed import unconsumed
+
+__all__ = ["V2Map", "reading"]
+
+FALLBACK = "ADT_A01"
+"""What an unknown message is read as: patient, visit, allergies, diagnoses and observations where they stand."""
+
+
+class V2Map:
+    """The compiled tables of one feed for HL7 v2."""
+
+    def __init__(self, program: Program, issues: list[Issue]) -> None:
+        self.program = program
+        self.issues = issues
+        tables = program.tables
+        self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
+        self.known = {row.map for row in tables.messages}
+        self.plans: dict[tuple[str, str, str], list[Planned]] = {}
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the tables, the overlay and the systems."""
+        return self.program.tables.digest
+
+    def run(self, tree: Message, envelope: Envelope) -> Mapped:
+        """Map one message. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
+        run = V2Run(self.program, envelope, tree)
+        structure = self.structure(run, tree)
+        machine = self.structures.get(structure) or self.structures.setdefault(structure, Structure([]))
+        placed = machine.place(tree)
+        for index, place in enumerate(placed):
+            if place.misplaced:
+                text = f"{place.segment.name} is not where {structure} has it; it is read as {place.path}"
+                run.issue("information", "structure", text, (place.segment.index, 0, 0, 0, 0), "mapping.v2.place")
+            if index and continues(placed[index - 1], place):
+                continue_text(run, placed[index - 1], place)
+                continue
+            self.segment(run, place, structure)
+        facts = _facts(run, tree)
+        entries = finish(run, facts)
+        actions = actions_of(run, placed)
+        rest = unconsumed(tree, entries)
+        return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)
+
+    def structure(self, run: V2Run, tree: Message) -> str:
+        """The structure a message is read as: MSH-9.3, else by its event, else the general one with an Issue."""
+        header = tree.segments[0]
+        code, event, named = (header.get(9, 0, n) for n in (1, 2, 3))
+        run.control_id = header.get(10)
+        run.event = event
+        run.code = code
+        events = self.program.tables.events
+        for choice in (named, events.get(f"{code}^{event}", ""), f"{code}_{event}", events.get(f"{code}^*", "")):
+            if choice and choice in self.structures and self._mapped(choice):
+                return choice
+        text = (
+            f"messages of type {code}^{event} have no map of their own; patient, visit and what else is known is read"
+        )
+        run.issue("warning", "not-supported", text, (0, 9, 0, 0, 0), "mapping.v2.type")
+        return FALLBACK
+
+    def _mapped(self, structure: str) -> bool:
+        return any(known != "*" and applies(known, structure) for known in self.known)
+
+    def segment(self, run: V2Run, place: Placed, structure: str) -> None:
+        """Run the rows of a segment's place."""
+        segment, frame = place.segment, place.frame
+        key = (structure, place.path, segment.name)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = self.plan(*key)
+        index = segment.index
+        here: _Here | None = None
+        for row, make, own, name, functions, links, backs, test in plan:
+            if test is not None:
+                here = here or _Here(frame, segment)
+                if not test(run, segment, index, here):
+                    continue
+            draft: Draft | None
+            if make:
+                draft = frame.vars.get(name) if own and name else None
+                if draft is None:
+                    draft = Draft(make, row.id, frame, segment)
+                    run.drafts.append(draft)
+                    if name:
+                        frame.vars[name] = draft
+            else:
+                draft = frame.find(name)
+                if draft is None:
+                    continue
+            if functions:
+                own_node, own_frame = draft.node, draft.frame
+                draft.node, draft.frame = segment, frame
+                for function in functions:
+                    function(run, segment, index, draft)
+                draft.node, draft.frame = own_node, own_frame
+            for steps, names, rule in links:
+                draft.links.append((steps, names, rule))
+            for other, (steps, _, rule) in backs:
+                target = frame.find(other)
+                if target is not None:
+                    target.links.append((steps, (draft,), rule))
+
+    def plan(self, structure: str, path: str, name: str) -> list[Planned]:
+        """The message rows for a place, those of the structure before the general ones."""
+        plan = []
+        program = self.program
+        for row in program.tables.messages:
+            if row.at not in (path, name) or not row.at or not applies(row.map, structure):
+                continue
+            try:
+                functions = tuple(self.use(part.strip(), row.id) for part in row.use.split(";") if part.strip())
+                test = program.test(row.when, name) if row.when else None
+                plan.append(plan_row(row, functions, test))
+            except ValueError as error:
+                program.fault(row.id, str(error))
+        return plan
+
+    def use(self, name: str, row: str) -> Any:
+        """A map or function that a message row names."""
+        if name.startswith("py:"):
+            function = self.program.functions.get(name[3:])
+            if function is None:
+                raise ValueError(f"function {name} is not known")
+            return _whole(function, row)
+        if name not in self.program.tables.maps:
+            raise ValueError(f"map {name} is not known")
+        return self.program.function(name)
+
+
+class _Here:
+    """What a condition sees: a segment in its group."""
+
+    __slots__ = ("frame", "node")
+
+    def __init__(self, frame: Frame, node: Any) -> None:
+        self.frame, self.node = frame, node
+
+
+def _whole(function: Any, row: str) -> Any:
+    def call(run: V2Run, segment: Any, index: int, draft: Draft) -> None:
+        run.draft = draft
+        function(run, segment, (index, 0, 0, 0, 0), "", row, draft.rows, draft.body)
+
+    return call
+
+
+def reading(text: str) -> Reading:
+    """Read a field near a resource: the field or component as a whole where none is named below."""
+    ref = parse_v2_ref(text)
+    if not ref.field:
+        raise ValueError(f"{text!r} names no field")
+
+    def read(run: V2Run, draft: Draft) -> tuple[str, Locator]:
+        piece, place = run.peek(draft, ref.segment, ref.field, ref.rep or 0, ref.comp, ref.sub)
+        if not piece or piece == DELETE:
+            return "", place
+        if ref.comp or run.S not in piece:
+            return run.clean(piece)[0], place if ref.comp else (*place[:3], 1, 0) if isinstance(place, tuple) else None
+        return piece, place
+
+    return read
+
+
+def _facts(run: V2Run, tree: Message) -> Facts:
+    fields = tree.segments[0].fields
+    facts: Facts = {}
+
+    def piece(number: int) -> tuple[str, Locator]:
+        text = fields[number] if number < len(fields) else ""
+        if not text:
+            return "", None
+        part = text.split(run.P, 1)[0].split(run.S, 1)[0]
+        return run.clean(part)[0], (0, number, 0, 1, 1 if run.B in part else 0)
+
+    sent, place = piece(7)
+    moment = run.program.converters["dateTime"][sent] if sent else None
+    if moment:
+        facts["occurred"] = (moment, place)
+    for number in (4, 3):
+        text, place = piece(number)
+        if text:
+            facts["sender"] = (text, place)
+            break
+    text, place = piece(10)
+    if text:
+        facts["control"] = (text, place)
+    return facts

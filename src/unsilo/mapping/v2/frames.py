@@ -1,0 +1,166 @@
+"""Where each segment of a message belongs: tolerant placement in the groups of its structure."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from unsilo.formats.hl7v2 import Message, Segment
+from unsilo.mapping.model import Draft
+from unsilo.mapping.rows import StructureRow
+
+__all__ = ["Frame", "Placed", "Structure"]
+
+
+class Frame:
+    """One instance of a repeating group (or the message): its segments by name and the variables made in it."""
+
+    __slots__ = ("frame", "node", "parent", "path", "segments", "vars")
+
+    def __init__(self, parent: Frame | None, path: str) -> None:
+        self.parent = parent
+        self.path = path
+        self.segments: dict[str, Segment] = {}
+        self.vars: dict[str, Draft] = {}
+        self.frame = self
+        self.node: Any = None
+
+    def find(self, name: str) -> Draft | None:
+        """The resource of a variable, here or in a group around."""
+        frame: Frame | None = self
+        while frame is not None:
+            found = frame.vars.get(name)
+            if found is not None:
+                return found
+            frame = frame.parent
+        return None
+
+
+class Placed(NamedTuple):
+    """A segment with its place in the structure ("" when that does not know it) and its group instance."""
+
+    segment: Segment
+    path: str
+    frame: Frame
+    misplaced: bool
+
+
+class _Leaf(NamedTuple):
+    name: str
+    path: str
+    groups: tuple[str, ...]
+    """All groups around, outermost first."""
+    frames: tuple[str, ...]
+    """The repeating ones of them."""
+    repeats: bool
+
+
+class _Move(NamedTuple):
+    state: int
+    path: str
+    keep: int
+    opens: tuple[str, ...]
+    misplaced: bool
+
+
+class Structure:
+    """A message structure as a machine: where does the next segment go? Its answers are remembered."""
+
+    def __init__(self, rows: list[StructureRow]) -> None:
+        groups = {row.path for row in rows if any(o.path.startswith(row.path + ".") for o in rows)}
+        repeating = {row.path for row in rows if row.path in groups and row.repeat in "*+"}
+        self.optional = {row.path for row in rows if row.repeat in "*?"}
+        self.repeating = repeating
+        self.leaves: list[_Leaf] = []
+        for row in rows:
+            if row.path in groups:
+                continue
+            parts = row.path.split(".")
+            around = tuple(".".join(parts[:n]) for n in range(1, len(parts)))
+            self.leaves.append(
+                _Leaf(parts[-1], row.path, around, tuple(g for g in around if g in repeating), row.repeat in "*+")
+            )
+        self.names = {leaf.name for leaf in self.leaves}
+        self.starts = {group: self._starts(group) for group in groups}
+        self.moves: dict[tuple[int, str], _Move | None] = {}
+
+    def _starts(self, group: str) -> frozenset[str]:
+        """The segments that can begin a group: up to its first required one."""
+        found = set()
+        for leaf in self.leaves:
+            if not leaf.path.startswith(group + "."):
+                continue
+            found.add(leaf.name)
+            inner = [g for g in leaf.groups if g.startswith(group + ".")]
+            if not any(part in self.optional for part in [*inner, leaf.path]):
+                break
+        return frozenset(found)
+
+    def place(self, message: Message) -> list[Placed]:
+        """Place every segment of a message; a segment that fits nowhere stays in the group at hand."""
+        root = Frame(None, "")
+        stack = [root]
+        state = -1
+        placed = []
+        moves = self.moves
+        for segment in message.segments:
+            key = (state, segment.name)
+            move = moves[key] if key in moves else self._remember(key)
+            if move is None:
+                frame = stack[-1]
+                placed.append(Placed(segment, "", frame, False))
+                frame.segments.setdefault(segment.name, segment)
+                continue
+            if move.misplaced and not move.opens:
+                frame = stack[min(move.keep, len(stack) - 1)]
+            else:
+                state = move.state
+                del stack[move.keep + 1 :]
+                for path in move.opens:
+                    stack.append(Frame(stack[-1], path))
+                frame = stack[-1]
+            frame.segments.setdefault(segment.name, segment)
+            placed.append(Placed(segment, move.path, frame, move.misplaced))
+        return placed
+
+    def _remember(self, key: tuple[int, str]) -> _Move | None:
+        move = self._move(*key) if key[1] in self.names else None
+        if len(self.moves) < 10_000:
+            self.moves[key] = move
+        return move
+
+    def _move(self, state: int, name: str) -> _Move | None:
+        here = self.leaves[state] if state >= 0 else None
+        choices = [(n, leaf) for n, leaf in enumerate(self.leaves) if leaf.name == name]
+        around: list[str] = ["", *(here.groups if here else ())]
+        for group in reversed(around):
+            inside = [(n, leaf) for n, leaf in choices if not group or leaf.path.startswith(group + ".")]
+            if not inside:
+                continue
+            ahead = [(n, leaf) for n, leaf in inside if n > state or (n == state and leaf.repeats)]
+            if ahead:
+                return self._go(here, *ahead[0], restart="", misplaced=False)
+            if group in self.repeating and name in self.starts[group]:
+                return self._go(here, *inside[0], restart=group, misplaced=False)
+            inner = [
+                (n, leaf, g)
+                for n, leaf in inside
+                for g in leaf.frames
+                if g != group and g.startswith(group) and name in self.starts[g]
+            ]
+            if inner and group:
+                n, leaf, g = inner[-1]
+                return self._go(here, n, leaf, restart=g, misplaced=True)
+        if not choices:
+            return None
+        n, leaf = choices[-1] if state >= 0 else choices[0]
+        before = [(n, leaf) for n, leaf in choices if n <= state]
+        if before:
+            n, leaf = before[-1]
+        return self._go(here, n, leaf, restart="", misplaced=True)
+
+    def _go(self, here: _Leaf | None, n: int, leaf: _Leaf, restart: str, misplaced: bool) -> _Move:
+        now = here.frames if here else ()
+        keep = 0
+        while keep < min(len(now), len(leaf.frames)) and now[keep] == leaf.frames[keep] and now[keep] != restart:
+            keep += 1
+        return _Move(n, leaf.path, keep, leaf.frames[keep:], misplaced)

@@ -1,0 +1,257 @@
+"""The functions that v2 tables name as `py:...`: what no row can say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from unsilo.formats.hl7v2 import unescape
+from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.v2.run import DELETE, V2Run
+
+__all__ = ["FUNCTIONS"]
+
+Place = tuple[int, int, int, int, int]
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+$")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+
+
+def _pieces(run: V2Run, text: str, at: Place) -> list[tuple[str, Place]]:
+    """The parts of a value with their places: components of a repetition, or subcomponents of a component."""
+    i, field, rep, comp, sub = at
+    if text == DELETE:
+        return []
+    if comp == 0:
+        parts = text.split(run.S)
+        return [(run.clean(part)[0], (i, field, rep, n, 1 if run.B in part else 0)) for n, part in enumerate(parts, 1)]
+    if sub == 0:
+        return [(_plain(run, part), (i, field, rep, comp, n)) for n, part in enumerate(text.split(run.B), 1)]
+    return [(_plain(run, text), at)]
+
+
+def _plain(run: V2Run, text: str) -> str:
+    if text == DELETE:
+        return ""
+    return (unescape(text, run.marks) if run.E in text else text).strip()
+
+
+def authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """HD to the system URI of its identifiers: the site's authorities, an ISO OID, a UUID, a URI, else a local urn."""
+    pieces = _pieces(run, node, at)
+    name, universal, kind = (p[0] for p in (pieces + [("", at)] * 3)[:3])
+    site = run.site
+    known = site.authorities.get(name) or site.authorities.get(universal)
+    cited = [p[1] for p in pieces[:3] if p[0]]
+    if not cited:
+        return None
+    uri = known or _universal(universal, kind)
+    if not uri and not universal and kind == "" and (_OID.match(name) and name.count(".") > 3):
+        uri = f"urn:oid:{name}"
+    if not uri and not universal and name.startswith(("http://", "https://", "urn:")):
+        uri = name
+    if not uri and site.organisation and name:
+        uri = f"urn:unsilo:{_slug(site.organisation)}:{_slug(name)}"
+    if not uri:
+        return None
+    rows += [Row(path, rule, place) for place in cited]
+    return uri
+
+
+def _universal(universal: str, kind: str) -> str:
+    kind = kind.upper()
+    if kind == "ISO" or (not kind and _OID.match(universal) and universal.count(".") > 3):
+        bare = universal.removeprefix("urn:oid:")
+        return f"urn:oid:{bare}" if _OID.match(bare) else ""
+    if kind in ("UUID", "GUID") and _UUID.match(universal):
+        return f"urn:uuid:{universal.lower()}"
+    if universal.startswith(("http://", "https://", "urn:")):
+        return universal
+    return f"http://{universal.lower()}" if kind == "DNS" and universal else ""
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-").lower()
+
+
+def code_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """A coding system's name to its URI; a local name without a URI is left out and shown as unconsumed."""
+    del at, path, rule, rows
+    text = _plain(run, node)
+    return str(run.program.system_of[text]) or None if text else None
+
+
+_LEVELS = (
+    (4, "si", "Site"),
+    (7, "bu", "Building"),
+    (8, "lvl", "Level"),
+    (1, "wa", "Ward"),
+    (2, "ro", "Room"),
+    (3, "bd", "Bed"),
+)
+"""Components of PL from the outermost place to the innermost, with the code of location-physical-type."""
+
+_PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
+
+
+def location(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """PL to a chain of Locations, each part of the one around it; the reference goes to the innermost."""
+    key = ("location", node)
+    made = run.notes.get(key)
+    if made is None:
+        made = run.notes[key] = _chain(run, node, at, rule)
+        source: Locator = None
+    else:
+        source = at
+    if made == ():
+        return None
+    rows.append(Row(f"{path}.reference", rule, source))
+    return run.refer(made)
+
+
+def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
+    parts = node.split(run.S) if at[3] == 0 else node.split(run.B)
+    inner: Any = ()
+    named: list[str] = []
+    facility: list[tuple[str, Place]] = []
+    for number, code, display in _LEVELS:
+        if number > len(parts):
+            continue
+        where: Place = (*at[:3], number, 0) if at[3] == 0 else (*at[:4], number)
+        pieces = [p for p in _pieces(run, parts[number - 1], where) if p[0]]
+        if not pieces:
+            continue
+        text = pieces[0][0]
+        facility = facility or (pieces if number == 4 else [])
+        draft = run.start("Location", rule, run.draft)
+        named.append(text)
+        body, own = draft.body, draft.rows
+        identifier: Json = {"value": text}
+        body["identifier"] = [identifier]
+        own.append(Row("identifier[0].value", f"{rule}>pl.{number}", pieces[0][1]))
+        system = (
+            authority(run, parts[number - 1], where, "identifier[0].system", f"{rule}>pl.{number}", own)
+            if number == 4
+            else None
+        )
+        if system and not own[-1][0].endswith("value"):
+            identifier["system"] = system
+        body["name"] = text
+        own.append(Row("name", f"{rule}>pl.{number}", pieces[0][1]))
+        body["mode"] = "instance"
+        own.append(Row("mode", f"{rule}>pl.mode", None))
+        body["physicalType"] = {"coding": [{"system": _PHYSICAL, "code": code, "display": display}]}
+        for leaf in ("system", "code", "display"):
+            own.append(Row(f"physicalType.coding[0].{leaf}", f"{rule}>pl.{number}.type", None))
+        if inner != ():
+            body["partOf"] = run.refer(inner)
+            own.append(Row("partOf.reference", f"{rule}>pl.part", None))
+        draft.key = "/".join(named)
+        run.notes["location", id(draft)] = "/".join(named)
+        run.drafts.append(draft)
+        inner = draft
+    if inner != ():
+        _details(run, parts, at, rule, inner)
+    return inner
+
+
+def _details(run: V2Run, parts: list[str], at: Place, rule: str, inner: Any) -> None:
+    for number, element in ((5, "status"), (9, "description")):
+        if number <= len(parts) and element == "description" and parts[number - 1]:
+            where: Place = (*at[:3], number, 0) if at[3] == 0 else (*at[:4], number)
+            text = _plain(run, parts[number - 1])
+            if text:
+                inner.body[element] = text
+                inner.rows.append(Row(element, f"{rule}>pl.{number}", where))
+
+
+def sn(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """A structured numeric as it was meant to be read: `> 100`, `1 : 128`."""
+    pieces = [p for p in _pieces(run, node, at) if p[0]]
+    for _, place in pieces:
+        rows.append(Row(path, rule, place))
+    return " ".join(p[0] for p in pieces) or None
+
+
+_TYPES = {
+    "PDF": "application/pdf", "RTF": "application/rtf", "HTML": "text/html", "JPEG": "image/jpeg", "JPG": "image/jpeg",
+    "PNG": "image/png", "GIF": "image/gif", "TIFF": "image/tiff", "XML": "application/xml", "TEXT": "text/plain",
+    "TXT": "text/plain", "PLAIN": "text/plain", "DICOM": "application/dicom", "WORD": "application/msword",
+    "X-HL7-CDA-LEVEL-ONE": "text/xml", "SGML": "text/sgml", "POSTSCRIPT": "application/postscript",
+    "MSWORD": "application/msword",
+}  # fmt: skip
+
+
+def ed_attachment(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """ED (source, type, subtype, encoding, data) or RP (pointer, application, type, subtype) to an Attachment."""
+    pieces = {place[3] if at[3] == 0 else place[4]: (text, place) for text, place in _pieces(run, node, at) if text}
+    found: Json = {}
+    if 5 in pieces:
+        _data(run, found, pieces, path, rule, rows, at, node)
+    elif 1 in pieces:
+        found["url"] = pieces[1][0]
+        rows.append(Row(f"{path}.url", f"{rule}>rp.1", pieces[1][1]))
+    else:
+        return None
+    kind, cited = _content_type(pieces, 3 if "url" in found else 2)
+    if kind:
+        found["contentType"] = kind
+        rows += [Row(f"{path}.contentType", f"{rule}>ed.type", place) for place in cited]
+    return found
+
+
+def _content_type(pieces: dict[int, tuple[str, Place]], first: int) -> tuple[str, list[Place]]:
+    main, sub = pieces.get(first, ("", None)), pieces.get(first + 1, ("", None))
+    cited = [p[1] for p in (main, sub) if p[1] is not None]
+    if "/" in main[0]:
+        return main[0].lower(), cited
+    named = _TYPES.get(sub[0].upper()) or _TYPES.get(main[0].upper())
+    if named:
+        return named, cited
+    if main[0] and sub[0]:
+        family = {"AP": "application", "IM": "image", "TEXT": "text", "AU": "audio", "FT": "text", "VIDEO": "video"}
+        return f"{family.get(main[0].upper(), main[0].lower())}/{sub[0].lower()}", cited
+    return "", cited
+
+
+def _data(
+    run: V2Run,
+    found: Json,
+    pieces: dict[int, tuple[str, Place]],
+    path: str,
+    rule: str,
+    rows: list[Row],
+    at: Place,
+    node: str,
+) -> None:
+    from base64 import b64encode
+
+    text, place = pieces[5]
+    encoding = pieces.get(4, ("", place))[0].upper()
+    whole = node.split(run.S, 4)[4] if at[3] == 0 and node.count(run.S) >= 4 else text
+    if encoding == "BASE64" or (not encoding and run.program.converters["base64Binary"][text] and len(text) > 80):
+        data = run.program.converters["base64Binary"][text]
+        if data is None:
+            run.misfit("base64Binary", rule, place)
+            return
+        found["data"] = data
+    elif encoding in ("HEX", "HEXADECIMAL"):
+        try:
+            found["data"] = b64encode(bytes.fromhex("".join(text.split()))).decode()
+        except ValueError:
+            run.misfit("base64Binary", rule, place)
+            return
+    else:
+        plain = run.flow(whole) or text
+        found["data"] = b64encode(plain.encode()).decode()
+    rows.append(Row(f"{path}.data", f"{rule}>ed.5", place))
+    if 4 in pieces:
+        rows.append(Row(f"{path}.data", f"{rule}>ed.4", pieces[4][1]))
+
+
+FUNCTIONS: dict[str, Any] = {
+    "authority": authority,
+    "location": location,
+    "code_system": code_system,
+    "sn": sn,
+    "ed_attachment": ed_attachment,
+}

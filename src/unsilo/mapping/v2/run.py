@@ -1,0 +1,147 @@
+"""What compiled v2 maps call: pieces of escaped text, neighbouring segments, and resources made from a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unsilo.formats.hl7v2 import Message, Segment, path, unescape
+from unsilo.kernel import Envelope, Locator, Row
+from unsilo.mapping.model import Draft
+from unsilo.mapping.runtime import Maker, Run
+from unsilo.mapping.v2.frames import Frame
+
+if TYPE_CHECKING:
+    from unsilo.mapping.program import Program
+
+__all__ = ["DELETE", "V2Run"]
+
+DELETE = '""'
+
+
+class V2Run(Run):
+    """The mapping of one v2 message."""
+
+    tree: Message
+
+    def __init__(self, program: Program, envelope: Envelope, tree: Message) -> None:
+        super().__init__(program, envelope, tree)
+        marks = tree.delimiters
+        self.marks = marks
+        self.S, self.B = marks.component_sep, marks.subcomponent_sep
+        self.P, self.E = marks.repetition_sep, marks.escape_char
+        self.code = self.event = ""
+
+    def variable(self, draft: Draft, name: str) -> Draft | None:
+        """The resource of a message row's variable, seen from a resource."""
+        found: Draft | None = draft.frame.find(name) if draft.frame is not None else None
+        return found if found is not None and id(found) in self.alive else None
+
+    def path_of(self, place: Locator) -> str:
+        """`PID-3[2].4`."""
+        return path(self.tree, place) if isinstance(place, tuple) and len(place) == 5 else ""
+
+    def uri_of(self, name: str) -> str:
+        """The URI of a coding system's name, "" when it is not known."""
+        return str(self.program.system_of[name])
+
+    # -- text ------------------------------------------------------------
+
+    def repetition(self, text: str, number: int) -> str:
+        """One repetition of a field's text."""
+        if self.P not in text:
+            return text if number == 0 else ""
+        parts = text.split(self.P, number + 1)
+        return parts[number] if number < len(parts) else ""
+
+    def clean(self, text: str) -> tuple[str, int]:
+        """A component as a value: its first subcomponent unescaped, "" for a delete; and the subcomponent's number."""
+        if text == DELETE:
+            return "", 0
+        sub = 0
+        if self.B in text:
+            text, sub = text.split(self.B, 1)[0], 1
+            if text == DELETE:
+                return "", 0
+        if self.E in text:
+            text = unescape(text, self.marks)
+        return text.strip(), sub
+
+    def flow(self, text: str) -> str | None:
+        """A whole repetition as text with its lines; formatting commands become what they stand for."""
+        if text == DELETE:
+            return None
+        if self.E in text:
+            text = unescape(text, self.marks)
+        text = text.rstrip()
+        return text if text.strip() else None
+
+    def join(self, *pieces: tuple[str, Any]) -> tuple[str, list[Locator]]:
+        """Texts side by side; nothing when no sourced piece is valued."""
+        places: list[Locator] = [place for text, place in pieces if place is not None and text]
+        return ("".join(text for text, _ in pieces).strip() if places else "", places)
+
+    def count(self, fields: list[str], number: int) -> int:
+        """How many repetitions a field has."""
+        text = fields[number] if number < len(fields) else ""
+        return text.count(self.P) + 1 if text and text != DELETE else 0
+
+    # -- neighbours ------------------------------------------------------------
+
+    def near(self, draft: Any, name: str) -> Segment | None:
+        """The first segment of a name in the nearest group around the resource's segment."""
+        node = draft.node
+        if node is not None and node.name == name:
+            found: Segment = node
+            return found
+        frame: Frame | None = draft.frame
+        while frame is not None:
+            hit = frame.segments.get(name)
+            if hit is not None:
+                return hit
+            frame = frame.parent
+        return None
+
+    def peek(self, draft: Any, name: str, field: int, rep: int, comp: int, sub: int) -> tuple[str, Locator]:
+        """A piece of a neighbouring segment as it stands (escaped), with its place."""
+        segment = self.near(draft, name)
+        if segment is None or field >= len(segment.fields):
+            return "", (0, field, rep, comp, sub)
+        text = self.repetition(segment.fields[field], rep)
+        if comp:
+            parts = text.split(self.S)
+            text = parts[comp - 1] if comp <= len(parts) else ""
+            if sub:
+                parts = text.split(self.B)
+                text = parts[sub - 1] if sub <= len(parts) else ""
+        return text, (segment.index, field, rep, comp, sub)
+
+    # -- resources ------------------------------------------------------------
+
+    def clear(self, draft: Draft, element: str, rule: str, place: Locator) -> None:
+        """An element that the sender emptied."""
+        if element not in draft.cleared:
+            draft.cleared.append(element)
+        draft.rows.append(Row(element, rule, place))
+
+    def make(
+        self, maker: Maker, text: str, i: int, field: int, rep: int, comp: int, rule: str, parent: Draft
+    ) -> Draft | None:
+        """The resource that a map makes of this text; the same text in the same message is the same resource."""
+        key = (maker.name, text)
+        if key in self.made:
+            draft = self.made[key]
+            self.again = (i, field, rep, comp, 0)
+            return draft
+        self.again = None
+        if text == DELETE:
+            return None
+        draft = Draft(maker.type, rule, parent.frame, parent.node)
+        draft.parent = parent
+        maker.function(self, text, i, field, rep, comp, rule, draft)
+        self.again = None
+        if len(draft.body) < 2 or not any(row[2] is not None for row in draft.rows):
+            self.made[key] = None
+            return None
+        self.made[key] = draft
+        self.drafts.append(draft)
+        return draft

@@ -1,0 +1,138 @@
+"""Primitive values from text, remembered because messages repeat themselves: numbers, booleans, codes, identifiers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from unsilo.mapping.rows import CodeRow
+
+__all__ = ["Code", "Memo", "Vocabulary", "converters", "hl7_table_uri", "number"]
+
+_MEMO = 20_000
+_DECIMAL = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$")
+_BOOLEANS = {
+    "Y": True,
+    "N": False,
+    "YES": True,
+    "NO": False,
+    "TRUE": True,
+    "FALSE": False,
+    "1": True,
+    "0": False,
+    "T": True,
+    "F": False,
+}
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}$")
+
+
+class Memo(dict[str, Any]):
+    """A function of a text, remembered up to a bound."""
+
+    def __init__(self, convert: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.convert = convert
+
+    def __missing__(self, text: str) -> Any:
+        value = self.convert(text)
+        if len(self) < _MEMO and len(text) < 200:
+            self[text] = value
+        return value
+
+
+def number(text: str) -> int | Decimal | None:
+    """Return a number with its digits as sent, None when it is none; `+` and bare points are put in JSON's form."""
+    text = text.strip()
+    if not _DECIMAL.match(text):
+        return None
+    if "." in text:
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            return None
+    return int(text) if not text.lstrip("+-").startswith("00") or len(text) < 3 else Decimal(text.lstrip("+"))
+
+
+def _integer(low: int) -> Callable[[str], int | None]:
+    def convert(text: str) -> int | None:
+        text = text.strip()
+        if not re.fullmatch(r"[+-]?\d{1,10}", text):
+            return None
+        value = int(text)
+        return value if low <= value < 2**31 else None
+
+    return convert
+
+
+def _id(text: str) -> str | None:
+    return text if re.fullmatch(r"[A-Za-z0-9\-.]{1,64}", text) else None
+
+
+def _oid(text: str) -> str | None:
+    bare = text.strip().removeprefix("urn:oid:")
+    return f"urn:oid:{bare}" if re.fullmatch(r"[0-2](\.(0|[1-9]\d*))+", bare) else None
+
+
+def _uuid(text: str) -> str | None:
+    bare = text.strip().removeprefix("urn:uuid:").lower()
+    return f"urn:uuid:{bare}" if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bare) else None
+
+
+def _base64(text: str) -> str | None:
+    bare = "".join(text.split())
+    return bare if bare and len(bare) % 4 == 0 and _BASE64.match(bare) else None
+
+
+def converters() -> dict[str, Memo]:
+    """The memos of the primitive types that do not depend on a feed."""
+    return {
+        "decimal": Memo(number),
+        "integer": Memo(_integer(-(2**31))),
+        "positiveInt": Memo(_integer(1)),
+        "unsignedInt": Memo(_integer(0)),
+        "boolean": Memo(lambda text: _BOOLEANS.get(text.strip().upper())),
+        "id": Memo(_id),
+        "oid": Memo(_oid),
+        "uuid": Memo(_uuid),
+        "base64Binary": Memo(_base64),
+    }
+
+
+class Code(NamedTuple):
+    """A target code; an empty `code` is knowingly not mapped."""
+
+    code: str
+    display: str
+    system: str
+
+
+class Vocabulary(dict[str, "Code | None"]):
+    """A vocabulary's codes: exact, then without regard to case; None for a code it does not know."""
+
+    def __init__(self, name: str, rows: list[CodeRow]) -> None:
+        super().__init__()
+        self.name = name
+        self.source_system = next((row.source_system for row in rows if row.source_system), "")
+        self.folded: dict[str, Code] = {}
+        for row in rows:
+            code = Code(row.target, row.display, row.system)
+            if row.code not in self or (code.code and not getattr(self[row.code], "code", "")):
+                self[row.code] = code
+            self.folded.setdefault(row.code.casefold(), self[row.code] or code)
+
+    def __missing__(self, code: str) -> Code | None:
+        found = self.folded.get(code.strip().casefold())
+        if found is not None and len(self) < _MEMO:
+            self[code] = found
+        return found
+
+
+_TABLE = re.compile(r"(?:HL7)?-?(\d{4})$")
+
+
+def hl7_table_uri(name: str) -> str:
+    """Return the code system of an HL7 table named as `HL70001`, `0001` or `HL7-0001`, "" for other names."""
+    match = _TABLE.match(name.upper())
+    return f"http://terminology.hl7.org/CodeSystem/v2-{match[1]}" if match else ""
