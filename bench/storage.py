@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from unsilo.fhir.extract import IndexRows
-from unsilo.kernel import Envelope, Lineage, Row, clock, content_id, seal
+from unsilo.kernel import Lineage, Row, clock, content_id, seal
 from unsilo.storage import Incoming, Store, Tx, open_store, pack_lineage
 
 BODY = json.dumps({"resourceType": "Observation", "status": "final", "note": [{"text": "x" * 480}]}).encode()
@@ -38,13 +38,22 @@ def index(patient: str, number: int) -> IndexRows:
     """About ten keys, like a laboratory result's."""
     date = number * 1_000_000
     return IndexRows(
-        [("code", "http://loinc.org", f"{number % 300}-4"), ("status", "", "final"), ("identifier", "urn:lab", f"F{number}"),
-         ("category", "http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")],
+        [
+            ("code", "http://loinc.org", f"{number % 300}-4"),
+            ("status", "", "final"),
+            ("identifier", "urn:lab", f"F{number}"),
+            ("category", "http://terminology.hl7.org/CodeSystem/observation-category", "laboratory"),
+        ],
         [],
         [("date", date, date + 1_000_000)],
-        [("subject", patient), ("patient", patient), ("performer", f"Practitioner/d{number % 40}"), ("encounter", f"Encounter/e{number // 30}")],
+        [
+            ("subject", patient),
+            ("patient", patient),
+            ("performer", f"Practitioner/d{number % 40}"),
+            ("encounter", f"Encounter/e{number // 30}"),
+        ],
         [(patient, date, f"http://loinc.org|{number % 300}-4", "laboratory")],
-    )  # fmt: skip
+    )
 
 
 def rows(number: int) -> list[Lineage]:
@@ -73,8 +82,14 @@ def message_job(number: int, size: int) -> Any:
 def incoming(number: int, feed: str = "lab") -> Incoming:
     """One ORU with its business keys."""
     envelope = seal(feed, "hl7v2", ORU % number, clock.now())
-    keys = [("patient_id", f"MRN{number % 5000}"), ("name", "Doe John"), ("order", f"ORD{number}"),
-            ("accession", f"ACC-{number:08d}"), ("visit", f"V{number % 9999}"), ("sender", "LAB")]  # fmt: skip
+    keys = [
+        ("patient_id", f"MRN{number % 5000}"),
+        ("name", "Doe John"),
+        ("order", f"ORD{number}"),
+        ("accession", f"ACC-{number:08d}"),
+        ("visit", f"V{number % 9999}"),
+        ("sender", "LAB"),
+    ]
     return Incoming(envelope, keys, "ORU^R01", str(number), 0, f"p{number % 5000}")
 
 
@@ -163,7 +178,7 @@ def facts(store: Store) -> dict[str, float]:
                 tx.put("Observation", f"big{n}", BODY, index=index("Patient/big", n), lineage=[], at=1)
 
         store.submit(job)
-    store.submit(lambda tx: None).result()
+    store.submit(lambda _tx: None).result()
     spent = []
     for _ in range(30):
         begun = time.perf_counter()
@@ -172,8 +187,12 @@ def facts(store: Store) -> dict[str, float]:
     begun = time.perf_counter()
     store.find_people("big")
     found = time.perf_counter() - begun
-    return {"facts": 5000, "p50_ms": round(quantile(spent, 0.5) * 1000, 1), "p95_ms": round(quantile(spent, 0.95) * 1000, 1),
-            "find_person_ms": round(found * 1000, 2)}  # fmt: skip
+    return {
+        "facts": 5000,
+        "p50_ms": round(quantile(spent, 0.5) * 1000, 1),
+        "p95_ms": round(quantile(spent, 0.95) * 1000, 1),
+        "find_person_ms": round(found * 1000, 2),
+    }
 
 
 def million(directory: Path, count: int) -> dict[str, float]:
@@ -192,12 +211,18 @@ def million(directory: Path, count: int) -> dict[str, float]:
     for low in range(10, count, 50_000):
         messages = []
         for n in range(low, min(low + 50_000, count)):
-            listed = [("accession", f"acc-{n:08d}"), ("order", f"ord{n}"), ("patient_id", f"mrn{n % 50_000}"),
-                      ("name", f"{draw.choice(NAMES)} {draw.choice(NAMES)}"), ("control_id", str(n)), ("type", "oru^r01")]  # fmt: skip
+            listed = [
+                ("accession", f"acc-{n:08d}"),
+                ("order", f"ord{n}"),
+                ("patient_id", f"mrn{n % 50_000}"),
+                ("name", f"{draw.choice(NAMES)} {draw.choice(NAMES)}"),
+                ("control_id", str(n)),
+                ("type", "oru^r01"),
+            ]
             keys += [(kinds[kind], value, n) for kind, value in listed]
-            packed = b""
-            messages.append((n, Envelope.__name__ + str(n), 1 + n % 2, "hl7v2", 20260101 + n % 28, n, 1_700_000_000_000_000 + n * 1000, 2000,
-                             n.to_bytes(32, "big"), "ORU^R01", str(n), 0, f"p{n % 50_000}", "", "", 0, packed, b"", "done"))  # fmt: skip
+            received = 1_700_000_000_000_000 + n * 1000
+            place = (f"m{n}", 1 + n % 2, "hl7v2", 20260101 + n % 28, n, received, 2000, n.to_bytes(32, "big"))
+            messages.append((n, *place, "ORU^R01", str(n), 0, f"p{n % 50_000}", "", "", 0, b"", b"", "done"))
         connection.executemany(
             "INSERT INTO message (mid, id, feed, format, day, slot, received, size, sha256, type, control_id, event_time,"
             " order_key, parent, ack, reused, keys, issues, state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",

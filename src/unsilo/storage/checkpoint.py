@@ -15,15 +15,21 @@ __all__ = ["Checkpointer"]
 _SQL = load("store")
 _PAUSE_SECONDS = 0.25
 _BIG_FRAMES = 1000
+_LONG_FRAMES = 8000  # 64 MB
 
 
 class Checkpointer:
-    """Sleeps until something was committed. The log of SQLite starts over once a checkpoint has caught up with it."""
+    """Sleeps until something was committed.
+
+    The log of SQLite starts over once a checkpoint has caught up with it, which under a constant load only the writer
+    can do between two groups: `behind` asks it to, when the log is long and this thread has moved nearly all of it.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._committed = threading.Event()
-        self._stop = False
+        self._stopping = threading.Event()
+        self.behind = threading.Event()
         self._thread: threading.Thread | None = None
         self._open: dict[Path, sqlite3.Connection] = {}
 
@@ -36,7 +42,7 @@ class Checkpointer:
 
     def close(self) -> None:
         """Stop."""
-        self._stop = True
+        self._stopping.set()
         self._committed.set()
         if self._thread is not None:
             self._thread.join()
@@ -44,15 +50,14 @@ class Checkpointer:
     def _work(self) -> None:
         while True:
             self._committed.wait()
-            if self._stop:
+            if self._stopping.is_set():
                 break
             self._committed.clear()
             # A disk that fails here fails the writer's next commit too, which is where it is reported.
             with contextlib.suppress(sqlite3.Error, OSError):
                 for path in self._paths():
                     self._visit(path)
-            pause = threading.Event()
-            pause.wait(_PAUSE_SECONDS)
+            self._stopping.wait(_PAUSE_SECONDS)
         for connection in self._open.values():
             connection.close()
         self._open.clear()
@@ -72,3 +77,5 @@ class Checkpointer:
             _busy, frames, done = connection.execute(_SQL["checkpoint"]).fetchone()
             if frames - done < _BIG_FRAMES:
                 break
+        if frames > _LONG_FRAMES:
+            self.behind.set()

@@ -17,6 +17,7 @@ from unsilo.storage.statements import load, run_rows
 __all__ = ["Days", "day_of", "day_path", "read_content", "sync_directory"]
 
 _SQL = load("content")
+_STORE = load("store")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED, _PLAIN = 1, 0
 
@@ -82,29 +83,27 @@ class Days:
         """Write the bytes of one day and fsync them; return their slots. Raises what the disk raises."""
         connection = self._connection(day)
         rows = [_row(envelope) for envelope in envelopes]
-        connection.execute("BEGIN IMMEDIATE")
-        first = int(connection.execute(_SQL["top"]).fetchone()[0]) + 1
-        run_rows(connection, _SQL["insert"], [(first + n, *row) for n, row in enumerate(rows)])
-        self._hooks.before_commit("journal")
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            first = int(connection.execute(_SQL["top"]).fetchone()[0]) + 1
+            run_rows(connection, _SQL["insert"], [(first + n, *row) for n, row in enumerate(rows)])
+            self._hooks.before_commit("journal")
+            connection.execute("COMMIT")
+        except BaseException:
+            self._open.pop(day).close()
+            raise
         self._hooks.after_commit("journal")
         return list(range(first, first + len(rows)))
 
-    def days(self) -> list[int]:
-        """Return the days whose files are open."""
-        return list(self._open)
+    def checkpoint(self) -> None:
+        """Move the write-ahead logs of the open files into them."""
+        for connection in self._open.values():
+            connection.execute(_STORE["checkpoint"]).fetchone()
 
-    def checkpoint(self, day: int) -> None:
-        """Move a day's write-ahead log into its file."""
-        if day in self._open:
-            self._open[day].execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-
-    def close(self, day: int | None = None) -> None:
-        """Close the file of one day, or all."""
-        for each in [day] if day is not None else list(self._open):
-            connection = self._open.pop(each, None)
-            if connection is not None:
-                connection.close()
+    def close(self) -> None:
+        """Close the files."""
+        while self._open:
+            self._open.popitem()[1].close()
 
 
 def read_content(directory: Path, day: int, slot: int, digest: bytes) -> bytes | None:

@@ -4,12 +4,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 
+from unsilo.storage.days import day_of
 from unsilo.storage.statements import load, run_rows
 
-__all__ = ["Figures", "bucket_of", "quantiles", "upper_bound"]
+__all__ = ["Figures", "bucket_of", "forget", "quantiles", "upper_bound"]
 
 _SQL = load("message")
 MINUTE = 60_000_000
+DAY = 86_400_000_000
 
 
 def bucket_of(microseconds: int) -> int:
@@ -43,6 +45,12 @@ def quantiles(histogram: dict[int, int], wanted: Iterable[float]) -> tuple[int, 
                 break
         found.append(answer)
     return tuple(found)
+
+
+def forget(connection: sqlite3.Connection, now: int) -> None:
+    """Drop minutes older than two days and latencies older than a month."""
+    connection.execute(_SQL["minute_forget"], ((now - 2 * DAY) // MINUTE,))
+    connection.execute(_SQL["latency_forget"], (day_of(now - 31 * DAY),))
 
 
 class Figures:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from unsilo.kernel import hash64
+from unsilo.kernel import clock, hash64
 from unsilo.storage.days import Days, day_of
-from unsilo.storage.figures import Figures
+from unsilo.storage.figures import Figures, forget
 from unsilo.storage.keys import fold_key
 from unsilo.storage.names import Names
 from unsilo.storage.packing import clean, pack_issues, pack_keys, unpack_issues
@@ -17,6 +17,8 @@ from unsilo.storage.statements import load, run_rows
 __all__ = ["content_rows", "journal_group"]
 
 _SQL = load("message")
+_FORGET_EVERY = 4096
+_LATEST = 253_402_300_800_000_000  # the year 10000
 
 
 def _known(connection: sqlite3.Connection, ids: list[str]) -> dict[str, Receipt]:
@@ -104,13 +106,16 @@ def journal_group(
     run_rows(connection, _SQL["key_insert"], sorted(keys))
     run_rows(connection, _SQL["control_insert"], control_rows)
     figures.flush(connection)
+    if any(receipt.mid % _FORGET_EVERY == 0 for receipt in receipts):
+        forget(connection, incomings[-1].envelope.received_at)
     return receipts
 
 
 def _found_by(incoming: Incoming) -> list[tuple[str, str]]:
-    """Return the keys with type and control id among them, whether or not the caller listed these."""
+    """Return the keys with type, control id and event time among them, whether or not the caller listed these."""
     found = list(incoming.keys)
-    for kind, value in (("control_id", incoming.control_id), ("type", incoming.type)):
+    event = clock.instant(incoming.event_time) if 0 < incoming.event_time < _LATEST else ""
+    for kind, value in (("control_id", incoming.control_id), ("type", incoming.type), ("event_time", event)):
         if value and (kind, value) not in found:
             found.append((kind, value))
     return found

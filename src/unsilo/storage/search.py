@@ -40,7 +40,7 @@ def people_query(words: list[str], limit: int) -> Query:
         if word is not driver:
             parts.append("EXISTS (SELECT 1 FROM ix_find o WHERE o.term >= ? AND o.term < ? AND o.rid = f.rid)")
             values += [word, prefix_end(word)]
-    # The other words are looked for only among the first thousands of the longest: typing goes on anyway.
+    # Thousands of persons are no answer: what is typed next says whom of them.
     sql = f"""SELECT l.person FROM (
   SELECT f.rid, f.term = ? AS whole FROM ix_find f WHERE {" AND ".join(parts)} LIMIT 5000
 ) g JOIN link l ON l.pat = g.rid GROUP BY l.person ORDER BY max(g.whole) DESC, max(g.rid) DESC LIMIT ?"""  # noqa: S608

@@ -48,6 +48,7 @@ class Store(MessageReads, ResourceReads):
         self._checkpointer = Checkpointer(directory)
         self._writer = Writer(directory, hooks, group_ms)
         self._writer.on_commit = self._checkpointer.committed
+        self._writer.behind = self._checkpointer.behind
         self.users = Accounts(self._readers, self._writer)
 
     def receive(self, incoming: Incoming) -> "Future[Receipt]":

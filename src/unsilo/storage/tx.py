@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from unsilo.fhir.extract import IndexRows
-from unsilo.kernel import Lineage, clock
+from unsilo.kernel import Lineage
 from unsilo.storage.faults import StaleVersionError
 from unsilo.storage.keys import bounded, code_key, fold_key, terms
 from unsilo.storage.names import Names
@@ -226,7 +226,3 @@ class ResourceTx:
                     return unpack_lineage(packed)
         row = self._connection.execute(_SQL["lineage_of"], (resource_type, id_, wanted)).fetchone()
         return [] if row is None else unpack_lineage(row[0])
-
-    def now(self) -> int:
-        """Return the time of this transaction's acts in microseconds."""
-        return clock.now()

@@ -82,9 +82,10 @@ class PeopleTx(ResourceTx):
         elif self._connection.execute(_SQL["exists"], (person,)).fetchone() is None:
             raise ValueError(f"there is no person {person}")
         why = (clean(rule), clean(reason), score, clean(actor), at, mid)
-        self._connection.execute(_SQL["edge_write"], (pat, person, *why))
-        if former != person:
+        if former != person or mid == 0:  # a machine that finds an edge again does not replace its first reason
+            self._connection.execute(_SQL["edge_write"], (pat, person, *why))
             self._connection.execute(_SQL["event"], ("link", pat, person, former, *why))
+        if former != person:
             self._after_move(former, person)
         return person
 

@@ -1,6 +1,7 @@
 """The one thread that writes: takes receipts first, then jobs, in groups that share a commit and its fsync."""
 
 import heapq
+import logging
 import sqlite3
 import threading
 import time
@@ -27,6 +28,7 @@ from unsilo.storage.work import move
 __all__ = ["Writer"]
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 _MOST_RECEIPTS = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _GROUP_SECONDS = 0.010
@@ -74,6 +76,7 @@ class Writer:
         self._requeued: list[QueueItem] = []
         self.on_requeued: Callable[[list[QueueItem]], None] | None = None
         self.on_commit: Callable[[], None] | None = None
+        self.behind = threading.Event()
 
     # What other threads call.
 
@@ -222,6 +225,10 @@ class Writer:
         connection = self._connection
         if connection is None:
             raise NotDurableError("the store is not open")
+        if self.behind.is_set():
+            self.behind.clear()
+            connection.execute(_STORE["checkpoint"]).fetchone()
+            self._days.checkpoint()
         connection.execute("BEGIN IMMEDIATE")
         version = int(connection.execute(_STORE["data_version"]).fetchone()[0])
         if version != self._version:
@@ -295,7 +302,10 @@ class Writer:
             _fail(job.future, error)
         requeued, self._requeued = self._requeued, []
         if requeued and self.on_requeued is not None:
-            self.on_requeued(requeued)
+            try:
+                self.on_requeued(requeued)
+            except Exception:  # noqa: BLE001  # the listener's fault must not end the writing
+                _LOG.exception("the listener to queued messages failed")
 
     def _run_jobs(
         self, taken: list[_Job], done: list[tuple[_Job, Any]], failed: list[tuple[_Job, BaseException]], *, alone: bool

@@ -51,8 +51,7 @@ SELECT f.name, k.day, k.state, 0, k.n FROM recorded k JOIN feed f ON f.id = k.fe
 LEFT JOIN counted c ON c.feed = k.feed AND c.day = k.day AND c.state = k.state WHERE c.n IS NULL
 
 -- name: message_without_key
-SELECT m.mid FROM message m
-WHERE trim(m.control_id) <> '' AND NOT EXISTS (SELECT 1 FROM control_seen c WHERE c.feed = m.feed)
+SELECT mid FROM message WHERE control_id GLOB '*[0-9A-Za-z]*' EXCEPT SELECT mid FROM message_key
 
 -- name: days
 SELECT DISTINCT day FROM message WHERE removed_on = 0 ORDER BY day
