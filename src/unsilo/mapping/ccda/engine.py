@@ -17,10 +17,9 @@ from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import clean_text, path_of
 from unsilo.mapping.ccda.writer import CcdaWriter
 from unsilo.mapping.finish import Facts, finish
-from unsilo.mapping.identity import Identities
 from unsilo.mapping.model import Draft, Entry, Mapped, Site
 from unsilo.mapping.plan import Planned, plan_row
-from unsilo.mapping.policy import Policies, Reading
+from unsilo.mapping.model import Reading
 from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MessageRow
 from unsilo.mapping.tables import layered, standard
@@ -28,6 +27,7 @@ from unsilo.mapping.tables import layered, standard
 __all__ = ["CcdaMap", "faults_of", "open_map"]
 
 _SECTION = f"{{{V3}}}section"
+_AROUND = "ancestor::section/"
 _SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
 
 
@@ -35,7 +35,7 @@ def open_map(site: Site, cache: FilePath | None = None) -> CcdaMap:
     """Return the compiled C-CDA tables of a site; faults of its overlay are Issues of every document."""
     tables = layered(standard("ccda"), site.overlay, site.systems)
     assert tables.value is not None  # noqa: S101 - layering always gives tables, faults are Issues
-    program = Program(tables.value, site, CcdaWriter, {**FUNCTIONS, "xml path": path_of}, cache)
+    program = Program(tables.value, site, CcdaWriter, FUNCTIONS, cache, _reading, {"path_of": path_of})
     program.faults += tables.issues
     return CcdaMap(program)
 
@@ -45,9 +45,6 @@ class CcdaMap:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        resources = program.tables.resources
-        program.identities = Identities(resources, _part)
-        program.policies = Policies(resources, _reading)
         self.below: dict[str, list[Planned]] = {}
         for row in program.tables.messages:
             try:
@@ -137,22 +134,19 @@ class CcdaMap:
         return made
 
 
-def _part(text: str) -> Callable[[Any, Draft], str]:
-    """A part of an identity key that reads the document: `{path}`, or an absolute path."""
-    path = path_of(text.strip("{}"))
-
-    def read(_run: Any, draft: Draft) -> str:
-        return path.says(draft.node) if draft.node is not None else ""
-
-    return read
-
-
 def _reading(text: str) -> Reading:
-    """A source of clock or security: a path from the resource's node."""
-    path = path_of(text)
+    """A source of identity, clock or security: a path from the resource's node, from the section around it
+    (`ancestor::section/...`), or an absolute one.
+    """
+    text = text.strip("{}")
+    upward = text.startswith(_AROUND)
+    path = path_of(text.removeprefix(_AROUND))
 
     def read(run: Any, draft: Draft) -> tuple[str, Locator]:
-        found = path.first(draft.node if draft.node is not None and not path.absolute else run.tree.root)
+        node = run.tree.root if path.absolute or draft.node is None else draft.node
+        if upward:
+            node = next((s for s in node.iterancestors(_SECTION)), None)
+        found = path.first(node) if node is not None else None
         return (path.read(found), run.places[found] + path.suffix) if found is not None else ("", None)
 
     return read

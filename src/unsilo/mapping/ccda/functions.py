@@ -51,6 +51,19 @@ def oid_system(run: Any, node: str, *_: Any) -> str | None:
     return run.site.authorities.get(root) or run.uri_of(root) or oid_uri(run, root)
 
 
+def code_system(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
+    """The URI of a code element's system from its OID, else from a system name that the tables know."""
+    oid, name = (node.get("codeSystem") or "").strip(), (node.get("codeSystemName") or "").strip()
+    uri = (run.uri_of(oid) or oid_uri(run, oid)) if oid else run.program.tables.systems.get(name.upper())
+    if not uri:
+        return None
+    if oid:
+        rows.append(Row(path, rule, f"{at}/@codeSystem"))
+    if name:
+        rows.append(Row(path, rule, f"{at}/@codeSystemName"))
+    return str(uri)
+
+
 def oid_uri(_run: Any, node: str, *_: Any) -> str | None:
     """An OID or UUID as `urn:oid:` or `urn:uuid:`; other roots as they stand."""
     root = node.strip()
@@ -164,56 +177,66 @@ def _base64(text: str) -> str | None:
     return text if fits else None
 
 
-def _us_core(run: Any, node: Element, rule: str, rows: Rows, resource: Json, url: str, names: tuple[str, ...]) -> None:
-    """Put the US Core extension for race or ethnicity: categories, details, and the text of all."""
+def _us_core(
+    run: Any, node: Element, path: str, rule: str, rows: Rows, url: str, names: tuple[str, ...]
+) -> Json | None:
+    """The US Core extension for race or ethnicity: categories, details, and the text of all."""
     parts: list[Json] = []
     texts: list[str] = []
     places: list[Locator] = []
-    made: list[Row] = []
     seen: set[str] = set()
-    index = len(resource.get("extension", []))
     for child in node:
         if not isinstance(child.tag, str) or label(child.tag) not in names:
             continue
-        code, at = child.get("code"), run.places[child]
+        code, at = (child.get("code") or "").strip(), run.places[child]
         if not code or code in seen:
             null = child.get("nullFlavor")
-            hit = run.program.vocabulary("NullFlavor")[null] if null else None
-            if hit is not None and not code and not parts:
-                texts.append({"asked-unknown": "Asked but unknown"}.get(hit.code, "Unknown"))
+            if null and not code:
+                hit = run.program.vocabulary("NullFlavor")[null]
+                texts.append("Asked but unknown" if hit is not None and hit.code == "asked-unknown" else "Unknown")
                 places.append(f"{at}/@nullFlavor")
             continue
         seen.add(code)
-        coding = {"system": run.uri_of(child.get("codeSystem") or "") or _CDC, "code": code}
-        here = f"extension[{index}].extension[{len(parts)}]"
-        if child.get("displayName"):
-            coding["display"] = str(child.get("displayName"))
-            made.append(Row(f"{here}.valueCoding.display", rule, f"{at}/@displayName"))
-        kind = "ombCategory" if code in _OMB[url] else "detailed"
-        made.append(Row(f"{here}.url", rule, None))
-        made.append(Row(f"{here}.valueCoding.system", rule, f"{at}/@codeSystem" if child.get("codeSystem") else None))
-        made.append(Row(f"{here}.valueCoding.code", rule, f"{at}/@code"))
-        parts.append({"url": kind, "valueCoding": coding})
-        texts.append(str(child.get("displayName") or code))
-        places.append(f"{at}/@displayName" if child.get("displayName") else f"{at}/@code")
+        here = f"{path}.extension[{len(parts)}]"
+        rows.append(Row(f"{here}.url", rule, None))
+        coding = _coding(run, child, f"{here}.valueCoding", rule, rows, _CDC)
+        parts.append({"url": "ombCategory" if code in _OMB[url] else "detailed", "valueCoding": coding})
+        texts.append(str(coding.get("display") or code))
+        places.append(f"{at}/@displayName" if "display" in coding else f"{at}/@code")
     if not texts:
-        return
-    here = f"extension[{index}].extension[{len(parts)}]"
-    made += [Row(f"{here}.url", rule, None), *(Row(f"{here}.valueString", rule, p) for p in places)]
-    made.append(Row(f"extension[{index}].url", rule, None))
+        return None
+    here = f"{path}.extension[{len(parts)}]"
+    rows.append(Row(f"{path}.url", rule, None))
+    rows.append(Row(f"{here}.url", rule, None))
+    rows.extend(Row(f"{here}.valueString", rule, place) for place in places)
     parts.append({"url": "text", "valueString": ", ".join(texts)})
-    resource.setdefault("extension", []).append({"url": url, "extension": parts})
-    rows.extend(made)
+    return {"url": url, "extension": parts}
 
 
-def race(run: Any, node: Element, _at: Locator, _path: str, rule: str, rows: Rows, resource: Json) -> None:
+def _coding(run: Any, node: Element, path: str, rule: str, rows: Rows, system: str) -> Json:
+    """A code element as Coding; `system` is that of its list when the element names none."""
+    at = run.places[node]
+    coding: Json = {"system": system, "code": (node.get("code") or "").strip()}
+    rows.append(Row(f"{path}.code", rule, f"{at}/@code"))
+    named = code_system(run, node, at, f"{path}.system", rule, rows)
+    if named:
+        coding["system"] = named
+    else:
+        rows.append(Row(f"{path}.system", rule, None))
+    if node.get("displayName"):
+        coding["display"] = str(node.get("displayName"))
+        rows.append(Row(f"{path}.display", rule, f"{at}/@displayName"))
+    return coding
+
+
+def race(run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The US Core race extension from raceCode and sdtc:raceCode."""
-    _us_core(run, node, rule, rows, resource, RACE, ("raceCode", "sdtc:raceCode"))
+    return _us_core(run, node, path, rule, rows, RACE, ("raceCode", "sdtc:raceCode"))
 
 
-def ethnicity(run: Any, node: Element, _at: Locator, _path: str, rule: str, rows: Rows, resource: Json) -> None:
+def ethnicity(run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The US Core ethnicity extension from ethnicGroupCode and sdtc:ethnicGroupCode."""
-    _us_core(run, node, rule, rows, resource, ETHNICITY, ("ethnicGroupCode", "sdtc:ethnicGroupCode"))
+    return _us_core(run, node, path, rule, rows, ETHNICITY, ("ethnicGroupCode", "sdtc:ethnicGroupCode"))
 
 
 def _concern(vocabulary: str) -> Callable[..., Json | None]:
@@ -276,6 +299,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "administration_unit": administration_unit,
     "allergy_concern_status": _concern("AllergyConcern"),
     "body": body,
+    "code_system": code_system,
     "condition_concern_status": _concern("ProblemConcern"),
     "day": day,
     "ethnicity": ethnicity,

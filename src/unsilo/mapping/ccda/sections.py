@@ -14,6 +14,7 @@ from unsilo.mapping.ccda.walk import clean_text, path_of
 __all__ = ["section", "section_code"]
 
 _DEEPEST = 20
+_SYSTEM = ("codeSystem", "codeSystemName")
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 
 
@@ -61,7 +62,7 @@ def concept(run: Any, node: etree._Element, path: str, rule: str, rows: list[Row
     system = run.uri_of(node.get("codeSystem") or "")
     if system:
         coding = {"system": system, "code": code}
-        rows.append(Row(f"{path}.coding[0].system", rule, f"{at}/@codeSystem"))
+        rows += [Row(f"{path}.coding[0].system", rule, f"{at}/@{a}") for a in _SYSTEM if node.get(a)]
     if display := (node.get("displayName") or "").strip():
         coding["display"] = display
         rows.append(Row(f"{path}.coding[0].display", rule, f"{at}/@displayName"))

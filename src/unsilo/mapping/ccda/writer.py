@@ -50,7 +50,7 @@ class CcdaWriter(Writer):
 
     def path(self, source: str) -> str:
         """Return the constant of a compiled path."""
-        return self.constant(f"function('xml path')({source!r})")
+        return self.constant(f"path_of({source!r})")
 
     def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:  # noqa: ARG002 - the writers' contract
         """Write what reads a row's source: the element, and its attribute or text."""
@@ -78,11 +78,7 @@ class CcdaWriter(Writer):
         whole = (
             not path.key and not path.text and not row.const and "[" not in row.type and not row.type.startswith("py:")
         )
-        self.put(
-            f"{text} = run.says({node})"
-            if whole
-            else f"{text} = {compiled}.read({node})"
-        )
+        self.put(f"{text} = run.says({node})" if whole else f"{text} = {compiled}.read({node})")
 
     def value(self, suffix: str, node: str, text: str, end: bool) -> Val:
         """The value at hand; functions get the element where the source names one, else the text."""
