@@ -1,5 +1,6 @@
 """Templates and what they may call: every page is made here, with its security headers."""
 
+from collections import Counter
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from unsilo.config import Settings
 from unsilo.console import svg
 from unsilo.flow.read.describe import particulars, status_word, title, value_text
 from unsilo.flow.read.fact import Fact, Source, happened, mark_of
@@ -54,13 +56,13 @@ class Item(NamedTuple):
 
 
 MENU: tuple[Item, ...] = (
-    Item("/people", "Find a person", "person"),
-    Item("/feeds", "Feeds", "feeds"),
-    Item("/messages", "Messages", "messages"),
-    Item("/dead", "Dead letters", "messages"),
-    Item("/bench", "Test bench", "bench"),
-    Item("/admin/users", "Users", "users"),
-    Item("/admin/audit", "Audit", "audit"),
+    Item("/people", "Find a person", "person.read"),
+    Item("/feeds", "Feeds", "feed.read"),
+    Item("/messages", "Messages", "message.read"),
+    Item("/dead", "Dead letters", "message.read"),
+    Item("/bench", "Test bench", "bench.use"),
+    Item("/admin/users", "Users", "user.manage"),
+    Item("/admin/audit", "Audit", "audit.read"),
 )
 
 
@@ -102,6 +104,12 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name) if name and name != "UTC" else UTC
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
+
+
+def home_zone(settings: Settings) -> tzinfo:
+    """Return the zone in which pages say times: the one that most feeds are in."""
+    counted = Counter(feed.zone for feed in settings.feeds.values())
+    return zone_of(counted.most_common(1)[0][0] if counted else "UTC")
 
 
 def zone_words(zone: tzinfo) -> str:
@@ -192,12 +200,7 @@ def view_of(request: Request, user: Any, allowed: set[str] | frozenset[str]) -> 
     chosen = request.query_params.get("dir") or request.cookies.get("dir") or "ltr"
     theme = request.cookies.get("theme", "")
     menu = [
-        {
-            "href": item.href,
-            "title": item.title,
-            "here": path == item.href or path.startswith(item.href + "/"),
-            "count": 0,
-        }
+        {"href": item.href, "title": item.title, "here": f"{path}/".startswith(f"{item.href}/"), "count": 0}
         for item in MENU
         if item.permission in allowed
     ]

@@ -7,9 +7,9 @@ from itertools import pairwise
 import msgspec
 
 from unsilo.flow.read.words import When, say_when
-from unsilo.kernel import Envelope, Lineage, Locator, Row
+from unsilo.kernel import Envelope, Json, Lineage, Locator, Row
 
-__all__ = ["Excerpt", "Leaf", "Origin", "Run", "excerpt", "hex_lines", "leaves_of", "sentence"]
+__all__ = ["Excerpt", "Leaf", "Origin", "Run", "chief_paths", "excerpt", "hex_lines", "leaves_of", "sentence"]
 
 _TRANSPORT = {"mllp": "MLLP", "folder": "a watched folder", "http": "HTTP", "bench": "the test bench"}
 
@@ -130,3 +130,20 @@ def origin_of(envelope: Envelope, *, kind: str = "", control_id: str = "", diges
         envelope.id, envelope.feed, envelope.format, envelope.received_at, envelope.sha256, envelope.content,
         envelope.headers, kind, control_id, digest,
     )  # fmt: skip
+
+
+_CHIEF: dict[str, tuple[str, ...]] = {
+    "Observation": ("value", "component", "dataAbsentReason"),
+    "AllergyIntolerance": ("code", "reaction", "criticality"),
+    "Patient": ("name", "birthDate", "identifier"),
+    "Immunization": ("vaccineCode", "occurrence"),
+    "Encounter": ("type", "class", "period"),
+    "DiagnosticReport": ("code", "conclusion", "presentedForm"),
+    "DocumentReference": ("type", "content"),
+    "Appointment": ("start", "appointmentType"),
+}
+
+
+def chief_paths(resource: Json) -> tuple[str, ...]:
+    """Return the beginnings of the element paths that hold the fact itself, as against its surroundings."""
+    return _CHIEF.get(str(resource.get("resourceType")), ("code", "medication", "dosage"))

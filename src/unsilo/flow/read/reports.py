@@ -14,7 +14,7 @@ from unsilo.flow.read.rtf import is_rtf, rtf_text
 from unsilo.flow.read.words import When
 from unsilo.kernel import Json
 
-__all__ = ["Piece", "Report", "Row", "attachments", "decode_attachment", "prose", "report"]
+__all__ = ["Piece", "Report", "Row", "attachment_list", "attachments", "decode_attachment", "prose", "report"]
 
 SAFE_INLINE = frozenset({"application/pdf", "image/png", "image/jpeg", "image/gif"})
 """Kinds a browser shows without running anything of the page's; all others are only downloaded."""
@@ -58,7 +58,8 @@ class Report(msgspec.Struct):
     pieces: list[Piece]
 
 
-def _attachment_list(resource: Json) -> list[Json]:
+def attachment_list(resource: Json) -> list[Json]:
+    """Return the Attachments of a resource in a fixed order, so that a number names one (R4 Attachment)."""
     found: list[Any] = list(resource.get("presentedForm") or ())
     found += [c.get("attachment") for c in resource.get("content") or () if isinstance(c, dict)]
     found += [m.get("link") for m in resource.get("media") or () if isinstance(m, dict)]
@@ -89,7 +90,7 @@ def decode_attachment(attachment: Json) -> tuple[bytes, str] | None:
 def attachments(resource: Json) -> list[Piece]:
     """Return all attachments, text decoded to words; nothing of them is ever shown as HTML."""
     pieces = []
-    for place, attachment in enumerate(_attachment_list(resource)):
+    for place, attachment in enumerate(attachment_list(resource)):
         name = str(attachment.get("title") or "Attachment")
         found = decode_attachment(attachment)
         if found is None:

@@ -1,0 +1,136 @@
+"""Finding a person, the person's page, and its print view."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from unsilo.console.gate import Asked, pick, whole
+from unsilo.console.render import home_zone, page
+from unsilo.flow.read.fact import Fact
+from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
+from unsilo.flow.read.person import PersonView, person_view
+from unsilo.flow.read.sections import KINDS
+from unsilo.flow.read.timeline import LANES, SPANS
+from unsilo.flow.read.words import When, say_when
+from unsilo.kernel import clock
+
+__all__ = ["find_page", "frame", "person_page", "print_page", "unknown"]
+
+_PAGE = 60
+_MOST_HITS = 20
+_STATES: dict[str, tuple[str, str]] = {
+    "dead": ("message of this person failed", "messages of this person failed"),
+    "held": ("message is held behind a failed one", "messages are held behind a failed one"),
+    "queued": ("message waits to be processed", "messages wait to be processed"),
+}
+
+
+def find_page(asked: Asked) -> Response:
+    """Search persons while typing; the list alone is swapped in, the page works the same without script."""
+    typed = asked.request.query_params.get("q", "").strip()[:200]
+    now, zone = clock.now(), home_zone(asked.service.settings)
+    hits = asked.service.store.find_people(typed, _MOST_HITS + 1) if typed else []
+    rows = [{"uid": uid, "banner": b, "records": count} for uid, b, count in find(hits[:_MOST_HITS], now, zone)]
+    if typed:
+        for hit in hits[:_MOST_HITS]:
+            asked.audit("find", person=hit.person, what="found by a search")
+    more = len(hits) > _MOST_HITS
+    return page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more, recent=[])
+
+
+def unknown(asked: Asked) -> Response:
+    """Answer for a person that is not there; the same for one that must not be seen."""
+    return page(
+        "problem.html", asked.view, status=404, title="No such person",
+        words="There is no person with this address.", hint="A record may have been linked to another person since.",
+    )  # fmt: skip
+
+
+def frame(asked: Asked, loaded: Loaded) -> dict[str, Any]:
+    """Return what every page below a person needs: head, link in words, sources, zone."""
+    now, zone = clock.now(), home_zone(asked.service.settings)
+    banner = head(loaded, now, zone)
+    return {
+        "zone": zone, "sources": loaded.sources, "uid": loaded.uid, "banner": banner, "title": banner.name.words,
+        "sureness": sureness(loaded.records, asked.service.store.link_events(loaded.person)),
+    }  # fmt: skip
+
+
+def _signs(asked: Asked, found: list[Waiting]) -> list[tuple[str, int, str]]:
+    rows = []
+    for item in found:
+        count = len(item.messages)
+        words = _STATES[item.state][count != 1]
+        href = f"/messages?{urlencode({'state': item.state, 'q': item.messages[0].id})}"
+        if count != 1:
+            href = f"/messages?{urlencode({'state': item.state})}"
+        rows.append((words, count, href if asked.may("message.read") else ""))
+    return rows
+
+
+def _view(asked: Asked, loaded: Loaded, **choice: str) -> PersonView:
+    zone = home_zone(asked.service.settings)
+    return person_view(loaded.patients, loaded.facts, loaded.sources, now=clock.now(), zone=zone, **choice)
+
+
+def person_page(asked: Asked) -> Response:
+    """Show one person; looking is remembered, so that the next look shows what is new."""
+    request, store = asked.request, asked.service.store
+    loaded = load(store, asked.service.settings.feeds, request.path_params["uid"], asked.user.id)
+    if loaded is None:
+        return unknown(asked)
+    lanes = pick(request, "lanes", LANES, "kind")
+    span = pick(request, "span", SPANS, "all")
+    only = request.query_params.get("only", "")
+    view = _view(asked, loaded, lanes=lanes, span=span, only=only)
+    start, only_new = whole(request, "at"), request.query_params.get("new") == "1"
+    chosen = [e for e in view.timeline.events if (not start or e.start < start) and (not only_new or e.fact.new)]
+    events = chosen[:_PAGE]
+    older = ""
+    if len(chosen) > _PAGE:
+        query = {"lanes": lanes, "span": span, "only": only, "at": str(events[-1].start + 1)} | (
+            {"new": "1"} if only_new else {}
+        )
+        older = "?" + urlencode(query) + "#list"
+    asked.audit("read", person=loaded.person, what="person page")
+    if not request.query_params:
+        # A change of lanes or a page of the list is the same look; only a fresh one moves the mark.
+        asked.trail.append(store.users.look(asked.user.id, loaded.person, clock.now()))
+    values = frame(asked, loaded)
+    return page(
+        "person.html", asked.view, **values, view_model=view, looked=loaded.looked,
+        waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
+        lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
+        kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events),
+        from_at=start, only_new=only_new,
+    )  # fmt: skip
+
+
+def print_page(asked: Asked) -> Response:
+    """Show the summary for paper: every item with a footnote that names its source."""
+    store = asked.service.store
+    loaded = load(store, asked.service.settings.feeds, asked.request.path_params["uid"], asked.user.id)
+    if loaded is None:
+        return unknown(asked)
+    asked.audit("print", person=loaded.person, what="print view")
+    note, notes = _footnotes(asked, loaded)
+    return page(
+        "print.html", asked.view, **frame(asked, loaded), view_model=_view(asked, loaded),
+        waiting=_signs(asked, waiting(store, loaded.patients)), note=note, notes=notes,
+    )  # fmt: skip
+
+
+def _footnotes(asked: Asked, loaded: Loaded) -> tuple[Callable[[Fact], int], Callable[[], list[str]]]:
+    """Number footnotes as the template meets facts; one note serves all facts of a source received at one moment."""
+    numbers: dict[str, int] = {}
+    zone = home_zone(asked.service.settings)
+
+    def note(fact: Fact) -> int:
+        source = loaded.sources.get(fact.source)
+        name = source.name if source is not None else fact.source
+        words = f"{name}, received {say_when(When(fact.updated, 'minute'), zone)}"
+        return numbers.setdefault(words, len(numbers) + 1)
+
+    return note, lambda: list(numbers)

@@ -1,0 +1,106 @@
+"""The source records behind a person: why each is linked, and linking or unlinking by a steward, with a preview."""
+
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from unsilo.console.gate import Asked, origin_of
+from unsilo.console.people import frame, unknown
+from unsilo.console.render import Notice, page
+from unsilo.flow.link import link, unlink
+from unsilo.flow.read.compare import Row, compare
+from unsilo.flow.read.load import Loaded, load, record_line, rule_words
+from unsilo.kernel import json
+
+__all__ = ["change", "preview", "records_page"]
+
+_MOST = 20
+
+
+def _load(asked: Asked) -> Loaded | None:
+    uid = asked.request.path_params["uid"]
+    return load(asked.service.store, asked.service.settings.feeds, uid, types=["AllergyIntolerance"])
+
+
+def records_page(asked: Asked, notice: Notice | None = None) -> Response:
+    """List the records, what was decided about them, and (for a steward) others that may belong here."""
+    loaded = _load(asked)
+    if loaded is None:
+        return unknown(asked)
+    store = asked.service.store
+    asked.audit("read", person=loaded.person, what="source records")
+    rows = []
+    for record in loaded.records:
+        body = json.decode(record.resource.body) if record.resource is not None and record.resource.body else {}
+        rows.append(record_line(record.patient_id, body) | {
+            "how": rule_words(record.rule), "reason": record.reason, "at": record.at, "actor": record.actor,
+        })  # fmt: skip
+    typed = asked.request.query_params.get("q", "").strip()[:200]
+    hits: list[dict[str, Any]] = []
+    own = {r.patient_id for r in loaded.records}
+    for hit in store.find_people(typed, _MOST) if typed and asked.may("person.link") else []:
+        asked.audit("find", person=hit.person, what="found for linking")
+        hits += [record_line(s.id, json.decode(s.body)) for s in hit.patients if s.id not in own and s.body]
+    events = [
+        {"kind": e.kind, "record": f"Patient/{e.patient_id}", "reason": e.reason, "at": e.at, "actor": e.actor,
+         "rule": e.rule}
+        for e in reversed(store.link_events(loaded.person))
+    ]  # fmt: skip
+    return page(
+        "records.html", asked.view, **frame(asked, loaded), notice=notice, records=rows, events=events, q=typed,
+        hits=hits, may_link=asked.may("person.link"),
+    )  # fmt: skip
+
+
+def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> tuple[list[Row], list[str]] | None:
+    store = asked.service.store
+    inside = patient in {r.patient_id for r in loaded.records}
+    stored = store.read("Patient", patient)
+    if stored is None or not stored.body or inside != (act == "unlink"):
+        return None
+    others = [f.resource for f in loaded.patients if f.id != patient]
+    rows = compare(json.decode(stored.body), others)
+    person = store.person_of(patient)
+    moving = len(store.facts(person)) if person is not None else 0
+    if act == "link":
+        return rows, [
+            f"This person's page will also show Patient/{patient}; its present person has {moving} facts.",
+            "Searches for either record find both from then on.",
+        ]
+    return rows, [
+        f"Patient/{patient} becomes a person of its own, with everything that was sent under its number.",
+        "What other records said stays here.",
+    ]
+
+
+def preview(asked: Asked, notice: Notice | None = None) -> Response:
+    """Show what a link or unlink would change, and ask for the reason."""
+    act = asked.request.path_params["act"]
+    loaded = _load(asked)
+    patient = (asked.field("patient") or asked.request.query_params.get("patient", "")).removeprefix("Patient/")
+    sides = _sides(asked, loaded, act, patient) if loaded is not None else None
+    if loaded is None or sides is None:
+        return unknown(asked)
+    asked.audit("read", person=loaded.person, what=f"preview of {act} of Patient/{patient}")
+    return page(
+        "link.html", asked.view, **frame(asked, loaded), notice=notice, act=act, patient=patient,
+        comparison=sides[0], effects=sides[1],
+    )  # fmt: skip
+
+
+def change(asked: Asked) -> Response:
+    """Link or unlink, then show the records."""
+    act, store = asked.request.path_params["act"], asked.service.store
+    row = store.person(asked.request.path_params["uid"])
+    patient, reason = asked.field("patient").removeprefix("Patient/"), asked.field("reason")
+    if row is None or (patient in row.patients) != (act == "unlink"):
+        return unknown(asked)
+    origin = origin_of(asked.request)
+    if act == "link":
+        _, issue = link(asked.service, patient, row.person, asked.user.name, reason, origin)
+    else:
+        _, issue = unlink(asked.service, patient, asked.user.name, reason, origin)
+    if issue is not None:
+        return preview(asked, Notice(issue.text, "bad"))
+    return RedirectResponse(f"/people/{quote(row.uid)}/records", 303)

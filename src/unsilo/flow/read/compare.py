@@ -1,0 +1,59 @@
+"""One record beside others, attribute by attribute: what a person who decides about a link looks at."""
+
+from typing import NamedTuple
+
+from unsilo.flow.read.banner import SEX
+from unsilo.flow.read.words import address, fold, human_name, say_when, when
+from unsilo.kernel import Json
+
+__all__ = ["Row", "compare"]
+
+
+class Row(NamedTuple):
+    """One attribute: this record's value, the others' values, and how they agree (a sign and words)."""
+
+    label: str
+    left: str
+    right: list[str]
+    glyph: str
+    words: str
+
+
+def _values(patient: Json) -> list[tuple[str, list[str]]]:
+    names = [human_name(n) for n in patient.get("name") or ()]
+    numbers = [
+        f"{i.get('value')} ({(i.get('assigner') or {}).get('display') or i.get('system') or 'no authority'})"
+        for i in patient.get("identifier") or ()
+        if i.get("value")
+    ]
+    return [
+        ("Name", [n for n in names if n]),
+        ("Born", [w for w in [say_when(when(patient.get("birthDate")))] if w]),
+        ("Sex", [SEX.get(str(patient["gender"]), str(patient["gender"]))] if patient.get("gender") else []),
+        ("Numbers", numbers),
+        ("Address", [a for a in (address(a) for a in patient.get("address") or ()) if a]),
+        ("Telephone and mail", [str(t["value"]) for t in patient.get("telecom") or () if t.get("value")]),
+        ("Deceased", [say_when(when(patient.get("deceasedDateTime")))] if patient.get("deceasedDateTime") else []),
+    ]
+
+
+def compare(patient: Json, others: list[Json]) -> list[Row]:
+    """Return a row an attribute; what one side does not state neither agrees nor differs, and says so."""
+    theirs: dict[str, list[str]] = {}
+    for other in others:
+        for label, values in _values(other):
+            theirs.setdefault(label, []).extend(values)
+    rows = []
+    for label, mine in _values(patient):
+        right = list(dict.fromkeys(theirs.get(label, [])))
+        left, shared = {fold(v) for v in mine}, {fold(v) for v in right}
+        if not left or not shared:
+            glyph, words = "–", "not on both sides"
+        elif left & shared:
+            glyph, words = ("●", "same") if left == shared else ("◐", "partly the same")
+        elif {w for v in left for w in v.split(", ")} & {w for v in shared for w in v.split(", ")}:
+            glyph, words = "◐", "partly the same"
+        else:
+            glyph, words = "○", "different"
+        rows.append(Row(label, "; ".join(mine), right, glyph, words))
+    return rows

@@ -1,0 +1,177 @@
+"""From the store to view models: a person's facts with their sources, what is gone, what is new, what waits."""
+
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from unsilo.config import Feed
+from unsilo.flow.read.banner import SEX, Banner, banner, best_name, source_name
+from unsilo.flow.read.fact import Fact, Source, named_sources
+from unsilo.flow.read.grouping import group
+from unsilo.flow.read.words import say_when, when
+from unsilo.kernel import Json, json
+from unsilo.storage import LinkEvent, MessageRow, PersonHit, Store, Stored
+from unsilo.storage import Source as Record
+
+__all__ = ["Loaded", "Waiting", "fact_of", "find", "head", "load", "record_line", "rule_words", "sureness", "waiting"]
+
+
+class Loaded(msgspec.Struct):
+    """One person as the store knows them: the records behind, all facts, the sources by key, when the user looked."""
+
+    person: int
+    uid: str
+    records: list[Record]
+    patients: list[Fact]
+    facts: list[Fact]
+    sources: dict[str, Source]
+    looked: int
+
+
+class Waiting(msgspec.Struct):
+    """Messages about the person that have not reached the record: `state` is `dead`, `held` or `queued`."""
+
+    state: str
+    messages: list[MessageRow]
+
+
+@lru_cache(maxsize=200_000)
+def _feed_of(store: Store, mid: int) -> str:
+    """A message's feed never changes, so it is asked once."""
+    found = store.message(mid)
+    return found.feed if found is not None else ""
+
+
+def fact_of(stored: Stored, source: str, *, gone: int = 0, looked: int = 0, resource: Json | None = None) -> Fact:
+    """Return the Fact of a stored version; `looked` (µs, 0 never) marks what changed since as new."""
+    body = resource if resource is not None else json.decode(stored.body)
+    new = bool(looked) and stored.updated > looked
+    return Fact(stored.type, stored.id, stored.version, stored.updated, source, body, gone, new)
+
+
+def load(
+    store: Store, feeds: Mapping[str, Feed], uid: str, user: int = 0, *, types: list[str] | None = None
+) -> Loaded | None:
+    """Read a person; None when the uid is unknown. `types` narrows the facts to some resource types."""
+    row = store.person(uid)
+    if row is None:
+        return None
+    looked = store.users.last_looked(user, row.person) if user else 0
+    records = store.sources(row.person)
+    stored = store.facts(row.person, types)
+    gone = _gone(store, records)
+    live = [r.resource for r in records if r.resource is not None and r.resource.state == 0]
+    by_mid = {mid: _feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
+    facts = [fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0), looked=looked) for s in stored]
+    patients = [fact_of(s, by_mid[s.mid], looked=looked) for s in live]
+    names = sorted({fact.source for fact in [*facts, *patients]})
+    sources = named_sources((name, feed_words(name, feeds, patients)) for name in names)
+    return Loaded(row.person, row.uid, records, patients, facts, sources, looked)
+
+
+def feed_words(name: str, feeds: Mapping[str, Feed], patients: Iterable[Fact] = ()) -> str:
+    """Return who sends on a feed: its organisation, else who keeps a record that came by it, else its name."""
+    feed = feeds.get(name)
+    if feed is not None and feed.organisation:
+        return feed.organisation
+    if not name:
+        return next((source_name(p.resource) for p in patients), "Unnamed source")
+    return name
+
+
+def _gone(store: Store, records: list[Record]) -> dict[str, int]:
+    found = {}
+    for record in records:
+        for member in store.list_state(record.patient_id):
+            if member.gone:
+                found[member.member] = member.gone
+    return found
+
+
+def head(loaded: Loaded, now: int, zone: tzinfo) -> Banner:
+    """Return the banner alone."""
+    allergies = [f for f in loaded.facts if f.type == "AllergyIntolerance"]
+    return banner(loaded.patients, loaded.sources, group(allergies), now, zone)
+
+
+_RULES: dict[str, tuple[str, str]] = {
+    "R1": ("Certain", "the same number of the same authority"),
+    "merge": ("Certain", "numbers merged by the sender"),
+    "R2": ("Probable", "the same full name, birth date and sex, nothing against it"),
+}
+"""How sure each rule of `identity` is, and its ground in a few words."""
+
+
+def sureness(records: list[Record], events: list[LinkEvent]) -> str:
+    """Say in words how sure it is that the records belong to one person; the weakest link decides."""
+    count = len(records)
+    if count == 0:
+        return "No source record"
+    if count == 1:
+        return "One source record, " + (
+            "another was unlinked from it" if any(e.kind == "unlink" for e in events) else "nothing to link"
+        )
+    by_hand = any(r.actor and not r.actor.startswith("feed:") for r in records)
+    found = [_RULES[r.rule] for r in records if r.rule in _RULES]
+    grounds = list(dict.fromkeys(words for _, words in found)) + (["a person decided"] if by_hand else [])
+    sure = "Probable" if any(word == "Probable" for word, _ in found) else "Certain"
+    return f"{sure}: {count} records; " + "; ".join(grounds or ["linked"])
+
+
+def waiting(store: Store, patients: Iterable[Fact]) -> list[Waiting]:
+    """Return the messages about this person that failed or wait, by state; looked up by the person's numbers."""
+    numbers = {
+        str(identifier["value"])
+        for fact in patients
+        for identifier in fact.resource.get("identifier") or ()
+        if identifier.get("value")
+    }
+    found: list[Waiting] = []
+    for state in ("dead", "held", "queued"):
+        rows = {
+            row.mid: row
+            for value in sorted(numbers)
+            for row in store.search_messages(kind="patient", value=value, state=state, limit=50)
+            if ("patient", value) in row.keys
+        }
+        if rows:
+            found.append(Waiting(state, sorted(rows.values(), key=lambda m: -m.mid)))
+    return found
+
+
+def find(hits: list[PersonHit], now: int, zone: tzinfo) -> list[tuple[str, Banner, int]]:
+    """Return (uid, head, number of records) of found persons; allergies are not looked up for a list of names."""
+    found = []
+    for hit in hits:
+        patients = [fact_of(s, s.id) for s in hit.patients if s.state == 0]
+        sources = {
+            f.source: Source(f.source, source_name(f.resource), source_name(f.resource)[:2].upper()) for f in patients
+        }
+        found.append((hit.uid, banner(patients, sources, [], now, zone), len(hit.patients)))
+    return found
+
+
+_RULE_WORDS: dict[str, str] = {
+    "R1": "Same number.", "R2": "Same particulars.", "merge": "Merged by the sender.",
+    "unmerge": "Parted by the sender.",
+    "manual": "Decided by a person.", "new": "First record.", "none": "First record.",
+}  # fmt: skip
+
+
+def rule_words(rule: str) -> str:
+    """Return a matching rule's id in a few words."""
+    return _RULE_WORDS.get(rule, rule)
+
+
+def record_line(patient_id: str, patient: Json) -> dict[str, Any]:
+    """Return what one line about a source record shows."""
+    numbers = [str(i["value"]) for i in patient.get("identifier") or () if i.get("value")]
+    gender = str(patient.get("gender") or "")
+    return {
+        "id": patient_id, "keeper": source_name(patient) if patient else "Not received yet",
+        "name": best_name(patient) or "Name not recorded", "born": say_when(when(patient.get("birthDate"))),
+        "sex": SEX.get(gender, gender), "numbers": numbers,
+    }  # fmt: skip
