@@ -21,7 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     for name in given.target or TARGETS:
         target = TARGETS[name]
-        call = target.make()
+        try:
+            call = target.make()
+        except ModuleNotFoundError as missing:
+            print(f"{name:22} is not there: {missing}", flush=True)
+            continue
         if given.files:
             for file in given.files:
                 print(f"{name}  {file}: {call(file.read_bytes())}")

@@ -1,6 +1,7 @@
 """Runs one target for a while: seeds first, then mutations; a crash or a slow input is saved and told once."""
 
 import faulthandler
+import re
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import sha256
@@ -65,8 +66,9 @@ def run(
         executions += 1
         behaviour, what = _once(call, content)
         if what:
-            if what not in crashes:
-                crashes[what] = Crash(what, content, _save(folder, name, content))
+            same = re.sub(r"\d+", "#", what)
+            if same not in crashes:
+                crashes[same] = Crash(what, content, _save(folder, name, content))
         elif behaviour not in known:
             known.add(behaviour)
             if len(pool) < _POOL:

@@ -15,6 +15,50 @@ HL7V2 = [
     "MSH|^~\\&|A|B|C|D|2024||ADT^A01|6|P|2.5||||||BIG-5\rPID|||1||功^蓋\r".encode("big5"),
     b"FHS|^~\\&|A\rBHS|^~\\&|A\rMSH|^~\\&|A|B|C|D|2024||ADT^A01|7|P|2.5\rBTS|1\rFTS|1\r",
 ]
+# One message of each mapped family, with the segments whose maps have conditions.
+HL7V2_FAMILIES = [
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115083000||ADT^A04^ADT_A01|F1|P|2.5.1\rEVN|A04|20240115083000|||U1^Op\r"
+        b"PID|1||12^^^M^MR||Doe^Ann^B^Jr^Dr^^L~Roe^Ann^^^^^M||19610615|F||2106-3^White^HL70005|1 St^^Town^IL^62701^US^H"
+        b"||^PRN^PH^^1^217^5551234|||M^Married^HL70002|CAT|A77^^^M^AN|||||||||||N\r"
+        b'PD1||||9^Doc^Gen||||||||Y\rNK1|1|Doe^Bob|SPO^Spouse|""|^PRN^PH^^^^555\r'
+        b"PV1|1|I|W^1^A^B|E|||11^At^Doc|22^Ref^Doc|33^Con^Doc|MED||||7|||11^At^Doc|IP|V1^^^M|||||||||||||||||01||||||||"
+        b"20240115080000\rPV2|||R07^Pain^I10\rOBX|1|NM|29463-7^Weight^LN||70.5|kg^^UCUM|||||F\r"
+        b"AL1|1|DA|7980^Penicillin^RXN|SV|Hives~Rash|20200101\rDG1|1||I10^Hypertension^I10|||A|||||||||1\r"
+        b"IN1|1|PPO^Plan|C1|Payer|||||||20240101|20241231|||Doe^Ann|SEL|19610615\r"
+    ),
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115||OML^O21^OML_O21|F2|P|2.5.1\rPID|||12^^^M\rPV1|1|O\rORC|NW|P1^A|F1^B||SC||^^^20240116||"
+        b"20240115|||9^Doc^Gen\rOBR|1|P1^A|F1^B|58410-2^CBC^LN|||20240115||||A|||||9^Doc^Gen||||||||LAB|O\r"
+        b"NTE|1||Fasting\rDG1|1||E11^DM^I10\rSPM|1|S1^A||119297000^Blood^SCT|||||||||||||20240115\r"
+    ),
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115||VXU^V04^VXU_V04|F3|P|2.5.1\rPID|||12^^^M\rORC|RE||I1^A|||||||||9^Doc^Gen\r"
+        b"RXA|0|1|20240110|20240110|08^Hep B^CVX|0.5|mL^^UCUM||00^New^NIP001|9^Doc^Gen|^^^Clinic||||L77|20250101"
+        b"|MSD^M^MVX|||CP|A\r"
+        b"RXR|IM^^HL70162|LD^^HL70163\rOBX|1|CE|64994-7^Elig^LN|1|V02^X^HL70064||||||F|||20240110\r"
+        b"ORC|RE||I2\rRXA|0|1|20240111||998^None^CVX|999||||||||||||00^Refused^NIP002||RE\r"
+    ),
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115||MDM^T02^MDM_T02|F4|P|2.5.1\rEVN|T02|20240115\rPID|||12^^^M\rPV1|1|O\r"
+        b"TXA|1|CN|TX|20240115|9^Doc^Gen|||||||D1^A|||||LA||AV\rOBX|1|TX|11506-3^Note^LN||First line||||||F\r"
+        b"OBX|2|FT|||\\H\\Second\\N\\\\.br\\line||||||F\rOBX|3|ED|PDF||^application^pdf^Base64^JVBERi0=||||||F\r"
+    ),
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115||SIU^S12^SIU_S12|F5|P|2.5.1\rSCH|P1|F1||||ROUTINE|Visit|N^Normal|30|min^^ISO+|"
+        b"^^30^20240120090000^20240120093000|||||||||||||BOOKED\rNTE|1||Bring card\rPID|||12^^^M\rRGS|1|A\r"
+        b"AIS|1|A|X^Y\rAIP|1|A|9^Doc^Gen\rAIL|1|A|R1^Room\r"
+    ),
+    (
+        b"MSH|^~\\&|A|B|C|D|20240115||ORU^R01^ORU_R01|F6|P|2.5.1\rPID|||12^^^M\rPV1|1|O|||||||||||||||||V1\rORC|RE|P1|F1\r"
+        b"OBR|1|P1|F1|24323-8^CMP^LN|||20240115080000-0500||||||||1^Sp&Serum|9^Doc^Gen||||||20240115093000-0500||CH|F\r"
+        b"NTE|1|L|Comment\rOBX|1|NM|2345-7^Glucose^LN||105|mg/dL^^UCUM|70-99|H|||F|||20240115080000\r"
+        b"OBX|2|SN|1^X^L||>^200|mg/dL|<150|HH|||C\rOBX|3|CWE|2^Y^L||260385009^Neg^SCT||||||P\rOBX|4|NM|3^Z^L||x|||N|||F\r"
+        b"OBX|5|DT|4^D^L||20240229||||||F\rOBX|6|TM|5^T^L||0830||||||F\rOBX|7|SN|6^R^L||1^:^128||||||D\r"
+        b"OBX|8|RP|7^P^L||http://x^A^IM^JPEG||||||F\rOBX|9||8^N^L||??||||||X\rSPM|1|^S1||BLD\r"
+    ),
+    b"MSH|^~\\&|A|B|C|D|20240115||ADT^A40^ADT_A39|F7|P|2.5.1\rEVN|A40|20240115\rPID|||5^^^M\rPD1\rMRG|6^^^M~7^^^M||8\r",
+]
 HL7V2_WORDS = [
     b"|", b"^", b"~", b"\\", b"&", b"#", b"\r", b"\n", b"\r\n", b"\x0b", b"\x1c\r", b"\x00", b"\x1b$B", b"\x1b(B",
     b'""',
