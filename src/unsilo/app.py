@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -14,9 +15,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from unsilo.api.access import guard
 from unsilo.config import Settings
 from unsilo.flow.service import Service
 from unsilo.kernel import json
+from unsilo.sources import http
 from unsilo.sources.folder import FolderWatch
 from unsilo.sources.mllp import MllpServer
 
@@ -57,7 +60,7 @@ def _routes(service: Service) -> list[BaseRoute]:
     for name in ("unsilo.api.routes", "unsilo.console.routes"):
         if find_spec(name) is not None:
             found += import_module(name).routes(service)
-    return found
+    return [*http.routes(service, guard(service, "ingest")), *found]
 
 
 def create_app(settings: Settings, *, service: Service | None = None, sources: bool = True) -> Starlette:
@@ -69,6 +72,10 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
         running = Running(node)
         if sources:
             await running.start()
+        # What the program itself is made of is not garbage; a rare, larger sweep costs less than many small ones.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 50)
         try:
             yield
         finally:

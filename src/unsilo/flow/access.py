@@ -3,23 +3,22 @@
 import csv
 from functools import cache
 from importlib.resources import files
-from ipaddress import ip_address
 
 import argon2
 
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, clock
-from unsilo.storage import AuditRow, ClientToken, User
+from unsilo.storage import AuditRow, User
 
 __all__ = [
-    "ROLES", "SCOPES", "add_user", "allowed", "authenticate_client", "check_password", "enter_link", "is_loopback",
+    "ROLES", "SCOPES", "add_user", "allowed", "check_password", "enter_link",
     "new_link", "new_session", "new_token", "permissions", "record_access", "set_password", "sign_in", "sign_out",
     "who",
 ]  # fmt: skip
 
 ROLES = ("clinician", "steward", "engineer", "admin")
-SCOPES = ("fhir", "ingest", "metrics")
-"""What a client token may be for."""
+SCOPES = ("read", "ingest", "metrics", "*")
+"""What a client token may be for; `*` is everything."""
 
 _LEAST_PASSWORD = 10
 _LINK_MICROSECONDS = 24 * 3600 * 1_000_000
@@ -145,38 +144,6 @@ def new_token(service: Service, name: str, scopes: list[str], expires: int = 0) 
     except ValueError as fault:
         return "", [Issue("error", "duplicate", str(fault), rule="access")]
     return secret, []
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's own."""
-    try:
-        address = ip_address(host.split("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return bool(mapped.is_loopback)
-
-
-def authenticate_client(
-    service: Service, authorization: str, remote: str, scope: str
-) -> tuple[ClientToken | None, Issue | None]:
-    """Decide on a machine's request: its token (or None from loopback without one), or the Issue that refuses it.
-
-    `authorization` is the header's value. Without a token only loopback is answered, unless `open_network` is set; a
-    wrong token is refused everywhere.
-    """
-    if authorization:
-        kind, _, secret = authorization.partition(" ")
-        token = service.store.users.token(secret.strip()) if kind.lower() == "bearer" and secret else None
-        if token is None:
-            return None, Issue("error", "security", "the token is not known, or over", rule="access.token")
-        if scope not in token.scopes:
-            return None, Issue("error", "forbidden", f"the token is not for {scope}", rule="access.scope")
-        return token, None
-    if is_loopback(remote) or service.settings.open_network:
-        return None, None
-    text = "a client token is needed from another machine"
-    return None, Issue("error", "security", text, hint="send Authorization: Bearer ...", rule="access.token")
 
 
 def record_access(

@@ -151,7 +151,8 @@ class _Writing:
         resource: dict[str, Any] = {"resourceType": "Patient", "id": retired}
         if current is not None and current.state == 0:
             resource = json.decode(current.body)
-        links = [item for item in resource.get("link", []) if item.get("type") != "replaced-by"]
+        links = [item for item in resource.get("link", []) if item.get("type", "replaced-by") != "replaced-by"]
+        links = [item for item in links if "other" in item]
         link = {"other": {"reference": f"Patient/{survivor}"}, "type": "replaced-by"}
         changed = {**resource, "active": False, "link": [*links, link]}
         if changed != resource:

@@ -169,6 +169,9 @@ def prepare(state: State) -> Result[State]:
     return Result(state)
 
 
+_FACE = frozenset(("Provenance", "MessageHeader", "Organization", "Device", "Location", "Endpoint"))
+"""What every message gives by its header alone; a message that gives no more was not understood."""
+
 STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, prepare)
 """The way of every message; a later room (codes, units, checks) joins this row."""
 
@@ -187,7 +190,7 @@ def process(envelope: Envelope, feed: Feed, mid: int = 0) -> Processed:
     if done is None:
         return Processed(mid, envelope.id, "", [], [], b"", issues, failed=True)
     done.mid, done.issues = mid, issues
-    meaningful = any(piece.type not in ("Provenance", "MessageHeader") for piece in done.pieces) or done.actions
+    meaningful = done.actions or any(piece.type not in _FACE for piece in done.pieces)
     if not meaningful:
         done.failed = True
         if not any(issue.severity in ("error", "fatal") for issue in issues):
