@@ -355,7 +355,8 @@ def vocabulary_rows(folder: Path) -> Iterator[list[str]]:
         seen: set[str] = set()
         for row in rows[2:]:
             cells = [" ".join(cell.split()) for cell in row] + [""] * len(heads)
-            code, code_system = cells[0], cells[2]
+            # Where v2 leaves the codes to the sites, the target's own code is the only one that can be foreseen.
+            code, code_system = cells[0] or cells[first], cells[2]
             if not code or code in seen:
                 continue
             seen.add(code)
@@ -407,21 +408,31 @@ def written(columns: list[str], rows: list[list[str]], part: str) -> str:
     return out.getvalue()
 
 
+def without_empty(rows: list[list[str]], vocabularies: list[list[str]]) -> list[list[str]]:
+    """Take vocabularies that the guide leaves empty off the rows that name them."""
+    filled = {row[1] for row in vocabularies}
+    for row in rows:
+        if row[6] not in filled:
+            row[6] = ""
+    return rows
+
+
 def generate(guide: Path) -> dict[str, str]:
     """File name below `tables/v2` -> content, from the folder `mappings` of the guide."""
     kinds = {}
     for file in sorted((guide / "segments").glob("*.csv")):
         kinds |= {row[1]: row[3] for row in table(file)[1] if re.fullmatch(r"[A-Z][A-Z0-9]{2}-\d+", row[1])}
     maps = type_maps(guide / "datatypes")
+    codes = list(vocabulary_rows(guide / "codesystems"))
     words = ["id", "vocab", "code", "target", "display", "system", "source_system"]
     return {
         "maps/segments.csv": written(
-            COLUMNS, shared_items(list(map_rows(guide / "segments", kinds, maps))), "segments"
+            COLUMNS, without_empty(shared_items(list(map_rows(guide / "segments", kinds, maps))), codes), "segments"
         ),
         "maps/datatypes.csv": written(
-            COLUMNS, shared_items(list(map_rows(guide / "datatypes", kinds, maps))), "datatypes"
+            COLUMNS, without_empty(shared_items(list(map_rows(guide / "datatypes", kinds, maps))), codes), "datatypes"
         ),
-        "vocabularies/standard.csv": written(words, list(vocabulary_rows(guide / "codesystems")), "codesystems"),
+        "vocabularies/standard.csv": written(words, codes, "codesystems"),
         "structures/standard.csv": written(
             ["structure", "path", "repeat"], list(structure_rows(guide / "messages")), "messages"
         ),
