@@ -98,9 +98,15 @@ class Client:
         """Return the CapabilityStatement."""
         return self._json("/fhir/metadata")
 
-    def ingest(self, feed: str, content: bytes, content_type: str = "application/octet-stream") -> Json:
-        """Send the bytes of one message to a feed; the answer says under which id they are kept."""
-        answer = self._ask("POST", f"/ingest/{quote(feed, safe='')}", content, content_type, "application/json")
+    def ingest(
+        self, feed: str, content: bytes, content_type: str = "application/octet-stream", *, wait: bool = False
+    ) -> Json:
+        """Send the bytes of one message to a feed; the answer says under which id they are durably kept.
+
+        With `wait` it comes when the message was processed, and a dead letter is a ClientError.
+        """
+        path = f"/ingest/{quote(feed, safe='')}" + ("?wait=1" if wait else "")
+        answer = self._ask("POST", path, content, content_type, "application/json")
         return self._decode(answer.content)
 
     def _pages(self, path: str, parameters: dict[str, Any] | None = None) -> Iterator[Json]:

@@ -20,13 +20,17 @@ SEED = 20260302
 
 
 class Sending(NamedTuple):
-    """One thing on the wire: to which feed, by which transport, the bytes, a name, and what it shows."""
+    """One thing on the wire: to which feed, by which transport, the bytes, a name, and what it shows.
+
+    A phase is processed before the next begins, so that every run ends the same.
+    """
 
     feed: str
     via: Literal["mllp", "folder", "http"]
     content: bytes
     name: str
     shows: str = ""
+    phase: int = 1
 
 
 class _Script:
@@ -316,7 +320,7 @@ def _batch(script: _Script, people: list[Person]) -> None:
 def _odd(script: _Script, cast: dict[str, Person]) -> None:
     """A resend, a test message, and one message that nobody can read."""
     first = next(s for s in script.sendings if s.feed == "north")
-    script.sendings.append(first._replace(shows="the same bytes again: acknowledged, no second effect"))
+    script.sendings.append(first._replace(phase=1, shows="the same bytes again: acknowledged, no second effect"))
     script.add(NORTH, message(
         NORTH, "ADT^A08^ADT_A01", script.control(NORTH), DAY, f"EVN|A08|{DAY:%Y%m%d%H%M%S}",
         pid(NORTH, cast["rosa"]._replace(family="Testcase")), "PV1|1|N", processing="T",
@@ -334,6 +338,7 @@ def town() -> list[Sending]:
     cast = main_cast()
     others = crowd(script.draw)
     _registrations(script, [*cast.values(), *others])
+    script.sendings = [sending._replace(phase=0) for sending in script.sendings]
     _rosa(script, cast["rosa"])
     _henrik(script, cast["henrik"])
     _children(script, cast["ella"], cast["emma"])

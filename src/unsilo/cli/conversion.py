@@ -1,0 +1,99 @@
+"""The command `convert`: files to FHIR R4 Bundles, without a store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unsilo.cli.node import ConfigOption, JsonOption, settings_of
+from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, progress, say, say_json
+
+if TYPE_CHECKING:
+    from unsilo.config import Feed
+
+__all__ = ["LATER", "convert"]
+
+LATER = ("csv", "dicom", "x12", "omh")
+"""Formats that `convert` will take one day; until then they are refused by name."""
+
+
+def _feed(fmt: str, named: str, config: Path | None) -> "Feed":
+    from unsilo.config import FORMATS, Feed
+
+    if fmt in LATER:
+        fail(WRONG, f"the format {fmt} is not built yet", f"built are: {', '.join(FORMATS)}")
+    if fmt != "auto" and fmt not in FORMATS:
+        fail(WRONG, f"there is no format {fmt}", f"auto, {', '.join(FORMATS)}")
+    chosen = "" if fmt == "auto" else fmt
+    if not named:
+        return Feed("convert", chosen)
+    import msgspec
+
+    feed = settings_of(config, None).feeds.get(named)
+    if feed is None:
+        fail(WRONG, f"there is no feed {named} in the settings")
+    return msgspec.structs.replace(feed, format=chosen or feed.format)
+
+
+def convert(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the Bundles, made when missing.")],
+    fmt: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="auto, hl7v2, ccda, fhir (csv, dicom, x12, omh later).")
+    ] = "auto",
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Each line of an input is a message of its own.")] = False,
+    feed: Annotated[
+        str, typer.Option("--feed", metavar="NAME", help="Use this feed's authorities, systems and overlay.")
+    ] = "",
+    config: ConfigOption = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Convert files to FHIR R4, one Bundle an input: DIR/<path below the input folder>.json.
+
+    A bad input does not stop the others. Exit status 1 when an input gave no Bundle.
+    """
+    from unsilo.flow.convert import Conversion, convert_files
+    from unsilo.flow.convert import inputs as listed
+
+    source = _feed(fmt, feed, config)
+    missing = [path for path in inputs if not path.exists()]
+    if missing:
+        fail(WRONG, f"there is no {missing[0]}")
+    if out.exists() and not out.is_dir():
+        fail(WRONG, f"{out} is not a folder")
+    total = sum(1 for _ in listed(inputs))
+    quiet = as_json
+    with progress(total, "convert", quiet=quiet) as shown:
+
+        def told(done: Conversion) -> None:
+            if shown is not None:
+                shown.advance(shown.task_ids[0])
+            if not quiet and done.bundle is None:
+                grave = [issue for issue in done.issues if issue.severity in ("error", "fatal")] or done.issues
+                issues(_at(done.source, grave[:1]))
+
+        try:
+            summary = convert_files(inputs, out, source, jsonl=jsonl, workers=workers, told=told)
+        except OSError as fault:
+            fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
+    if as_json:
+        say_json(summary)
+    else:
+        say(
+            f"{summary.converted} of {summary.files} inputs converted: {summary.resources} resources, "
+            f"{summary.unconsumed} fields listed as not mapped, {len(summary.failed)} failed"
+            + (f", {summary.with_errors} with errors" if summary.with_errors else "")
+        )
+    raise SystemExit(FAILED if summary.exit_status else 0)
+
+
+def _at(source: str, found: list) -> list:  # type: ignore[type-arg]
+    import msgspec
+
+    from unsilo.kernel import Where
+
+    return [
+        msgspec.structs.replace(issue, where=Where(f"{source} {issue.where.path}".strip(), issue.where.span))
+        for issue in found
+    ]

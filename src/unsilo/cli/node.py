@@ -1,0 +1,96 @@
+"""What commands share to reach a node: its settings, its store, and the lock that keeps two nodes off one store."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unsilo.cli.output import NOT_NOW, WRONG, fail, issues
+
+if TYPE_CHECKING:
+    from unsilo.config import Settings
+    from unsilo.flow.service import Service
+    from unsilo.storage import Store
+
+__all__ = ["ConfigOption", "DataOption", "JsonOption", "holding", "node", "settings_of", "store_of"]
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the store.", metavar="DIR", show_default="unsilo-data")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", metavar="FILE")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+
+
+def settings_of(config: Path | None, data: Path | None, **overrides: Any) -> "Settings":
+    """Return the settings of file, environment and command line; exits with 2 and every error when they are wrong.
+
+    Without --config the file `unsilo.toml` in the folder of the store is taken, when there is one.
+    """
+    from unsilo.config import load
+
+    if config is None and data is not None and "UNSILO_CONFIG" not in os.environ and (data / "unsilo.toml").is_file():
+        config = data / "unsilo.toml"
+    result = load(config, os.environ, {"data": data, **overrides})
+    issues(result.issues)
+    if result.value is None:
+        raise SystemExit(WRONG)
+    return result.value
+
+
+@contextmanager
+def store_of(settings: "Settings") -> "Iterator[Store]":
+    """Open the store of a node, which may be running; exits with 3 when there is none."""
+    from unsilo.storage import StoreTooNewError, open_store
+
+    if not (settings.data / "unsilo.db").exists():
+        fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
+    try:
+        store = open_store(settings.data)
+    except (OSError, StoreTooNewError) as fault:
+        fail(NOT_NOW, f"the store in {settings.data} cannot be opened: {fault}")
+    with store:
+        yield store
+
+
+@contextmanager
+def holding(data: Path) -> Iterator[None]:
+    """Hold the store for one node: only one process may take messages from its queue; exits with 3 when taken."""
+    data.mkdir(parents=True, exist_ok=True)
+    lock = data / "node.lock"
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(handle, 32).decode("ascii", "replace").strip()
+            fail(NOT_NOW, f"a node (process {pid}) is running on {data}", "use --url to send to it, or stop it first")
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def node(settings: "Settings", *, working: bool = False) -> "Iterator[Service]":
+    """Open a node; `working` starts its workers and holds the store, else it may run elsewhere at the same time."""
+    from unsilo.flow.service import Service
+
+    if not working:
+        service = Service(settings)
+        try:
+            yield service
+        finally:
+            service.store.close()
+        return
+    with holding(settings.data):
+        service = Service(settings)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()

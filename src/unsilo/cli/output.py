@@ -1,0 +1,92 @@
+"""How commands speak: tables and progress for people, one JSON value for programs, Issues with place and hint."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from unsilo.kernel import Issue
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["FAILED", "NOT_NOW", "OK", "WRONG", "fail", "human", "issues", "progress", "say", "say_json", "table"]
+
+OK, FAILED, WRONG, NOT_NOW = 0, 1, 2, 3
+"""Exit statuses: all done; some of the work failed; wrong command line or settings; not possible now."""
+
+
+def say(text: str = "") -> None:
+    """Print a line on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON value on standard output; a lone surrogate becomes a question mark."""
+    import msgspec
+
+    try:
+        content = msgspec.json.format(msgspec.json.encode(value))
+    except UnicodeEncodeError:
+        import json
+
+        content = json.dumps(msgspec.to_builtins(value), indent=2).encode()
+    sys.stdout.write(content.decode() + "\n")
+    sys.stdout.flush()
+
+
+def issues(found: Iterable[Issue]) -> None:
+    """Print Issues on standard error: place, severity, text, hint."""
+    for issue in found:
+        place = f"{issue.where.path}: " if issue.where.path else ""
+        hint = f" ({issue.hint})" if issue.hint else ""
+        sys.stderr.write(f"{issue.severity}: {place}{issue.text}{hint}\n")
+
+
+def fail(status: int, text: str, hint: str = "") -> NoReturn:
+    """Say why nothing was done, and end with an exit status."""
+    sys.stderr.write(f"unsilo: {text}{f' ({hint})' if hint else ''}\n")
+    raise SystemExit(status)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(",", "").replace(".", "").isdigit()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a plain table; columns whose cells are all numbers stand to the right. Nothing is cut off."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(name), *(len(row[n]) for row in cells)) if cells else len(name) for n, name in enumerate(columns)]
+    right = [all(_is_number(row[n]) for row in cells) for n in range(len(columns))]
+    for row in [list(columns), *cells]:
+        parts = [
+            cell.rjust(width) if at_right and cells else cell.ljust(width)
+            for cell, width, at_right in zip(row, widths, right, strict=True)
+        ]
+        say("  ".join(parts).rstrip())
+
+
+@contextmanager
+def progress(total: int | None, what: str, *, quiet: bool = False) -> "Iterator[Progress | None]":
+    """Show progress on standard error while the body runs, when a person is watching; gives None otherwise."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        shown.add_task(what, total=total)
+        yield shown
+
+
+def human(size: float) -> str:
+    """Return a number of bytes as people write it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,43 @@
+"""Commands that run a node: `serve` and `demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unsilo.cli.node import ConfigOption, DataOption, holding, settings_of
+from unsilo.cli.output import NOT_NOW, fail
+
+__all__ = ["demo", "serve"]
+
+
+def serve(
+    data: DataOption = None,
+    port: Annotated[int | None, typer.Option(help="TCP port of the web server.", show_default="8080")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the web server.", show_default="127.0.0.1")] = None,
+    mllp: Annotated[int | None, typer.Option(help="TCP port of an MLLP listener for the feed `default`.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run the node: listeners, folders, workers, FHIR API and console, until it is stopped (SIGTERM, Ctrl-C)."""
+    settings = settings_of(config, data, port=port, host=host, mllp_port=mllp)
+    with holding(settings.data):
+        from unsilo.app import run
+
+        raise SystemExit(NOT_NOW if run(settings) else 0)
+
+
+def demo(
+    data: Annotated[Path, typer.Option("--data", help="Folder of the demo's store.", metavar="DIR")] = Path(
+        "data/demo"
+    ),
+    port: Annotated[int, typer.Option(help="TCP port of the web server.")] = 8080,
+    mllp: Annotated[int, typer.Option(help="TCP port of the MLLP listener.")] = 2575,
+    once: Annotated[bool, typer.Option("--once", help="End after the summary.")] = False,
+) -> None:
+    """Start a node, feed it a made-up town's messages over real sockets, print what became of them, and serve."""
+    from unsilo.demo.run import run_demo
+
+    with holding(data):
+        problem = run_demo(data, port, mllp, once=once)
+    if problem:
+        fail(NOT_NOW, problem)
