@@ -28,7 +28,7 @@ def _span(seconds: int) -> str:
 def _latency(microseconds: int) -> str:
     if not microseconds:
         return ""
-    return f"{microseconds / 1000:.0f} ms" if microseconds < 10_000_000 else f"{microseconds / 1e6:.0f} s"
+    return f"{microseconds / 1000:.0f} ms" if microseconds < 1_000_000 else f"{microseconds / 1e6:.1f} s"
 
 
 def _row(feed: FeedStatus, now: int) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from starlette.responses import Response
 
 from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.render import home_zone, page
+from unsilo.flow.read.banner import Banner
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
+from unsilo.flow.read.occasions import occasions
 from unsilo.flow.read.person import PersonView, person_view
 from unsilo.flow.read.sections import KINDS
-from unsilo.flow.read.timeline import LANES, SPANS
+from unsilo.flow.read.timeline import LANES, SPANS, fitting
 from unsilo.flow.read.words import When, say_when
 from unsilo.kernel import clock
+from unsilo.storage import PersonHit
 
 __all__ = ["find_page", "frame", "person_page", "print_page", "unknown"]
 
@@ -30,14 +33,19 @@ _STATES: dict[str, tuple[str, str]] = {
 def find_page(asked: Asked) -> Response:
     """Search persons while typing; the list alone is swapped in, the page works the same without script."""
     typed = asked.request.query_params.get("q", "").strip()[:200]
-    now, zone = clock.now(), home_zone(asked.service.settings)
+    zone = home_zone(asked.service.settings)
     hits = asked.service.store.find_people(typed, _MOST_HITS + 1) if typed else []
-    rows = [{"uid": uid, "banner": b, "records": count} for uid, b, count in find(hits[:_MOST_HITS], now, zone)]
+    rows = [{"uid": uid, "banner": b, "records": count} for uid, b, count in _found(asked, hits[:_MOST_HITS])]
     if typed:
         for hit in hits[:_MOST_HITS]:
             asked.audit("find", person=hit.person, what="found by a search")
     more = len(hits) > _MOST_HITS
     return page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more, recent=[])
+
+
+def _found(asked: Asked, hits: list[PersonHit]) -> list[tuple[str, Banner, int]]:
+    settings = asked.service.settings
+    return find(asked.service.store, settings.feeds, hits, clock.now(), home_zone(settings))
 
 
 def unknown(asked: Asked) -> Response:
@@ -82,18 +90,18 @@ def person_page(asked: Asked) -> Response:
     if loaded is None:
         return unknown(asked)
     lanes = pick(request, "lanes", LANES, "kind")
-    span = pick(request, "span", SPANS, "all")
+    span = pick(request, "span", SPANS, "") or fitting(loaded.facts, clock.now())
     only = request.query_params.get("only", "")
     view = _view(asked, loaded, lanes=lanes, span=span, only=only)
     start, only_new = whole(request, "at"), request.query_params.get("new") == "1"
-    chosen = [e for e in view.timeline.events if (not start or e.start < start) and (not only_new or e.fact.new)]
-    events = chosen[:_PAGE]
+    rows = occasions(view.timeline.events)
+    chosen = [o for o in rows if (not start or o.event.start < start) and (not only_new or o.new)]
+    skip = whole(request, "skip")
+    events = chosen[skip : skip + _PAGE]
     older = ""
-    if len(chosen) > _PAGE:
-        query = {"lanes": lanes, "span": span, "only": only, "at": str(events[-1].start + 1)} | (
-            {"new": "1"} if only_new else {}
-        )
-        older = "?" + urlencode(query) + "#list"
+    if len(chosen) > skip + _PAGE:
+        query: dict[str, str | int] = {"lanes": lanes, "span": span, "only": only, "at": start, "skip": skip + _PAGE}
+        older = "?" + urlencode(query | ({"new": 1} if only_new else {})) + "#list"
     asked.audit("read", person=loaded.person, what="person page")
     if not request.query_params:
         # A change of lanes or a page of the list is the same look; only a fresh one moves the mark.
@@ -103,7 +111,7 @@ def person_page(asked: Asked) -> Response:
         "person.html", asked.view, **values, view_model=view, looked=loaded.looked,
         waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
         lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
-        kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events),
+        kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(chosen), skip=skip,
         from_at=start, only_new=only_new,
     )  # fmt: skip
 

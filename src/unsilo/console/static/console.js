@@ -12,7 +12,7 @@ async function show(link) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const part = page.querySelector("[data-fragment]") ?? page.querySelector("main");
     if (!answer.ok || !part) { location.assign(link.href); return; }
-    body.replaceChildren(...document.adoptNode(part).childNodes);
+    body.replaceChildren(document.adoptNode(part));
     body.querySelector("mark")?.scrollIntoView({ block: "nearest" });
   } catch { location.assign(link.href); }
 }

@@ -1,9 +1,4 @@
 // Draws each `.chart` with uPlot from the points that the page carries; the server's own picture stays without script.
-const colours = (element) => {
-  const style = getComputedStyle(element);
-  return (name) => style.getPropertyValue(name).trim();
-};
-
 // A canvas knows no light-dark(): let the browser resolve each token through a real property.
 function resolved(element, name) {
   const probe = document.createElement("span");
@@ -38,7 +33,7 @@ function draw(box) {
       { label: "low", show: false }, { label: "high", show: false },
     ],
     bands: [{ series: [3, 2], fill: band }],
-    axes: [axis, { ...axis, size: 64, label: unit, labelFont: "11px system-ui, sans-serif" }],
+    axes: [{ ...axis, space: 96, values: (u, ticks) => ticks.map(say) }, { ...axis, size: 64, label: unit, labelFont: "11px system-ui, sans-serif" }],
     scales: { y: { range: (u, low, top) => {
       const bounds = [...points.low, ...points.high].filter((v) => v != null);
       const least = Math.min(low, ...bounds), most = Math.max(top, ...bounds), pad = (most - least || Math.abs(most) || 1) * 0.08;

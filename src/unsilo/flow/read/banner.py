@@ -127,19 +127,36 @@ def banner(
     )
 
 
+def _tokens(words: str) -> list[str]:
+    """Return a name's words for comparing: no title, hyphens as spaces."""
+    return fold(words.split(" (")[0].replace(",", " ").replace("-", " ").replace(".", " ")).split()
+
+
+def _within(small: list[str], large: list[str]) -> bool:
+    """Tell whether every word of one name stands in the other, an initial standing for its name."""
+    left = list(large)
+    for word in sorted(small, key=len, reverse=True):
+        found = next((w for w in left if w == word or (len(word) == 1 and w.startswith(word))), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
 def _names(rows: list[tuple[Json, str]]) -> tuple[Stated, list[str]]:
-    """Return the name and what else was used; one that only leaves out given names is no contradiction."""
+    """Return the name and what else was used; one that only leaves out or shortens given names contradicts nothing."""
     best = [(best_name(p), s) for p, s in rows]
-    parts = {words: frozenset(fold(words.split(" (")[0]).replace(",", "").split()) for words, _ in best if words}
-    fullest = sorted(best, key=lambda pair: -len(parts.get(pair[0], ())))
+    fullest = sorted((words for words, _ in best if words), key=lambda w: -sum(map(len, _tokens(w))))
     kept = [
-        (next((w for w, _ in fullest if parts[words] <= parts.get(w, frozenset())), words) if words else "", source)
+        (next((w for w in fullest if _within(_tokens(words), _tokens(w))), words) if words else "", source)
         for words, source in best
     ]
     shown = _stated(kept, "Name not recorded")
-    said = {fold(w) for w, _ in kept}
-    other = [human_name(n) for p, _ in rows for n in p.get("name") or ()]
-    return shown, list(dict.fromkeys(w for w in other if w and fold(w) not in said and w not in parts))
+    said = {" ".join(_tokens(w)) for w, _ in kept}
+    every = [best_name(p) for p, _ in rows] + [human_name(n) for p, _ in rows for n in p.get("name") or ()]
+    former = dict.fromkeys(w for w in every if w and " ".join(_tokens(w)) not in said)
+    shortened = {w for w in former if any(_within(_tokens(w), t.split()) for t in said)}
+    return shown, [w for w in former if w not in shortened]
 
 
 def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:

@@ -26,7 +26,7 @@ _CONCEPTS: dict[str, tuple[str, ...]] = {
     "ServiceRequest": ("code",),
     "CarePlan": ("category",),
     "Goal": ("description",),
-    "Appointment": ("appointmentType", "serviceType", "reasonCode"),
+    "Appointment": ("reasonCode", "serviceType", "appointmentType"),
     "Encounter": ("type", "serviceType", "class"),
     "Coverage": ("type",),
     "FamilyMemberHistory": ("relationship",),

@@ -10,18 +10,19 @@ from unsilo.flow.read.fact import Fact, happened, mark_of, void
 from unsilo.flow.read.words import code_keys, codeable, fold
 from unsilo.kernel import Json
 
-__all__ = ["Group", "Side", "group", "of_same_thing"]
+__all__ = ["SERIES", "Group", "Side", "group", "is_open", "of_same_thing"]
 
 
 class Side(msgspec.Struct):
-    """What one source says now about the thing; `same` are its other facts that say nothing different."""
+    """What one source says now about the thing, and all its facts of it; `newest` when every side has a date."""
 
     fact: Fact
     facts: list[Fact]
+    newest: bool = False
 
 
 class Group(msgspec.Struct):
-    """All facts of one thing. `verdict` is `single`, `agree` or `conflict`; `why` names what differs, in words."""
+    """All facts of one thing. `verdict`: `single`, `agree`, `series`, `conflict`; `why` says what differs."""
 
     title: str
     lead: Fact
@@ -92,6 +93,13 @@ def _dated_keys(fact: Fact) -> list[str]:
     return [f"{stamp}:{key}" for key in concept_keys(fact.resource)]
 
 
+def _visit_keys(fact: Fact) -> list[str]:
+    """Visits without a date cannot be told apart by a reader: those of one source and name stand as one row."""
+    if happened(fact.resource).precision:
+        return [fact.ref]
+    return [f"{fact.source}:{title(fact.resource)}"]
+
+
 def _single_keys(fact: Fact) -> list[str]:
     return [fact.ref]
 
@@ -105,9 +113,15 @@ _KEYS: dict[str, Callable[[Fact], list[str]]] = {
     "MedicationAdministration": _medicine_keys,
     "Immunization": _dated_keys,
     "Procedure": _dated_keys,
+    "DiagnosticReport": lambda f: concept_keys(f.resource),
+    "ServiceRequest": lambda f: concept_keys(f.resource),
+    "Encounter": _visit_keys,
 }
 
-_OPEN = {"Active", "Recurrence", "Relapse", "Completed", "Unknown", ""}
+SERIES = frozenset({"DiagnosticReport", "ServiceRequest", "Encounter", "DocumentReference", "Appointment"})
+"""Types whose facts of one name are occasions, not repetitions of one statement."""
+
+_OPEN = {"Active", "Recurrence", "Relapse", "Unknown", "Final", "In progress", "Planned", "Booked", "Current", ""}
 
 
 def _allergy_features(resource: Json) -> dict[str, str]:
@@ -189,9 +203,15 @@ def _make(facts: list[Fact]) -> Group:
         else:
             by_source[place] = Side(fact, [fact])
     sides = list(by_source.values())
+    if len(sides) > 1 and all(happened(s.fact.resource).precision for s in sides):
+        stamps = [happened(s.fact.resource).at for s in sides]
+        for side, stamp in zip(sides, stamps, strict=True):
+            side.newest = stamp == max(stamps) and stamps.count(stamp) == 1
     differs = _differences(sides)
     sources = Counter(f.source for f in facts)
-    verdict = "conflict" if differs else "agree" if len(facts) > 1 else "single"
+    occasions = all(f.type in SERIES for f in facts)
+    several = "series" if occasions else "agree"
+    verdict = "conflict" if differs else several if len(facts) > 1 else "single"
     why = f"Sources differ in {_listed(differs)}" if differs else ""
     lead = max(standing, key=_leading)
     return Group(
@@ -212,12 +232,22 @@ def group(facts: Iterable[Fact]) -> list[Group]:
     return sorted(groups, key=_place)
 
 
-def _place(item: Group) -> tuple[bool, bool, int, str]:
+_DONE_IS_FINE = frozenset({"Immunization", "Procedure", "MedicationStatement"})
+
+
+def _place(item: Group) -> tuple[bool, bool, bool, bool, int, str]:
     lead = item.lead
     word = status_word(lead.resource)
     mark = mark_of(lead)
-    closed = word not in _OPEN and word not in ("Final", "In progress", "Planned", "Booked", "Current")
-    return (void(lead), closed or bool(mark and mark.tone == "void"), -happened(lead.resource).at, item.title)
+    closed = word not in _OPEN and not (word == "Completed" and lead.type in _DONE_IS_FINE)
+    grave = lead.type == "AllergyIntolerance" and any(s.fact.resource.get("criticality") == "high" for s in item.sides)
+    shut = closed or bool(mark and mark.tone == "void")
+    return (void(lead), shut, not grave, bool(lead.gone), -happened(lead.resource).at, item.title)
+
+
+def is_open(item: Group) -> bool:
+    """Tell whether a group still concerns what is to come: not completed, cancelled or withdrawn."""
+    return not _place(item)[1]
 
 
 def same_words(one: Json, other: Json) -> bool:

@@ -142,14 +142,15 @@ def waiting(store: Store, patients: Iterable[Fact]) -> list[Waiting]:
     return found
 
 
-def find(hits: list[PersonHit], now: int, zone: tzinfo) -> list[tuple[str, Banner, int]]:
+def find(
+    store: Store, feeds: Mapping[str, Feed], hits: list[PersonHit], now: int, zone: tzinfo
+) -> list[tuple[str, Banner, int]]:
     """Return (uid, head, number of records) of found persons; allergies are not looked up for a list of names."""
     found = []
     for hit in hits:
-        patients = [fact_of(s, s.id) for s in hit.patients if s.state == 0]
-        sources = {
-            f.source: Source(f.source, source_name(f.resource), source_name(f.resource)[:2].upper()) for f in patients
-        }
+        patients = [fact_of(s, _feed_of(store, s.mid)) for s in hit.patients if s.state == 0]
+        names = {f.source: feed_words(f.source, feeds, [f]) for f in patients}
+        sources = named_sources(names.items())
         found.append((hit.uid, banner(patients, sources, [], now, zone), len(hit.patients)))
     return found
 

@@ -8,7 +8,7 @@ import msgspec
 from unsilo.flow.read.banner import Banner, banner
 from unsilo.flow.read.completeness import Empty, Presence, empty_reason, presence
 from unsilo.flow.read.fact import Fact, Source
-from unsilo.flow.read.grouping import Group, group
+from unsilo.flow.read.grouping import Group, group, is_open
 from unsilo.flow.read.reports import lone_texts
 from unsilo.flow.read.results import Test, tests
 from unsilo.flow.read.sections import SECTIONS, Section, section_of
@@ -18,10 +18,11 @@ __all__ = ["PersonView", "SectionView", "person_view"]
 
 
 class SectionView(msgspec.Struct):
-    """One section: its groups, or why it has none."""
+    """One section: its groups, how many of them stand open at first, or why it has none."""
 
     section: Section
     groups: list[Group]
+    shown: int
     empty: Empty | None
     conflicts: int
     new: int
@@ -72,7 +73,8 @@ def person_view(
         conflicts = sum(g.verdict == "conflict" for g in groups)
         if section.key == "results":
             conflicts = sum(bool(t.conflicts) for t in measured)
-        rows.append(SectionView(section, groups, empty, conflicts, sum(f.new for f in own)))
+        openly = sum(map(is_open, groups)) if section.fold else len(groups)
+        rows.append(SectionView(section, groups, min(openly, section.rows), empty, conflicts, sum(f.new for f in own)))
     shown = [f for f in facts if f.type in _SHOWN]
     return PersonView(
         banner(patients, sources, rows[0].groups, now, zone),

@@ -1,5 +1,6 @@
 """Measurements by test: newest value with flag and stated range, one series a unit, conflicts and copies named."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
@@ -113,13 +114,30 @@ def _decimal(value: object) -> Decimal | None:
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+_BETWEEN = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|to)\s*(-?\d+(?:\.\d+)?)\s*\Z")
+_ONE_SIDED = re.compile(r"\s*(<=?|≤|>=?|≥)\s*(-?\d+(?:\.\d+)?)\s*\Z")
+
+
+def _bounds(text: str) -> tuple[Decimal | None, Decimal | None]:
+    """Read `3.9-5.5`, `<5`, `>= 60` of a range sent as text, for drawing only; anything else has no numbers."""
+    if len(text) > 40:
+        return None, None
+    if match := _BETWEEN.match(text):
+        return Decimal(match[1]), Decimal(match[2])
+    if match := _ONE_SIDED.match(text):
+        bound = Decimal(match[2])
+        return (None, bound) if match[1] in "<=≤" else (bound, None)
+    return None, None
+
+
 def range_of(resource: Json) -> Range:
     """Return the first reference range in words, `3.5–5.1 mmol/L` or as text (R4 Observation.referenceRange)."""
     for entry in resource.get("referenceRange") or ():
         low, high = entry.get("low") or {}, entry.get("high") or {}
         lows, highs = _decimal(low.get("value")), _decimal(high.get("value"))
         if entry.get("text"):
-            return Range(str(entry["text"]), lows, highs)
+            text = str(entry["text"])
+            return Range(text, *_bounds(text)) if lows is None and highs is None else Range(text, lows, highs)
         if lows is not None and highs is not None:
             unit = str(low.get("unit") or high.get("unit") or "")
             return Range(f"{number(lows)}–{number(highs)} {unit}".strip(), lows, highs)

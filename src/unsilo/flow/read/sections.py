@@ -18,6 +18,8 @@ class Section(NamedTuple):
     rows: int
     what: str
     """The plural used in `No source has sent any ...`."""
+    fold: bool = False
+    """True: what is completed or cancelled stands behind `more`."""
 
 
 SECTIONS: tuple[Section, ...] = (
@@ -35,9 +37,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("procedures", "Procedures", ("Procedure",), 10, "procedures"),
     Section("devices", "Devices", ("Device", "DeviceUseStatement"), 10, "devices"),
     Section("encounters", "Encounters", ("Encounter",), 8, "encounters"),
-    Section("plan", "Plan", ("CarePlan", "Goal", "Appointment", "ServiceRequest"), 10, "plans or orders"),
+    Section("plan", "Plan", ("CarePlan", "Goal", "Appointment", "ServiceRequest"), 10, "plans or orders", True),
     Section("family", "Family and contacts", ("FamilyMemberHistory", "RelatedPerson"), 6, "family history or contacts"),
-    Section("coverage", "Coverage and consent", ("Coverage", "Consent", "Flag"), 6, "coverage or consents"),
+    Section("coverage", "Coverage and consent", ("Coverage", "Consent", "Flag"), 6, "coverage or consents", True),
 )  # fmt: skip
 """IPS sections, required ones first (HL7 IPS STU 1.1 Composition.section), then what hospitals send besides."""
 

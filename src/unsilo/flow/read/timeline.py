@@ -9,7 +9,7 @@ from unsilo.flow.read.fact import Fact, Source, ended, happened, mark_of
 from unsilo.flow.read.sections import KINDS, kind_of
 from unsilo.flow.read.words import When
 
-__all__ = ["LANES", "SPANS", "Event", "Lane", "Timeline", "timeline"]
+__all__ = ["LANES", "SPANS", "Event", "Lane", "Timeline", "fitting", "timeline"]
 
 LANES: dict[str, str] = {"kind": "Kind", "source": "Source", "problem": "Problem"}
 SPANS: dict[str, tuple[str, int]] = {
@@ -17,6 +17,7 @@ SPANS: dict[str, tuple[str, int]] = {
     "90d": ("90 days", 90), "30d": ("30 days", 30),
 }  # fmt: skip
 _DAY = 86_400_000_000
+_MOST_OF = 0.8
 _WIDTH = {"year": 365 * _DAY, "month": 30 * _DAY, "day": _DAY, "minute": 0, "": 0}
 
 
@@ -133,6 +134,16 @@ def timeline(
     return Timeline(
         start - pad, last + pad, _lanes(shown, events, sources, lanes), listed, undated, len(events) - len(shown)
     )
+
+
+def fitting(facts: list[Fact], now: int) -> str:
+    """Return the shortest period of a year or more that holds most of what has a date; the rest is one click away."""
+    starts = [moment.at for f in facts if (moment := happened(f.resource)).precision]
+    for key in ("1y", "5y", "10y"):
+        since = now - SPANS[key][1] * _DAY
+        if starts and sum(at >= since for at in starts) >= _MOST_OF * len(starts):
+            return key
+    return "all"
 
 
 def _lanes(shown: list[Event], events: list[Event], sources: Mapping[str, Source], lanes: str) -> list[Lane]:
