@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
-__all__ = ["ccda", "fhir", "hl7v2"]
+__all__ = ["ccda", "fhir", "flow", "hl7v2"]
 
 Behaviour = Hashable
 
@@ -99,3 +99,32 @@ def _check(mapped: Any) -> None:
 def _kinds(mapped: Any) -> Behaviour:
     kinds = tuple(sorted({entry.resource["resourceType"] for entry in mapped.entries}))
     return kinds, tuple(sorted({issue.rule for issue in mapped.issues})), len(mapped.actions)
+
+
+def flow() -> Callable[[bytes], Behaviour]:
+    """Receive and process as a worker does; nothing raises, all bytes are kept, every answer can be read."""
+    import msgspec
+
+    from unsilo.config import Feed
+    from unsilo.flow import process, receive
+    from unsilo.formats import hl7v2 as v2
+
+    feeds = {name: Feed(name, name, "Fuzz", zone="America/Chicago") for name in ("hl7v2", "ccda", "fhir")}
+
+    def run(content: bytes) -> Behaviour:
+        feed = feeds[{b"<": "ccda", b"{": "fhir"}.get(content.lstrip()[:1], "hl7v2")]
+        reading = receive.read(feed, content, at=1)
+        assert reading.whole.envelope.content == content
+        states = []
+        for part in reading.incoming:
+            assert part.envelope.content in content
+            states.append(part.state)
+            if part.state == "queued":
+                done = process.process(part.envelope, feed)
+                msgspec.msgpack.encode(done)
+        if feed.format == "hl7v2":
+            answer = receive.acknowledge(content, "AE", reading.whole.issues)
+            assert v2.parse_ack(answer).value is not None
+        return tuple(sorted(set(states))), tuple(sorted({issue.rule for issue in reading.whole.issues}))
+
+    return run

@@ -119,3 +119,5 @@ CCDA_WORDS = [
     b'encoding="latin-1"',
     b"<ClinicalDocument", b"<id/>", b"]]>", b"\xe2\x80\x8b",
 ]  # fmt: skip
+
+EVERY = HL7V2 + HL7V2_FAMILIES + JSON + CCDA

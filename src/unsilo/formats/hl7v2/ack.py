@@ -181,7 +181,7 @@ def parse_ack(content: bytes) -> Result[Ack]:
         issue = Issue("error", "required", "the answer has no MSA segment", Where("MSA"), rule="hl7v2.ack.msa")
         return Result(None, [*result.issues, issue])
     errors: list[AckError] = []
-    for err in result.value.all("ERR"):
+    for err in result.value.all("ERR")[:_MOST_ERRORS]:
         errors += _read_error(err)
     text = msa.get(3)
     answer = Ack(msa.get(1).strip().upper(), msa.get(2), text, errors, result.value.header.get(10))
@@ -202,7 +202,7 @@ def _read_error(err: Segment) -> list[AckError]:
             err.get(1, rep, 4, 1), err.get(1, rep, 4, 2), "",
             _written([err.get(1, rep, comp) for comp in (1, 2, 3)]),
         )
-        for rep in range(len(err.repetitions(1)))
+        for rep in range(min(err.count(1), _MOST_ERRORS))
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from unsilo.formats.hl7v2.parse import find_start
 from unsilo.kernel import Issue, Limits, Result, Where
 from unsilo.kernel.limits import DEFAULT
 
-__all__ = ["Batch", "Child", "split_batch"]
+__all__ = ["Batch", "Child", "is_batch", "split_batch"]
 
 _START = re.compile(rb"(?:(?<=[\r\n\x0b])|\A)(?:MSH|FHS|BHS|BTS|FTS)(?=[^0-9A-Za-z\r\n]|[\r\n]|\Z)")
 _FRAMING = b"\x0b\x1c\x1a\x00"
@@ -31,6 +31,14 @@ class Batch(msgspec.Struct):
     wrapped: bool = False
     file_id: str = ""
     batch_ids: list[str] = []
+
+
+def is_batch(content: bytes) -> bool:
+    """Tell cheaply whether content may be more than one message, so that `split_batch` should look at it."""
+    start = find_start(content)
+    if content[start : start + 3] in _WRAPPERS:
+        return True
+    return any(content.find(end + b"MSH", start + 1) >= 0 for end in (b"\r", b"\n", b"\x0b"))
 
 
 def split_batch(content: bytes, *, limits: Limits = DEFAULT) -> Result[Batch]:

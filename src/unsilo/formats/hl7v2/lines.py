@@ -20,6 +20,10 @@ SECOND = Issue(
     "send each message in its own frame, or read the content as a batch",
     "hl7v2.msh.second",
 )
+_CONTINUED = Issue(
+    "warning", "not-supported", "ADD or DSC continue a segment or the message; the parts are read, not joined",
+    Where("MSH"), "ask the sender to send the message whole", "hl7v2.continuation",
+)  # fmt: skip
 # A line that is not empty: blanks before it, and the first four characters; nothing long is copied.
 _LINE = re.compile(r"(?=[^\r\n])[ \t]*([^\r\n]{0,4})[^\r\n]*")
 _SOLID = re.compile(rf"[^{re.escape(_BLANK)}]")
@@ -54,8 +58,7 @@ def cut(text: str, field_sep: str, issues: list[Issue]) -> list[str]:
     for head in heads:
         if not _begins(head, field_sep):
             return _joined(whole, field_sep, issues)
-    if "MSH" + field_sep in heads:
-        issues.append(SECOND)
+    _look(heads, field_sep, issues)
     return lines
 
 
@@ -73,8 +76,7 @@ def cut_lines(text: str, field_sep: str) -> list[tuple[int, int]]:
 def _joined(text: str, field_sep: str, issues: list[Issue]) -> list[str]:
     spans = cut_lines(text, field_sep)
     lines = [text[begin:end] for begin, end in spans]
-    if any(line.startswith("MSH" + field_sep) for line in lines[1:]):
-        issues.append(SECOND)
+    _look({line[:4] for line in lines[1:]}, field_sep, issues)
     torn = sum(1 for line in lines if "\r" in line or "\n" in line)
     if torn:
         first = next(i for i, line in enumerate(lines) if "\r" in line or "\n" in line)
@@ -97,6 +99,14 @@ def _joined(text: str, field_sep: str, issues: list[Issue]) -> list[str]:
             )
         )
     return lines
+
+
+def _look(heads: set[str], field_sep: str, issues: list[Issue]) -> None:
+    """Say what may not stand after MSH, and what says that the message is only a part (v2.8.2 section 2.10.2)."""
+    if "MSH" + field_sep in heads:
+        issues.append(SECOND)
+    if "ADD" + field_sep in heads or "DSC" + field_sep in heads:
+        issues.append(_CONTINUED)
 
 
 def _without_strays(text: str, issues: list[Issue]) -> str:

@@ -49,6 +49,13 @@ class Segment(msgspec.Struct, gc=False, eq=False):
             return [text] if text else []
         return text.split(self.delimiters.repetition_sep)
 
+    def count(self, number: int) -> int:
+        """Return how many repetitions field `number` has; 0 when it is absent or empty."""
+        text = self.field(number)
+        if not text or (number < 3 and self.name in HEADERS):
+            return 1 if text else 0
+        return text.count(self.delimiters.repetition_sep) + 1
+
     def get(self, field: int, rep: int = 0, comp: int = 0, sub: int = 0) -> str:
         """Return one value, unescaped, or "" when it is not there.
 

@@ -1,6 +1,7 @@
 """Places in a message: byte ranges, paths as people write them, and a walk over every value."""
 
 import codecs
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from unsilo.formats.hl7v2.charset import exact, single_byte
@@ -8,7 +9,7 @@ from unsilo.formats.hl7v2.delimiters import unescape
 from unsilo.formats.hl7v2.lines import cut_lines
 from unsilo.formats.hl7v2.message import HEADERS, Message, Segment
 
-__all__ = ["Place", "covers", "path", "segment_spans", "serialise", "span", "valued"]
+__all__ = ["Place", "covers", "path", "placed", "segment_spans", "serialise", "span", "valued"]
 
 Place = tuple[int, int, int, int, int]
 """(segment, field, repetition, component, subcomponent): segment and repetition from 0, others from 1, 0 = whole."""
@@ -85,13 +86,23 @@ def _to_bytes(raw: bytes, text: str, codec: str, chars: tuple[int, int]) -> tupl
     if codec == "utf_8":
         first = len(text[:low].encode())
         return first, first + len(text[low:high].encode())
+    positions = _positions(raw, codec, high)
+    return positions[low], positions[high]
+
+
+def _positions(raw: bytes, codec: str, most: int) -> list[int]:
+    """Return, for each count of characters up to `most`, how many bytes give them."""
     decoder = codecs.getincrementaldecoder(codec)()
     positions = [0]
     for at, byte in enumerate(raw, 1):
         positions.extend([at] * len(decoder.decode(bytes((byte,)))))
-        if len(positions) > high:
+        if len(positions) > most:
             break
-    return positions[low], positions[high]
+    return positions
+
+
+def _index(segment: Segment) -> int:
+    return segment.index
 
 
 def path(message: Message, locator: Place) -> str:
@@ -107,7 +118,7 @@ def path(message: Message, locator: Place) -> str:
     same = message.all(segment.name)
     out = segment.name
     if len(same) > 1:
-        out += f"[{sum(1 for other in same if other.index <= index)}]"
+        out += f"[{bisect_right(same, index, key=_index)}]"
     if field == 0:
         return out
     out += f"-{field}"
@@ -136,15 +147,49 @@ def valued(message: Message) -> Iterator[tuple[Place, str]]:
     """
     marks = message.delimiters
     for segment in message.segments:
-        header = segment.name in HEADERS
-        for number, field in enumerate(segment.fields):
-            if not field or number == 0 or (header and number < 3):
-                continue
+        for place, value, _ in _leaves(segment):
+            yield place, unescape(value, marks)
+
+
+def placed(message: Message) -> Iterator[tuple[Place, str, tuple[int, int]]]:
+    """Yield what `valued` does, with the byte range of each value, in one pass over the message."""
+    marks, codec = message.delimiters, message.charset
+    for segment, (begin, end) in zip(message.segments, segment_spans(message), strict=True):
+        text = segment.raw
+        plain = single_byte(codec) or end - begin == len(text)
+        positions = [] if plain or codec == "utf_8" else _positions(message.raw[begin:end], codec, len(text))
+        at_char = at_byte = 0
+        for place, value, low in _leaves(segment):
+            if plain:
+                span = (begin + low, begin + low + len(value))
+            elif positions:
+                span = (begin + positions[low], begin + positions[low + len(value)])
+            else:
+                at_byte += len(text[at_char:low].encode())
+                at_char = low
+                span = (begin + at_byte, begin + at_byte + len(value.encode()))
+            yield place, unescape(value, marks), span
+
+
+def _leaves(segment: Segment) -> Iterator[tuple[Place, str, int]]:
+    """Yield every non-empty subcomponent as it stands, and where it begins in the segment's text."""
+    marks = segment.delimiters
+    index = segment.index
+    header = segment.name in HEADERS
+    low = -1
+    for number, field in enumerate(segment.fields):
+        if header and number == 1:
+            continue
+        low += 1
+        if field and number > (2 if header else 0):
+            at = low
             for rep, repetition in _parts(field, marks.repetition_sep):
                 for comp, component in _parts(repetition, marks.component_sep):
                     for sub, value in _parts(component, marks.subcomponent_sep):
                         if value:
-                            yield (segment.index, number, rep, comp + 1, sub + 1), unescape(value, marks)
+                            yield (index, number, rep, comp + 1, sub + 1), value, at
+                        at += len(value) + 1
+        low += len(field)
 
 
 def _parts(text: str, mark: str) -> Iterator[tuple[int, str]]:

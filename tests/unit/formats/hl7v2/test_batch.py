@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, MERGE, ORU
-from unsilo.formats.hl7v2 import parse, split_batch
+from unsilo.formats.hl7v2 import is_batch, parse, split_batch
 
 FILE = (
     b"FHS|^~\\&|A|B|C|D|20240101|||note|FILE1\r"
@@ -42,6 +42,12 @@ def test_messages_one_after_the_other():
         assert result.value is not None
         assert [child.content for child in result.value.children] == [ADT, ORU, MERGE]
         assert result.issues == []
+
+
+def test_what_may_be_a_batch():
+    """One message is none; wrappers, or a second message after any line end or framing byte, are."""
+    assert not any(is_batch(one) for one in (ADT, b"\x0b" + ADT + b"\x1c\r", b"\r\n" + ADT, b"", b"garbage"))
+    assert all(is_batch(many) for many in (FILE, b"\r\n" + FILE, ADT + ORU, b"\x0b" + ADT + b"\x1c\r\x0b" + ORU))
 
 
 def test_line_feeds_and_other_separators():

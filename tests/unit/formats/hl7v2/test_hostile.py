@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, ORU
-from unsilo.formats.hl7v2 import ack, keys, parse, path, serialise, span, split_batch, valued
+from unsilo.formats.hl7v2 import ack, keys, parse, parse_ack, path, serialise, span, split_batch, valued
 from unsilo.kernel import Limits
 
 MEGABYTE = 1024 * 1024
@@ -23,6 +23,11 @@ HOSTILE = {
     "a million segments": HEAD + b"ZZ1\r" * 1_000_000,
     "nothing but separators": b"MSH|^~\\&" + b"|" * 4_000_000,
     "a million repetitions": HEAD + b"OBX|" + b"a~" * 1_000_000,
+    "a million identifiers": HEAD + b"PID|||" + b"1^^^A~" * 1_000_000,
+    "a million merged": HEAD + b"MRG|" + b"1^^^A~" * 1_000_000,
+    "many patients": HEAD + b"PID|||1^^^A~2\r" * 90_000,
+    "many orders": HEAD + b"OBR|1|A|B\r" * 90_000,
+    "an error with a million places": b"MSH|^~\\&|A|B|C|D|2024||ACK|1|P|2.3\rMSA|AE|1\rERR|" + b"P^1^2~" * 1_000_000,
     "a million components": HEAD + b"OBX|" + b"a^" * 1_000_000,
     "a million subcomponents": HEAD + b"OBX|" + b"a&" * 1_000_000,
     "escapes without end": HEAD + b"OBX|" + b"\\" * 2_000_000,
@@ -61,6 +66,7 @@ def walk(content: bytes) -> None:
             path(result.value, place)
     else:
         assert any(issue.severity == "fatal" for issue in result.issues)
+    parse_ack(content)
     answer = ack(content, "AR", result.issues, at=0, control_id="1")
     assert parse(answer).value is not None
     assert len(answer) < 100_000

@@ -54,6 +54,21 @@ def test_a_merge_names_both_patients():
     assert found.patient_ids == [("500", "MCM"), ("600", "MCM"), ("601", "MCM")]
 
 
+def test_every_patient_of_a_message_is_known():
+    """Messages with several PID (a swap, a merge of pairs) give all ids, and wait for all these patients."""
+    found = of(MERGE + b"PID|||700^^^MCM~701^^^X\rMRG|800^^^MCM\r")
+    assert found.order_key == "500|MCM"
+    assert found.also == ["700|MCM", "600|MCM", "601|MCM", "800|MCM"]
+    assert ("701", "X") in found.patient_ids
+    alone = of(b"MSH|^~\\&|A|B|C|D|2024||ADT^A40|1|P|2.5\rMRG|9^^^M\r")
+    assert (alone.order_key, alone.also) == ("", ["9|M"])
+
+
+def test_a_sender_known_by_oid():
+    """A designator without a namespace is named by its universal id."""
+    assert of(b"MSH|^~\\&|^1.2.3^ISO|H|||2024||ADT|1|P|2.5\r").sender == "1.2.3|H"
+
+
 def test_an_impossible_event_time_falls_back():
     """EVN-2 that cannot be read gives way to MSH-7, and neither gives 0."""
     assert of(ADT.replace(b"20240115082900", b"99999999")).event_time == from_instant("2024-01-15T08:30:00-05:00")

@@ -170,6 +170,11 @@ def test_nul_inside_a_value_is_said_and_kept():
     assert read(content).all("PID")[0].get(5, 0, 3) == "Q\x00R"
 
 
+def test_continued_messages_are_said():
+    """ADD and DSC mean that something is only a part: the Issue says that parts are not joined."""
+    assert rules(ADT + b"ADD|rest\r") == rules(ADT + b"DSC|1\r") == ["hl7v2.continuation"]
+
+
 def test_small_letters_and_blanks_in_segment_names_are_said():
     """`pid` is a segment of that name; blanks before a name are passed over."""
     content = ADT.replace(b"ZXX|", b"  zxx|")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, ORU
-from unsilo.formats.hl7v2 import Message, covers, parse, path, serialise, span, unescape, valued
+from unsilo.formats.hl7v2 import Message, covers, parse, path, placed, serialise, span, unescape, valued
 from unsilo.formats.hl7v2.place import segment_spans
 
 
@@ -126,6 +126,7 @@ def test_spans_hold_the_values(content):
         assert unescape(raw.decode(message.charset), message.delimiters) == value
         assert message.segments[locator[0]].get(*locator[1:]) == value
         assert path(message, locator)
+    assert list(placed(message)) == [(place, value, span(message, place)) for place, value in valued(message)]
 
 
 @given(messages())
