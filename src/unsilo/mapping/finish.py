@@ -44,7 +44,9 @@ def finish(run: Any, facts: Facts) -> list[Entry]:
     for reference in run.refs:
         target = reference["reference"]
         if isinstance(target, Draft):
-            reference["reference"] = identities.settle(run, target)
+            while target.into is not None:
+                target = target.into
+            reference["reference"] = target.ref or identities.settle(run, target)
     entries = []
     for draft in unique.values():
         clock, rank = marks[id(draft)]

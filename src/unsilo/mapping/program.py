@@ -17,7 +17,7 @@ from unsilo.mapping.identity import Identities
 from unsilo.mapping.model import Draft, Reading, Site
 from unsilo.mapping.policy import Policies
 from unsilo.mapping.rows import TableSet
-from unsilo.mapping.runtime import Maker, RowTable, T, referred, sourced
+from unsilo.mapping.runtime import NOTHING, Maker, RowTable, T, referred, sourced
 from unsilo.mapping.values import Memo, Vocabulary, converters, hl7_table_uri, number
 
 __all__ = ["Program"]
@@ -50,6 +50,7 @@ class Program:
         self.moment = moments(self.zone)
         self.converters: dict[str, Memo] = {**converters(), **date_memos(self.zone)}
         self.system_of = Memo(self._system)
+        self.converters["code_system"] = Memo(lambda text: self._system(text) or None)
         self.vocabularies: dict[str, Vocabulary] = {}
         self.compiled: dict[tuple[str, str], Any] = {}
         self.makers: dict[tuple[str, str], Maker] = {}
@@ -105,7 +106,7 @@ class Program:
             if not writer.faults:
                 self.cache.put(digest, code)
         space: dict[str, Any] = {
-            "T": T, "N": ("", '""'), "Draft": Draft, "RowTable": RowTable, "sourced": sourced, "referred": referred,
+            "T": T, "N": ("", '""'), "Draft": Draft, "RowTable": RowTable, "NOTHING": NOTHING, "sourced": sourced, "referred": referred,
             "number": number, "vocabulary": self.vocabulary, "maker": self.maker, "function": self._adapter_function,
             **self.names,
         }  # fmt: skip

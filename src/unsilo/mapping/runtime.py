@@ -14,7 +14,7 @@ from unsilo.mapping.values import Code, Vocabulary
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["Maker", "RowTable", "Run", "T", "referred", "sourced"]
+__all__ = ["NOTHING", "Maker", "RowTable", "Run", "T", "referred", "sourced"]
 
 T = partial(tuple.__new__, Row)
 """Make a `Row` from a triple, without the keyword handling of its constructor."""
@@ -23,6 +23,10 @@ ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 _MOST_ISSUES = 200
 _SHARED = 512
 _FOREIGN = Code("", "", "")
+
+
+NOTHING = Draft("Nothing", "")
+"""Stands for a nested resource none of whose sources is valued."""
 
 
 class RowTable(dict[int, Row]):
@@ -41,7 +45,10 @@ class RowTable(dict[int, Row]):
 
 def sourced(rows: list[Row], start: int) -> bool:
     """True when a row from `start` on names a source."""
-    return any(row[2] is not None for row in rows[start:])
+    for index in range(start, len(rows)):
+        if rows[index][2] is not None:
+            return True
+    return False
 
 
 def referred(items: list[Any], draft: Draft) -> bool:
@@ -73,7 +80,7 @@ class Run:
         self.seen: set[tuple[str, str]] = set()
         self.drafts: list[Draft] = []
         self.refs: list[Json] = []
-        self.made: dict[tuple[str, str], Draft | None] = {}
+        self.made: dict[tuple[str, ...], Draft | None] = {}
         self.again: Locator = None
         self.draft: Draft | None = None
         self.notes: dict[Any, Any] = {}

@@ -31,6 +31,8 @@ class Text(Val):
 class V2Writer(Writer):
     """Writer for segments and data types."""
 
+    pure = frozenset({"py:code_system"})
+
     def write(self, name: str, level: str = "") -> str:
         """Return the source of map `name`: for a segment when `level` is "", else for text split as `comp` or `sub`."""
         if level:
@@ -94,7 +96,10 @@ class V2Writer(Writer):
             return self.joined(parts, env)
         ref = parts[0]
         assert isinstance(ref, Ref)  # noqa: S101 - a lone literal is refused by check_sources
-        raw = raw or row.type.startswith("py:") or "[" in row.type
+        quick = self.quick(ref, row, env) if not raw else None
+        if quick is not None:
+            return quick
+        raw = raw or (row.type.startswith("py:") and row.type not in self.pure) or "[" in row.type
         clear = (row, obj) if not row.const else None
         val = self.read(ref, env, clear)
         if raw or row.const:
@@ -102,6 +107,28 @@ class V2Writer(Writer):
         if row.type in ("text", "base64Binary"):
             return val
         return self.plain(val)
+
+    def quick(self, ref: Ref, row: MapRow, env: Env) -> Text | None:
+        """A component as a plain value in one step, when nothing else has looked at it."""
+        maps = "[" in row.type or (row.type.startswith("py:") and row.type not in self.pure)
+        if not ref.comp or ref.sub or maps or row.const or row.type in ("text", "base64Binary"):
+            return None
+        base = self.read(ref._replace(comp=0, sub=0), env)
+        if base.level != "comp" or not base.odd or self.cached(("part", base.var, ref.comp, 0)) is not None:
+            return None
+        key = ("quick", base.var, ref.comp)
+        found = self.cached(key)
+        if found is None:
+            parts, var = self.parts(base), self.name("x")
+            one = f"{parts}[{ref.comp - 1}].strip()"
+            self.put(f"{var} = {one} if len({parts}) > {ref.comp - 1} else ''" if ref.comp > 1 else f"{var} = {one}")
+            self.put(f"if {base.odd} and {var}: {var}, q = run.clean({var})")
+            found = self.at(base, var, str(ref.comp), "0", "leaf")
+            code = f"(i, {found.field}, {found.rep}, {found.comp}, (q if {base.odd} else 0))"
+            found.place = Place(code, found.place.static)
+            self.cache[-1][key] = found
+        assert isinstance(found, Text)  # noqa: S101
+        return found
 
     def read(self, ref: Ref, env: Env, clear: tuple[MapRow, Obj] | None = None) -> Text:
         """The text of a reference as it stands, by component where it names one."""
@@ -271,7 +298,35 @@ class V2Writer(Writer):
         """Text and base64 keep the whole repetition, all else is memoised by text."""
         if kind == "text":
             return f"run.flow({val.var})"
+        kind = kind.removeprefix("py:")
         return super().conversion(kind, val)
+
+    @contextmanager
+    def present(self, group: list[RowAt], env: Env) -> Iterator[None]:
+        """Nothing to do when the segment is too short, the field empty, or the value has too few parts."""
+        refs: list[Ref] = []
+        for at in group:
+            if not at.row.source:
+                yield
+                return
+            refs += [p for p in parse_v2(at.row.source) if isinstance(p, Ref)]
+        if env.kind == "seg" and all(r.segment == env.map and r.field for r in refs):
+            fields = sorted({r.field for r in refs})
+            if any(self.bound(env, field) is not None for field in fields):
+                yield
+                return
+            text = f" and f[{fields[0]}]" if len(fields) == 1 else ""
+            with self.block(f"if n > {fields[0]}{text}:"):
+                yield
+            return
+        first = min((r.comp for r in refs), default=0)
+        val = env.val
+        if env.kind != "seg" and first > 1 and isinstance(val, Text) and all(not r.segment for r in refs):
+            if val.level in ("comp", "sub"):
+                with self.block(f"if len({self.parts(val)}) > {first - 1}:"):
+                    yield
+                return
+        yield
 
     # -- repetitions --------------------------------------------------------------------------------------------
 
@@ -362,6 +417,31 @@ class V2Writer(Writer):
         assert isinstance(val, Text)  # noqa: S101
         made = self.constant(f"maker({row.type!r}, {val.level!r})")
         return f"run.make({made}, {val.var}, i, {val.field}, {val.rep}, {val.comp}, {rule}, d)"
+
+    def maker_fill(self, row: MapRow, env: Env, val: Val, draft: str) -> str:
+        """Run a map that makes a resource on one that is begun already."""
+        assert isinstance(val, Text)  # noqa: S101
+        made = self.constant(f"maker({row.type!r}, {val.level!r})")
+        rule, _ = env.rule_code(row.id)
+        return f"{made}.function(run, {val.var}, i, {val.field}, {val.rep}, {val.comp}, {rule}, {draft})"
+
+    def texts(self, group: list[RowAt], env: Env) -> list[tuple[str, str, bool]]:
+        """The repetitions that the rows of a group read, as sources or in conditions."""
+        found: dict[str, tuple[str, str, bool]] = {}
+        for at in group:
+            sources = parse_v2(at.row.source) if at.row.source else ()
+            refs = [(p, True) for p in sources if isinstance(p, Ref)]
+            for test in _tests(parse_condition(at.row.when)):
+                refs.append((_own(test.ref, at.row), False))
+                if test.by_ref:
+                    refs.append((parse_v2_ref(test.values[0]), False))
+            for ref, cited in refs:
+                if ref.segment and not ref.field:
+                    continue
+                text = self.read(ref._replace(comp=0, sub=0), env)
+                cited = cited or found.get(text.var, ("", "", False))[2]
+                found[text.var] = (text.var, text.place.code, cited)
+        return list(found.values())
 
     def code_of(self, env: Env, val: Val) -> tuple[str, str]:  # noqa: ARG002 - the contract of writers
         """The first component, and the name of its coding system in the third."""

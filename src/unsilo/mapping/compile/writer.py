@@ -31,6 +31,9 @@ def makes(name: str) -> str:
 class Writer:
     """Collects lines of Python and the constants they name."""
 
+    pure: frozenset[str] = frozenset()
+    """Functions that are nothing but a conversion of a text (`run.<name>[text]`)."""
+
     def __init__(self, maps: dict[str, list[MapRow]], vocabularies: Any) -> None:
         self.maps = maps
         self.vocabularies = vocabularies
@@ -127,10 +130,14 @@ class Writer:
             step = at.steps[0] if at.steps else None
             key: Any = ("this", number)
             if step is not None:
-                key = (step.name, step.label, step.type) if step.label != "" else (step.name, number)
+                key = (step.name, step.label) if step.label != "" else (step.name, number)
             groups.setdefault(key, []).append(at)
         for group in groups.values():
-            with self.shared_condition(group, env) as inner:
+            if group[0].steps and group[0].steps[0].label is not None:
+                name = group[0].steps[0].name
+                obj.counts[name] = obj.counts.get(name, 0) + 1
+        for group in groups.values():
+            with self.present(group, env), self.shared_condition(group, env) as inner:
                 self.group(inner, obj, env)
         for name in opened:
             var = obj.lists.pop(name)
@@ -139,6 +146,12 @@ class Writer:
             else:
                 self.put(f"if {var}: {obj.var}[{name!r}] = {var}")
             obj.known.add(name)
+
+    @contextmanager
+    def present(self, group: list[RowAt], env: Env) -> Iterator[None]:
+        """Write a cheap test around a group that has nothing to do when its sources are not there."""
+        del group, env
+        yield
 
     @contextmanager
     def shared_condition(self, group: list[RowAt], env: Env) -> Iterator[list[RowAt]]:
@@ -190,14 +203,15 @@ class Writer:
 
     def single(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
         """A single-valued element: leaves, a nested object, or a nested resource."""
-        plain = [at for at in group if len(at.steps) == 1 and not step.type and not self.fills(at.row)]
+        if any(at.steps[0].type for at in group):
+            self.resources(group, obj, env, None, None)
+            obj.known.add(step.name)
+            return
+        plain = [at for at in group if len(at.steps) == 1 and not self.fills(at.row)]
         if len(plain) == len(group):
             for at in group:
                 self.leaf(at.row, obj, step.name, env, guard=len(group) > 1 or not obj.fresh or step.name in obj.known)
             obj.known.add(step.name)
-            return
-        if step.type:
-            self.nested_resource(step, group, obj, env)
             return
         known = not obj.fresh or step.name in obj.known
         for at in plain:
@@ -237,27 +251,72 @@ class Writer:
         """True when the row's map fills a data type in place."""
         return "[" in row.type and not makes(row.type)
 
-    def nested_resource(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
-        """`element(Type)`: a resource of its own that the element refers to."""
-        var, sink, held = self.name("t"), self.name("ap"), self.name("q")
-        rule, _ = env.rule_code(group[0].row.id)
-        self.put(f"{held} = {obj.var}.get({step.name!r})")
-        self.put(f"{var} = {held}['reference'] if {held} else Draft({step.type!r}, {rule}, d.frame, d.node)")
-        self.put(f"{sink} = {var}.rows")
-        child = Obj(f"{var}.body", PathExpr(""), "False", sink, False, var)
-        inner = [RowAt(at.row, at.steps) for at in group if len(at.steps) > 1]
+    def resources(
+        self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None
+    ) -> None:
+        """`element(Type)`: a resource of its own that the element refers to, filled by maps and by further steps.
+
+        Rows that would make different types exclude each other; the first type that gets content stays. `held` is the
+        list and `path` the item's path when the element is a list.
+        """
+        name = group[0].steps[0].name
+        kinds: dict[str, list[RowAt]] = {}
         for at in group:
-            if len(at.steps) == 1:
-                self.call_map(at.row, child, env) if self.fills(at.row) else self.faults.append(
-                    (at.row.id, "a nested resource needs a further step")
-                )
-        self.assign([RowAt(at.row, at.steps[1:]) for at in inner], child, env)
-        with self.block(f"if not {held} and {sink}:"):
-            self.put(f"run.nest({var}, {obj.draft})")
-            self.put(f"{obj.var}[{step.name!r}] = run.refer({var})")
-            path = obj.path.child(step.name).child("reference")
-            self.put(f"{obj.sink}.append(T(({path.code()}, {rule}, None)))")
-        obj.known.add(step.name)
+            kind = at.steps[0].type or makes(at.row.type)
+            if kind:
+                kinds.setdefault(kind, []).append(at)
+            else:
+                self.faults.append((at.row.id, f"{name} holds resources by other rows"))
+        done = self.name("h")
+        self.put(f"{done} = {obj.var}.get({name!r})" if held is None else f"{done} = None")
+        for kind, rows in kinds.items():
+            with self.block(f"if {done} is None:"), self.shared_condition(rows, env) as inner:
+                self.resource(kind, inner, obj, env, held, path or obj.path.child(name), done)
+
+    def resource(
+        self, kind: str, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr, done: str
+    ) -> None:
+        """One nested resource of a known type; the same texts in the same message give the same resource."""
+        var, sink, key = self.name("t"), self.name("ap"), self.name("m")
+        rule, _ = env.rule_code(group[0].row.id)
+        name = group[0].steps[0].name
+        texts = self.texts(group, env)
+        reference = path.child("reference").code()
+        place = f"{held}.append({done})" if held else f"{obj.var}[{name!r}] = {done}"
+        if texts:
+            valued = " or ".join(text for text, _, cited in texts if cited) or "True"
+            self.put(f"{key} = ({group[0].row.id!r}, {kind!r}, {', '.join(text for text, _, _ in texts)})")
+            self.put(f"{var} = run.made.get({key}) if {valued} else NOTHING")
+        else:
+            self.put(f"{var} = None")
+        with self.block(f"if {var} is None:"):
+            makers = [at for at in group if len(at.steps) == 1 and makes(at.row.type) == kind]
+            self.put(f"{var} = Draft({kind!r}, {rule}, d.frame, d.node)")
+            self.put(f"{var}.parent = {obj.draft}; {sink} = {var}.rows")
+            for at in makers:
+                with self.row_condition(at.row, env):
+                    val = self.fetch(at.row, env, obj, raw=True)
+                    self.put(f"if {val.var}: {self.maker_fill(at.row, env, val, var)}")
+            child = Obj(f"{var}.body", PathExpr(""), "False", sink, False, var)
+            for at in group:
+                if len(at.steps) == 1 and at not in makers:
+                    if self.fills(at.row) or at.row.type.startswith("py:"):
+                        self.in_place(at, child, env)
+                    else:
+                        self.faults.append((at.row.id, "a nested resource needs a further step or a map"))
+            self.assign([RowAt(at.row, at.steps[1:]) for at in group if len(at.steps) > 1], child, env)
+            with self.block(f"if sourced({sink}, 0):"):
+                self.put(f"run.nest({var}, {obj.draft})")
+                if texts:
+                    self.put(f"run.made[{key}] = {var}")
+                self.put(f"{done} = run.refer({var}); {place}")
+                self.put(f"{obj.sink}.append(T(({reference}, {rule}, None)))")
+        if texts:
+            with self.block(f"elif {var} is not NOTHING:"):
+                self.put(f"{done} = run.refer({var}); {place}")
+                for text, where, cited in texts:
+                    if cited:
+                        self.put(f"if {text}: {obj.sink}.append(T(({reference}, {rule}, {where})))")
 
     def items(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
         """Items of a list: one, or one for each repetition of the source."""
@@ -268,9 +327,10 @@ class Writer:
     def item(self, step: Step, group: list[RowAt], obj: Obj, env: Env, looping: bool) -> None:
         """One item of a list."""
         held = obj.lists[step.name]
-        leaf = all(len(at.steps) == 1 and not self.fills(at.row) for at in group) and not step.type
+        nested = any(at.steps[0].type for at in group)
+        leaf = all(len(at.steps) == 1 and not self.fills(at.row) for at in group) and not nested
         index, base, fast = self.name("k"), self.name("p"), self.name("z")
-        expected = obj.expected.get(step.name, 0)
+        expected = obj.expected.get(step.name, 0) if obj.counts.get(step.name, 0) < 4 else 0
         obj.expected[step.name] = expected + 1
         self.put(f"{index} = len({held})")
         static = obj.path.child(f"{step.name}[{expected}]").static
@@ -286,38 +346,23 @@ class Writer:
             for at in group:
                 self.leaf(at.row, Obj(held, path, fast if stable else "False", obj.sink, True, obj.draft), None, env)
             return
-        mark = self.name("w")
-        self.put(f"{mark} = len({obj.sink})")
-        if step.type:
-            self.list_resource(step, group, obj, held, path, env)
+        if nested:
+            self.resources(group, obj, env, held, path)
             return
-        var = self.name("o")
+        var, mark = self.name("o"), self.name("w")
+        mixed = any(at.row.const for at in group) and any(at.row.source and not at.row.const for at in group)
+        mixed = mixed or step.name in ("extension", "modifierExtension")
+        if mixed:
+            self.put(f"{mark} = len({obj.sink})")
         self.put(f"{var} = {{}}")
         child = Obj(var, path, fast if stable else "False", obj.sink, True, obj.draft)
         self.body(group, child, env)
-        mixed = any(at.row.const for at in group) and any(at.row.source and not at.row.const for at in group)
-        if mixed or step.name in ("extension", "modifierExtension"):
+        if mixed:
             with self.block(f"if {var}:"):
                 self.put(f"if sourced({obj.sink}, {mark}): {held}.append({var})")
                 self.put(f"else: del {obj.sink}[{mark}:]")
         else:
             self.put(f"if {var}: {held}.append({var})")
-
-    def list_resource(self, step: Step, group: list[RowAt], obj: Obj, held: str, path: PathExpr, env: Env) -> None:
-        """`element[](Type)`: each item refers to a resource of its own."""
-        var, sink = self.name("t"), self.name("ap")
-        rule, _ = env.rule_code(group[0].row.id)
-        self.put(f"{var} = Draft({step.type!r}, {rule}, d.frame, d.node)")
-        self.put(f"{sink} = {var}.rows")
-        child = Obj(f"{var}.body", PathExpr(""), "False", sink, False, var)
-        for at in group:
-            if len(at.steps) == 1 and self.fills(at.row):
-                self.call_map(at.row, child, env)
-        self.assign([RowAt(at.row, at.steps[1:]) for at in group if len(at.steps) > 1], child, env)
-        with self.block(f"if sourced({sink}, 0):"):
-            self.put(f"run.nest({var}, {obj.draft})")
-            self.put(f"{held}.append(run.refer({var}))")
-            self.put(f"{obj.sink}.append(T(({path.child('reference').code()}, {rule}, None)))")
 
     # -- leaves -------------------------------------------------------------------------------------------------
 
@@ -342,6 +387,8 @@ class Writer:
             if row.const:
                 self.store(obj, key, self.literal(row))
                 self.constant_row(obj, path, row, env)
+            elif row.type in self.pure:
+                self.converted_leaf(row, obj, key, env, path, val)
             elif row.type.startswith("py:"):
                 self.call_function(row, obj, key, env, path, val)
             elif makes(row.type):
@@ -401,7 +448,8 @@ class Writer:
         with self.block(f"if {got} is not None:"):
             self.store(obj, key, got)
             self.sourced_row(obj, path, rule, fixed, val, env)
-        self.put(f"else: run.misfit({row.type!r}, {rule}, {val.place.code})")
+        if row.type not in self.pure:
+            self.put(f"else: run.misfit({row.type!r}, {rule}, {val.place.code})")
 
     def conversion(self, kind: str, val: Val) -> str:
         """Python that turns text into a primitive, None when it does not fit."""
@@ -556,6 +604,15 @@ class Writer:
     def code_of(self, env: Env, val: Val) -> tuple[str, str]:
         """Python for the code and the coding-system URI of a coded value."""
         raise NotImplementedError
+
+    def maker_fill(self, row: MapRow, env: Env, val: Val, draft: str) -> str:
+        """Python that calls a map which makes a resource on one that is begun already."""
+        raise NotImplementedError
+
+    def texts(self, group: list[RowAt], env: Env) -> list[tuple[str, str, bool]]:
+        """The texts that decide what a group makes: variable, place, and whether they are sources; none: no memory."""
+        del group, env
+        return []
 
     def here(self, env: Env) -> str:
         """Python for the node itself."""

@@ -99,7 +99,7 @@ def location(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[
     made = run.notes.get(key)
     if made is None:
         made = run.notes[key] = _chain(run, node, at, rule)
-        source: Locator = None
+        source: Locator = next((row[2] for row in made.rows if row[2] is not None), None) if made != () else None
     else:
         source = at
     if made == ():

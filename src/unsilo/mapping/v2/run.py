@@ -138,10 +138,11 @@ class V2Run(Run):
         draft = Draft(maker.type, rule, parent.frame, parent.node)
         draft.parent = parent
         maker.function(self, text, i, field, rep, comp, rule, draft)
-        self.again = None
-        if len(draft.body) < 2 or not any(row[2] is not None for row in draft.rows):
+        first = next((row[2] for row in draft.rows if row[2] is not None), None)
+        if len(draft.body) < 2 or first is None:
             self.made[key] = None
             return None
+        self.again = first
         self.made[key] = draft
         self.drafts.append(draft)
         return draft
