@@ -210,7 +210,7 @@ def _children(script: _Script, ella: Person, emma: Person) -> None:
 def _identities(script: _Script, cast: dict[str, Person]) -> None:
     """Merges, name changes, placeholders and numbers that cannot be right."""
     thomas = cast["thomas"]
-    twice = thomas._replace(given="Tom", middle="", numbers={"north": "N10019"})
+    twice = thomas._replace(given="Tom", middle="", ssn="", numbers={"north": "N10019"})
     script.add(
         NORTH, wards.adt(NORTH, twice, script.control(NORTH), "A04", _before(90), visit="N700120", with_ssn=False)
     )
@@ -325,11 +325,11 @@ def _odd(script: _Script, cast: dict[str, Person]) -> None:
         NORTH, "ADT^A08^ADT_A01", script.control(NORTH), DAY, f"EVN|A08|{DAY:%Y%m%d%H%M%S}",
         pid(NORTH, cast["rosa"]._replace(family="Testcase")), "PV1|1|N", processing="T",
     ), "a test message stays out of live records")  # fmt: skip
-    broken = laboratory.panel(
+    whole = laboratory.panel(
         ST_BRIGID, cast["thomas"], script.control(ST_BRIGID), "BL9999", "CBC", _before(1), script.draw
     )
-    lines = [line for line in broken.split(b"\r") if not line.startswith((b"PID", b"PV1"))]
-    script.add(ST_BRIGID, b"\r".join(lines), "a result that says nobody's name: a dead letter")
+    broken = whole.replace(b"|ORU^R01^ORU_R01|", b"||", 1)
+    script.add(ST_BRIGID, broken, "a message that does not say what it is: a dead letter")
 
 
 def town() -> list[Sending]:

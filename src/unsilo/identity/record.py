@@ -92,7 +92,8 @@ def _kind(identifier: Json) -> str:
 
 
 def _identifier(raw: Json, unusable: list[str]) -> Identifier | None:
-    system, value, kind = _text(raw.get("system")), _text(raw.get("value")), _kind(raw)
+    system, value = _text(raw.get("system")), _text(raw.get("value"))
+    kind = _kind(raw) or ("SS" if system == _SSN else "")
     if not system or not value or not identifier_type(kind).identifies or raw.get("use") == "old":
         return None
     folded = "".join(c for c in value.casefold() if c.isalnum())
