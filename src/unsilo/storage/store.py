@@ -44,6 +44,7 @@ class Store(MessageReads, ResourceReads):
 
     def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:
         self.directory = directory
+        self._closed = False
         self._readers = Readers(directory / "unsilo.db", readers, prepare)
         self._checkpointer = Checkpointer(directory)
         self._writer = Writer(directory, hooks, group_ms)
@@ -140,7 +141,10 @@ class Store(MessageReads, ResourceReads):
         return verify(self.directory, contents=contents)
 
     def close(self) -> None:
-        """Finish what waits, and close the files."""
+        """Finish what waits, and close the files; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._checkpointer.close()
         self._writer.close()
         self._readers.close()

@@ -283,7 +283,8 @@ class Writer:
                 )
                 if error is not None:
                     _fail(job.future, error)
-                self._resolve(done, failed)
+                else:
+                    self._resolve(done, failed)
             return
         if error is not None:
             if not taken:  # the connection is not good: the first one that waits hears of it
