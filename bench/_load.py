@@ -77,7 +77,12 @@ def mixture(count: int, *, patients: int = 400, seed: int = 1, prefix: str = "M"
 
 
 async def _connection(
-    port: int, todo: Iterator[tuple[str, bytes]], sent: dict[str, bytes], times: list[float], until: float
+    port: int,
+    todo: Iterator[tuple[str, bytes]],
+    sent: dict[str, bytes],
+    times: list[float],
+    until: float,
+    noted: dict[str, float],
 ) -> int:
     """Send one message after the other over one connection; return how many were refused. Ends when it is closed."""
     refused = 0
@@ -95,6 +100,7 @@ async def _connection(
             times.append(time.perf_counter() - began)
             if f"MSA|AA|{control}".encode() in answer:
                 sent[control] = message
+                noted[control] = time.time()
             else:
                 refused += 1
     except (OSError, asyncio.IncompleteReadError):
@@ -105,13 +111,18 @@ async def _connection(
 
 
 async def send_over(
-    port: int, messages: Iterator[tuple[str, bytes]], *, connections: int = 16, seconds: float = 1e9
-) -> Sent:
-    """Send messages over many connections, each waiting for its acknowledgement; stop at the end or after `seconds`."""
+    port: int, messages: Iterator[tuple[str, bytes]], *, connections: int = 16, seconds: float = 1e9,
+    noted: dict[str, float] | None = None,
+) -> Sent:  # fmt: skip
+    """Send messages over many connections, each waiting for its acknowledgement; stop at the end or after `seconds`.
+
+    `noted` takes the time at which each message's acknowledgement was here.
+    """
+    kept: dict[str, float] = {} if noted is None else noted
     sent: dict[str, bytes] = {}
     times: list[float] = []
     began = time.perf_counter()
     refused = await asyncio.gather(
-        *(_connection(port, messages, sent, times, began + seconds) for _ in range(connections))
+        *(_connection(port, messages, sent, times, began + seconds, kept) for _ in range(connections))
     )
     return Sent(sent, sum(refused), time.perf_counter() - began, times)
