@@ -12,10 +12,15 @@ from unsilo.flow.link import link, unlink
 from unsilo.flow.read.compare import Row, compare
 from unsilo.flow.read.load import Loaded, load, record_line, rule_words
 from unsilo.kernel import json
+from unsilo.storage import Stored
 
 __all__ = ["change", "preview", "records_page"]
 
 _MOST = 20
+
+
+def _line(asked: Asked, id_: str, stored: Stored | None) -> dict[str, Any]:
+    return record_line(asked.service.store, asked.service.settings.feeds, id_, stored)
 
 
 def _load(asked: Asked) -> Loaded | None:
@@ -30,18 +35,17 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
         return unknown(asked)
     store = asked.service.store
     asked.audit("read", person=loaded.person, what="source records")
-    rows = []
-    for record in loaded.records:
-        body = json.decode(record.resource.body) if record.resource is not None and record.resource.body else {}
-        rows.append(record_line(record.patient_id, body) | {
-            "how": rule_words(record.rule), "reason": record.reason, "at": record.at, "actor": record.actor,
-        })  # fmt: skip
+    rows = [
+        _line(asked, r.patient_id, r.resource)
+        | {"how": rule_words(r.rule), "reason": r.reason, "at": r.at, "actor": r.actor}
+        for r in loaded.records
+    ]
     typed = asked.request.query_params.get("q", "").strip()[:200]
     hits: list[dict[str, Any]] = []
     own = {r.patient_id for r in loaded.records}
     for hit in store.find_people(typed, _MOST) if typed and asked.may("person.link") else []:
         asked.audit("find", person=hit.person, what="found for linking")
-        hits += [record_line(s.id, json.decode(s.body)) for s in hit.patients if s.id not in own and s.body]
+        hits += [_line(asked, s.id, s) for s in hit.patients if s.id not in own and s.body]
     events = [
         {"kind": e.kind, "record": f"Patient/{e.patient_id}", "reason": e.reason, "at": e.at, "actor": e.actor,
          "rule": e.rule}

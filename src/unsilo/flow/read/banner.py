@@ -5,10 +5,10 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
-from unsilo.flow.read.describe import particulars, title
+from unsilo.flow.read.describe import DENIALS, particulars, title
 from unsilo.flow.read.fact import Fact, Source, mark_of, void
 from unsilo.flow.read.grouping import Group
-from unsilo.flow.read.sections import NONE_KNOWN, NOT_ASKED
+from unsilo.flow.read.sections import NOT_ASKED
 from unsilo.flow.read.words import address, age, code_keys, codeable, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
@@ -178,7 +178,7 @@ def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
 
 def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
     live = [g for g in groups if not void(g.lead)]
-    denied = [g for g in live if set(code_keys(g.lead.resource.get("code"))) & NONE_KNOWN.keys()]
+    denied = [g for g in live if set(code_keys(g.lead.resource.get("code"))) & DENIALS.keys()]
     unasked = [g for g in live if set(code_keys(g.lead.resource.get("code"))) & NOT_ASKED.keys()]
     named = [g for g in live if g not in denied and g not in unasked]
     found = []

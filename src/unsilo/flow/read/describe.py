@@ -6,7 +6,7 @@ from typing import Any
 from unsilo.flow.read.words import code_keys, codeable, joined, number, quantity, ratio, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["concept", "concept_keys", "particulars", "status_word", "title", "value_text"]
+__all__ = ["DENIALS", "concept", "concept_keys", "particulars", "status_word", "title", "value_text"]
 
 _CONCEPTS: dict[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("code",),
@@ -36,12 +36,31 @@ _CONCEPTS: dict[str, tuple[str, ...]] = {
 }
 """Where each resource type says what it is about, best first (FHIR R4 resource definitions)."""
 
+DENIALS: dict[str, str] = {
+    "http://snomed.info/sct|716186003": "No known allergy",
+    "http://snomed.info/sct|409137002": "No known drug allergy",
+    "http://snomed.info/sct|428607008": "No known environmental allergy",
+    "http://snomed.info/sct|429625007": "No known food allergy",
+    "http://snomed.info/sct|160244002": "No known allergies",
+    "http://snomed.info/sct|160245001": "No current problems or disability",
+    "http://snomed.info/sct|787481004": "No known medications",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-allergies": "No known allergies",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-problems": "No known problems",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-medications": "No known medications",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-immunizations": "No known immunisations",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-procedures": "No known procedures",
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-devices": "No known devices",
+}
+"""Codes by which a source says that it asked and there is none (SNOMED CT; IPS absent and unknown data)."""
+
 _ORDINARY: dict[str, str] = {
     "Observation": "Observation without a name",
     "Encounter": "Encounter",
     "Appointment": "Appointment",
     "DocumentReference": "Document",
     "DiagnosticReport": "Report",
+    "ServiceRequest": "Order without a name",
+    "MedicationRequest": "Medication without a name",
 }
 
 
@@ -129,13 +148,24 @@ def dose_text(dosage: Json) -> str:
     repeat = timing.get("repeat") or {}
     pace = codeable(timing.get("code"))
     if not pace and repeat.get("frequency") and repeat.get("period"):
-        every = f"{number(repeat['period'])} {repeat.get('periodUnit', '')}"
-        pace = f"{number(repeat['frequency'])} times every {every}"
+        pace = _pace(repeat)
     text = str(dosage.get("text") or "")
     built = joined([*amounts, codeable(dosage.get("route")), pace], " ")
     if dosage.get("asNeededBoolean") is True:
         built = joined([built, "as needed"], " ")
     return joined([built, text if text != built else ""])
+
+
+_UNITS = {"s": "second", "min": "minute", "h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year"}
+
+
+def _pace(repeat: Json) -> str:
+    """Say a Timing.repeat: `twice a day`, `once every 12 hours` (R4 Timing.repeat)."""
+    often, period = number(repeat["frequency"]), number(repeat["period"])
+    unit = _UNITS.get(str(repeat.get("periodUnit")), str(repeat.get("periodUnit") or ""))
+    times = {"1": "once", "2": "twice"}.get(often, f"{often} times")
+    article = "an" if unit == "hour" else "a"
+    return f"{times} {article} {unit}" if period == "1" else f"{times} every {period} {unit}s"
 
 
 def _medication(resource: Json) -> list[tuple[str, str]]:
@@ -162,6 +192,8 @@ def _medication(resource: Json) -> list[tuple[str, str]]:
 
 
 def _allergy(resource: Json) -> list[tuple[str, str]]:
+    if set(code_keys(resource.get("code"))) & DENIALS.keys():
+        return []
     reactions = []
     for reaction in resource.get("reaction") or ():
         shown = joined((codeable(m) for m in reaction.get("manifestation") or ()), ", ")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from unsilo.flow.read.describe import concept_keys, particulars, status_word, title
+from unsilo.flow.read.describe import DENIALS, concept_keys, particulars, status_word, title
 from unsilo.flow.read.fact import Fact, happened, mark_of, void
-from unsilo.flow.read.words import code_keys, codeable, fold
+from unsilo.flow.read.words import code_keys, codeable, fold, quantity
 from unsilo.kernel import Json
 
 __all__ = ["SERIES", "Group", "Side", "group", "is_open", "of_same_thing"]
@@ -149,7 +149,15 @@ def _medication_features(resource: Json) -> dict[str, str]:
     kind = str(resource.get("resourceType"))
     doses = ("Ordered", "Taken", "Given", "Directions")
     dose = next((about[name] for name in doses if name in about), "")
-    return {"status": status_word(resource), f"{'' if kind != 'MedicationDispense' else 'dispensed '}dose": fold(dose)}
+    amounts = sorted(
+        quantity(part.get("doseQuantity"))
+        for dosage in resource.get("dosageInstruction") or ()
+        for part in dosage.get("doseAndRate") or ()
+        if part.get("doseQuantity")
+    )
+    status = status_word(resource)
+    label = "dispensed dose" if kind == "MedicationDispense" else "dose"
+    return {"status": "" if status == "Unknown" else status, label: ", ".join(amounts) or fold(dose)}
 
 
 _FEATURES: dict[str, Callable[[Json], dict[str, str]]] = {
@@ -229,7 +237,21 @@ def group(facts: Iterable[Fact]) -> list[Group]:
     kinds = {f.type for f in facts}
     sets = of_same_thing(facts, lambda f: _KEYS.get(f.type, _single_keys)(f)) if kinds else []
     groups = [_make(part) for part in sets]
+    _denials(groups)
     return sorted(groups, key=_place)
+
+
+def _denies(fact: Fact) -> bool:
+    return bool(set(concept_keys(fact.resource)) & DENIALS.keys())
+
+
+def _denials(groups: list[Group]) -> None:
+    """Mark a `none known` that stands beside something known: both are shown, and that they disagree."""
+    live = [g for g in groups if not void(g.lead)]
+    known = [g for g in live if not _denies(g.lead) and status_word(g.lead.resource) not in ("Resolved", "Inactive")]
+    for item in live:
+        if _denies(item.lead) and known:
+            item.verdict, item.why = "conflict", f"Other sources name {len(known)}: {_listed([g.title for g in known])}"
 
 
 _DONE_IS_FINE = frozenset({"Immunization", "Procedure", "MedicationStatement"})
@@ -242,7 +264,7 @@ def _place(item: Group) -> tuple[bool, bool, bool, bool, int, str]:
     closed = word not in _OPEN and not (word == "Completed" and lead.type in _DONE_IS_FINE)
     grave = lead.type == "AllergyIntolerance" and any(s.fact.resource.get("criticality") == "high" for s in item.sides)
     shut = closed or bool(mark and mark.tone == "void")
-    return (void(lead), shut, not grave, bool(lead.gone), -happened(lead.resource).at, item.title)
+    return (void(lead), shut or _denies(lead), not grave, bool(lead.gone), -happened(lead.resource).at, item.title)
 
 
 def is_open(item: Group) -> bool:

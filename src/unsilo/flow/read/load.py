@@ -1,5 +1,6 @@
 """From the store to view models: a person's facts with their sources, what is gone, what is new, what waits."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
@@ -98,9 +99,9 @@ def head(loaded: Loaded, now: int, zone: tzinfo) -> Banner:
 
 
 _RULES: dict[str, tuple[str, str]] = {
-    "R1": ("Certain", "the same number of the same authority"),
-    "merge": ("Certain", "numbers merged by the sender"),
-    "R2": ("Probable", "the same full name, birth date and sex, nothing against it"),
+    "R1": ("Certain", "the same number"),
+    "merge": ("Certain", "a merge of the sender"),
+    "R2": ("Probable", "name, birth date and sex"),
 }
 """How sure each rule of `identity` is, and its ground in a few words."""
 
@@ -114,11 +115,12 @@ def sureness(records: list[Record], events: list[LinkEvent]) -> str:
         return "One source record, " + (
             "another was unlinked from it" if any(e.kind == "unlink" for e in events) else "nothing to link"
         )
-    by_hand = any(r.actor and not r.actor.startswith("feed:") for r in records)
+    by_hand = sum(bool(r.actor) and not r.actor.startswith("feed:") for r in records)
     found = [_RULES[r.rule] for r in records if r.rule in _RULES]
-    grounds = list(dict.fromkeys(words for _, words in found)) + (["a person decided"] if by_hand else [])
+    grounds = [f"{n} by {words}" for words, n in Counter(words for _, words in found).items()]
+    grounds += [f"{by_hand} by a person's decision"] if by_hand else []
     sure = "Probable" if any(word == "Probable" for word, _ in found) else "Certain"
-    return f"{sure}: {count} records; " + "; ".join(grounds or ["linked"])
+    return f"{sure}: {count} records, " + (" and ".join(grounds) if grounds else "linked")
 
 
 def waiting(store: Store, patients: Iterable[Fact]) -> list[Waiting]:
@@ -167,12 +169,14 @@ def rule_words(rule: str) -> str:
     return _RULE_WORDS.get(rule, rule)
 
 
-def record_line(patient_id: str, patient: Json) -> dict[str, Any]:
+def record_line(store: Store, feeds: Mapping[str, Feed], patient_id: str, stored: Stored | None) -> dict[str, Any]:
     """Return what one line about a source record shows."""
+    patient = json.decode(stored.body) if stored is not None and stored.body else {}
+    feed = _feed_of(store, stored.mid) if stored is not None else ""
     numbers = [str(i["value"]) for i in patient.get("identifier") or () if i.get("value")]
     gender = str(patient.get("gender") or "")
     return {
-        "id": patient_id, "keeper": source_name(patient) if patient else "Not received yet",
+        "id": patient_id, "keeper": feed_words(feed, feeds) if patient else "Not received yet",
         "name": best_name(patient) or "Name not recorded", "born": say_when(when(patient.get("birthDate"))),
         "sex": SEX.get(gender, gender), "numbers": numbers,
     }  # fmt: skip

@@ -9,7 +9,7 @@ from unsilo.flow.read.banner import Banner, banner
 from unsilo.flow.read.completeness import Empty, Presence, empty_reason, presence
 from unsilo.flow.read.fact import Fact, Source
 from unsilo.flow.read.grouping import Group, group, is_open
-from unsilo.flow.read.reports import lone_texts
+from unsilo.flow.read.reports import lone_texts, without_twins
 from unsilo.flow.read.results import Test, tests
 from unsilo.flow.read.sections import SECTIONS, Section, section_of
 from unsilo.flow.read.timeline import Timeline, timeline
@@ -64,7 +64,7 @@ def person_view(
         if section is not None:
             by_section[section.key].append(fact)
     measured = tests(by_section["results"])
-    by_section["reports"] += lone_texts(facts)
+    by_section["reports"] = without_twins(by_section["reports"]) + lone_texts(facts)
     rows = []
     for section in SECTIONS:
         own = by_section[section.key]

@@ -213,6 +213,11 @@ def _collapse(points: list[Point]) -> list[Point]:
     return kept
 
 
+def _kind(facts: list[Fact]) -> str:
+    kinds = [kind_of(f.resource) for f in facts]
+    return next((kind for kind in kinds if kind != "observation"), kinds[0])
+
+
 def _test(facts: list[Fact]) -> Test:
     points = sorted((_point(f) for f in facts), key=lambda p: (p.when.at, p.fact.updated), reverse=True)
     standing = _collapse([p for p in points if not void(p.fact)])
@@ -228,7 +233,7 @@ def _test(facts: list[Fact]) -> Test:
     return Test(
         keys[0],
         title(lead.resource),
-        kind_of(lead.resource),
+        _kind(facts),
         standing,
         [Series(unit, items) for unit, items in series.items()],
         [p for p in points if void(p.fact)],
@@ -240,7 +245,7 @@ def _test(facts: list[Fact]) -> Test:
 
 def tests(facts: Iterable[Fact]) -> list[Test]:
     """Return one Test a thing measured, the most recently measured first. Panels and long texts are left out."""
-    measured = [f for f in facts if f.type == "Observation" and not is_text(f.resource)]
+    measured = [f for f in facts if f.type == "Observation" and not is_text(f.resource) and not is_panel(f.resource)]
     rows = [_test(part) for part in of_same_thing(measured, _test_keys)]
     return sorted(rows, key=lambda t: (-t.latest.when.at, t.title))
 
@@ -249,6 +254,11 @@ def _test_keys(fact: Fact) -> list[str]:
     """Codes decide; equal words join only tests without any code, since glucose in urine is not glucose in blood."""
     keys = concept_keys(fact.resource)
     return [k for k in keys if not k.startswith("words|")] or keys
+
+
+def is_panel(resource: Json) -> bool:
+    """Return True for an Observation that only holds others together and states nothing itself."""
+    return bool(resource.get("hasMember")) and not any(k.startswith("value") or k == "component" for k in resource)
 
 
 def is_text(resource: Json) -> bool:

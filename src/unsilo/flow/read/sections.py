@@ -6,7 +6,7 @@ from typing import NamedTuple
 from unsilo.flow.read.fact import Fact
 from unsilo.kernel import Json
 
-__all__ = ["KINDS", "NONE_KNOWN", "NOT_ASKED", "SECTIONS", "Section", "categories", "kind_of", "section_of"]
+__all__ = ["KINDS", "NOT_ASKED", "SECTIONS", "Section", "categories", "kind_of", "section_of"]
 
 
 class Section(NamedTuple):
@@ -32,7 +32,7 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("immunisations", "Immunisations", ("Immunization",), 12, "immunisations"),
     Section("results", "Results", ("Observation",), 0, "results"),
-    Section("reports", "Reports and documents", ("DiagnosticReport", "DocumentReference", "Composition"), 10,
+    Section("reports", "Reports and documents", ("DiagnosticReport", "DocumentReference", "Composition"), 12,
             "reports"),
     Section("procedures", "Procedures", ("Procedure",), 10, "procedures"),
     Section("devices", "Devices", ("Device", "DeviceUseStatement"), 10, "devices"),
@@ -44,23 +44,6 @@ SECTIONS: tuple[Section, ...] = (
 """IPS sections, required ones first (HL7 IPS STU 1.1 Composition.section), then what hospitals send besides."""
 
 _BY_TYPE = {kind: section for section in SECTIONS for kind in section.types}
-
-NONE_KNOWN: dict[str, str] = {
-    "http://snomed.info/sct|716186003": "No known allergy",
-    "http://snomed.info/sct|409137002": "No known drug allergy",
-    "http://snomed.info/sct|428607008": "No known environmental allergy",
-    "http://snomed.info/sct|429625007": "No known food allergy",
-    "http://snomed.info/sct|160244002": "No known allergies",
-    "http://snomed.info/sct|160245001": "No current problems or disability",
-    "http://snomed.info/sct|787481004": "No known medications",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-allergies": "No known allergies",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-problems": "No known problems",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-medications": "No known medications",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-immunizations": "No known immunisations",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-procedures": "No known procedures",
-    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips|no-known-devices": "No known devices",
-}
-"""Codes by which a source says that it asked and there is none (SNOMED CT; IPS absent and unknown data)."""
 
 NOT_ASKED: dict[str, str] = {
     "http://snomed.info/sct|1631000175102": "Patient not asked",
