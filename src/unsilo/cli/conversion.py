@@ -41,7 +41,7 @@ def convert(
     fmt: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="auto, hl7v2, ccda, fhir (csv, dicom, x12, omh later).")
     ] = "auto",
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Each line of an input is a message of its own.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Read inputs line by line: each line is a message.")] = False,
     feed: Annotated[
         str, typer.Option("--feed", metavar="NAME", help="Use this feed's authorities, systems and overlay.")
     ] = "",
@@ -55,6 +55,7 @@ def convert(
     """
     from unsilo.flow.convert import Conversion, convert_files
     from unsilo.flow.convert import inputs as listed
+    from unsilo.flow.convert_lines import convert_line_files
 
     source = _feed(fmt, feed, config)
     missing = [path for path in inputs if not path.exists()]
@@ -74,7 +75,10 @@ def convert(
                 issues(_at(done.source, grave[:1]))
 
         try:
-            summary = convert_files(inputs, out, source, jsonl=jsonl, workers=workers, told=told)
+            if jsonl:
+                summary = convert_line_files(inputs, out, source, told)
+            else:
+                summary = convert_files(inputs, out, source, workers=workers, told=told)
         except OSError as fault:
             fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
     if as_json:

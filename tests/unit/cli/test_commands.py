@@ -1,0 +1,201 @@
+"""Commands say what they do, end with the documented status, and never show a traceback for wrong input."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from unsilo.cli.main import app
+from unsilo.cli.node import holding
+
+ADT = (
+    b"MSH|^~\\&|A|NORTH|U|HUB|20260101080000||ADT^A04^ADT_A01|%s|P|2.5.1\rEVN|A04|20260101080000\r"
+    b"PID|1||%s^^^NGH^MR||Rivera^Ana||19800517|F\rPV1|1|O\r"
+)
+
+
+@pytest.fixture
+def run() -> CliRunner:
+    """Runs a command in this process."""
+    return CliRunner()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two messages, one of them a dead letter."""
+    data = tmp_path_factory.mktemp("data")
+    (data / "one.hl7").write_bytes(ADT % (b"C1", b"7"))
+    (data / "bad.hl7").write_bytes(b"MSH|^~\\&|A|NORTH|U|HUB|20260101080000|||C2|P|2.5.1\r")
+    result = CliRunner().invoke(
+        app, ["ingest", str(data / "one.hl7"), str(data / "bad.hl7"), "--feed", "default", "--data", str(data / "s")]
+    )
+    assert result.exit_code == 1, result.output
+    assert "1 dead, 1 done" in result.output
+    return data / "s"
+
+
+def test_help_and_version(run: CliRunner) -> None:
+    """Help names every command, the version is the package's."""
+    text = run.invoke(app, ["--help"]).output
+    for name in ("demo", "serve", "convert", "ingest", "send", "messages", "replay", "status", "verify", "backup"):
+        assert name in text
+    assert run.invoke(app, ["--version"]).output.startswith("unsilo ")
+
+
+def test_start_is_quick() -> None:
+    """`import unsilo` loads nothing else, the command line no server."""
+    code = "import sys, unsilo; print(len([m for m in sys.modules if m.startswith('unsilo')]))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "1"
+    code = "import sys, unsilo.cli.main; print([m for m in ('starlette', 'lxml', 'argon2') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["csv", "dicom", "x12", "omh"])
+def test_formats_of_the_future_are_refused_by_name(run: CliRunner, tmp_path: Path, name: str) -> None:
+    """Status 2, and the format is named."""
+    result = run.invoke(app, ["convert", str(tmp_path), "--out", str(tmp_path / "o"), "--format", name])
+    assert result.exit_code == 2
+    assert f"the format {name} is not built yet" in result.output
+
+
+def test_convert_keeps_folders_and_goes_on(run: CliRunner, tmp_path: Path) -> None:
+    """One Bundle an input, whole name plus .json, a bad one told, a summary line at the end, status 1."""
+    source = tmp_path / "in"
+    (source / "a").mkdir(parents=True)
+    (source / "a" / "x.hl7").write_bytes(ADT % (b"1", b"7"))
+    (source / "bad.dat").write_bytes(b"\x00\x01")
+    result = run.invoke(app, ["convert", str(source), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    bundle = json.loads((tmp_path / "out" / "a" / "x.hl7.json").read_text())
+    assert bundle["resourceType"] == "Bundle"
+    assert "1 of 2 inputs converted" in result.stdout.splitlines()[-1]
+    assert "bad.dat" in result.output
+    good = run.invoke(app, ["convert", str(source / "a"), "--out", str(tmp_path / "out2"), "--json"])
+    assert good.exit_code == 0
+    assert json.loads(good.stdout)["converted"] == 1
+
+
+def test_wrong_command_lines_end_with_2(run: CliRunner, tmp_path: Path) -> None:
+    """A missing input, an unknown feed, role or scope, and a replay without saying which or why."""
+    data = ["--data", str(tmp_path / "s")]
+    for arguments in (
+        ["convert", str(tmp_path / "none"), "--out", str(tmp_path)], ["convert"], ["nonsense"],
+        ["ingest", str(tmp_path), "--feed", "nope", *data], ["replay", *data], ["replay", "x", *data],
+        ["user", "add", "ann", "--role", "king", *data], ["token", "add", "t", "--scope", "all", *data],
+        ["user", "link", "nobody", *data], ["token", "revoke", "nobody", *data],
+        ["status", "--config", str(tmp_path / "none.toml")],
+    ):  # fmt: skip
+        result = run.invoke(app, arguments)
+        assert result.exit_code == 2, (arguments, result.output)
+        assert "Traceback" not in result.output
+
+
+def test_without_a_store_nothing_is_made(run: CliRunner, tmp_path: Path) -> None:
+    """Reading commands end with 3 and leave no empty store behind."""
+    data = tmp_path / "none"
+    for arguments in (["status"], ["verify"], ["messages"], ["backup", str(tmp_path / "b")]):
+        result = run.invoke(app, [*arguments, "--data", str(data)])
+        assert result.exit_code == 3, result.output
+    assert not data.exists()
+
+
+def test_messages_search_and_bytes(run: CliRunner, store: Path) -> None:
+    """By control id, patient number or state; `--raw` gives the bytes; nothing found is status 1."""
+    data = ["--data", str(store)]
+    found = json.loads(run.invoke(app, ["messages", "C1", "--json", *data]).stdout)
+    assert [row["state"] for row in found] == ["done"]
+    assert run.invoke(app, ["messages", "--state", "dead", *data]).exit_code == 0
+    raw = run.invoke(app, ["messages", "C1", "--raw", *data])
+    assert raw.stdout_bytes == ADT % (b"C1", b"7")
+    assert run.invoke(app, ["messages", "nothing-like-it", *data]).exit_code == 1
+
+
+def test_status_verify_backup_and_restore(run: CliRunner, store: Path, tmp_path: Path) -> None:
+    """The figures, a sound store, a copy that comes back with the same figures, and not over something else."""
+    data = ["--data", str(store)]
+    before = json.loads(run.invoke(app, ["status", "--json", *data]).stdout)
+    assert (before["messages_in"], before["persons"], before["dead_letters"]) == (2, 1, 1)
+    assert "1 dead letters" in run.invoke(app, ["status", *data]).stdout
+    assert run.invoke(app, ["verify", *data]).exit_code == 0
+    assert run.invoke(app, ["backup", str(tmp_path / "copy"), *data]).exit_code == 0
+    assert run.invoke(app, ["backup", str(tmp_path / "copy"), *data]).exit_code == 3
+    back = ["--data", str(tmp_path / "back")]
+    assert run.invoke(app, ["restore", str(tmp_path / "copy"), *back]).exit_code == 0
+    after = json.loads(run.invoke(app, ["status", "--json", *back]).stdout)
+    assert after["resources"] == before["resources"]
+    assert run.invoke(app, ["restore", str(tmp_path / "copy"), *back]).exit_code == 1
+
+
+def test_replay_shows_and_runs(run: CliRunner, store: Path) -> None:
+    """A dry run changes nothing and says so; a replay of a dead letter that stays one is status 1."""
+    data = ["--data", str(store)]
+    done = json.loads(run.invoke(app, ["messages", "C1", "--json", *data]).stdout)[0]["id"]
+    dry = json.loads(run.invoke(app, ["replay", done, "--dry-run", "--json", *data]).stdout)
+    assert dry[0]["failed"] is False
+    assert [change for change in dry[0]["changes"] if change["kind"] == "changed"] == []
+    again = run.invoke(app, ["replay", done, "--reason", "maps changed", "--json", *data])
+    assert (again.exit_code, json.loads(again.stdout)["states"]) == (0, {"done": 1})
+    dead = run.invoke(app, ["replay", "--state", "dead", "--reason", "try again", *data])
+    assert dead.exit_code == 1
+
+
+def test_users_and_tokens(run: CliRunner, tmp_path: Path) -> None:
+    """A user gets a one-time link or a password; a token is printed once; both can be ended."""
+    data = ["--data", str(tmp_path)]
+    added = run.invoke(app, ["user", "add", "ann", "--role", "clinician", "--role", "steward", *data])
+    assert added.exit_code == 0
+    assert "http://127.0.0.1:8080/sign-in/" in added.stdout
+    assert run.invoke(app, ["user", "add", "ann", "--role", "admin", *data]).exit_code == 1
+    secret = "a good long password"
+    assert (
+        run.invoke(app, ["user", "add", "bo", "--role", "admin", "--password-stdin", *data], input=secret).exit_code
+        == 0
+    )
+    assert (
+        run.invoke(app, ["user", "add", "cy", "--role", "admin", "--password-stdin", *data], input="no").exit_code == 2
+    )
+    assert "/sign-in/" in run.invoke(app, ["user", "link", "bo", *data]).stdout
+    assert run.invoke(app, ["user", "disable", "bo", *data]).exit_code == 0
+    users = json.loads(run.invoke(app, ["user", "list", "--json", *data]).stdout)
+    assert [(u["name"], u["disabled"]) for u in users] == [("ann", False), ("bo", True)]
+    assert secret not in run.invoke(app, ["user", "list", *data]).stdout
+    token = run.invoke(app, ["token", "add", "lab", "--scope", "ingest", "--days", "30", *data]).stdout.strip()
+    assert len(token) > 30
+    assert token not in run.invoke(app, ["token", "list", "--json", *data]).stdout
+    assert run.invoke(app, ["token", "revoke", "lab", *data]).exit_code == 0
+    assert "revoked" in run.invoke(app, ["token", "list", *data]).stdout
+
+
+def test_two_nodes_cannot_have_one_store(run: CliRunner, store: Path) -> None:
+    """While a node runs, commands that would need its queue end with 3 and say whose it is; reading goes on."""
+    with holding(store):
+        result = run.invoke(app, ["ingest", str(store.parent / "one.hl7"), "--feed", "default", "--data", str(store)])
+        assert result.exit_code == 3
+        assert str(os.getpid()) in result.output
+        assert run.invoke(app, ["status", "--data", str(store)]).exit_code == 0
+
+
+def test_send_to_nobody_says_so(run: CliRunner, store: Path) -> None:
+    """A receiver that is not there is status 1 with the reason, quickly."""
+    began = time.monotonic()
+    result = run.invoke(app, ["send", str(store.parent / "one.hl7"), "--port", "9", "--timeout", "2"])
+    assert result.exit_code == 1
+    assert "0 of 1 messages accepted" in result.output
+    assert time.monotonic() - began < 5
+
+
+def test_config_check(run: CliRunner, tmp_path: Path) -> None:
+    """Every error with its line, status 2; a good file is said to be good."""
+    file = tmp_path / "u.toml"
+    file.write_text('port = "x"\n[feeds.lab]\nformat = "hl8"\n')
+    result = run.invoke(app, ["config", "check", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:1" in result.output
+    assert f"{file}:3" in result.output
+    file.write_text('port = 8081\n[feeds.lab]\nformat = "hl7v2"\n')
+    assert run.invoke(app, ["config", "check", str(file)]).exit_code == 0
