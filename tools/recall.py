@@ -155,11 +155,7 @@ def standing(text: str) -> dict[str, set[str]]:
 def covers(cited: set[tuple[int, ...]], leaf: Leaf) -> bool:
     """Whether a lineage source is the leaf or a part that holds it."""
     segment, at, repetition, component, sub = leaf
-    candidates = [
-        leaf, (segment, at, repetition, component, 0), (segment, at, repetition, 0, 0), (segment, at, 0, 0, 0),
-    ]  # fmt: skip
-    if sub == 1:
-        candidates.append((segment, at, repetition, component, 1))
+    candidates = [leaf, (segment, at, repetition, component, 0), (segment, at, repetition, 0, 0)]
     return any(candidate in cited for candidate in candidates)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from unsilo.formats.hl7v2 import unescape
 from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.model import Site
 from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.v2.texts import TEXTS
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "local_uri", "universal_uri"]
 
 Place = tuple[int, int, int, int, int]
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+$")
@@ -44,20 +46,25 @@ def authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list
     cited = [p[1] for p in pieces[:3] if p[0]]
     if not cited:
         return None
-    uri = known or _universal(universal, kind)
+    uri = known or universal_uri(universal, kind)
     if not uri and not universal and kind == "" and (_OID.match(name) and name.count(".") > 3):
         uri = f"urn:oid:{name}"
     if not uri and not universal and name.startswith(("http://", "https://", "urn:")):
         uri = name
-    if not uri and site.organisation and name:
-        uri = f"urn:unsilo:{_slug(site.organisation)}:{_slug(name)}"
+    uri = uri or local_uri(site, name)
     if not uri:
         return None
     rows += [Row(path, rule, place) for place in cited]
     return uri
 
 
-def _universal(universal: str, kind: str) -> str:
+def local_uri(site: Site, name: str) -> str:
+    """The URI of a namespace that is known within a feed's organisation only, "" without an organisation."""
+    return f"urn:unsilo:{_slug(site.organisation)}:{_slug(name)}" if site.organisation and name else ""
+
+
+def universal_uri(universal: str, kind: str) -> str:
+    """The URI of a universal id of a type (HL7 table 0301), "" for one that is not well formed or not known."""
     kind = kind.upper()
     if kind == "ISO" or (not kind and _OID.match(universal) and universal.count(".") > 3):
         bare = universal.removeprefix("urn:oid:")
@@ -254,4 +261,5 @@ FUNCTIONS: dict[str, Any] = {
     "code_system": code_system,
     "sn": sn,
     "ed_attachment": ed_attachment,
+    **TEXTS,
 }

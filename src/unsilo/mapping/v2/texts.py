@@ -1,0 +1,165 @@
+"""Functions of the v2 tables that read more than one piece: whole texts, names in words, flattened authorities."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+from unsilo.kernel import Json, Row
+from unsilo.mapping.v2.run import DELETE, V2Run
+
+__all__ = ["TEXTS"]
+
+Place = tuple[int, int, int, int, int]
+_TEXTUAL = {"TX", "FT", "ST"}
+_DURATIONS = {
+    "S": "seconds", "SEC": "seconds", "M": "minutes", "MIN": "minutes", "MN": "minutes", "MINUTES": "minutes",
+    "H": "hours", "HR": "hours", "HOURS": "hours", "D": "days", "DAY": "days", "DAYS": "days",
+}  # fmt: skip
+_TIMES = {"AIS": (4, 7, 8), "AIG": (8, 11, 12), "AIL": (6, 9, 10), "AIP": (6, 9, 10)}
+"""Start, duration and its unit in the segments of an appointment's resources (HL7 v2 chapter 10)."""
+
+
+def _lines(run: V2Run, index: int, field: int) -> tuple[str, list[Place]]:
+    """All repetitions of a field as lines of one text, with the places of those that are valued."""
+    fields = run.tree.segments[index].fields
+    whole = fields[field] if field < len(fields) else ""
+    lines, places = [], []
+    for number, part in enumerate(whole.split(run.P)):
+        text = run.flow(part)
+        lines.append(text or "")
+        if text:
+            places.append((index, field, number, 0, 0))
+    return "\n".join(lines).strip("\n"), places
+
+
+def all_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """A field of text with all its repetitions, one a line (HL7 v2.8.2, 2.A.24 FT, 2.A.79 TX)."""
+    del node
+    text, places = _lines(run, at[0], at[1])
+    rows += [Row(path, rule, place) for place in places]
+    return text or None
+
+
+def attachment_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The same as base64, for Attachment.data."""
+    text = all_text(run, node, at, path, rule, rows)
+    return b64encode(text.encode()).decode() if text else None
+
+
+def document_text(run: V2Run, node: Any, at: Place, path: str, rule: str, rows: list[Row], body: Json) -> None:
+    """The text of a document, from all textual OBX that follow its TXA, as one plain-text attachment."""
+    del node, path
+    lines: list[str] = []
+    places: list[Place] = []
+    title: tuple[str, Place] | None = None
+    for segment in run.tree.segments[at[0] + 1 :]:
+        if segment.name == "TXA":
+            break
+        fields = segment.fields
+        if segment.name != "OBX" or len(fields) < 6 or fields[2] not in _TEXTUAL:
+            continue
+        text, found = _lines(run, segment.index, 5)
+        lines.append(text)
+        places += found
+        name = run.clean(fields[3].split(run.S)[1])[0] if run.S in fields[3] else ""
+        title = title or ((name, (segment.index, 3, 0, 2, 0)) if name else None)
+    whole = "\n".join(lines).strip("\n")
+    if not whole:
+        return
+    content = body.setdefault("content", [])
+    here = f"content[{len(content)}].attachment"
+    attachment = {"contentType": "text/plain", "data": b64encode(whole.encode()).decode()}
+    rows.append(Row(f"{here}.contentType", rule, None))
+    rows += [Row(f"{here}.data", rule, place) for place in places]
+    if title:
+        attachment["title"] = title[0]
+        rows.append(Row(f"{here}.title", rule, title[1]))
+    content.append({"attachment": attachment})
+
+
+def xpn_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """A name in words: prefix, given, further given, family, suffix."""
+    if node == DELETE:
+        return None
+    parts = node.split(run.S)
+    words = []
+    for number in (5, 2, 3, 1, 4, 6):
+        text, sub = run.clean(parts[number - 1]) if number <= len(parts) else ("", 0)
+        if text:
+            words.append(text)
+            rows.append(Row(path, rule, (*at[:3], number, sub)))
+    return " ".join(words) or None
+
+
+def _flat_authority(run: V2Run, parts: list[tuple[str, Place]], path: str, rule: str, rows: list[Row]) -> str | None:
+    from unsilo.mapping.v2.functions import local_uri, universal_uri
+
+    (name, _), (universal, _), (kind, _) = parts
+    site = run.site
+    uri = site.authorities.get(name) or site.authorities.get(universal) or universal_uri(universal, kind)
+    uri = uri or ("" if universal else local_uri(site, name))
+    if not uri:
+        return None
+    rows += [Row(path, rule, place) for text, place in parts if text]
+    return uri
+
+
+def ei_authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The authority of an EI, whose parts stand beside its value: EI.2 namespace, EI.3 universal id, EI.4 its type."""
+    return _beside(run, node, at, 2, path, rule, rows)
+
+
+def cnn_authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The authority of a CNN: CNN.9, CNN.10, CNN.11."""
+    return _beside(run, node, at, 9, path, rule, rows)
+
+
+def _beside(run: V2Run, node: str, at: Place, first: int, path: str, rule: str, rows: list[Row]) -> str | None:
+    whole = at[3] == 0
+    texts = node.split(run.S if whole else run.B)
+    parts: list[tuple[str, Place]] = []
+    for number in range(first, first + 3):
+        text, sub = run.clean(texts[number - 1]) if number <= len(texts) else ("", 0)
+        parts.append((text, (*at[:3], number, sub) if whole else (*at[:4], number)))
+    return _flat_authority(run, parts, path, rule, rows)
+
+
+def obx_code(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """The observation's own code for one of its components, with the same sources."""
+    del node, at
+    draft = run.draft
+    code = draft.body.get("code") if draft is not None else None
+    if draft is None or not code:
+        return None
+    rows += [Row(f"{path}.{row[0][5:]}", rule, row[2]) for row in draft.rows if row[0].startswith("code.")]
+    copied: Json = deepcopy(code)
+    return copied
+
+
+def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The end of an appointment from its start and its duration; None without a unit that is known."""
+    segment = run.tree.segments[at[0]]
+    start, length, unit = _TIMES.get(segment.name, (0, 0, 0))
+    word = _DURATIONS.get(segment.get(unit, 0, 1).upper()) if unit else None
+    begin = run.program.converters["instant"][run.clean(node.split(run.S)[0])[0]] if start else None
+    try:
+        moment = datetime.fromisoformat(str(begin)) + timedelta(**{word or "": float(segment.get(length, 0, 1))})
+    except (ValueError, TypeError, OverflowError):
+        return None
+    rows += [Row(path, rule, (at[0], number, 0, 1, 0)) for number in (start, length, unit)]
+    return moment.isoformat()
+
+
+TEXTS: dict[str, Any] = {
+    "all_text": all_text,
+    "attachment_text": attachment_text,
+    "document_text": document_text,
+    "xpn_text": xpn_text,
+    "ei_authority": ei_authority,
+    "cnn_authority": cnn_authority,
+    "obx_code": obx_code,
+    "end_of": end_of,
+}
