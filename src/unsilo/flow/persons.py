@@ -9,7 +9,10 @@ __all__ = ["place_patient"]
 
 
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
-    """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues."""
+    """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues.
+
+    What contradicts is an error, so that the message is found by it; what is only alike is a warning.
+    """
     record = identity.unpack(piece.record)
     known = tx.person_of(piece.id)
     candidates = tx.candidates(piece.keys)
@@ -21,7 +24,7 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
         tx.link(piece.id, decision.person, decision.rule, decision.reason, actor, at, mid)
     return [
         Issue(
-            "warning", "conflict", review.reason, Where(f"Patient/{piece.id}"),
+            "warning" if review.rule == "near" else "error", "conflict", review.reason, Where(f"Patient/{piece.id}"),
             hint=f"compare with Patient/{review.patient_id}", rule=f"identity.{review.rule}",
         )
         for review in decision.review
