@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.fuzz.driver import run
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import BY_NAME, TARGETS
 
 FOLDER = Path("build/fuzz")
 
@@ -15,12 +15,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each target (2)")
     parser.add_argument("--seed", type=int, default=1, help="where the random choices start (1)")
-    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this one; may be repeated")
+    parser.add_argument("--target", action="append", choices=sorted(BY_NAME), help="only this one; may be repeated")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="saved inputs to try instead")
     given = parser.parse_args(arguments)
     failed = False
     for name in given.target or TARGETS:
-        target = TARGETS[name]
+        target = BY_NAME[name]
         try:
             call = target.make()
         except ModuleNotFoundError as missing:

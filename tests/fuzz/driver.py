@@ -1,7 +1,6 @@
 """Runs one target for a while: seeds first, then mutations; a crash or a slow input is saved and told once."""
 
 import faulthandler
-import re
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import sha256
@@ -66,7 +65,7 @@ def run(
         executions += 1
         behaviour, what = _once(call, content)
         if what:
-            same = re.sub(r"\d+", "#", what)
+            same = what.split(": ")[0]  # one fault shows itself with many details
             if same not in crashes:
                 crashes[same] = Crash(what, content, _save(folder, name, content))
         elif behaviour not in known:

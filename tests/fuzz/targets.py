@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import seeds
+from tests.fuzz import mapping, seeds
 
-__all__ = ["TARGETS", "Target"]
+__all__ = ["BY_NAME", "TARGETS", "Target"]
 
 Behaviour = Hashable
 
@@ -37,9 +37,8 @@ def _hl7v2() -> Callable[[bytes], Behaviour]:
             assert hl7v2.serialise(message) == content
             hl7v2.keys(message)
             torn = any(issue.rule == "hl7v2.charset.escape" for issue in result.issues)
-            for locator, value in hl7v2.valued(message):
-                place = hl7v2.span(message, locator)
-                assert place is not None
+            for locator, value, place in hl7v2.placed(message):
+                assert hl7v2.span(message, locator) == place
                 raw = content[place[0] : place[1]]
                 assert torn or hl7v2.unescape(raw.decode(message.charset), message.delimiters) == value
                 assert message.segments[locator[0]].get(*locator[1:]) == value
@@ -170,3 +169,12 @@ TARGETS: dict[str, Target] = {
     "formats.ccda": Target(_ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
 }
+
+BY_NAME: dict[str, Target] = {
+    **TARGETS,
+    "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),
+    "flow": Target(mapping.flow, seeds.EVERY, seeds.HL7V2_WORDS + seeds.CCDA_WORDS + seeds.JSON_WORDS),
+    "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
+    "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
+}
+"""All of them: those not in TARGETS run when they are named, because faults that they found wait to be mended."""

@@ -52,10 +52,13 @@ class Decoded(NamedTuple):
     issues: list[Issue]
 
 
-@lru_cache(maxsize=256)
 def codec_of(name: str) -> str | None:
     """Return the codec for a name of HL7 table 0211 or one of its usual misspellings, None when it is not known."""
-    name = name.strip().upper()
+    return _codec_of(name.strip().upper()) if len(name) <= 60 else None
+
+
+@lru_cache(maxsize=256)
+def _codec_of(name: str) -> str | None:
     if name in _UNFRAMED:
         return None
     return TABLE_0211.get(name) or _VARIANTS.get(re.sub(r"[^A-Z0-9]", "", name))
@@ -111,7 +114,7 @@ def _declared(declared: str, repetition_sep: str) -> tuple[str | None, str]:
 
     Later repetitions name sets that ISO 2022 escapes switch to, so any Japanese one decides (`~ISO IR87`).
     """
-    names = [name.strip() for name in declared.split(repetition_sep)]
+    names = [name.strip() for name in declared.split(repetition_sep, 10)]
     found = [codec_of(name) for name in names]
     if _JAPANESE in found:
         return _JAPANESE, ""

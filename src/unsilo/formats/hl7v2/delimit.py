@@ -10,6 +10,7 @@ from unsilo.kernel.issue import Severity
 __all__ = ["Marks", "read_delimiters"]
 
 _NAMES = ("component", "repetition", "escape", "subcomponent", "truncation")
+_LONGEST = 20
 _USUAL = b"^~\\&"
 
 
@@ -20,13 +21,17 @@ class Marks(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-@lru_cache(maxsize=256)
 def read_delimiters(field_sep: bytes, encoding: bytes, codec: str) -> Marks:
     """Return the delimiters that MSH-1 (`field_sep`) and MSH-2 (`encoding`) give (v2.8.2 section 2.5.4).
 
     Letters, digits, blanks, quotes and control characters are no delimiters: the header is refused. A short MSH-2
     leaves the missing ones out (`NONE`); an empty one is taken for the usual four.
     """
+    return _read(field_sep, encoding[:_LONGEST], codec)
+
+
+@lru_cache(maxsize=256)
+def _read(field_sep: bytes, encoding: bytes, codec: str) -> Marks:
     if len(field_sep) != 1 or not _possible(field_sep):
         shown = repr(field_sep)[1:]
         text = f"MSH-1 is {shown}, which cannot separate fields"
@@ -36,7 +41,7 @@ def read_delimiters(field_sep: bytes, encoding: bytes, codec: str) -> Marks:
         encoding = _USUAL.replace(field_sep, b"|")
         assumed = f"MSH-2 is empty; {encoding.decode()} is assumed"
         issues.append(_issue("warning", "MSH-2", assumed, "encoding-characters"))
-    if not _possible(encoding[:1]) or len(encoding) > 20 or not all(map(_possible, _blank_free(encoding))):
+    if not _possible(encoding[:1]) or len(encoding) == _LONGEST or not all(map(_possible, _blank_free(encoding))):
         text = "MSH-2 does not hold encoding characters"
         return Marks(None, (_issue("fatal", "MSH-2", text, "encoding-characters"),))
     marks = encoding.decode("ascii", "replace")

@@ -14,6 +14,7 @@ Precision = Literal["year", "month", "day", "hour", "minute", "second", "fractio
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = 40
 _FORM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?([+-]\d{4})?", re.ASCII
 )
@@ -36,7 +37,6 @@ class Moment(NamedTuple):
     zoned: bool
 
 
-@lru_cache(maxsize=1024)
 def read(value: str, zone: tzinfo = UTC) -> Moment | None:
     """Read an HL7 date/time; None when it is empty, malformed or impossible (the caller raises the Issue).
 
@@ -44,7 +44,11 @@ def read(value: str, zone: tzinfo = UTC) -> Moment | None:
     at the end of the day, only as 24, 2400 or 240000. `19610000` and `19610600` say a year and a month. The ISO 8601
     form with hyphens and colons is taken too.
     """
-    value = value.strip()
+    return _read(value.strip(), zone) if len(value) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # a message repeats its few times over and over
+def _read(value: str, zone: tzinfo) -> Moment | None:
     match = _FORM.fullmatch(value) or _ISO.fullmatch(value)
     if match is None:
         return None

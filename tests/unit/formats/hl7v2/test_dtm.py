@@ -65,6 +65,11 @@ def test_impossible_values_give_nothing(value):
     assert to_microseconds(value, UTC) is None
 
 
+def test_long_values_are_not_remembered():
+    """A value of a megabyte is no date and is not kept in any cache."""
+    assert read("2024" * 250_000) is None
+
+
 def test_instants_need_minutes():
     """An instant is given for a value that reaches the minute at least."""
     assert to_fhir_instant("202402291405", CHICAGO) == "2024-02-29T14:05:00-06:00"
