@@ -1,7 +1,7 @@
 """Acknowledgements: the right answer to any request, and the right reading of others' answers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT
@@ -101,6 +101,7 @@ def test_garbage_gets_a_well_formed_answer(request_bytes):
     assert len(content) < 12_000
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, len(ADT)))
 def test_any_bytes_get_an_answer(noise, at):
     """A message with noise inside is answered with a message that parses."""

@@ -1,7 +1,7 @@
 """Batch files: one file, many children, each with its place, and counts that are checked."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, MERGE, ORU
@@ -76,6 +76,7 @@ def test_what_is_wrong_with_a_batch_is_said(content, rule):
     assert result.value is not None
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from([b"MSH|^~\\&|", b"FHS|", b"BHS|", b"BTS|1", b"FTS|", b"\r", b"\n", b"\x0b", b"\x1c", b"PID|1"]),

@@ -4,7 +4,7 @@ from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsilo.formats.hl7v2 import to_fhir_date, to_fhir_datetime, to_fhir_instant, to_fhir_time, to_microseconds
@@ -121,6 +121,7 @@ def test_the_zone_of_the_value_is_known():
     assert own.start == assumed.start
 
 
+@settings(deadline=None)
 @given(st.datetimes(allow_imaginary=False), st.integers(-14 * 60, 14 * 60))
 def test_full_values_name_the_same_time(when, minutes):
     """For any time and offset the microseconds equal those of the FHIR instant."""
@@ -133,6 +134,7 @@ def test_full_values_name_the_same_time(when, minutes):
         assert from_instant(instant) == micros[0]
 
 
+@settings(deadline=None)
 @given(st.text("0123456789+-.TZ: ", max_size=30), st.sampled_from([UTC, CHICAGO, ZoneInfo("Asia/Kathmandu")]))
 def test_no_text_raises(value, zone):
     """Any text is a date or None, and the forms agree on which."""

@@ -4,7 +4,7 @@ import tracemalloc
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, ORU
@@ -115,6 +115,7 @@ def test_every_byte_changed(content):
                 keys(result.value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(content):
     """No bytes raise."""
@@ -126,6 +127,7 @@ def test_any_bytes(content):
 SETS = ["UNICODE UTF-8", "BIG-5", "GB 18030-2000", "~ISO IR87", "8859/7", "KS X 1001", ""]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=8), st.sampled_from(SETS))
 def test_any_bytes_in_any_character_set(noise, name):
     """Undecodable bytes anywhere round trip, and every value has a span that is inside the message."""

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats.hl7v2.samples import ADT, ORU
@@ -115,6 +115,7 @@ def messages(draw) -> bytes:
     return draw(st.sampled_from([b"", b"\x0b", b"\xef\xbb\xbf"])) + text.encode(CODECS[name], "replace")
 
 
+@settings(deadline=None)
 @given(messages())
 def test_spans_hold_the_values(content):
     """For every value of every message, the bytes of its span, decoded and unescaped, are the value; get agrees."""
@@ -129,6 +130,7 @@ def test_spans_hold_the_values(content):
     assert list(placed(message)) == [(place, value, span(message, place)) for place, value in valued(message)]
 
 
+@settings(deadline=None)
 @given(messages())
 def test_nothing_lies_between_segments(content):
     """Segments and the line ends and framing between them are all there is."""
@@ -141,6 +143,7 @@ def test_nothing_lies_between_segments(content):
     assert not content[at:].strip(b"\r\n\x0b\x1c\x1a\x00")
 
 
+@settings(deadline=None)
 @given(messages())
 def test_the_walk_agrees_with_a_plain_reader(content):
     """An independent reader that only splits text finds the same values in the same number."""
