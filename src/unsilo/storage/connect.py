@@ -1,14 +1,17 @@
 """Opens SQLite connections the way the store needs them, and lends the reading ones to threads."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
 
+from unsilo.storage.packing import clean
+
 __all__ = ["Readers", "connect"]
 
+_LARGEST = (1 << 63) - 1
 _OLDEST = (3, 37, 0)  # STRICT tables
 
 
@@ -37,6 +40,19 @@ def connect(path: Path, *, cache_mb: int = 8, read_only: bool = False) -> sqlite
     return connection
 
 
+def _fit(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    return min(max(value, -_LARGEST), _LARGEST) if isinstance(value, int) else value
+
+
+def _run(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+    try:
+        return connection.execute(sql, values)
+    except (UnicodeEncodeError, OverflowError):  # what was typed cannot be in the store, which finds nothing then
+        return connection.execute(sql, [_fit(value) for value in values])
+
+
 class Readers:
     """Reading connections, opened as they are needed (at most `most`), lent to one thread at a time."""
 
@@ -62,15 +78,15 @@ class Readers:
         finally:
             self._idle.put(connection)
 
-    def rows(self, sql: str, values: Any = ()) -> list[Any]:
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""
         with self.lend() as connection:
-            return connection.execute(sql, values).fetchall()
+            return _run(connection, sql, values).fetchall()
 
-    def row(self, sql: str, values: Any = ()) -> Any:
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """Run one statement and return its first row or None."""
         with self.lend() as connection:
-            return connection.execute(sql, values).fetchone()
+            return _run(connection, sql, values).fetchone()
 
     def close(self) -> None:
         """Close every connection; waits for those that are lent."""

@@ -30,7 +30,7 @@ _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2}|[a-z]{3})[-./](\d{4})")
 
 def code_key(code: str) -> int:
     """Return the key under which a code is found; codes are compared as they are (FHIR R4 search.html#token)."""
-    return hash64(code) if code else 0
+    return hash64(clean(code)) if code else 0
 
 
 def fold_key(text: str) -> str:

@@ -124,11 +124,11 @@ class ResourceTx:
         number = names.type(resource_type)
         parameter, system = names.parameter, names.system
         return _image((
-            [(parameter(number, p), code_key(clean(c)), system(clean(s))) for p, s, c in index.tokens],
+            [(parameter(number, p), code_key(c), system(clean(s))) for p, s, c in index.tokens],
             [(parameter(number, p), fold_key(v)) for p, v in index.strings],
             [(parameter(number, p), *bounded(lo, hi)) for p, lo, hi in index.dates],
             [(parameter(number, p), self.rid(r)) for p, r in index.references],
-            [(self.rid(r), number, bounded(d, 0)[0], code_key(clean(c)), code_key(clean(k)))
+            [(self.rid(r), number, bounded(d, 0)[0], code_key(c), code_key(k))
              for r, d, c, k in index.patient],
             terms(index) if resource_type == "Patient" else [],
         ))  # fmt: skip
@@ -151,7 +151,9 @@ class ResourceTx:
         if now is not None and now.state != STUB:
             self._supersede(now)
         self._write_row(new)
-        self._job.images[new.rid] = (now.idx if now is not None else b"", new.idx)
+        first = self._job.images.get(new.rid)
+        before = first[0] if first is not None else now.idx if now is not None else b""
+        self._job.images[new.rid] = (before, new.idx)
         self._job.current[new.type, new.id] = new
         self._job.rids[new.type, new.id] = new.rid
         self._annotate(new.rid, new.version, new.mid, lineage)

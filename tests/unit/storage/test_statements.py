@@ -54,7 +54,7 @@ def test_every_statement_fits_the_schema(tmp_path: Path) -> None:
                 continue
             numbered = max((int(n) for n in re.findall(r"\?(\d)", sql)), default=0)
             try:
-                connection.execute(" ".join(("EXPLAIN", sql)), [None] * (numbered or sql.count("?")))
+                connection.execute("EXPLAIN %s" % sql, [None] * (numbered or sql.count("?")))  # noqa: UP031
             except sqlite3.Error as error:  # pragma: no cover
                 pytest.fail(f"{file.name} {name}: {error}")
             checked += 1
@@ -68,5 +68,4 @@ def test_no_statement_changes_or_removes_audit_rows() -> None:
         for sql in load(file.stem).values():
             words = " ".join(sql.upper().split())
             for table in ("AUDIT", "LINK_EVENT"):
-                assert f"DELETE FROM {table} " not in words + " "
-                assert f"UPDATE {table} " not in words
+                assert not re.search(rf"(DELETE FROM|UPDATE) {table}\b", words)
