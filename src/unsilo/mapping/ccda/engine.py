@@ -17,9 +17,8 @@ from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import clean_text, path_of
 from unsilo.mapping.ccda.writer import CcdaWriter
 from unsilo.mapping.finish import Facts, finish
-from unsilo.mapping.model import Draft, Entry, Mapped, Site
+from unsilo.mapping.model import Draft, Entry, Mapped, Reading, Site
 from unsilo.mapping.plan import Planned, plan_row
-from unsilo.mapping.model import Reading
 from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MessageRow
 from unsilo.mapping.tables import layered, standard
@@ -102,12 +101,11 @@ class CcdaMap:
             return False
         for function in planned.functions:
             function(run, node, draft)
-        for steps, names, rule in planned.links:
-            draft.links.append((steps, names, rule))
-        for other, (steps, _, rule) in planned.backs:
+        draft.links.extend(planned.links)
+        for other, made in planned.backs:
             target = frame.find(other)
             if target is not None:
-                target.links.append((steps, (draft,), rule))
+                target.links.append((made, draft))
         return True
 
     def _use(self, name: str, row: str) -> Callable[..., Any]:
@@ -207,6 +205,6 @@ def faults_of(site: Site) -> list[Issue]:
     """Return what is wrong with the tables and a site's overlay, for `config check` and the tests of the tables."""
     opened = open_map(site)
     for name in opened.program.tables.maps:
-        opened.program.function(name)
-        opened.program.function(name, "node")
+        opened.program.general(name)
+        opened.program.general(name, "node")
     return opened.program.faults

@@ -72,6 +72,34 @@ def oid_uri(_run: Any, node: str, *_: Any) -> str | None:
     return f"urn:uuid:{root.lower()}" if _UUID.fullmatch(root) else root or None
 
 
+def _bare(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
+    uri = oid_uri(run, node.get("root") or "")
+    if uri:
+        here = f"{path}." if path else ""
+        target["system"], target["value"] = "urn:ietf:rfc:3986", uri
+        rows += [Row(f"{here}system", rule, None), Row(f"{here}value", rule, f"{at}/@root")]
+
+
+def instance_id(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
+    """An id without extension names its thing by the root alone; a root that is a known authority names nothing."""
+    root = (node.get("root") or "").strip()
+    if root and root not in run.program.tables.systems and root not in run.site.authorities:
+        _bare(run, node, at, path, rule, rows, target)
+
+
+def party_id(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
+    """A person's or organisation's id without extension counts only when its root is a UUID.
+
+    An OID alone is the authority whose number was not sent: taken for a number, it would be the same for everybody.
+    """
+    root = (node.get("root") or "").strip()
+    if _UUID.fullmatch(root):
+        _bare(run, node, at, path, rule, rows, target)
+    elif root:
+        text = "an id has an authority but no number; it is not used"
+        run.issue("information", "incomplete", text, at, rule, "send the extension, or a nullFlavor alone")
+
+
 def narrative(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
     """The text of an ED element: what its reference points to in the narrative, else its own."""
     text, where = text_of(node, run.narratives)
@@ -303,12 +331,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "condition_concern_status": _concern("ProblemConcern"),
     "day": day,
     "ethnicity": ethnicity,
+    "instance_id": instance_id,
     "narrative": narrative,
     "no_known_text": no_known_text,
     "oid_system": oid_system,
     "oid_uri": oid_uri,
     "original": original,
     "outer_severity": outer_severity,
+    "party_id": party_id,
     "race": race,
     "refills": refills,
     "section": section,

@@ -20,7 +20,7 @@ __all__ = ["CcdaWriter"]
 class CcdaWriter(Writer):
     """Writer for elements: `m(run, e, d)` fills the draft `d` from the element `e`; `u` is the rule that called."""
 
-    def write(self, name: str, level: str = "") -> str:
+    def write(self, name: str, level: str = "", facts: Any = None) -> str:  # noqa: ARG002 - the writers' contract
         """Return the source of map `name`; with a `level` for a map that is called on a node inside another map."""
         self.put("L = run.places; r = d.body; ap = d.rows")
         val = Val("'.'", Place("L[e]"), node="e")
