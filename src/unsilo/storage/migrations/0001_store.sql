@@ -147,6 +147,8 @@ CREATE INDEX link_event_pat ON link_event (pat, n);
 CREATE INDEX link_event_person ON link_event (person, n);
 CREATE INDEX link_event_former ON link_event (former, n) WHERE former <> 0;
 CREATE TRIGGER link_event_no_update BEFORE UPDATE ON link_event BEGIN SELECT RAISE(ABORT, 'link history is append only'); END;
+CREATE TRIGGER link_event_no_replace BEFORE INSERT ON link_event WHEN EXISTS (SELECT 1 FROM link_event WHERE n = NEW.n)
+BEGIN SELECT RAISE(ABORT, 'link history is append only'); END;
 CREATE TRIGGER link_event_no_delete BEFORE DELETE ON link_event BEGIN SELECT RAISE(ABORT, 'link history is append only'); END;
 CREATE TABLE match_record (pat INTEGER PRIMARY KEY, record BLOB NOT NULL, keys BLOB NOT NULL) STRICT;
 CREATE TABLE match_key (
@@ -176,6 +178,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_person ON audit (person, n) WHERE person <> 0;
 CREATE INDEX audit_actor ON audit (actor, n);
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append only'); END;
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE n = NEW.n)
+BEGIN SELECT RAISE(ABORT, 'the audit trail is append only'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append only'); END;
 
 -- Named users and what they hold; secrets are kept as hashes only.

@@ -1,0 +1,60 @@
+"""The audit trail and the outbox."""
+
+import pytest
+
+from unsilo.storage import AuditRow, Store, Tx
+
+
+def test_audit_rows_are_found_by_person_user_and_time(store: Store) -> None:
+    """Who, what, when, from where, why; newest first, in pages."""
+    for n in range(6):
+        row = AuditRow(
+            "kim" if n % 2 else "abe", "read", n % 3, f"Patient/{n}", "192.0.2.1", "care", 9, "success", 100 + n
+        )
+        store.audit(row).result(10)
+    assert [r.at for r in store.audit_rows(actor="kim")] == [105, 103, 101]
+    assert [r.at for r in store.audit_rows(person=2)] == [105, 102]
+    assert [r.at for r in store.audit_rows(since=102, until=104)] == [103, 102]
+    assert [r.at for r in store.audit_rows(actor="abe", person=1)] == [104]
+    assert store.audit_rows(action="write") == []
+    first = store.audit_rows(limit=2)
+    assert [r.at for r in store.audit_rows(limit=2, before=first[-1].n)] == [103, 102]
+    assert first[0] == AuditRow("kim", "read", 2, "Patient/5", "192.0.2.1", "care", 9, "success", 105, 6)
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM audit", "UPDATE audit SET actor = 'x'", "INSERT OR REPLACE INTO audit SELECT * FROM audit"]
+)
+def test_the_audit_trail_only_grows(store: Store, sql: str) -> None:
+    """The database itself refuses to change or remove a row, even for this program."""
+    store.audit(AuditRow("kim", "read")).result(10)
+    future = store.submit(lambda tx: tx.run(sql, ()))
+    with pytest.raises(Exception, match="append only"):
+        future.result(10)
+    assert [r.actor for r in store.audit_rows()] == ["kim"]
+
+
+def test_audit_and_outbox_share_the_fate_of_their_job(store: Store) -> None:
+    """A job that fails leaves neither."""
+
+    def job(tx: Tx, *, fail: bool) -> None:
+        tx.audit(AuditRow("kim", "write"))
+        tx.outbox("changed", b"x")
+        if fail:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.submit(lambda tx: job(tx, fail=True)).result(10)
+    store.submit(lambda tx: job(tx, fail=False)).result(10)
+    assert len(store.audit_rows()) == len(store.outbox()) == 1
+
+
+def test_the_outbox_is_read_in_order_until_sent(store: Store) -> None:
+    """Numbers only grow; what was sent is not given again."""
+    for n in range(3):
+        store.submit(lambda tx, n=n: tx.outbox("k", str(n).encode(), at=n + 1)).result(10)
+    rows = store.outbox()
+    assert [(r.kind, r.payload, r.at) for r in rows] == [("k", b"0", 1), ("k", b"1", 2), ("k", b"2", 3)]
+    assert [r.payload for r in store.outbox(after=rows[0].seq, limit=1)] == [b"1"]
+    store.sent(rows[1].seq, 9).result(10)
+    assert [r.payload for r in store.outbox()] == [b"0", b"2"]
