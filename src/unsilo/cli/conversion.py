@@ -36,7 +36,7 @@ def _feed(fmt: str, named: str, config: Path | None) -> "Feed":
 
 
 def convert(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the Bundles, made when missing.")],
     fmt: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="auto, hl7v2, ccda, fhir (csv, dicom, x12, omh later).")

@@ -18,7 +18,7 @@ __all__ = ["ingest", "messages", "replay", "send"]
 
 _WAIT = 600.0
 _MOST_REPLAYED = 100_000
-InputArgument = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files and folders.")]
+InputArgument = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")]
 
 
 def _files(inputs: list[Path]) -> list[Path]:
@@ -147,7 +147,7 @@ def _contents(files: list[Path]) -> Iterator[bytes]:
 
 
 def messages(
-    text: Annotated[str, typer.Argument(metavar="[TEXT]", help="Start of any business key: control id, patient id, "
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Start of any business key: control id, patient id, "
                                         "name, order, accession, visit; or a message id.")] = "",
     kind: Annotated[str, typer.Option("--kind", help="Only this kind of key, such as accession.")] = "",
     feed: Annotated[str, typer.Option("--feed", help="Only this feed.")] = "",
@@ -188,7 +188,7 @@ def _row(row: "MessageRow") -> tuple[str, ...]:
 
 
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Message ids.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Message ids.")] = None,
     cause: Annotated[str, typer.Option("--cause", help="All dead letters of this cause.")] = "",
     feed: Annotated[str, typer.Option("--feed", help="With --state: all of this feed.")] = "",
     state: Annotated[str, typer.Option("--state", help="All messages in this state, such as dead.")] = "",
