@@ -1,10 +1,10 @@
-"""`python -m tests.fuzz [--seconds N] [--target NAME] [--seed N] [FILE ...]`; a FILE is tried once, to see it again."""
+"""`python -m tests.fuzz [--seconds N] [--target NAME] [--seed N] [[--shrink] FILE ...]`; a FILE is tried again."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from tests.fuzz.driver import run
+from tests.fuzz.driver import run, shrink
 from tests.fuzz.targets import BY_NAME, TARGETS
 
 FOLDER = Path("build/fuzz")
@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each target (2)")
     parser.add_argument("--seed", type=int, default=1, help="where the random choices start (1)")
     parser.add_argument("--target", action="append", choices=sorted(BY_NAME), help="only this one; may be repeated")
+    parser.add_argument("--shrink", action="store_true", help="print the smallest part of each FILE that still fails")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="saved inputs to try instead")
     given = parser.parse_args(arguments)
     failed = False
@@ -28,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         if given.files:
             for file in given.files:
+                if given.shrink:
+                    print(f"{name}  {file}: {shrink(call, file.read_bytes())!r}", flush=True)
+                    continue
                 print(f"{name}  {file}: {call(file.read_bytes())}")
             continue
         report = run(name, call, target.seeds, target.words, seconds=given.seconds, seed=given.seed, folder=FOLDER)

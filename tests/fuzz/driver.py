@@ -13,7 +13,7 @@ import msgspec
 
 from tests.fuzz.mutate import mutate
 
-__all__ = ["SLOW", "Crash", "Report", "run"]
+__all__ = ["SLOW", "Crash", "Report", "run", "shrink"]
 
 SLOW = 2.0
 """Seconds of CPU that one input may take."""
@@ -73,6 +73,22 @@ def run(
             if len(pool) < _POOL:
                 pool.append(content)
     return Report(name, executions, len(known), list(crashes.values()))
+
+
+def shrink(call: Callable[[bytes], Hashable], content: bytes) -> bytes:
+    """Return a smaller input that fails at the same place, by leaving out pieces for as long as it still does."""
+    same = _once(call, content)[1].split(": ")[0]
+    size = max(len(content) // 2, 1)
+    while same and size:
+        at = 0
+        while at < len(content):
+            smaller = content[:at] + content[at + size :]
+            if _once(call, smaller)[1].split(": ")[0] == same:
+                content = smaller
+            else:
+                at += size
+        size //= 2
+    return content
 
 
 def _once(call: Callable[[bytes], Hashable], content: bytes) -> tuple[Hashable, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.__main__ import main
-from tests.fuzz.driver import run
+from tests.fuzz.driver import run, shrink
 from tests.fuzz.targets import TARGETS
 
 
@@ -24,6 +24,11 @@ def test_a_planted_fault_is_found_and_saved(tmp_path: Path):
     assert saved == report.crashes[0].content
     with pytest.raises(ValueError, match="planted"):
         planted(saved)
+
+
+def test_an_input_is_shrunk():
+    """What is left fails at the same place, and nothing can be left out of it."""
+    assert sorted(shrink(planted, b"aaMSH|^~ bbb\x00cc")) == sorted(b"MSH\x00")
 
 
 def test_the_same_seed_does_the_same():
