@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w+ ?\w*)\n(.*?)^```$", re.M | re.S)
-SAVED = re.compile(r"as `([\w.]+)`|write `([\w./]+)`")
+SAVED = re.compile(r"as `([\w.]+)`(?: in `(\w+)`)?")
 
 
 def free_port() -> int:
@@ -35,8 +35,8 @@ def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
         for block in BLOCK.finditer(text):
             kind, body = block[1], block[2]
             if kind in ("hl7", "toml"):
-                name = next(filter(None, SAVED.findall(text[: block.start()])[-1]))
-                (tmp_path / name).write_text(body, "utf-8")
+                name, folder = SAVED.findall(text[: block.start()])[-1]
+                (tmp_path / folder / name).write_text(body, "utf-8")
             elif kind == "python":
                 printed.append(_run([sys.executable, "-c", body], tmp_path, environment, 0))
             else:
