@@ -14,7 +14,7 @@ from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.grouping import group
 from unsilo.flow.read.load import Loaded, fact_of, load
 from unsilo.flow.read.provenance import Leaf, Origin, chief_paths, excerpt, hex_lines, leaves_of, sentence
-from unsilo.flow.read.results import range_of, tests
+from unsilo.flow.read.results import by_test, range_of
 from unsilo.flow.read.steps import Step, steps
 from unsilo.flow.read.words import number
 from unsilo.flow.trees import place_of
@@ -128,7 +128,7 @@ def _originals(fact: Fact, origins: list[Origin], leaves: list[Leaf], trees: _Tr
 
 def _others(fact: Fact, loaded: Loaded) -> list[Fact]:
     if fact.type == "Observation":
-        for test in tests(f for f in loaded.facts if f.type == "Observation"):
+        for test in by_test(f for f in loaded.facts if f.type == "Observation"):
             for point in test.points:
                 if fact.ref in (point.fact.ref, *(c.ref for c in point.copies)):
                     return [f for f in [point.fact, *point.copies, *point.rivals] if f.ref != fact.ref]

@@ -11,7 +11,7 @@ from unsilo.console.render import HEADERS, home_zone, page
 from unsilo.flow.read.load import Loaded, load
 from unsilo.flow.read.person import person_view
 from unsilo.flow.read.reports import SAFE_INLINE, attachment_list, decode_attachment, report
-from unsilo.flow.read.results import Series, Test, tests
+from unsilo.flow.read.results import Series, Test, by_test
 from unsilo.flow.read.sections import KINDS
 from unsilo.kernel import clock, json
 
@@ -54,7 +54,7 @@ def results_page(asked: Asked) -> Response:
 
 
 def _test(loaded: Loaded, key: str) -> Test | None:
-    return next((t for t in tests(loaded.facts) if t.key == key), None)
+    return next((t for t in by_test(loaded.facts) if t.key == key), None)
 
 
 def _all(asked: Asked) -> Response:

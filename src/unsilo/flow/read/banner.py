@@ -5,7 +5,7 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
-from unsilo.flow.read.describe import DENIALS, particulars, title
+from unsilo.flow.read.describe import DENIALS, grave, particulars, title
 from unsilo.flow.read.fact import Fact, Source, mark_of, void
 from unsilo.flow.read.grouping import Group
 from unsilo.flow.read.sections import NOT_ASKED
@@ -191,7 +191,7 @@ def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
                 _reactions(item),
                 item.verdict == "conflict" or bool(denied),
                 unsure.word if unsure else "Resolved" if resolved else "",
-                any(s.fact.resource.get("criticality") == "high" for s in item.sides),
+                any(grave(s.fact.resource) for s in item.sides),
                 item.lead.ref,
             )
         )
@@ -206,7 +206,7 @@ def _allergies(groups: list[Group]) -> tuple[list[Allergy], str]:
 
 def _reactions(item: Group) -> list[tuple[str, str]]:
     """Return every reaction that a source states, the gravest record first; silence only when nobody states one."""
-    sides = sorted(item.sides, key=lambda s: s.fact.resource.get("criticality") != "high")
+    sides = sorted(item.sides, key=lambda s: not grave(s.fact.resource))
     found: dict[str, tuple[str, str]] = {}
     for side in sides:
         words = dict(particulars(side.fact.resource)).get("Reaction", _NO_REACTION)

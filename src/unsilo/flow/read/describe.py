@@ -6,7 +6,7 @@ from typing import Any
 from unsilo.flow.read.words import code_keys, codeable, joined, number, quantity, ratio, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["DENIALS", "concept", "concept_keys", "particulars", "status_word", "title", "value_text"]
+__all__ = ["DENIALS", "concept", "concept_keys", "grave", "particulars", "status_word", "title", "value_text"]
 
 _CONCEPTS: dict[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("code",),
@@ -202,9 +202,14 @@ def _allergy(resource: Json) -> list[tuple[str, str]]:
         ("Reaction", joined(reactions, "; ") or "Reaction not recorded"),
         ("Criticality", {"unable-to-assess": "cannot be assessed"}.get(
             str(resource.get("criticality") or ""), str(resource.get("criticality") or ""))),
-        ("Kind", str(resource.get("type") or "")),
-        ("Onset", say_when(when(resource.get("onsetDateTime")))),
+        ("Kind", "" if resource.get("type") == "allergy" else str(resource.get("type") or "")),
     ]  # fmt: skip
+
+
+def grave(resource: Json) -> bool:
+    """Tell whether an AllergyIntolerance is stated to be dangerous: high criticality or a severe reaction."""
+    severe = any(r.get("severity") == "severe" for r in resource.get("reaction") or ())
+    return resource.get("criticality") == "high" or severe
 
 
 def _people(resource: Json, *names: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from unsilo.flow.read.describe import DENIALS, concept_keys, particulars, status_word, title
+from unsilo.flow.read.describe import DENIALS, concept_keys, grave, particulars, status_word, title
 from unsilo.flow.read.fact import Fact, happened, mark_of, void
 from unsilo.flow.read.words import code_keys, codeable, fold, quantity
 from unsilo.kernel import Json
@@ -196,8 +196,13 @@ _LEADS = {"MedicationRequest": 2, "MedicationStatement": 1}
 
 def _leading(fact: Fact) -> tuple[bool, bool, bool, int, int, int]:
     """What a row shows first: open and still sent; the gravest allergy; an order before what was dispensed of it."""
-    grave = fact.resource.get("criticality") == "high"
-    return (status_word(fact.resource) in _OPEN, not fact.gone, grave, _LEADS.get(fact.type, 0), *_recent(fact))
+    return (
+        status_word(fact.resource) in _OPEN,
+        not fact.gone,
+        grave(fact.resource),
+        _LEADS.get(fact.type, 0),
+        *_recent(fact),
+    )
 
 
 def _make(facts: list[Fact]) -> Group:
@@ -222,9 +227,11 @@ def _make(facts: list[Fact]) -> Group:
     verdict = "conflict" if differs else several if len(facts) > 1 else "single"
     why = f"Sources differ in {_listed(differs)}" if differs else ""
     lead = max(standing, key=_leading)
-    return Group(
-        title(lead.resource), lead, sides, facts, verdict, why, list(sources.items()), sum(f.new for f in facts)
-    )
+    name = title(lead.resource)
+    if differs and lead.type.startswith("Medication"):
+        # A strength in the heading of a row whose doses disagree would read as the answer.
+        name = _stem(name) or name
+    return Group(name, lead, sides, facts, verdict, why, list(sources.items()), sum(f.new for f in facts))
 
 
 def _listed(words: list[str]) -> str:
@@ -262,9 +269,9 @@ def _place(item: Group) -> tuple[bool, bool, bool, bool, int, str]:
     word = status_word(lead.resource)
     mark = mark_of(lead)
     closed = word not in _OPEN and not (word == "Completed" and lead.type in _DONE_IS_FINE)
-    grave = lead.type == "AllergyIntolerance" and any(s.fact.resource.get("criticality") == "high" for s in item.sides)
+    serious = lead.type == "AllergyIntolerance" and any(grave(s.fact.resource) for s in item.sides)
     shut = closed or bool(mark and mark.tone == "void")
-    return (void(lead), shut or _denies(lead), not grave, bool(lead.gone), -happened(lead.resource).at, item.title)
+    return (void(lead), shut or _denies(lead), not serious, bool(lead.gone), -happened(lead.resource).at, item.title)
 
 
 def is_open(item: Group) -> bool:

@@ -10,7 +10,7 @@ from unsilo.flow.read.completeness import Empty, Presence, empty_reason, presenc
 from unsilo.flow.read.fact import Fact, Source
 from unsilo.flow.read.grouping import Group, group, is_open
 from unsilo.flow.read.reports import lone_texts, without_twins
-from unsilo.flow.read.results import Test, tests
+from unsilo.flow.read.results import Test, by_test
 from unsilo.flow.read.sections import SECTIONS, Section, section_of
 from unsilo.flow.read.timeline import Timeline, timeline
 
@@ -63,7 +63,7 @@ def person_view(
         section = section_of(fact)
         if section is not None:
             by_section[section.key].append(fact)
-    measured = tests(by_section["results"])
+    measured = by_test(by_section["results"])
     by_section["reports"] = without_twins(by_section["reports"]) + lone_texts(facts)
     rows = []
     for section in SECTIONS:

@@ -14,7 +14,7 @@ from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import When, codeable, number, quantity
 from unsilo.kernel import Json
 
-__all__ = ["FLAGS", "Flag", "Point", "Range", "Series", "Test", "flag_of", "range_of", "tests"]
+__all__ = ["FLAGS", "Flag", "Point", "Range", "Series", "Test", "by_test", "flag_of", "range_of"]
 
 
 class Flag(NamedTuple):
@@ -243,7 +243,7 @@ def _test(facts: list[Fact]) -> Test:
     )
 
 
-def tests(facts: Iterable[Fact]) -> list[Test]:
+def by_test(facts: Iterable[Fact]) -> list[Test]:
     """Return one Test a thing measured, the most recently measured first. Panels and long texts are left out."""
     measured = [f for f in facts if f.type == "Observation" and not is_text(f.resource) and not is_panel(f.resource)]
     rows = [_test(part) for part in of_same_thing(measured, _test_keys)]

@@ -70,7 +70,7 @@ def _problems_of(fact: Fact, problems: Mapping[str, str], visits: Mapping[str, s
                 target = entry.get("reference") or (entry.get("condition") or {}).get("reference")
                 if target in problems:
                     return problems[str(target)]
-    visit = (fact.resource.get("encounter") or {}).get("reference")
+    visit = fact.ref if fact.type == "Encounter" else (fact.resource.get("encounter") or {}).get("reference")
     return visits.get(str(visit), _NO_PROBLEM)
 
 
@@ -104,8 +104,6 @@ def timeline(
     if lanes == "problem":
         problems = {f.ref: title(f.resource) for f in facts if f.type == "Condition"}
         for fact in facts:
-            if fact.type == "Encounter":
-                visits[fact.ref] = _problems_of(fact, problems, {})
             visit = (fact.resource.get("encounter") or {}).get("reference")
             if fact.type == "Condition" and visit:
                 visits[str(visit)] = problems[fact.ref]

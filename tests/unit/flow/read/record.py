@@ -34,15 +34,24 @@ def quantity(value: str, unit: str) -> dict[str, Any]:
 
 
 def lab(
-    id_: str, name: str, loinc: str, value: str, unit: str, when: str, source: str = "lab", *,
-    low: str = "", high: str = "", flag: str = "", status: str = "final", **more: Any,
+    id_: str,
+    name: str,
+    loinc: str,
+    value: str,
+    unit: str,
+    when: str,
+    source: str = "lab",
+    *,
+    low: str = "",
+    high: str = "",
+    flag: str = "",
+    status: str = "final",
+    **more: Any,
 ) -> Fact:
     """Return one laboratory result."""
     extra: dict[str, Any] = {}
     if low or high:
-        extra["referenceRange"] = [
-            {k: quantity(v, unit) for k, v in (("low", low), ("high", high)) if v}
-        ]
+        extra["referenceRange"] = [{k: quantity(v, unit) for k, v in (("low", low), ("high", high)) if v}]
     if flag:
         extra["interpretation"] = [{"coding": [{"code": flag}]}]
     return fact(
@@ -83,7 +92,8 @@ def _lists() -> Iterable[Fact]:
     active, confirmed = status("active"), status("confirmed")
     penicillin = concept("Penicillin", (SNOMED, "764146007"))
     yield fact("AllergyIntolerance", "al1", "north", code=penicillin, clinicalStatus=active, criticality="high",
-               verificationStatus=confirmed, reaction=[{"manifestation": [concept("Anaphylaxis")], "severity": "severe"}])  # fmt: skip
+               verificationStatus=confirmed,
+               reaction=[{"manifestation": [concept("Anaphylaxis")], "severity": "severe"}])  # fmt: skip
     yield fact("AllergyIntolerance", "al2", "clinic", code=penicillin, clinicalStatus=active, criticality="low",
                verificationStatus=status("unconfirmed"), reaction=[{"manifestation": [concept("Rash")]}],
                recordedDate="2019-03")  # fmt: skip
@@ -98,13 +108,15 @@ def _lists() -> Iterable[Fact]:
                clinicalStatus=status("resolved"), onsetDateTime="2023-01-03", abatementDateTime="2023-02-01",
                encounter={"reference": "Encounter/e1"})  # fmt: skip
     yield fact("Condition", "c5", "clinic", code=concept("Heart failure", (SNOMED, "84114007")),
-               clinicalStatus=active, verificationStatus=status("entered-in-error"), onsetDateTime="2024-06-02")  # fmt: skip
+               clinicalStatus=active, onsetDateTime="2024-06-02",
+               verificationStatus=status("entered-in-error"))  # fmt: skip
     yield _order("m1", "north", "Warfarin 5 mg tablet", "5", "2026-10-02", "11289")
     yield _order("m2", "clinic", "Warfarin 3 mg tablet", "3", "2026-11-03", "855318", new=True)
     yield _order("m3", "north", "Metformin 500 mg tablet", "500", "2025-01-10", "6809")
     yield _order("m4", "clinic", "Metformin 500 mg tablet", "500", "2025-01-12", "6809")
     yield fact("MedicationDispense", "m5", "clinic", status="completed", whenHandedOver="2026-11-04",
-               medicationCodeableConcept=concept("Carvedilol 6.25 mg tablet"), quantity=quantity("28", "tablet"))  # fmt: skip
+               quantity=quantity("28", "tablet"),
+               medicationCodeableConcept=concept("Carvedilol 6.25 mg tablet"))  # fmt: skip
     yield _order("m6", "north", "Carvedilol", "3.125", "2026-11-03", "20352")
     yield fact("Immunization", "i1", "clinic", status="completed", vaccineCode=concept("Influenza vaccine 2026/27"),
                occurrenceDateTime="2026-10-12", lotNumber="FL2207", doseQuantity=quantity("0.5", "mL"))  # fmt: skip
@@ -170,7 +182,7 @@ def _less() -> Fact:
 def _documents() -> Iterable[Fact]:
     yield fact("Observation", "tx", "north", status="final", code=concept("Chest X-ray findings"),
                effectiveDateTime="2023-01-04T09:00:00Z",
-               valueString="CHEST X-RAY\n\nRight lower lobe consolidation.\nNo effusion. Heart size at the upper limit.")  # fmt: skip
+               valueString="CHEST X-RAY\n\nRight lower lobe consolidation.\nNo effusion. Heart size normal.")  # fmt: skip
     yield fact("DiagnosticReport", "r1", "north", status="final", code=concept("Chest X-ray"),
                effectiveDateTime="2023-01-04T09:00:00Z", result=[{"reference": "Observation/tx"}],
                conclusion="Right lower lobe pneumonia.")  # fmt: skip

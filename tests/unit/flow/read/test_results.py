@@ -1,0 +1,84 @@
+"""Measurements by test."""
+
+from decimal import Decimal
+from types import ModuleType
+
+import pytest
+
+from unsilo.flow.read.results import Test as Row
+from unsilo.flow.read.results import by_test, flag_of, range_of
+
+
+def _row(record: ModuleType, name: str) -> Row:
+    return next(t for t in by_test(record.facts()) if t.title == name)
+
+
+def test_the_same_result_by_two_ways_is_one_point_with_both_sources(record: ModuleType) -> None:
+    """Laboratory and hospital sent one potassium: counted, not doubled."""
+    found = _row(record, "Potassium")
+    assert len(found.points) == 5
+    assert [f.source for f in [found.latest.fact, *found.latest.copies]] in (["lab", "north"], ["north", "lab"])
+    assert dict(found.sources)["lab"] == 6
+
+
+def test_values_of_one_moment_that_differ_are_rivals_and_both_stay(record: ModuleType) -> None:
+    """Sodium 139 and 141 at the same minute: no silent choice."""
+    found = _row(record, "Sodium")
+    assert found.conflicts == 2
+    assert {found.latest.fact.id, *(r.id for r in found.latest.rivals)} == {"n1", "n2"}
+
+
+def test_units_are_never_put_on_one_line(record: ModuleType) -> None:
+    """Glucose in mmol/L and in mg/dL makes two series, each with its own ranges."""
+    found = _row(record, "Glucose")
+    assert found.mixed
+    assert {s.unit: len(s.points) for s in found.series} == {"mmol/L": 2, "mg/dL": 2}
+
+
+def test_a_withdrawn_result_is_no_point_of_the_line_but_is_kept(record: ModuleType) -> None:
+    """Potassium 9.9 entered in error is listed apart."""
+    found = _row(record, "Potassium")
+    assert [p.value for p in found.withdrawn] == ["9.9\u00a0mmol/L"]
+    assert all(p.fact.id != "k8" for s in found.series for p in s.points)
+
+
+def test_glucose_in_urine_is_not_glucose_in_blood(record: ModuleType) -> None:
+    """Equal words do not join tests that have different codes."""
+    rows = by_test([
+        record.lab("a", "Glucose", "2345-7", "5", "mmol/L", "2026-01-01T00:00:00Z"),
+        record.lab("b", "Glucose", "2350-7", "5", "mmol/L", "2026-01-01T00:00:00Z"),
+    ])  # fmt: skip
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "low", "high"),
+    [
+        ("3.5-5.1", "3.5", "5.1"), ("3.5 – 5.1", "3.5", "5.1"), ("<5", None, "5"), (">= 60", "60", None),
+        ("negative", None, None), ("3.5-5.1 (adults)", None, None), ("1-2-3", None, None), ("-1.5-2.5", "-1.5", "2.5"),
+    ],
+)  # fmt: skip
+def test_a_range_sent_as_text_is_shown_as_text_and_drawn_only_when_plain(
+    sent: str, low: str | None, high: str | None
+) -> None:
+    """The words stay the laboratory's own."""
+    found = range_of({"referenceRange": [{"text": sent}]})
+    assert found.text == sent
+    assert (found.low, found.high) == (low and Decimal(low), high and Decimal(high))
+
+
+def test_the_senders_flag_wins_and_a_computed_one_says_so() -> None:
+    """A stated N is not overruled; without any flag, one is computed and marked as such."""
+    limits = {"referenceRange": [{"high": {"value": Decimal("5.1")}}], "valueQuantity": {"value": Decimal("6")}}
+    stated = limits | {"interpretation": [{"coding": [{"code": "N"}]}]}
+    assert flag_of(stated, range_of(stated)) is None
+    found = flag_of(limits, range_of(limits))
+    assert found is not None
+    assert found.computed
+    below = {"valueQuantity": {"value": Decimal("1"), "comparator": "<"}, "referenceRange": [{"low": {"value": 5}}]}
+    assert flag_of(below, range_of(below)) is None
+
+
+def test_long_text_is_not_a_table_value(record: ModuleType) -> None:
+    """A radiology text stands with the reports, not among the numbers."""
+    assert all(t.title != "Chest X-ray findings" for t in by_test(record.facts()))
