@@ -1,5 +1,7 @@
 """Commands that run a node: `serve` and `demo`."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ def serve(
 ) -> None:
     """Run the node: listeners, folders, workers, FHIR API and console, until it is stopped (SIGTERM, Ctrl-C)."""
     settings = settings_of(config, data, port=port, host=host, mllp_port=mllp)
+    # The server finishes what it has and then raises the signal again: asked to stop and stopped is status 0.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     with holding(settings.data):
         from unsilo.app import run
 

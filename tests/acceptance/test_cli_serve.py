@@ -1,0 +1,64 @@
+"""`unsilo serve` is ready soon, small when idle, says its addresses, and stops when it is asked to."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from unsilo.client import Client
+
+pytestmark = pytest.mark.slow
+UNSILO = [sys.executable, "-m", "unsilo"]
+
+
+def free_port() -> int:
+    """A port that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of a process."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) * 1024
+
+
+def test_serve_starts_idles_and_stops(tmp_path: Path) -> None:
+    """Ready in seconds, under 120 MB a process, answers, ends with 0 on SIGTERM; a second node is refused."""
+    port, mllp = free_port(), free_port()
+    arguments = ["serve", "--data", str(tmp_path / "d"), "--port", str(port), "--mllp", str(mllp)]
+    began = time.monotonic()
+    with subprocess.Popen([*UNSILO, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        ready = time.monotonic() - began
+        assert line == f"unsilo is ready: http://127.0.0.1:{port} mllp://127.0.0.1:{mllp}\n"
+        assert ready < 10, ready  # 2 s are the budget; a busy test machine gets more
+        with Client(f"http://127.0.0.1:{port}") as node:
+            assert node.capabilities()["fhirVersion"] == "4.0.1"
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+        for pid in [process.pid, *map(int, children.stdout.split())]:
+            assert memory(pid) < 120_000_000
+        second = subprocess.run([*UNSILO, *arguments], capture_output=True, text=True, timeout=30)
+        assert second.returncode == 3
+        assert str(process.pid) in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+def test_a_port_in_use_ends_with_3(tmp_path: Path) -> None:
+    """A node that cannot have its port says so and ends."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [*UNSILO, "serve", "--data", str(tmp_path), "--port", str(port)], capture_output=True, text=True, timeout=30
+        )
+    assert done.returncode == 3
+    assert "in use" in done.stderr
