@@ -74,7 +74,7 @@ class _Writing:
             self._put(piece, current)
             return
         if current.digest == piece.digest and current.state == 0:
-            self.tx.touched(current, self.told.mid)
+            self.tx.touched(current, self.told.mid, piece.clock)
             return
         if not beats(piece.clock, piece.rank, current):
             self._late(piece, current)
@@ -94,7 +94,7 @@ class _Writing:
             # A later message with a retired number does not bring it back to life (HL7 v2 A40).
             resource = {**resource, "active": False, "link": old["link"]}
         if codec.encode(resource) == current.body:
-            self.tx.touched(current, self.told.mid)
+            self.tx.touched(current, self.told.mid, piece.clock)
             return
         told = self.told
         new_rows = [row for part in unpack_lineage(piece.lineage) for row in merged.kept.new_rows(part.rows)]

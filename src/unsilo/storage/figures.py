@@ -83,6 +83,12 @@ class Figures:
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write what was noted."""
+        totals: Counter[tuple[int, str]] = Counter()
+        sizes: Counter[tuple[int, str]] = Counter()
+        for (feed, day, state), n in self._messages.items():
+            totals[feed, state] += n
+            sizes[feed, state] += self._bytes[feed, day, state]
+        run_rows(connection, _SQL["total_add"], [(*key, n, sizes[key]) for key, n in totals.items()])
         days = [(*key, n, self._bytes[key]) for key, n in self._messages.items() if n or self._bytes[key]]
         run_rows(connection, _SQL["day_add"], days)
         run_rows(connection, _SQL["minute_add"], [(*key, *n) for key, n in self._minutes.items()])

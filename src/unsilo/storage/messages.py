@@ -129,20 +129,20 @@ class MessageReads:
     def feeds(self, at: int = 0) -> list[FeedFigures]:
         """Return the figures of every feed that ever received something, as of `at` (now when 0)."""
         now = at or clock.now()
-        today = day_of(now)
         found = {
             name: FeedFigures(name, last or 0, 0, 0, 0, {}, 0, [], (0, 0, 0))
             for name, last in self._readers.rows(_SQL["feed_lasts"])
         }
-        for name, day, state, messages, size in self._readers.rows(_SQL["feed_days"]):
+        for name, state, messages, size in self._readers.rows(_SQL["feed_totals"]):
             feed = found[name]
             if state == "resent":
                 feed.resent += messages
                 continue
             feed.messages += messages
             feed.bytes += size
-            feed.today += messages if day == today else 0
             feed.states[state] = feed.states.get(state, 0) + messages
+        for name, messages in self._readers.rows(_SQL["feed_day"], (day_of(now),)):
+            found[name].today = messages
         for name, *minute in self._readers.rows(_SQL["feed_minutes"], (now // MINUTE - _HOUR,)):
             found[name].last_hour.append((minute[0], minute[1], minute[2], minute[3]))
         histograms: dict[str, dict[int, int]] = {}

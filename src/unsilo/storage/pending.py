@@ -1,7 +1,7 @@
 """The rows that a group of jobs wants written, gathered in memory and flushed with few statements before the commit."""
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from unsilo.storage.keys import TABLES, delta
@@ -73,5 +73,9 @@ def flush(connection: sqlite3.Connection, pending: Pending) -> None:
     if pending.res:
         run_rows(connection, _SQL["write"], [pending.res[rid] for rid in sorted(pending.res)])
     _index(connection, pending.images)
+    live: Counter[int] = Counter()
+    for rid, (before, after) in pending.images.items():
+        live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own
+    run_rows(connection, _SQL["type_add"], list(live.items()))
     for name, rows in pending.rows.items():
         run_rows(connection, _SQL[name], rows)

@@ -13,6 +13,7 @@ from unsilo.storage.names import Names
 from unsilo.storage.packing import clean, pack_issues, pack_keys, unpack_issues
 from unsilo.storage.rows import Incoming, Receipt
 from unsilo.storage.statements import load, run_rows
+from unsilo.storage.work import cause_of
 
 __all__ = ["content_rows", "journal_group"]
 
@@ -54,7 +55,7 @@ def journal_group(
 ) -> list[Receipt]:
     """Write the rows of a group in the open transaction; `places` says where each new one's bytes are.
 
-    A resend gets the Receipt that was recorded. A message whose key has a dead letter waits as `held`.
+    A resend gets the Receipt that was recorded. A message whose key has a poison message waits as `held`.
     """
     known = _known(connection, [i.envelope.id for i in incomings])
     controls = {id(i): (names.feed(i.envelope.feed), _control(i)) for i in incomings if i.control_id}
@@ -91,7 +92,7 @@ def journal_group(
             mid, envelope.id, feed, envelope.format, day, slot, envelope.received_at, size,
             bytes.fromhex(envelope.sha256), clean(incoming.type), clean(incoming.control_id), incoming.event_time,
             clean(incoming.order_key), envelope.parent, clean(incoming.ack), int(reused), pack_keys(incoming.keys),
-            pack_issues(incoming.issues), state,
+            pack_issues(incoming.issues), state, clean(cause_of(incoming.issues)) if state == "dead" else "",
         ))  # fmt: skip
         for kind, value in _found_by(incoming):
             folded = fold_key(value)

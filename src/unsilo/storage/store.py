@@ -1,6 +1,6 @@
 """The store: opens the files, lends connections to readers, hands jobs and receipts to the one writer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,16 +111,25 @@ class Store(MessageReads, ResourceReads):
         """Return how many live resources meet all criteria."""
         return int(self._readers.row(*resources_query(resource_type, criteria, 0, None, count=True))[0])
 
+    def disk_bytes(self) -> tuple[int, int]:
+        """Return how many bytes the main database and the journal take on disk, logs included."""
+
+        def size(paths: Iterable[Path]) -> int:
+            return sum(path.stat().st_size for path in paths)
+
+        return size(self.directory.glob("unsilo.db*")), size((self.directory / "journal").glob("*.db*"))
+
     def counts(self) -> Counts:
         """Return how much there is."""
+        persons, records = self._readers.row(_PERSON["count"])
         messages: dict[str, int] = {}
         for feed in self.feeds():
             for state, n in feed.states.items():
                 messages[state] = messages.get(state, 0) + n
         return Counts(
             dict(self._readers.rows(_RES["by_type"])),
-            int(self._readers.row(_PERSON["count"])[0]),
-            int(self._readers.row(_PERSON["merged"])[0]),
+            persons,
+            records - persons,
             messages,
         )
 

@@ -93,8 +93,8 @@ class ResourceTx:
         found = self._look(resource_type, id_)
         return None if found is None or found.state == STUB else found
 
-    def rid(self, reference: str) -> int:
-        """Return the number of `Type/id`, making a stub for what is only referred to so far."""
+    def known_rid(self, reference: str) -> int | None:
+        """Return the number of `Type/id`, None when nothing has ever been said of it."""
         resource_type, _, id_ = clean(reference).partition("/")
         key = (resource_type, id_)
         for pending in (self._job, self._group):
@@ -102,9 +102,18 @@ class ResourceTx:
             if found is not None:
                 return found
         known = self._look(resource_type, id_)
-        if known is not None:
-            self._group.rids[key] = known.rid
-            return known.rid
+        if known is None:
+            return None
+        self._group.rids[key] = known.rid
+        return known.rid
+
+    def rid(self, reference: str) -> int:
+        """Return the number of `Type/id`, making a stub for what is only referred to so far."""
+        found = self.known_rid(reference)
+        if found is not None:
+            return found
+        resource_type, _, id_ = clean(reference).partition("/")
+        key = (resource_type, id_)
         self._counters.rid += 1
         rid = self._counters.rid
         self._job.rids[key] = rid
@@ -212,9 +221,17 @@ class ResourceTx:
         self._annotate(now.rid, top, mid, lineage)
         return top
 
-    def touched(self, unchanged: Stored, mid: int) -> None:
-        """Note that a message said again what is current, so that its page shows the resource."""
+    def touched(self, unchanged: Stored, mid: int, clock: int = 0) -> None:
+        """Note that a message said again what is current, so that its page shows the resource.
+
+        A newer event time is kept, so that a message from between the two times does not win later.
+        """
         self._job.rows["effect"].append((mid, unchanged.rid, unchanged.version))
+        now = self._look(unchanged.type, unchanged.id)
+        if now is not None and now.version == unchanged.version and clock > now.clock:
+            later = msgspec.structs.replace(now, clock=clock)
+            self._write_row(later)
+            self._job.current[now.type, now.id] = later
 
     def lineage(self, resource_type: str, id_: str, version: int | None = None) -> list[Lineage]:
         """Return the lineage of a version (None: the current one), as this transaction sees it."""

@@ -57,7 +57,8 @@ class PeopleTx(ResourceTx):
 
     def person_of(self, patient_id: str) -> int | None:
         """Return the person that a source Patient is linked to."""
-        row = self._connection.execute(_SQL["edge"], (self._pat(patient_id),)).fetchone()
+        known = self.known_rid(_reference(patient_id))
+        row = None if known is None else self._connection.execute(_SQL["edge"], (known,)).fetchone()
         return None if row is None else int(row[0])
 
     def patients_of(self, person: int) -> list[str]:

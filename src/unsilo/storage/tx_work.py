@@ -21,7 +21,8 @@ class Tx(PeopleTx):
     ) -> None:  # fmt: skip
         """End a processing: the message goes to `state` (`done`, `dead`, `test`, ...) with what was said about it.
 
-        `dead` holds everything after it with the same order key. `unconsumed` may be packed already.
+        `dead` by the rule `flow.poison` holds everything after it with the same order key. `unconsumed` may be packed
+        already.
         """
         when = at or clock.now()
         listed = list(issues)

@@ -29,6 +29,8 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "version_gap": ("record {0} has {1} versions, its highest number is {2}", "restore a backup"),
     "late_is_current": ("record {0} has a history version {1} above its numbers", "restore a backup"),
     "figures": ("feed {0}, day {1}, state {2}: counted {3}, recorded {4}", "the figures are wrong, the data is not"),
+    "totals": ("feed {0}, state {1}: the days say {2}, the total {3}", "the figures are wrong, the data is not"),
+    "type_totals": ("{0}: counted {1}, recorded {2}", "the figures are wrong, the data is not"),
     "message_without_key": ("message {0} cannot be found by its control id", "restore a backup"),
 }
 """Statement -> text of the issue and what to do; every row that the statement gives is an issue."""

@@ -48,7 +48,7 @@ def cause_of(issues: list[Issue]) -> str:
 def _settle_key(
     connection: sqlite3.Connection, names: Names, figures: Figures, feed: int, order_key: str
 ) -> list[QueueItem]:
-    """Hold what stands behind the first dead letter of a key, and queue what does not."""
+    """Hold what stands behind the first poison message of a key, and queue what does not."""
     lowest = connection.execute(_SQL["lowest_dead"], (feed, order_key)).fetchone()[0]
     dead = _NO_DEAD if lowest is None else int(lowest)
     for _mid, feed_, day, size in connection.execute(_SQL["hold"], (feed, order_key, dead)).fetchall():
@@ -65,8 +65,9 @@ def _settle_key(
 def move(connection: sqlite3.Connection, names: Names, moves: list[Finish]) -> list[QueueItem]:
     """Write state changes in the open transaction with their figures; return what is queued (again) by them.
 
-    A dead letter holds everything after it that has its order key (the others pass); when it leaves that state,
-    what it held is queued again, oldest first.
+    A poison message (a dead letter whose cause is `flow.poison`: the program failed on it) holds everything after it
+    that has its order key; when it leaves that state, what it held is queued again, oldest first. Other dead letters
+    hold nothing: a message of a kind that is not read must not stop the patient's others.
     """
     last: dict[int, Finish] = {}
     for each in moves:

@@ -13,6 +13,7 @@ from unsilo.storage.work import cause_of
 
 Receive = Callable[..., Receipt]
 BAD = Issue("error", "value", "no such code", Where("OBX[3]-5[2].1"), rule="v2.obx.code")
+POISON = Issue("fatal", "exception", "the program failed on this message", rule="flow.poison")
 
 
 def finish(store: Store, mid: int, state: str = "done", *issues: Issue) -> None:
@@ -117,12 +118,12 @@ def test_causes_are_alike_when_rule_and_field_are(store: Store, receive: Receive
     assert cause_of([Issue("error", "value", "x", Where("a[[["))]) == "value a"
 
 
-def test_a_dead_letter_holds_its_key_and_releases_it(store: Store, receive: Receive) -> None:
+def test_a_poison_message_holds_its_key_and_releases_it(store: Store, receive: Receive) -> None:
     """What waits behind it is queued again, in order, once it is replayed, set aside or done."""
     for n in range(4):
         receive(f"MSH|{n}", order_key="p1")
     receive("MSH|other", order_key="p2")
-    finish(store, 2, "dead", BAD)
+    finish(store, 2, "dead", POISON)
     assert [(m.mid, m.state) for m in store.search_messages(state="held")] == [(4, "held"), (3, "held")]
     assert [item.mid for item in store.queued()] == [1, 5]
     heard: list[QueueItem] = []
@@ -132,16 +133,16 @@ def test_a_dead_letter_holds_its_key_and_releases_it(store: Store, receive: Rece
     assert [item.mid for item in heard] == [2, 3, 4]
     assert heard[0].attempts == 1
     assert [item.mid for item in store.queued()] == [1, 2, 3, 4, 5]
-    finish(store, 2, "dead", BAD)
+    finish(store, 2, "dead", POISON)
     store.submit(lambda tx: tx.set_state(2, "dropped")).result(10)
     assert [item.mid for item in store.queued()] == [1, 3, 4, 5]
     assert store.verify() == []
 
 
-def test_what_stands_behind_two_dead_letters_waits_for_both(store: Store, receive: Receive) -> None:
-    """Only what is before the next dead letter of the key is released."""
+def test_what_stands_behind_two_poison_messages_waits_for_both(store: Store, receive: Receive) -> None:
+    """Only what is before the next poison message of the key is released."""
     for n in range(5):
-        receive(f"MSH|{n}", order_key="p1", state="dead" if n in (0, 2) else "queued")
+        receive(f"MSH|{n}", order_key="p1", state="dead" if n in (0, 2) else "queued", issues=[POISON] * (n in (0, 2)))
     store.submit(lambda tx: tx.set_state(1, "dropped")).result(10)
     assert [item.mid for item in store.queued()] == [2]
     store.submit(lambda tx: tx.set_state(3, "dropped")).result(10)

@@ -1,9 +1,11 @@
 """Migrations run forward with data in place; what is newer is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from unsilo.fhir.extract import IndexRows
 from unsilo.storage import Incoming, StoreTooNewError, open_store
 from unsilo.storage.connect import connect
 from unsilo.storage.migrate import APPLICATION_ID, migrate, migrations, version_of
@@ -35,7 +37,7 @@ def test_opening_again_migrates_nothing(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_migration_keeps_the_data(tmp_path: Path, piece: "type[Incoming]") -> None:
+def test_a_migration_keeps_the_data(tmp_path: Path, piece: Callable[..., Incoming]) -> None:
     """A later migration finds the rows that an earlier version wrote."""
     with open_store(tmp_path) as store:
         mid = store.receive(piece("MSH|old")).result(10).mid
@@ -45,6 +47,25 @@ def test_a_migration_keeps_the_data(tmp_path: Path, piece: "type[Incoming]") -> 
     assert migrate(connection, tmp_path, later) == [number]
     assert connection.execute("SELECT mid, extra FROM message").fetchall() == [(mid, 7)]
     connection.close()
+
+
+def test_totals_are_made_of_what_is_there(tmp_path: Path, piece: Callable[..., Incoming]) -> None:
+    """A store of the first schema gets its totals from its rows, and is sound afterwards."""
+    with open_store(tmp_path) as store:
+        for n in range(5):
+            store.receive(piece(f"MSH|{n}", feed="ab"[n % 2])).result(10)
+        rows = IndexRows([("code", "s", "1")], [], [], [], [])
+        store.submit(lambda tx: tx.put("Basic", "b", b"{}", index=rows, lineage=[], at=1)).result(10)
+        before = (store.counts(), store.feeds())
+    connection = connect(tmp_path / "unsilo.db")
+    for table in ("feed_total", "type_total"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("DELETE FROM migration WHERE number > 1")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with open_store(tmp_path) as store:
+        assert (store.counts(), store.feeds()) == before
+        assert store.verify() == []
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

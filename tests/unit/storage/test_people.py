@@ -100,6 +100,12 @@ def test_a_link_found_again_keeps_its_first_reason(store: Store, put: Put) -> No
     assert [e.reason for e in store.link_events(one)] == ["first", "I know her"]
 
 
+def test_asking_for_a_person_leaves_no_trace(store: Store) -> None:
+    """A question about an unknown Patient makes no row of it."""
+    assert store.submit(lambda tx: tx.person_of("nobody")).result(10) is None
+    assert store.rows("SELECT count(*) FROM res") == [(0,)]
+
+
 def test_a_link_to_nobody_is_refused(store: Store) -> None:
     """A person number that does not exist is a mistake of the caller."""
     with pytest.raises(ValueError, match="no person 99"):

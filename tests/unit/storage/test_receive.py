@@ -7,6 +7,8 @@ import pytest
 from unsilo.kernel import Issue
 from unsilo.storage import Incoming, Receipt, Store
 
+POISON = Issue("fatal", "exception", "the program failed on this message", rule="flow.poison")
+
 Receive = Callable[..., Receipt]
 
 
@@ -97,17 +99,26 @@ def test_an_empty_message_and_a_large_one_are_kept(store: Store, receive: Receiv
 def test_a_message_behind_a_dead_one_waits(store: Store, receive: Receive) -> None:
     """A poison message holds its own order key and nobody else's."""
     poison = receive("MSH|1", order_key="p1")
-    store.submit(lambda tx: tx.finish(poison.mid, "dead")).result(10)
+    store.submit(lambda tx: tx.finish(poison.mid, "dead", [POISON])).result(10)
     assert receive("MSH|2", order_key="p1").state == "held"
     assert receive("MSH|3", order_key="p2").state == "queued"
     assert receive("MSH|4").state == "queued"
     assert receive("MSH|5", order_key="p1", feed="other").state == "queued"
 
 
+def test_a_message_that_is_merely_not_understood_holds_nobody(store: Store, receive: Receive) -> None:
+    """A kind that has no map, or garbage with a patient's number, is a dead letter that lets the others pass."""
+    unread = receive("MSH|1", order_key="p1")
+    store.submit(lambda tx: tx.finish(unread.mid, "dead", [Issue("error", "not-supported", "x")])).result(10)
+    receive("MSH|2", order_key="p1", state="dead", issues=[Issue("error", "structure", "y", rule="hl7v2.z")])
+    assert receive("MSH|3", order_key="p1").state == "queued"
+    assert [group.cause for group in store.dead_letters()] == ["hl7v2.z", "not-supported"]
+
+
 def test_an_edited_copy_passes_the_dead_letter_that_it_mends(store: Store, receive: Receive) -> None:
     """The fix of a dead letter is not held behind it."""
     poison = receive("MSH|1", order_key="p1")
-    store.submit(lambda tx: tx.finish(poison.mid, "dead")).result(10)
+    store.submit(lambda tx: tx.finish(poison.mid, "dead", [POISON])).result(10)
     assert receive("MSH|1 fixed", order_key="p1", parent=poison.id).state == "queued"
 
 

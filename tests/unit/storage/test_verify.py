@@ -53,6 +53,8 @@ def filled(store: Store, receive: Callable[..., Receipt], put: Callable[..., Sto
         ("UPDATE hist SET version = 7, late = 1", "late_is_current"),
         ("UPDATE feed_day SET messages = messages + 1 WHERE state = 'done'", "figures"),
         ("INSERT INTO feed_day VALUES (1, 20200101, 'done', 3, 3)", "figures"),
+        ("UPDATE feed_total SET bytes = bytes + 1", "totals"),
+        ("UPDATE type_total SET live = live + 1", "type_totals"),
         ("DELETE FROM message_key", "message_without_key"),
         ("UPDATE message SET sha256 = zeroblob(32)", "content"),
         ("UPDATE message SET slot = 55", "content"),

@@ -11,16 +11,19 @@ WHERE (feed, control) IN (SELECT json_extract(value, '$[0]'), json_extract(value
 -- name: blocked
 SELECT EXISTS (
   SELECT 1 FROM message WHERE feed = ? AND order_key = ? AND state IN ('queued', 'held', 'dead') AND order_key <> ''
-    AND state = 'dead' AND id <> ?
+    AND state = 'dead' AND cause GLOB 'flow.poison*' AND id <> ?
 )
 
 -- name: any_dead
-SELECT EXISTS (SELECT 1 FROM message WHERE state IN ('queued', 'held', 'dead') AND state = 'dead')
+SELECT EXISTS (
+  SELECT 1 FROM message
+  WHERE state IN ('queued', 'held', 'dead') AND state = 'dead' AND cause GLOB 'flow.poison*'
+)
 
 -- name: insert
 INSERT INTO message (mid, id, feed, format, day, slot, received, size, sha256, type, control_id, event_time, order_key,
-  parent, ack, reused, keys, issues, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  parent, ack, reused, keys, issues, state, cause)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: key_insert
 INSERT OR IGNORE INTO message_key (kind, value, mid) VALUES (?, ?, ?)
@@ -30,6 +33,10 @@ INSERT OR IGNORE INTO control_seen (feed, control, mid) VALUES (?, ?, ?)
 
 -- name: day_add
 INSERT INTO feed_day (feed, day, state, messages, bytes) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, bytes = bytes + excluded.bytes
+
+-- name: total_add
+INSERT INTO feed_total (feed, state, messages, bytes) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, bytes = bytes + excluded.bytes
 
 -- name: minute_add
@@ -63,6 +70,7 @@ FROM (VALUES (?, ?, ?, ?, ?, ?)) AS v WHERE message.mid = v.column1
 -- name: lowest_dead
 SELECT min(mid) FROM message
 WHERE feed = ? AND order_key = ? AND state IN ('queued', 'held', 'dead') AND order_key <> '' AND state = 'dead'
+  AND cause GLOB 'flow.poison*'
 
 -- name: hold
 UPDATE message SET state = 'held'
@@ -105,8 +113,12 @@ WHERE m.state IN ('queued', 'held', 'dead') AND m.state = 'dead' GROUP BY m.caus
 SELECT m.cause, count(*), min(m.mid), max(m.mid), json_group_array(DISTINCT f.name)
 FROM message m JOIN feed f ON f.id = m.feed WHERE m.cause <> '' GROUP BY m.cause ORDER BY 2 DESC, 1
 
--- name: feed_days
-SELECT f.name, d.day, d.state, d.messages, d.bytes FROM feed_day d JOIN feed f ON f.id = d.feed
+-- name: feed_totals
+SELECT f.name, t.state, t.messages, t.bytes FROM feed_total t JOIN feed f ON f.id = t.feed
+
+-- name: feed_day
+SELECT f.name, sum(d.messages) FROM feed f CROSS JOIN feed_day d ON d.feed = f.id AND d.day = ?
+WHERE d.state <> 'resent' GROUP BY f.name
 
 -- name: feed_minutes
 SELECT f.name, x.minute, x.received, x.finished, x.failed FROM feed f CROSS JOIN feed_minute x ON x.feed = f.id
@@ -118,10 +130,6 @@ SELECT f.name, l.received FROM feed f LEFT JOIN feed_last l ON l.feed = f.id
 -- name: feed_latencies
 SELECT f.name, x.bucket, sum(x.messages) FROM feed_latency x JOIN feed f ON f.id = x.feed
 WHERE x.day >= ? GROUP BY f.name, x.bucket ORDER BY x.bucket
-
--- name: recount
-SELECT f.name, m.day, m.state, count(*), sum(m.size) FROM message m JOIN feed f ON f.id = m.feed
-GROUP BY m.feed, m.day, m.state
 
 -- name: day_open
 SELECT count(*) FROM message

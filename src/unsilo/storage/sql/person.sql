@@ -110,7 +110,4 @@ FROM list_member m JOIN res r ON r.rid = m.pat JOIN resource_type y ON y.id = r.
 WHERE r.tenant = 0 AND y.name = 'Patient' AND r.fhir_id = ? ORDER BY m.list, m.member
 
 -- name: count
-SELECT count(*) FROM person p WHERE EXISTS (SELECT 1 FROM link l WHERE l.person = p.person)
-
--- name: merged
-SELECT COALESCE(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM link GROUP BY person HAVING n > 1)
+SELECT count(DISTINCT person), count(*) FROM link

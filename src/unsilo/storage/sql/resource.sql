@@ -123,6 +123,8 @@ FROM effect e JOIN res r ON r.rid = e.rid JOIN resource_type y ON y.id = r.type
 LEFT JOIN hist h ON h.rid = e.rid AND h.version = e.version
 WHERE e.mid = ? ORDER BY y.name, r.fhir_id, e.version
 
+-- name: type_add
+INSERT INTO type_total (type, live) VALUES (?, ?) ON CONFLICT DO UPDATE SET live = live + excluded.live
+
 -- name: by_type
-SELECT y.name, count(*) FROM res r JOIN resource_type y ON y.id = r.type WHERE r.tenant = 0 AND r.state = 0
-GROUP BY y.name ORDER BY y.name
+SELECT y.name, t.live FROM type_total t JOIN resource_type y ON y.id = t.type WHERE t.live <> 0 ORDER BY y.name

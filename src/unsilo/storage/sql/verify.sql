@@ -50,6 +50,20 @@ UNION ALL
 SELECT f.name, k.day, k.state, 0, k.n FROM recorded k JOIN feed f ON f.id = k.feed
 LEFT JOIN counted c ON c.feed = k.feed AND c.day = k.day AND c.state = k.state WHERE c.n IS NULL
 
+-- name: totals
+WITH days AS (
+  SELECT feed, state, sum(messages) AS n, sum(bytes) AS b FROM feed_day GROUP BY feed, state
+)
+SELECT f.name, d.state, d.n, COALESCE(t.messages, 0) FROM days d JOIN feed f ON f.id = d.feed
+LEFT JOIN feed_total t ON t.feed = d.feed AND t.state = d.state
+WHERE d.n IS NOT t.messages OR d.b IS NOT t.bytes
+
+-- name: type_totals
+WITH counted AS (SELECT type, count(*) AS n FROM res WHERE state = 0 GROUP BY type)
+SELECT y.name, COALESCE(c.n, 0), COALESCE(t.live, 0) FROM resource_type y
+LEFT JOIN counted c ON c.type = y.id LEFT JOIN type_total t ON t.type = y.id
+WHERE COALESCE(c.n, 0) <> COALESCE(t.live, 0)
+
 -- name: message_without_key
 SELECT mid FROM message WHERE control_id GLOB '*[0-9A-Za-z]*' EXCEPT SELECT mid FROM message_key
 
