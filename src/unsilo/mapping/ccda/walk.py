@@ -175,6 +175,8 @@ def _follow(step: _Step, nodes: Iterator[Element]) -> Iterator[Element]:
 @lru_cache(maxsize=8192)
 def path_of(text: str) -> Path:
     """Compile one path; ValueError says what is wrong with it."""
+    if ".." in text or text.count("[") != text.count("]"):
+        raise ValueError(f"{text!r} is no XML path")
     parts = parse_xml(text) or (Walk((), False, "."),)
     if len(parts) != 1 or isinstance(parts[0], Literal):
         raise ValueError(f"{text!r} is no single XML path")
