@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 from unsilo.kernel import Json, Row
 from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.values import number as numeric
 
 __all__ = ["TEXTS"]
 
@@ -18,6 +20,10 @@ _DURATIONS = {
     "S": "seconds", "SEC": "seconds", "M": "minutes", "MIN": "minutes", "MN": "minutes", "MINUTES": "minutes",
     "H": "hours", "HR": "hours", "HOURS": "hours", "D": "days", "DAY": "days", "DAYS": "days",
 }  # fmt: skip
+_NUMBER = r"-?\d{1,12}(?:\.\d{1,12})?"
+_RANGE = re.compile(rf"(?P<low>{_NUMBER})\s*(?:-|to)\s*(?P<high>{_NUMBER})")
+_ABOVE = re.compile(rf">=\s*(?P<low>{_NUMBER})")
+_BELOW = re.compile(rf"<=\s*(?P<high>{_NUMBER})")
 _TIMES = {"AIS": (4, 7, 8), "AIG": (8, 11, 12), "AIL": (6, 9, 10), "AIP": (6, 9, 10)}
 """Start, duration and its unit in the segments of an appointment's resources (HL7 v2 chapter 10)."""
 
@@ -139,6 +145,18 @@ def obx_code(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[
     return copied
 
 
+def replaced_by(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], body: Json) -> None:
+    """The link of a merged record (MRG) to the patient of the PID before it (FHIR R4 Patient.link)."""
+    del node, path
+    frame = run.draft.frame if run.draft is not None else None
+    survivor = frame.find("pt") if frame is not None else None
+    if survivor is None:
+        return
+    body["link"] = [{"other": run.refer(survivor), "type": "replaced-by"}]
+    rows.append(Row("link[0].other.reference", rule, None))
+    rows.append(Row("link[0].type", rule, at))
+
+
 def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
     """The end of an appointment from its start and its duration; None without a unit that is known."""
     segment = run.tree.segments[at[0]]
@@ -153,7 +171,43 @@ def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     return moment.isoformat()
 
 
+def _bounds(text: str) -> tuple[str, str]:
+    found = _RANGE.fullmatch(text) or _ABOVE.fullmatch(text) or _BELOW.fullmatch(text)
+    if found is None:
+        return "", ""
+    parts = found.groupdict()
+    return parts.get("low") or "", parts.get("high") or ""
+
+
+def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], which: int) -> Json | None:
+    text, sub = run.clean(node.split(run.S)[0])
+    value = numeric(_bounds(text)[which])
+    if value is None:
+        return None
+    found: Json = {"value": value}
+    rows.append(Row(f"{path}.value", rule, (*at[:3], 1, sub)))
+    fields = run.tree.segments[at[0]].fields
+    units = fields[6].split(run.S) if len(fields) > 6 else [""]
+    unit, sub = run.clean(units[0])
+    if unit:
+        found["unit"] = unit
+        rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, sub)))
+    return found
+
+
+def range_low(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """The low end of a reference range whose text is `3.5-5.1` or `>=60` (HL7 v2 OBX-7), in the unit of the value."""
+    return _bound(run, node, at, path, rule, rows, 0)
+
+
+def range_high(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """The high end of a reference range whose text is `3.5-5.1` or `<=5`, in the unit of the value."""
+    return _bound(run, node, at, path, rule, rows, 1)
+
+
 TEXTS: dict[str, Any] = {
+    "range_low": range_low,
+    "range_high": range_high,
     "all_text": all_text,
     "attachment_text": attachment_text,
     "document_text": document_text,
@@ -162,4 +216,5 @@ TEXTS: dict[str, Any] = {
     "cnn_authority": cnn_authority,
     "obx_code": obx_code,
     "end_of": end_of,
+    "replaced_by": replaced_by,
 }
