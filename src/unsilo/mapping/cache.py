@@ -17,6 +17,7 @@ _MOST_FILES = 2000
 _ENGINE = (
     "compile/writer.py",
     "compile/v2.py",
+    "compile/shape.py",
     "ccda/writer.py",
     "compile/terms.py",
     "condition.py",

@@ -17,6 +17,17 @@ SHA256_URL = "urn:unsilo:sha256"
 DIGEST_URL = "urn:unsilo:map-digest"
 _ROLE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
+
+class _Targets(dict[int, Row]):
+    def __missing__(self, number: int) -> Row:
+        row = Row(f"target[{number}].reference", "provenance.target", None)
+        if number < 1000:
+            self[number] = row
+        return row
+
+
+_TARGETS = _Targets()
+
 Facts = dict[str, tuple[str, Locator]]
 """What the source says about itself: `occurred` (FHIR dateTime), `sender`, `control`, each with its place."""
 
@@ -27,11 +38,15 @@ def finish(run: Any, facts: Facts) -> list[Entry]:
     alive = set(map(id, kept))
     run.alive = alive
     for draft in kept:
-        for element, names, rule in draft.links:
-            for name in names:
-                target = name if isinstance(name, Draft) else run.variable(draft, name)
-                if target is not None and id(target) in alive and target is not draft:
-                    join(run, draft, element, target, rule)
+        for made, known in draft.links:
+            if known is not None:
+                if id(known) in alive and known is not draft:
+                    join(run, draft, made, known)
+                continue
+            for name in made.names:
+                target = run.variable(draft, name)
+                if target is not None and target is not draft:
+                    join(run, draft, made, target)
                     break
     identities = run.program.identities
     unique: dict[str, Draft] = {}
@@ -61,7 +76,7 @@ def _provenance(run: Any, targets: list[str], facts: Facts) -> Entry:
     body: Json = {"resourceType": "Provenance", "id": content_id("Provenance", envelope.id)}
     rows.append(Row("id", "provenance.id", None))
     body["target"] = [{"reference": target} for target in targets]
-    rows += [Row(f"target[{n}].reference", "provenance.target", None) for n in range(len(targets))]
+    rows += [_TARGETS[n] for n in range(len(targets))]
     occurred, place = facts.get("occurred", ("", None))
     if occurred:
         body["occurredDateTime"] = occurred

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unsilo.kernel import Json, Row, content_id
+from unsilo.kernel import Json, Row
 from unsilo.kernel.json import encode
 from unsilo.mapping.model import Draft, Reading
+from unsilo.mapping.names import SEP, content_id
 from unsilo.mapping.rows import ResourceRow
 
 __all__ = ["Identities", "merge_into", "preferred_identifier"]
@@ -44,10 +45,10 @@ class Identities:
     """The identity rules of a format: draft to key to id."""
 
     def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
-        self.rules: dict[str, list[tuple[str, list[Part]]]] = {}
+        self.rules: dict[str, list[tuple[str, Row, list[tuple[str, Part]], bool, bool]]] = {}
         for kind, rows in resources.items():
             chosen = sorted((r for r in rows if r.rule == "identity"), key=lambda r: float(r.order or 1))
-            self.rules[kind] = [(r.id, [_part(p.strip(), reading) for p in r.value.split(" + ")]) for r in chosen]
+            self.rules[kind] = [_rule(row, reading) for row in chosen]
 
     def settle(self, run: Any, draft: Draft) -> str:
         """Give a draft its reference `Type/id` (once) and the lineage of its id."""
@@ -56,38 +57,48 @@ class Identities:
         if draft.ref:
             return draft.ref
         draft.ref = "?"
-        rule = key = ""
-        for candidate, parts in self.rules.get(draft.type, ()):
+        key, row = "", None
+        known: dict[str, str] = {}
+        for _, made, parts, scoped, counted in self.rules.get(draft.type, ()):
             values = []
-            for part in parts:
-                value = part(run, draft)
+            for name, part in parts:
+                value = known.get(name)
+                if value is None:
+                    value = known[name] = part(run, draft)
                 if not value:
                     break
                 values.append(value)
             else:
-                rule, key = candidate, "\x1f".join(values)
-                if any(part is _ordinal for part in parts):
+                row, key = made, SEP.join(values)
+                if not scoped:
+                    key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
+                if counted:
                     count = run.notes.setdefault("ordinals", {})
                     number = count[draft.type, key] = count.get((draft.type, key), 0) + 1
-                    key = f"{key}\x1f{number}"
+                    key = f"{key}{SEP}{number}"
                 break
-        if not key:
-            rule = f"{draft.type}.id.message"
+        if row is None:
+            row = Row("id", f"{draft.type}.id.message", None)
             number = run.notes["unnamed"] = run.notes.get("unnamed", 0) + 1
-            key = f"{run.envelope.id}\x1f{number}"
+            key = f"{run.envelope.id}{SEP}{number}"
         draft.key = key
-        ident = content_id(draft.type, *key.split("\x1f"))
+        ident = content_id(draft.type, key)
         draft.ref = f"{draft.type}/{ident}"
         draft.body["id"] = ident
-        draft.rows.append(Row("id", rule, None))
+        draft.rows.append(row)
         return draft.ref
+
+
+def _rule(row: ResourceRow, reading: Callable[[str], Reading]) -> tuple[str, Row, list[tuple[str, Part]], bool, bool]:
+    names = [part.strip() for part in row.value.split(" + ")]
+    scoped = any(name == "identifier" or name[0] in "@$" for name in names)
+    parts = [(name, _part(name, reading)) for name in names if name != "#"]
+    return row.id, Row("id", row.id, None), parts, scoped, "#" in names
 
 
 def _part(text: str, reading: Callable[[str], Reading]) -> Part:
     if text == "identifier":
         return lambda run, draft: preferred_identifier(draft.body, run.site.feed)
-    if text == "#":
-        return _ordinal
     if text == "@parent":
         return lambda run, draft: _named(run, draft.parent)
     if text.startswith("@"):
@@ -103,11 +114,22 @@ def _part(text: str, reading: Callable[[str], Reading]) -> Part:
         read = reading(text)
         return lambda run, draft: read(run, draft)[0]
     steps = text.split(".")
+    if len(steps) == 3:
+        return _third(*steps)
     return lambda _run, draft: _text(draft.body, steps)
 
 
-def _ordinal(_run: Any, _draft: Draft) -> str:
-    return "#"
+def _third(one: str, two: str, three: str) -> Part:
+    """`code.coding.code` without a loop; it is asked for every result."""
+    steps = [one, two, three]
+
+    def read(_run: Any, draft: Draft) -> str:
+        try:
+            return str(draft.body[one][two][0][three])
+        except (KeyError, TypeError, IndexError):
+            return _text(draft.body, steps)
+
+    return read
 
 
 def _named(run: Any, draft: Draft | None) -> str:

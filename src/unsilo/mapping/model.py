@@ -80,7 +80,9 @@ class Mapped(msgspec.Struct):
 class Draft:
     """A resource being made: its body, its lineage, and where in the source it came from."""
 
-    __slots__ = ("body", "cleared", "frame", "into", "key", "links", "node", "parent", "ref", "rows", "rule", "type")
+    __slots__ = (
+        "body", "cleared", "frame", "into", "key", "links", "node", "origin", "parent", "ref", "rows", "rule", "type",
+    )  # fmt: skip
 
     def __init__(self, kind: str, rule: str, frame: Any = None, node: Any = None) -> None:
         self.type = kind
@@ -90,9 +92,10 @@ class Draft:
         self.body: Json = {"resourceType": kind}
         self.rows: list[Row] = []
         self.cleared: list[str] = []
-        self.links: list[tuple[Any, Any, str]] = []
+        self.links: list[tuple[Any, Draft | None]] = []
         self.parent: Draft | None = None
         self.into: Draft | None = None
+        self.origin: Any = None
         self.key = ""
         self.ref = ""
 

@@ -8,16 +8,26 @@ from unsilo.kernel import Json, Row
 from unsilo.mapping.model import Draft
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MessageRow
+from unsilo.mapping.runtime import T
 
 __all__ = ["Join", "Planned", "applies", "join", "plan_row"]
 
 
-class Join(NamedTuple):
+class Join:
     """A reference to be made: `steps` of the element, the variables of the target (first that is there wins)."""
 
-    steps: tuple[Step, ...]
-    names: tuple[str, ...]
-    rule: str
+    __slots__ = ("many", "name", "names", "row", "rule", "simple", "steps")
+
+    def __init__(self, element: str, names: tuple[str, ...], rule: str) -> None:
+        self.steps: tuple[Step, ...] = parse_target(element)
+        if not self.steps:
+            raise ValueError("a reference needs an element")
+        self.names = names
+        self.rule = rule
+        self.simple = len(self.steps) == 1
+        self.name = self.steps[0].name
+        self.many = self.steps[0].label is not None
+        self.row = Row(f"{self.name}.reference", rule, None)
 
 
 class Planned(NamedTuple):
@@ -28,7 +38,7 @@ class Planned(NamedTuple):
     own: bool
     name: str
     functions: tuple[Any, ...]
-    links: tuple[Join, ...]
+    links: tuple[tuple[Join, None], ...]
     backs: tuple[tuple[str, Join], ...]
     test: Any
 
@@ -49,13 +59,13 @@ def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:
         element, equals, names = text.partition("=")
         if not equals:
             raise ValueError(f"link {text!r} needs element=variable")
-        links.append(Join(parse_target(element.strip()), tuple(n.strip() for n in names.split("|")), f"{row.id}:link"))
+        links.append((Join(element.strip(), tuple(n.strip() for n in names.split("|")), f"{row.id}:link"), None))
     backs = []
     for text in _parts(row.back):
         name, dot, element = text.partition(".")
         if not dot:
             raise ValueError(f"back {text!r} needs variable.element")
-        backs.append((name.strip(), Join(parse_target(element.strip()), (), f"{row.id}:back")))
+        backs.append((name.strip(), Join(element.strip(), (), f"{row.id}:back")))
     make = row.make.strip()
     return Planned(
         row, make.rstrip("?"), make.endswith("?"), row.as_.strip(), functions, tuple(links), tuple(backs), test
@@ -66,11 +76,38 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def join(run: Any, draft: Draft, steps: tuple[Step, ...], target: Draft, rule: str) -> None:
+def join(run: Any, draft: Draft, made: Join, target: Draft) -> None:
     """Set a reference in a resource; a list gets the same one once, a single element keeps the first."""
+    body = draft.body
+    name = made.name
+    if made.simple and not made.many:
+        if name not in body:
+            body[name] = reference = {"reference": target}
+            run.refs.append(reference)
+            draft.rows.append(made.row)
+        return
+    key = (id(draft), name, id(target))
+    if made.simple:
+        if key in run.joined:
+            return
+        run.joined.add(key)
+        items = body.get(name)
+        if items is None:
+            items = body[name] = []
+        elif items[0].get("reference") is target:
+            return
+        reference = {"reference": target}
+        run.refs.append(reference)
+        draft.rows.append(T((f"{name}[{len(items)}].reference", made.rule, None)))
+        items.append(reference)
+        return
+    _deep(run, draft, made, target)
+
+
+def _deep(run: Any, draft: Draft, made: Join, target: Draft) -> None:
     node: Json = draft.body
     path = ""
-    for step in steps[:-1]:
+    for step in made.steps[:-1]:
         path = f"{path}.{step.name}" if path else step.name
         if step.label is None:
             node = node.setdefault(step.name, {})
@@ -79,7 +116,7 @@ def join(run: Any, draft: Draft, steps: tuple[Step, ...], target: Draft, rule: s
             items.append({})
             path += f"[{len(items) - 1}]"
             node = items[-1]
-    last = steps[-1]
+    last = made.steps[-1]
     path = f"{path}.{last.name}" if path else last.name
     if last.label is None:
         if last.name in node:
@@ -91,4 +128,4 @@ def join(run: Any, draft: Draft, steps: tuple[Step, ...], target: Draft, rule: s
             return
         items.append(run.refer(target))
         path += f"[{len(items) - 1}]"
-    draft.rows.append(Row(f"{path}.reference", rule, None))
+    draft.rows.append(Row(f"{path}.reference", made.rule, None))

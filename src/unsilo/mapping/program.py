@@ -14,6 +14,7 @@ from unsilo.mapping.cache import Cache, engine_digest
 from unsilo.mapping.compile.writer import Writer, makes
 from unsilo.mapping.dates import date_memos, moments, zone_of
 from unsilo.mapping.identity import Identities
+from unsilo.mapping.memory import Made, Memory
 from unsilo.mapping.model import Draft, Reading, Site
 from unsilo.mapping.policy import Policies
 from unsilo.mapping.rows import TableSet
@@ -55,6 +56,10 @@ class Program:
         self.compiled: dict[tuple[str, str], Any] = {}
         self.makers: dict[tuple[str, str], Maker] = {}
         self.names = names or {}
+        self.shaped: Callable[[Program, str], Any] | None = None
+        self.shapes: dict[str, Any] = {}
+        self.memories: dict[str, Memory] = {}
+        self.made = Made()
         self.identities = Identities(tables.resources, reading)
         self.policies = Policies(tables.resources, reading)
 
@@ -71,15 +76,37 @@ class Program:
             self.vocabularies[name] = Vocabulary(name, self.tables.vocabularies.get(name, []))
         return self.vocabularies[name]
 
+    def memory(self, row: str) -> Memory:
+        """The values that a row made before."""
+        if row not in self.memories:
+            self.memories[row] = Memory()
+        return self.memories[row]
+
     def maker(self, name: str, level: str) -> Maker:
         """A map that makes a resource from a value."""
         key = (name, level)
         if key not in self.makers:
             self.makers[key] = maker = Maker(name, makes(name), None)
-            maker.function = self.function(name, level)
+            maker.function = self.general(name, level)
         return self.makers[key]
 
-    def function(self, name: str, level: str = "") -> Any:
+    def separator(self, text: str) -> bool:
+        """True when a text may hold parts; what is compared with fixed texts must be whole."""
+        return any(not (c.isalnum() or c in " -_.") for c in text)
+
+    def function(self, name: str) -> Any:
+        """What runs a segment's map or an element's: `shaped` of the format, else the general function."""
+        if self.shaped is None:
+            return self.general(name)
+        if name not in self.shapes:
+            self.shapes[name] = self.shaped(self, name)
+        return self.shapes[name]
+
+    def specialised(self, name: str, facts: Any) -> Any:
+        """The function of a map for segments of one shape."""
+        return self._compile(name, "", None, facts)
+
+    def general(self, name: str, level: str = "") -> Any:
         """The compiled function of a map."""
         key = (name, level)
         if key not in self.compiled:
@@ -93,21 +120,36 @@ class Program:
             self.compiled[key] = self._compile(own, "", when)
         return self.compiled[key]
 
-    def _compile(self, name: str, level: str, when: str | None) -> Any:
-        parts = [engine_digest(), self.tables.digest, ",".join(sorted(self.functions)), name, level, when or ""]
+    def _compile(self, name: str, level: str, when: str | None, facts: Any = None) -> Any:
+        parts = [
+            engine_digest(),
+            self.tables.digest,
+            ",".join(sorted(self.functions)),
+            name,
+            level,
+            when or "",
+            _named(facts),
+        ]
         digest = sha256("\x1f".join(parts).encode()).hexdigest()
         code = self.cache.get(digest)
         if code is None:
             writer = self.writer(self.tables.maps, self.tables.vocabularies)
-            source = writer.write_test(name, when) if when is not None else writer.write(name, level)
+            source = (
+                writer.write_test(name, when)
+                if when is not None
+                else writer.write(name, level, facts)
+                if facts
+                else writer.write(name, level)
+            )
             for key, text in writer.faults:
                 self.fault(key, text)
             code = compile(source, f"<unsilo map {name}>", "exec")
             if not writer.faults:
                 self.cache.put(digest, code)
         space: dict[str, Any] = {
-            "T": T, "N": ("", '""'), "Draft": Draft, "RowTable": RowTable, "NOTHING": NOTHING, "sourced": sourced, "referred": referred,
-            "number": number, "vocabulary": self.vocabulary, "maker": self.maker, "function": self._adapter_function,
+            "T": T, "N": ("", '""'), "NOTHING": NOTHING, "Draft": Draft, "RowTable": RowTable, "number": number,
+            "sourced": sourced, "referred": referred, "vocabulary": self.vocabulary, "maker": self.maker,
+            "memory": self.memory, "function": self._adapter_function,
             **self.names,
         }  # fmt: skip
         exec(code, space)  # noqa: S102 - our own generated source; every text from tables stands in it as a literal
@@ -137,6 +179,13 @@ class Program:
 
 def _part(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-").lower()
+
+
+def _named(facts: Any) -> str:
+    """Facts as a text that does not depend on the order of sets."""
+    if facts is None:
+        return ""
+    return repr([sorted(part) if isinstance(part, frozenset) else part for part in facts])
 
 
 def _nothing(*_: Any) -> None:

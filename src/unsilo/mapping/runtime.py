@@ -45,7 +45,7 @@ class RowTable(dict[int, Row]):
 
 def sourced(rows: list[Row], start: int) -> bool:
     """True when a row from `start` on names a source."""
-    for index in range(start, len(rows)):
+    for index in range(start, len(rows)):  # noqa: SIM110 - a generator costs several times as much here
         if rows[index][2] is not None:
             return True
     return False
@@ -75,11 +75,13 @@ class Run:
         self.envelope = envelope
         self.tree = tree
         self.issues: list[Issue] = []
+        self.said = 0
         self.alive: set[int] = set()
         self.control_id = ""
         self.seen: set[tuple[str, str]] = set()
         self.drafts: list[Draft] = []
         self.refs: list[Json] = []
+        self.joined: set[tuple[int, str, int]] = set()
         self.made: dict[tuple[str, ...], Draft | None] = {}
         self.again: Locator = None
         self.draft: Draft | None = None
@@ -91,6 +93,7 @@ class Run:
         self, severity: Severity, code: IssueCode, text: str, place: Locator = None, rule: str = "", hint: str = ""
     ) -> None:
         """Note an Issue at a place, once for the same rule and text."""
+        self.said += 1
         key = (rule, text)
         if key in self.seen or len(self.issues) >= _MOST_ISSUES:
             return

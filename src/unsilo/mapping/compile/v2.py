@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
-from unsilo.mapping.compile.writer import Writer
+from unsilo.mapping.compile.writer import Writer, makes
 from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
-from unsilo.mapping.paths import Step
+from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
 
 __all__ = ["V2Writer"]
+
+_TEXT_ONLY = frozenset({"py:authority", "py:ei_authority", "py:cnn_authority"})
+"""Functions that look at nothing but the text they get (and at the site)."""
 
 
 @dataclass
@@ -33,8 +37,15 @@ class V2Writer(Writer):
 
     pure = frozenset({"py:code_system"})
 
-    def write(self, name: str, level: str = "") -> str:
-        """Return the source of map `name`: for a segment when `level` is "", else for text split as `comp` or `sub`."""
+    facts: Facts | None = None
+
+    def write(self, name: str, level: str = "", facts: Facts | None = None) -> str:
+        """Return the source of map `name`: for a segment when `level` is "", else for text split as `comp` or `sub`.
+
+        With `facts` the source is for segments of that shape only.
+        """
+        self.facts = facts
+        rows = self.maps.get(name, [])
         if level:
             self.put(
                 "r = d.body; ap = d.rows; S = run.S; B = run.B; P = run.P; E = run.E; so = True; q = 0; f = (); n = 0"
@@ -46,13 +57,17 @@ class V2Writer(Writer):
         else:
             self.put("f = seg.fields; n = len(f); raw = seg.raw; r = d.body; ap = d.rows; q = 0")
             self.put("S = run.S; B = run.B; P = run.P; E = run.E")
-            self.put("so = E in raw or B in raw or P in raw or '\"\"' in raw")
+            if facts is None:
+                self.put("so = E in raw or B in raw or P in raw or '\"\"' in raw")
+            else:
+                self.put("so = True")
+                rows = folded_rows(rows, facts)
             env = Env("seg", "", map=name.partition("[")[0])
-            obj = Obj("r", PathExpr(""), "True", "ap", False, "d")
+            obj = Obj("r", PathExpr(""), "True", "ap", facts is not None and facts.fresh, "d")
             head = "def m(run, seg, i, d):"
-            self.prefetch(name, env)
+            self.prefetch(rows, env)
         self.stack.append(name)
-        self.fill(self.maps.get(name, []), obj, env)
+        self.fill(rows, obj, env)
         constants = [f"{var} = {code}" for code, var in self.constants.items()]
         tables = [f"{var} = RowTable({k[0]!r}, {k[1]}, {k[2]!r})" for k, var in self.tables.items()]
         return "\n".join([*constants, *tables, head, *self.lines, ""])
@@ -72,20 +87,21 @@ class V2Writer(Writer):
         constants = [f"{var} = {code}" for code, var in self.constants.items()]
         return "\n".join([*constants, "def m(run, seg, i, d):", *self.lines, ""])
 
-    def prefetch(self, name: str, env: Env) -> None:
+    def prefetch(self, rows: list[MapRow], env: Env) -> None:
         """Read first what several conditions look at."""
         seen: dict[Ref, int] = {}
-        for row in self.maps.get(name, []):
+        for row in rows:
             try:
-                for test in _tests(parse_condition(row.when)):
+                for test in tests_of(parse_condition(row.when)):
                     ref = parse_v2_ref(test.ref) if test.ref else None
-                    if ref and ref.segment == env.map and ref.field and test.op in ("EQUALS", "IN"):
-                        seen[ref] = seen.get(ref, 0) + 1
+                    if ref and ref.segment == env.map and ref.field and test.op in ("EQUALS", "IN", "COUNT"):
+                        key = ref._replace(rep=-1) if test.op == "COUNT" else ref
+                        seen[key] = seen.get(key, 0) + 1
             except ValueError:
                 continue
         for ref, times in seen.items():
             if times > 1:
-                self.tested(ref, env)
+                self.counted(ref.field) if ref.rep == -1 else self.tested(ref, env)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -122,7 +138,8 @@ class V2Writer(Writer):
             parts, var = self.parts(base), self.name("x")
             one = f"{parts}[{ref.comp - 1}].strip()"
             self.put(f"{var} = {one} if len({parts}) > {ref.comp - 1} else ''" if ref.comp > 1 else f"{var} = {one}")
-            self.put(f"if {base.odd} and {var}: {var}, q = run.clean({var})")
+            if base.odd != "False":
+                self.put(f"if {base.odd} and {var}: {var}, q = run.clean({var})")
             found = self.at(base, var, str(ref.comp), "0", "leaf")
             code = f"(i, {found.field}, {found.rep}, {found.comp}, (q if {base.odd} else 0))"
             found.place = Place(code, found.place.static)
@@ -168,7 +185,7 @@ class V2Writer(Writer):
 
     def clearing(self, text: Text, row: MapRow, obj: Obj) -> None:
         """A field sent as delete empties the element of the first row that reads it."""
-        if obj.draft == "d":
+        if obj.draft == "d" and self.facts is None:
             clear = f"run.clear(d, {_element(row.target)!r}, {row.id!r}, {text.place.code})"
             self.put(f"if {text.odd} and {text.var} == '\"\"': {clear}; {text.var} = ''")
 
@@ -181,14 +198,33 @@ class V2Writer(Writer):
             return found
         var, odd = self.name("v"), self.name("d")
         number = ref.field
+        if self.facts is not None and ref.rep is None:
+            text = self.known_field(number, var)
+            self.cache[-1][key] = text
+            return text
         self.put(f"{var} = f[{number}] if n > {number} else ''")
         self.put(f"{odd} = so and {var} != '' and (E in {var} or B in {var} or P in {var} or '\"\"' in {var})")
         rep = ref.rep or 0
         self.put(f"if {odd}: {var} = run.repetition({var}, {rep})")
+        if rep:
+            self.put(f"else: {var} = ''")
         place = Place(f"(i, {number}, {rep}, 0, 0)", (number, rep, 0, 0))
         text = Text(var, place, odd, field=str(number), rep=str(rep))
         self.cache[-1][key] = text
         return text
+
+    def known_field(self, number: int, var: str) -> Text:
+        """A field of a segment whose shape is known."""
+        assert self.facts is not None  # noqa: S101 - asked by the caller
+        place = Place(f"(i, {number}, 0, 0, 0)", (number, 0, 0, 0))
+        if number not in self.facts.present:
+            self.put(f"{var} = ''")
+            return Text(var, place, "False", field=str(number))
+        if number in self.facts.plain:
+            self.put(f"{var} = f[{number}]")
+            return Text(var, place, "False", field=str(number))
+        self.put(f"{var} = run.repetition(f[{number}], 0)")
+        return Text(var, place, "True", field=str(number))
 
     def component(self, base: Text, comp: int, sub: int) -> Text:
         """A component of a repetition, or a subcomponent of a component."""
@@ -261,11 +297,13 @@ class V2Writer(Writer):
         var = self.name("x")
         if val.level == "sub":
             self.put(f"{var} = {val.var}.strip()")
-            self.put(f"if {val.odd} and {var}: {var}, q = run.clean({var})")
+            if val.odd != "False":
+                self.put(f"if {val.odd} and {var}: {var}, q = run.clean({var})")
             sub = f"(q if {val.odd} else 0)"
         else:
             self.put(f"{var} = {val.var}.strip()")
-            self.put(f"if {val.odd} and {var}: {var} = run.clean({var})[0]")
+            if val.odd != "False":
+                self.put(f"if {val.odd} and {var}: {var} = run.clean({var})[0]")
             sub = val.place.code.rsplit(", ", 1)[1].rstrip(")")
         code = f"(i, {val.field}, {val.rep}, {val.comp}, {sub})"
         text = Text(
@@ -316,16 +354,19 @@ class V2Writer(Writer):
                 yield
                 return
             text = f" and f[{fields[0]}]" if len(fields) == 1 else ""
+            if self.facts is not None and any(field in self.facts.present for field in fields):
+                yield
+                return
             with self.block(f"if n > {fields[0]}{text}:"):
                 yield
             return
         first = min((r.comp for r in refs), default=0)
         val = env.val
-        if env.kind != "seg" and first > 1 and isinstance(val, Text) and all(not r.segment for r in refs):
-            if val.level in ("comp", "sub"):
-                with self.block(f"if len({self.parts(val)}) > {first - 1}:"):
-                    yield
-                return
+        inside = env.kind != "seg" and first > 1 and all(not r.segment for r in refs)
+        if inside and isinstance(val, Text) and val.level in ("comp", "sub"):
+            with self.block(f"if len({self.parts(val)}) > {first - 1}:"):
+                yield
+            return
         yield
 
     # -- repetitions --------------------------------------------------------------------------------------------
@@ -347,7 +388,7 @@ class V2Writer(Writer):
 
     def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:  # noqa: ARG002 - the contract of writers
         """True when a condition reads a field that the group repeats over."""
-        for test in _tests(parse_condition(when)):
+        for test in tests_of(parse_condition(when)):
             if not test.ref or (test.by_ref and parse_v2_ref(test.values[0]).field in loops):
                 return True
             if test.op not in ("COUNT",) and parse_v2_ref(test.ref).field in loops:
@@ -368,6 +409,14 @@ class V2Writer(Writer):
             yield env
             return
         inner = Env(env.kind, env.rule, env.rule_var, "so", env.fast, dict(env.bound), env.val, parent=env, map=env.map)
+        if self.facts is not None and all(n in self.facts.plain or n not in self.facts.present for n in loops):
+            inner = Env(
+                env.kind, env.rule, env.rule_var, "", env.fast, dict(env.bound), env.val, parent=env, map=env.map
+            )
+            for number in loops:
+                inner.bound[number] = self.field(Ref(env.map, number, None, 0, 0))
+            yield inner
+            return
         rep = self.name("k")
         element = repr(_element(group[0].row.target))
         if len(loops) == 1:
@@ -412,6 +461,80 @@ class V2Writer(Writer):
         rule = f"{env.rule}>{row.id}" if env.rule else row.id
         return Env("val", rule, "", val.odd, env.fast, val=val, parent=env, map=env.map)
 
+    @contextmanager
+    def remembered(self, row: MapRow, obj: Obj, env: Env, val: Val) -> Iterator[Obj]:
+        """Plain fields of a known shape come from memory when the map makes nothing but values."""
+        names = {step.name for r in self.maps[row.type] for step in parse_target(r.target)[:1]}
+        fits = self.facts is not None and env.kind == "seg" and val.odd == "False" and val.place.static is not None
+        fits = fits and obj.path.static is not None and obj.fast != "False" and not (names & obj.known)
+        fits = fits and (obj.fresh or bool(obj.known)) and self.valuable(row.type)
+        if not fits:
+            yield obj
+            return
+        memory, hit = self.constant(f"memory({row.id!r})"), self.name("h")
+        fast = "" if obj.fast == "True" else f" if {obj.fast} else None"
+        self.put(f"{hit} = {memory}.get({val.var}){fast}")
+        with self.block(f"if {hit} is not None:"):
+            self.put(f"{obj.var}.update({hit}[0]())")
+            self.put(f"{obj.sink} += {hit}[1][i]")
+        with self.block("else:"):
+            mark, own, said = self.name("w"), self.name("o"), self.name("e")
+            self.put(f"{mark} = len({obj.sink}); {own} = {{}}; {said} = run.said")
+            yield Obj(own, obj.path, obj.fast, obj.sink, True, obj.draft)
+            self.put(f"{obj.var}.update({own})")
+            test = "" if obj.fast == "True" else f"{obj.fast} and "
+            self.put(f"if {test}{own} and run.said == {said}: {memory}.learn({val.var}, {own}, {obj.sink}[{mark}:])")
+        obj.known |= names | ({"coding"} if row.vocab else set())
+
+    def recalls(self, row: MapRow, obj: Obj, env: Env, val: Val) -> bool:
+        """Functions of the text alone, on plain fields of a known shape."""
+        known = self.facts is not None and env.kind == "seg" and val.odd == "False" and val.place.static is not None
+        return known and row.type in _TEXT_ONLY and obj.path.static is not None and obj.fast != "False"
+
+    def recall(self, row: MapRow, obj: Obj, key: str | None, path: PathExpr, val: Val) -> None:
+        """A function's value and lineage from memory, else from the function."""
+        assert isinstance(val, Text)  # noqa: S101
+        function, memory = self.constant(f"function({row.type[3:]!r})"), self.constant(f"memory({row.id!r})")
+        hit, got, mark = self.name("h"), self.name("y"), self.name("w")
+        fast = "" if obj.fast == "True" else f" if {obj.fast} else None"
+        self.put(f"{hit} = {memory}.get({val.var}){fast}")
+        with self.block(f"if {hit} is not None:"):
+            self.put(f"{got} = {hit}[0]()")
+            self.put(f"{obj.sink} += {hit}[1][i]")
+        with self.block("else:"):
+            self.put(f"{mark} = len({obj.sink}); run.draft = {obj.draft}")
+            call = f"{function}(run, {val.var}, {val.place.code}, {path.code()}, {row.id!r}, {obj.sink})"
+            self.put(f"{got} = {call} or None")
+            with self.block(f"if {got} is None:"):
+                self.put(f"del {obj.sink}[{mark}:]")
+            with self.block(f"elif len({obj.sink}) == {mark}:"):
+                self.put(f"{obj.sink}.append(T(({path.code()}, {row.id!r}, {val.place.code})))")
+            test = "" if obj.fast == "True" else f"if {obj.fast}: "
+            self.put(f"{test}{memory}.learn({val.var}, {got}, {obj.sink}[{mark}:])")
+        with self.block(f"if {got} is not None:"):
+            self.store(obj, key, got)
+
+    def whole(self, text: str, where: str) -> Val:
+        """A text cited as a whole; its place is known beforehand when only the segment's index varies."""
+        parts = where.strip("()").split(", ")
+        static = tuple(int(p) for p in parts[1:]) if all(p.isdigit() for p in parts[1:]) else None
+        return Text(text, Place(where, static if self.facts is not None else None))
+
+    def valuable(self, name: str) -> bool:
+        """True when a map and all that it calls make values only, from the text alone."""
+        for row in self.maps[name]:
+            if makes(row.type) or (row.type.startswith("py:") and row.type not in self.pure):
+                return False
+            if any(step.type for step in parse_target(row.target)):
+                return False
+            if any(isinstance(p, Ref) and p.segment for p in (parse_v2(row.source) if row.source else ())):
+                return False
+            if any(own_ref(t.ref, row).segment for t in tests_of(parse_condition(row.when))):
+                return False
+            if "[" in row.type and row.type in self.maps and row.type != name and not self.valuable(row.type):
+                return False
+        return True
+
     def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:  # noqa: ARG002 - the contract of writers
         """Call a map that makes a resource from this text."""
         assert isinstance(val, Text)  # noqa: S101
@@ -431,8 +554,8 @@ class V2Writer(Writer):
         for at in group:
             sources = parse_v2(at.row.source) if at.row.source else ()
             refs = [(p, True) for p in sources if isinstance(p, Ref)]
-            for test in _tests(parse_condition(at.row.when)):
-                refs.append((_own(test.ref, at.row), False))
+            for test in tests_of(parse_condition(at.row.when)):
+                refs.append((own_ref(test.ref, at.row), False))
                 if test.by_ref:
                     refs.append((parse_v2_ref(test.values[0]), False))
             for ref, cited in refs:
@@ -480,13 +603,13 @@ class V2Writer(Writer):
 
     def test(self, test: Test, row: MapRow, env: Env) -> str:
         """Python for one predicate."""
-        ref = _own(test.ref, row)
+        ref = own_ref(test.ref, row)
         if ref.segment and not ref.field:
             return f"(run.near(d, {ref.segment!r}) is not None)"
         if test.op == "VALUED":
             return f"({self.read(ref, env).var} not in N)"
         if test.op == "COUNT":
-            return f"(run.count(f, {ref.field}) {_COMPARE[test.compare]} {test.number})"
+            return f"({self.counted(ref.field)} {_COMPARE[test.compare]} {test.number})"
         if test.op == "LENGTH":
             return f"(len({self.read(ref, env).var}) {_COMPARE[test.compare]} {test.number})"
         var = self.tested(ref, env)
@@ -502,6 +625,16 @@ class V2Writer(Writer):
             return f"({var} == {self.tested(parse_v2_ref(test.values[0]), env)})"
         return f"({var} == {test.values[0]!r})"
 
+    def counted(self, field: int) -> str:
+        """How many repetitions a field has."""
+        key = ("count", field)
+        found = self.cached(key)
+        if found is None:
+            found = self.name("g")
+            self.put(f"{found} = f[{field}].count(P) + 1 if n > {field} and f[{field}] not in N else 0")
+            self.cache[-1][key] = found
+        return str(found)
+
     def tested(self, ref: Ref, env: Env) -> str:
         """The text that a comparison looks at: the first component when a whole field is named."""
         text = self.read(ref, env)
@@ -513,32 +646,13 @@ class V2Writer(Writer):
         refs = [p for p in parts if isinstance(p, Ref)]
         if parts and not refs:
             raise ValueError("a source without a reference is a const")
-        refs += [_own(t.ref, row) for t in _tests(tree)]
-        refs += [parse_v2_ref(t.values[0]) for t in _tests(tree) if t.by_ref]
+        refs += [own_ref(t.ref, row) for t in tests_of(tree)]
+        refs += [parse_v2_ref(t.values[0]) for t in tests_of(tree) if t.by_ref]
         for ref in refs:
             if env.kind == "seg" and ref.segment == "":
                 raise ValueError("a component reference needs a segment here")
             if ref.segment and not ref.field and ref in [p for p in parts if isinstance(p, Ref)]:
                 raise ValueError("a segment is no value")
-
-
-def _own(text: str, row: MapRow) -> Ref:
-    if text:
-        return parse_v2_ref(text)
-    for part in parse_v2(row.source) if row.source else ():
-        if isinstance(part, Ref):
-            return part
-    raise ValueError("a test without a reference needs a row with a source")
-
-
-def _tests(tree: Tree | None) -> list[Test]:
-    if tree is None:
-        return []
-    if isinstance(tree, Test):
-        return [tree]
-    if isinstance(tree, Not):
-        return _tests(tree.part)
-    return [test for part in tree.parts for test in _tests(part)]
 
 
 def _element(target: str) -> str:

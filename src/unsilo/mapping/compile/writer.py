@@ -251,9 +251,7 @@ class Writer:
         """True when the row's map fills a data type in place."""
         return "[" in row.type and not makes(row.type)
 
-    def resources(
-        self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None
-    ) -> None:
+    def resources(self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None) -> None:
         """`element(Type)`: a resource of its own that the element refers to, filled by maps and by further steps.
 
         Rows that would make different types exclude each other; the first type that gets content stays. `held` is the
@@ -278,7 +276,7 @@ class Writer:
     ) -> None:
         """One nested resource of a known type; the same texts in the same message give the same resource."""
         var, sink, key = self.name("t"), self.name("ap"), self.name("m")
-        rule, _ = env.rule_code(group[0].row.id)
+        rule, fixed = env.rule_code(group[0].row.id)
         name = group[0].steps[0].name
         texts = self.texts(group, env)
         reference = path.child("reference").code()
@@ -316,7 +314,8 @@ class Writer:
                 self.put(f"{done} = run.refer({var}); {place}")
                 for text, where, cited in texts:
                     if cited:
-                        self.put(f"if {text}: {obj.sink}.append(T(({reference}, {rule}, {where})))")
+                        with self.block(f"if {text}:"):
+                            self.sourced_row(obj, path.child("reference"), rule, fixed, self.whole(text, where), env)
 
     def items(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
         """Items of a list: one, or one for each repetition of the source."""
@@ -336,7 +335,7 @@ class Writer:
         static = obj.path.child(f"{step.name}[{expected}]").static
         stable = obj.fast != "False" and static is not None and env.fast
         if stable:
-            odd = f" and not {env.odd}" if looping and env.odd else ""
+            odd = f" and not {env.odd}" if looping and env.odd not in ("", "False") else ""
             self.put(f"{fast} = {index} == {expected}{'' if obj.fast == 'True' else ' and ' + obj.fast}{odd}")
         real = obj.path.child(f"{step.name}[")
         code = f"{real.code()} + str({index}) + ']'"
@@ -428,7 +427,8 @@ class Writer:
         key = (path.static, rule, val.place.static)
         if key not in self.tables:
             self.tables[key] = f"R{len(self.tables)}"
-        parts = ([] if obj.fast == "True" else [obj.fast]) + ([f"not {val.odd}"] if val.odd else [])
+        parts = [] if obj.fast == "True" else [obj.fast]
+        parts += [f"not {val.odd}"] if val.odd not in ("", "False") else []
         table = f"{self.tables[key]}[i]"
         self.put(
             f"{obj.sink}.append({table} if {' and '.join(parts)} else {real})"
@@ -517,6 +517,9 @@ class Writer:
         got, mark = self.name("y"), self.name("w")
         node = (val.node or val.var) if val else self.here(env)
         spot = val.place if val else Place(self.here_place(env))
+        if val is not None and self.recalls(row, obj, env, val):
+            self.recall(row, obj, key, path, val)
+            return
         self.put(f"{mark} = len({obj.sink}); run.draft = {obj.draft}")
         self.put(f"{got} = {function}(run, {node}, {spot.code}, {path.code()}, {rule}, {obj.sink})")
         with self.block(f"if {got} is not None and {got} != {{}} and {got} != []:"):
@@ -525,18 +528,33 @@ class Writer:
                 self.sourced_row(obj, path, rule, fixed, val or Val("", spot), env)
         self.put(f"else: del {obj.sink}[{mark}:]")
 
+    def recalls(self, row: MapRow, obj: Obj, env: Env, val: Val) -> bool:
+        """True when what a function makes of a text may be remembered."""
+        del row, obj, env, val
+        return False
+
+    def recall(self, row: MapRow, obj: Obj, key: str | None, path: PathExpr, val: Val) -> None:
+        """Write a call of a function whose results are remembered."""
+        raise NotImplementedError
+
     def call_map(self, row: MapRow, obj: Obj, env: Env) -> None:
         """Fill `obj` by the rows of another map applied to the row's source."""
         tests = [f"({self.condition(row.when, row, env)})"] if row.when else []
         val = self.fetch(row, env, obj, raw=True)
-        with self.block(f"if {' and '.join([val.var, *tests])}:"):
+        with self.block(f"if {' and '.join([val.var, *tests])}:"), self.remembered(row, obj, env, val) as target:
             self.stack.append(row.type)
             inner = self.enter(row, env, val)
             if row.vocab:
-                self.coded(row, obj, env, inner, val)
+                self.coded(row, target, env, inner, val)
             else:
-                self.fill(self.maps[row.type], obj, inner)
+                self.fill(self.maps[row.type], target, inner)
             self.stack.pop()
+
+    @contextmanager
+    def remembered(self, row: MapRow, obj: Obj, env: Env, val: Val) -> Iterator[Obj]:
+        """Write what takes a value from memory where its text came before; the object to fill else."""
+        del row, env, val
+        yield obj
 
     def coded(self, row: MapRow, obj: Obj, env: Env, inner: Env, val: Val) -> None:
         """A CodeableConcept or Coding translated by a vocabulary, the original kept beside."""
@@ -567,8 +585,8 @@ class Writer:
 
     # -- what a format adds -------------------------------------------------------------------------------------
 
-    def write(self, name: str, level: str = "") -> str:
-        """Return the source of a map's function `m`."""
+    def write(self, name: str, level: str = "", facts: Any = None) -> str:
+        """Return the source of a map's function `m`; `facts` narrow what it will meet."""
         raise NotImplementedError
 
     def write_test(self, name: str, when: str) -> str:
@@ -613,6 +631,10 @@ class Writer:
         """The texts that decide what a group makes: variable, place, and whether they are sources; none: no memory."""
         del group, env
         return []
+
+    def whole(self, text: str, where: str) -> Val:
+        """A text of `texts` as a value that is cited as a whole."""
+        return Val(text, Place(where))
 
     def here(self, env: Env) -> str:
         """Python for the node itself."""

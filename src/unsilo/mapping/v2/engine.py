@@ -6,15 +6,20 @@ from typing import Any
 
 from unsilo.formats.hl7v2 import Message
 from unsilo.kernel import Envelope, Issue, Locator
+from unsilo.mapping.compile.shape import Facts as Shape
+from unsilo.mapping.compile.shape import fold
+from unsilo.mapping.condition import parse_condition
 from unsilo.mapping.finish import Facts, finish
 from unsilo.mapping.model import Draft, Mapped, Reading
 from unsilo.mapping.plan import Planned, applies, plan_row
 from unsilo.mapping.program import Program
+from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues
 from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.v2.shapes import Shaped
 from unsilo.mapping.v2.unconsumed import unconsumed
 
 __all__ = ["V2Map", "reading"]
@@ -29,9 +34,11 @@ class V2Map:
     def __init__(self, program: Program, issues: list[Issue]) -> None:
         self.program = program
         self.issues = issues
+        program.shaped = Shaped
         tables = program.tables
         self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
         self.known = {row.map for row in tables.messages}
+        self.narrow: dict[Any, list[Planned]] = {}
         self.plans: dict[tuple[str, str, str], list[Planned]] = {}
 
     @property
@@ -57,6 +64,8 @@ class V2Map:
         entries = finish(run, facts)
         actions = actions_of(run, placed)
         rest = unconsumed(tree, entries)
+        for place in placed:
+            place.frame.vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)
 
     def structure(self, run: V2Run, tree: Message) -> str:
@@ -87,6 +96,9 @@ class V2Map:
         if plan is None:
             plan = self.plans[key] = self.plan(*key)
         index = segment.index
+        shape = run.shapes[index] = run.shape(segment)
+        if shape and plan and any(planned[7] for planned in plan):
+            plan = self.pruned(key, plan, shape)
         here: _Here | None = None
         for row, make, own, name, functions, links, backs, test in plan:
             if test is not None:
@@ -111,12 +123,12 @@ class V2Map:
                 for function in functions:
                     function(run, segment, index, draft)
                 draft.node, draft.frame = own_node, own_frame
-            for steps, names, rule in links:
-                draft.links.append((steps, names, rule))
-            for other, (steps, _, rule) in backs:
+            if links:
+                draft.links.extend(links)
+            for other, made in backs:
                 target = frame.find(other)
                 if target is not None:
-                    target.links.append((steps, (draft,), rule))
+                    target.links.append((made, draft))
 
     def plan(self, structure: str, path: str, name: str) -> list[Planned]:
         """The message rows for a place, those of the structure before the general ones."""
@@ -132,6 +144,25 @@ class V2Map:
             except ValueError as error:
                 program.fault(row.id, str(error))
         return plan
+
+    def pruned(self, key: tuple[str, str, str], plan: list[Planned], shape: Any) -> list[Planned]:
+        """A plan without the rows whose condition a segment of this shape cannot meet."""
+        known = self.narrow.get((key, shape))
+        if known is not None:
+            return known
+        mask, odd = shape
+        present = frozenset(n for n, there in enumerate(mask) if there)
+        plain = frozenset(n for n in present if not odd or not odd[n])
+        facts = Shape(key[2], present, plain, {}, True)
+        kept = []
+        for planned in plan:
+            tree = parse_condition(planned.row.when)
+            left = fold(tree, MapRow("", ""), facts) if tree is not None else True
+            if left is not False:
+                kept.append(planned._replace(test=None) if left is True else planned)
+        if len(self.narrow) < 8192:
+            self.narrow[key, shape] = kept
+        return kept
 
     def use(self, name: str, row: str) -> Any:
         """A map or function that a message row names."""
@@ -163,12 +194,22 @@ def _whole(function: Any, row: str) -> Any:
 
 
 def reading(text: str) -> Reading:
-    """Read a field near a resource: the field or component as a whole where none is named below."""
+    """Read a field near a resource; its first component when the field is plain, else the text as it stands."""
     ref = parse_v2_ref(text)
     if not ref.field:
         raise ValueError(f"{text!r} names no field")
 
+    single = ref.segment in ("MSH", "EVN")
+
     def read(run: V2Run, draft: Draft) -> tuple[str, Locator]:
+        if not single:
+            return fresh(run, draft)
+        known = run.notes.get(ref)
+        if known is None:
+            known = run.notes[ref] = fresh(run, draft)
+        return known
+
+    def fresh(run: V2Run, draft: Draft) -> tuple[str, Locator]:
         piece, place = run.peek(draft, ref.segment, ref.field, ref.rep or 0, ref.comp, ref.sub)
         if not piece or piece == DELETE:
             return "", place

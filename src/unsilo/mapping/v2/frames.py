@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from unsilo.formats.hl7v2 import Message, Segment
 from unsilo.mapping.model import Draft
@@ -14,15 +14,13 @@ __all__ = ["Frame", "Placed", "Structure"]
 class Frame:
     """One instance of a repeating group (or the message): its segments by name and the variables made in it."""
 
-    __slots__ = ("frame", "node", "parent", "path", "segments", "vars")
+    __slots__ = ("parent", "path", "segments", "vars")
 
     def __init__(self, parent: Frame | None, path: str) -> None:
         self.parent = parent
         self.path = path
         self.segments: dict[str, Segment] = {}
         self.vars: dict[str, Draft] = {}
-        self.frame = self
-        self.node: Any = None
 
     def find(self, name: str) -> Draft | None:
         """The resource of a variable, here or in a group around."""

@@ -30,6 +30,7 @@ class V2Run(Run):
         self.S, self.B = marks.component_sep, marks.subcomponent_sep
         self.P, self.E = marks.repetition_sep, marks.escape_char
         self.code = self.event = ""
+        self.shapes: dict[int, Any] = {}
 
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource."""
@@ -85,6 +86,19 @@ class V2Run(Run):
         text = fields[number] if number < len(fields) else ""
         return text.count(self.P) + 1 if text and text != DELETE else 0
 
+    def shape(self, segment: Segment) -> Any:
+        """Which fields a segment has, and which of them are not plain; () when it holds a delete."""
+        raw = segment.raw
+        if DELETE in raw:
+            return ()
+        if segment.name == "MSH":
+            raw = raw[9:]
+        escape, sub, repeat = self.E, self.B, self.P
+        odd = None
+        if escape in raw or sub in raw or repeat in raw:
+            odd = tuple([escape in f or sub in f or repeat in f for f in segment.fields])
+        return (tuple(map(bool, segment.fields)), odd)
+
     # -- neighbours ------------------------------------------------------------
 
     def near(self, draft: Any, name: str) -> Segment | None:
@@ -135,14 +149,37 @@ class V2Run(Run):
         self.again = None
         if text == DELETE:
             return None
+        memory = self.program.made
+        known = memory.known.get((maker.name, rule, text, comp))
+        said = self.said
         draft = Draft(maker.type, rule, parent.frame, parent.node)
         draft.parent = parent
-        maker.function(self, text, i, field, rep, comp, rule, draft)
+        draft.origin = (maker, text, field, rep, comp, rule)
+        if known is not None:
+            template, rows, origins = known
+            self.drafts.append(draft)
+            if origins:
+                draft.body = template(*[self._referred(origin, i, field, rep, draft) for origin in origins])
+            else:
+                draft.body = template()
+            draft.rows = list(rows[i, field, rep, comp])
+        else:
+            maker.function(self, text, i, field, rep, comp, rule, draft)
         first = next((row[2] for row in draft.rows if row[2] is not None), None)
+        self.made[key] = draft
+        self.again = first
+        if known is not None:
+            return draft
         if len(draft.body) < 2 or first is None:
             self.made[key] = None
             return None
-        self.again = first
-        self.made[key] = draft
         self.drafts.append(draft)
+        if said == self.said:
+            memory.learn((maker.name, rule, text, comp), draft)
         return draft
+
+    def _referred(self, origin: Any, i: int, field: int, rep: int, parent: Draft) -> Any:
+        """A reference that a remembered resource holds: the other resource is made in the same way."""
+        maker, text, _, _, comp, rule = origin
+        target = self.make(maker, text, i, field, rep, comp, rule, parent)
+        return self.refer(target) if target is not None else {}

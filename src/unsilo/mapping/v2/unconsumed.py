@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unsilo.formats.hl7v2 import Message, unescape
+from unsilo.formats.hl7v2 import Message, Segment, unescape
+from unsilo.formats.hl7v2.message import HEADERS
 from unsilo.kernel import Locator
 from unsilo.mapping.model import Entry
 
@@ -22,41 +23,52 @@ def _rest(message: Message, cited: set[Locator]) -> list[tuple[Locator, str, str
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
     found: list[tuple[Locator, str, str]] = []
-    totals: dict[str, int] = {}
+    label = ""
     for segment in message.segments:
-        totals[segment.name] = totals.get(segment.name, 0) + 1
-    ordinals: dict[str, int] = {}
-    for segment in message.segments:
-        i, name = segment.index, segment.name
-        ordinals[name] = ordinals.get(name, 0) + 1
-        label = f"{name}[{ordinals[name]}]" if totals[name] > 1 else name
-        start = 3 if name in ("MSH", "FHS", "BHS") else 1
-        fields = segment.fields
-        for number in range(start, len(fields)):
-            field = fields[number]
-            if not field:
+        i, raw = segment.index, segment.raw
+        label = ""
+        repeats, subs = rep_mark in raw, sub_mark in raw
+        number = -1
+        header = segment.name in HEADERS
+        for field in segment.fields:
+            number += 1
+            if not field or number == 0 or (header and number < 3):
                 continue
-            repeats = rep_mark in field
-            for rep, repetition in enumerate(field.split(rep_mark)) if repeats else ((0, field),):
+            if comp_mark not in field and not (repeats and rep_mark in field) and not (subs and sub_mark in field):
+                if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
+                    continue
+                label = label or _label(message, segment)
+                found.append(((i, number, 0, 1, 1), f"{label}-{number}", unescape(field, marks)))
+                continue
+            many = repeats and rep_mark in field
+            for rep, repetition in enumerate(field.split(rep_mark)) if many else ((0, field),):
                 if not repetition or (i, number, rep, 0, 0) in cited:
                     continue
-                if comp_mark not in repetition and sub_mark not in repetition:
-                    if (i, number, rep, 1, 0) not in cited and (i, number, rep, 1, 1) not in cited:
-                        path = f"{label}-{number}[{rep + 1}]" if repeats else f"{label}-{number}"
-                        found.append(((i, number, rep, 1, 1), path, unescape(repetition, marks)))
-                    continue
-                path = f"{label}-{number}[{rep + 1}]" if repeats else f"{label}-{number}"
-                components = repetition.split(comp_mark)
-
-                for comp, component in enumerate(components, 1):
+                comp = 0
+                for component in repetition.split(comp_mark):
+                    comp += 1
                     if not component or (i, number, rep, comp, 0) in cited:
                         continue
-                    if sub_mark not in component:
-                        if (i, number, rep, comp, 1) not in cited:
-                            found.append(((i, number, rep, comp, 1), f"{path}.{comp}", unescape(component, marks)))
+                    if subs and sub_mark in component:
+                        pieces = enumerate(component.split(sub_mark), 1)
+                        rest = [
+                            (sub, text) for sub, text in pieces if text and (i, number, rep, comp, sub) not in cited
+                        ]
+                    elif (i, number, rep, comp, 1) in cited:
                         continue
-                    for sub, value in enumerate(component.split(sub_mark), 1):
-                        if value and (i, number, rep, comp, sub) not in cited:
-                            inner = f"{path}.{comp}.{sub}"
-                            found.append(((i, number, rep, comp, sub), inner, unescape(value, marks)))
+                    else:
+                        rest = [(1, component)]
+                    label = label or _label(message, segment)
+                    for sub, text in rest:
+                        path = f"{label}-{number}[{rep + 1}]" if many else f"{label}-{number}"
+                        if comp_mark in repetition or sub_mark in component:
+                            path += f".{comp}"
+                        if sub_mark in component:
+                            path += f".{sub}"
+                        found.append(((i, number, rep, comp, sub), path, unescape(text, marks)))
     return found
+
+
+def _label(message: Message, segment: Segment) -> str:
+    same = message.all(segment.name)
+    return segment.name if len(same) == 1 else f"{segment.name}[{same.index(segment) + 1}]"

@@ -1,0 +1,124 @@
+"""Values that come again and again (codes, units, flags) are converted once: a template and its lineage by text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from unsilo.kernel import Row
+from unsilo.mapping.model import Draft
+
+__all__ = ["Made", "Memory"]
+
+_MOST = 4096
+_LONGEST = 200
+_SHARED = 512
+
+
+class _Rows(dict[int, tuple[Row, ...]]):
+    """The lineage of one converted value, by segment index."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def __missing__(self, index: int) -> tuple[Row, ...]:
+        made = tuple([row if row[2] is None else Row(row[0], row[1], (index, *row[2][1:])) for row in self.rows])
+        if index < _SHARED:
+            self[index] = made
+        return made
+
+
+class Memory(dict[str, "tuple[Callable[[], Any], _Rows]"]):
+    """Conversions of one row of a table, by text. Each use gets its own copy of the value.
+
+    A text is learnt when it is seen the second time, so that values which never come again take no room.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.once: set[str] = set()
+
+    def learn(self, text: str, value: Any, rows: list[Row]) -> None:
+        """Remember what a text became."""
+        if len(text) > _LONGEST or len(self) >= _MOST:
+            return
+        if text not in self.once:
+            if len(self.once) < 4 * _MOST:
+                self.once.add(text)
+            return
+        constants: dict[str, Any] = {}
+        source = _literal(value, constants)
+        if source is not None:
+            made = eval(f"lambda: {source}", constants)  # noqa: S307 - a literal of our own making
+            self[text] = (made, _Rows(list(rows)))
+
+
+class _Placed(dict[tuple[int, ...], tuple[Row, ...]]):
+    """The lineage of one made resource, by the place of the value it was made from."""
+
+    def __init__(self, rows: list[Row], depth: int) -> None:
+        super().__init__()
+        self.rows, self.depth = rows, depth
+
+    def __missing__(self, place: tuple[int, ...]) -> tuple[Row, ...]:
+        head = place[: self.depth]
+        made = tuple(
+            [row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows]
+        )
+        if len(self) < _SHARED:
+            self[place] = made
+        return made
+
+
+class Made:
+    """Resources that a map made from a text before: template, lineage, and what they refer to.
+
+    `origins` are the arguments with which the referred resources were made, relative to the place of the text.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str, str, int], tuple[Callable[..., Any], _Placed, list[Any]]] = {}
+        self.once: set[tuple[str, str, str, int]] = set()
+
+    def learn(self, key: tuple[str, str, str, int], draft: Draft) -> None:
+        """Remember what a text became when it comes the second time."""
+        if len(key[2]) > _LONGEST or len(self.known) >= _MOST:
+            return
+        if key not in self.once:
+            if len(self.once) < 4 * _MOST:
+                self.once.add(key)
+            return
+        constants: dict[str, Any] = {}
+        referred: list[Draft] = []
+        source = _literal(draft.body, constants, referred)
+        if source is None or any(d.origin is None for d in referred) or draft.cleared:
+            return
+        names = ", ".join(f"r{n}" for n in range(len(referred)))
+        made = eval(f"lambda {names}: {source}", constants)  # noqa: S307 - a literal of our own making
+        depth = 4 if key[3] else 3
+        self.known[key] = (made, _Placed(list(draft.rows), depth), [d.origin for d in referred])
+
+
+def _literal(value: Any, constants: dict[str, Any], referred: list[Draft] | None = None) -> str | None:
+    """Python for a value made of dicts, lists and primitives, None for anything else.
+
+    A reference to a draft is a parameter where `referred` collects them.
+    """
+    if referred is not None and isinstance(value, dict) and isinstance(value.get("reference"), Draft):
+        referred.append(value["reference"])
+        return f"r{len(referred) - 1}" if len(value) == 1 else None
+    if value is None or isinstance(value, str | bool | int):
+        return repr(value)
+    if isinstance(value, Decimal):
+        name = f"n{len(constants)}"
+        constants[name] = value
+        return name
+    if isinstance(value, list):
+        parts = [_literal(item, constants, referred) for item in value]
+        return None if None in parts else f"[{', '.join(p for p in parts if p)}]"
+    if isinstance(value, dict):
+        pairs = [(key, _literal(item, constants, referred)) for key, item in value.items()]
+        return None if any(p is None for _, p in pairs) else "{" + ", ".join(f"{k!r}: {p}" for k, p in pairs) + "}"
+    return None
