@@ -13,7 +13,7 @@ from unsilo.storage.names import Names
 from unsilo.storage.packing import clean, pack_issues, pack_keys, unpack_issues
 from unsilo.storage.rows import Incoming, Receipt
 from unsilo.storage.statements import load, run_rows
-from unsilo.storage.work import cause_of
+from unsilo.storage.work import cause_of, is_poison
 
 __all__ = ["content_rows", "journal_group"]
 
@@ -61,7 +61,7 @@ def journal_group(
     controls = {id(i): (names.feed(i.envelope.feed), _control(i)) for i in incomings if i.control_id}
     asked = msgspec.json.encode(list(set(controls.values()))).decode()
     seen: set[tuple[int, int]] = {(r[0], r[1]) for r in connection.execute(_SQL["control_known"], (asked,))}
-    any_dead = bool(connection.execute(_SQL["any_dead"]).fetchone()[0])
+    any_holds = bool(connection.execute(_SQL["any_holds"]).fetchone()[0])
     receipts: list[Receipt] = []
     rows: list[tuple[object, ...]] = []
     keys: set[tuple[int, str, int]] = set()
@@ -84,15 +84,16 @@ def journal_group(
             seen.add(control)
             control_rows.append((*control, mid))
         state = incoming.state
-        if state == "queued" and any_dead and incoming.order_key:
+        if state == "queued" and any_holds and incoming.order_key:
             blocked = connection.execute(_SQL["blocked"], (feed, clean(incoming.order_key), envelope.parent))
             state = "held" if blocked.fetchone()[0] else state
         size = len(envelope.content)
+        cause = clean(cause_of(incoming.issues)) if state == "dead" else ""
         rows.append((
             mid, envelope.id, feed, envelope.format, day, slot, envelope.received_at, size,
             bytes.fromhex(envelope.sha256), clean(incoming.type), clean(incoming.control_id), incoming.event_time,
             clean(incoming.order_key), envelope.parent, clean(incoming.ack), int(reused), pack_keys(incoming.keys),
-            pack_issues(incoming.issues), state, clean(cause_of(incoming.issues)) if state == "dead" else "",
+            pack_issues(incoming.issues), state, cause, int(is_poison(cause)),
         ))  # fmt: skip
         for kind, value in _found_by(incoming):
             folded = fold_key(value)

@@ -7,7 +7,7 @@ from unsilo.kernel import Issue, clock
 from unsilo.storage.packing import clean, pack_issues, pack_unconsumed
 from unsilo.storage.rows import AuditRow, Unconsumed
 from unsilo.storage.tx_people import PeopleTx
-from unsilo.storage.work import Finish, cause_of
+from unsilo.storage.work import Finish, cause_of, is_poison
 
 __all__ = ["Tx"]
 
@@ -17,7 +17,7 @@ class Tx(PeopleTx):
 
     def finish(
         self, mid: int, state: str, issues: Sequence[Issue] = (), unconsumed: Sequence[Unconsumed] | bytes = (),
-        digest: str = "", entries: int = 0, at: int = 0,
+        digest: str = "", entries: int = 0, at: int = 0, holds: bool | None = None,
     ) -> None:  # fmt: skip
         """End a processing: the message goes to `state` (`done`, `dead`, `test`, ...) with what was said about it.
 
@@ -28,7 +28,9 @@ class Tx(PeopleTx):
         listed = list(issues)
         packed = unconsumed if isinstance(unconsumed, bytes) else pack_unconsumed(unconsumed)
         self._job.rows["outcome"].append((mid, when, digest, pack_issues(listed), packed))
-        self._job.finished.append(Finish(mid, state, when, entries, clean(cause_of(listed)), 1))
+        cause = clean(cause_of(listed))
+        stops = is_poison(cause) if holds is None else holds
+        self._job.finished.append(Finish(mid, state, when, entries, cause, 1, int(stops and state == "dead")))
 
     def requeue(self, mid: int) -> None:
         """Queue a message again (a dead letter after a fix); what its death held is queued behind it."""

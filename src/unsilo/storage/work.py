@@ -12,14 +12,17 @@ from unsilo.storage.names import Names
 from unsilo.storage.rows import QueueItem
 from unsilo.storage.statements import load, run_rows
 
-__all__ = ["Finish", "cause_of", "move"]
+__all__ = ["Finish", "cause_of", "is_poison", "move"]
 
 _SQL = load("message")
-_NO_DEAD = 1 << 62
+_NOBODY = 1 << 62
 
 
 class Finish(NamedTuple):
-    """A message goes to a state; `tries` is 1 when a processing ended, 0 when it is only moved."""
+    """A message goes to a state; `tries` is 1 when a processing ended, 0 when it is only moved.
+
+    `holds` is 1 for a dead letter behind which what has its order key must wait.
+    """
 
     mid: int
     state: str
@@ -27,6 +30,7 @@ class Finish(NamedTuple):
     entries: int
     cause: str
     tries: int
+    holds: int = 0
 
 
 def cause_of(issues: list[Issue]) -> str:
@@ -45,17 +49,22 @@ def cause_of(issues: list[Issue]) -> str:
     return f"{issue.rule or issue.code} {where}".strip()[:200]
 
 
+def is_poison(cause: str) -> bool:
+    """Tell the fingerprint of a fault of the program, which holds its key, from that of a message merely wrong."""
+    return cause.partition(" ")[0].endswith(".poison")
+
+
 def _settle_key(
     connection: sqlite3.Connection, names: Names, figures: Figures, feed: int, order_key: str
 ) -> list[QueueItem]:
     """Hold what stands behind the first poison message of a key, and queue what does not."""
-    lowest = connection.execute(_SQL["lowest_dead"], (feed, order_key)).fetchone()[0]
-    dead = _NO_DEAD if lowest is None else int(lowest)
-    for _mid, feed_, day, size in connection.execute(_SQL["hold"], (feed, order_key, dead)).fetchall():
+    lowest = connection.execute(_SQL["first_holds"], (feed, order_key)).fetchone()[0]
+    first = _NOBODY if lowest is None else int(lowest)
+    for _mid, feed_, day, size in connection.execute(_SQL["hold"], (feed, order_key, first)).fetchall():
         figures.count(feed_, day, "queued", size, -1)
         figures.count(feed_, day, "held", size)
     released = []
-    for row in connection.execute(_SQL["release"], (feed, order_key, dead)).fetchall():
+    for row in connection.execute(_SQL["release"], (feed, order_key, first)).fetchall():
         figures.count(row[1], row[2], "held", row[3], -1)
         figures.count(row[1], row[2], "queued", row[3])
         released.append(QueueItem(row[0], row[4], names.feed_name(row[1]), row[5], row[6], row[7]))
@@ -77,15 +86,15 @@ def move(connection: sqlite3.Connection, names: Names, moves: list[Finish]) -> l
     figures = Figures()
     settle: set[tuple[int, str]] = set()
     queued: list[int] = []
-    for mid, feed, day, state, size, received, order_key, attempts in connection.execute(
+    for mid, feed, day, state, size, received, order_key, attempts, holds in connection.execute(
         _SQL["before_finish"], (mids,)
     ).fetchall():
         to = last[mid]
         if to.state != state:
             figures.count(feed, day, state, size, -1)
             figures.count(feed, day, to.state, size)
-            if order_key and "dead" in (state, to.state):
-                settle.add((feed, order_key))
+        if order_key and (holds or to.holds):
+            settle.add((feed, order_key))
         if to.state == "queued":
             queued.append(mid)
         if to.tries:

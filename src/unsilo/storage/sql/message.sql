@@ -10,20 +10,16 @@ WHERE (feed, control) IN (SELECT json_extract(value, '$[0]'), json_extract(value
 
 -- name: blocked
 SELECT EXISTS (
-  SELECT 1 FROM message WHERE feed = ? AND order_key = ? AND state IN ('queued', 'held', 'dead') AND order_key <> ''
-    AND state = 'dead' AND cause GLOB 'flow.poison*' AND id <> ?
+  SELECT 1 FROM message WHERE holds = 1 AND feed = ? AND order_key = ? AND id <> ?
 )
 
--- name: any_dead
-SELECT EXISTS (
-  SELECT 1 FROM message
-  WHERE state IN ('queued', 'held', 'dead') AND state = 'dead' AND cause GLOB 'flow.poison*'
-)
+-- name: any_holds
+SELECT EXISTS (SELECT 1 FROM message WHERE holds = 1)
 
 -- name: insert
 INSERT INTO message (mid, id, feed, format, day, slot, received, size, sha256, type, control_id, event_time, order_key,
-  parent, ack, reused, keys, issues, state, cause)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  parent, ack, reused, keys, issues, state, cause, holds)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: key_insert
 INSERT OR IGNORE INTO message_key (kind, value, mid) VALUES (?, ?, ?)
@@ -59,18 +55,16 @@ ON CONFLICT DO UPDATE SET messages = messages + excluded.messages
 DELETE FROM feed_latency WHERE day < ?
 
 -- name: before_finish
-SELECT mid, feed, day, state, size, received, order_key, attempts FROM message
+SELECT mid, feed, day, state, size, received, order_key, attempts, holds FROM message
 WHERE mid IN (SELECT value FROM json_each(?))
 
 -- name: finish
 UPDATE message SET state = v.column2, finished = v.column3, entries = v.column4, cause = v.column5,
-  attempts = attempts + v.column6
-FROM (VALUES (?, ?, ?, ?, ?, ?)) AS v WHERE message.mid = v.column1
+  attempts = attempts + v.column6, holds = v.column7
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?)) AS v WHERE message.mid = v.column1
 
--- name: lowest_dead
-SELECT min(mid) FROM message
-WHERE feed = ? AND order_key = ? AND state IN ('queued', 'held', 'dead') AND order_key <> '' AND state = 'dead'
-  AND cause GLOB 'flow.poison*'
+-- name: first_holds
+SELECT min(mid) FROM message WHERE holds = 1 AND feed = ? AND order_key = ?
 
 -- name: hold
 UPDATE message SET state = 'held'
