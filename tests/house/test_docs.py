@@ -90,3 +90,18 @@ def test_every_hazard_names_a_test_that_exists() -> None:
         assert cited, row
         for file, name in cited:
             assert f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_examples_of_settings_are_valid(page: Path, tmp_path: Path) -> None:
+    """Every TOML example of settings on a page is read without an error, apart from files that only its site has."""
+    from unsilo.config import load
+
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.S)):
+        keys = tomllib.loads(block).keys()
+        if not keys & {"data", "feeds", "mllp"} or ("mllp" in keys and "feeds" not in keys):
+            continue
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block, "utf-8")
+        errors = [i.text for i in load(file, {}).issues if i.severity == "error"]
+        assert [e for e in errors if "there is no f" not in e] == []
