@@ -4,7 +4,7 @@ from datetime import datetime
 from random import Random
 
 from unsilo.demo.cast import Person, table
-from unsilo.demo.segments import NORTH, Place, escape, message, pid, pv1, stamp
+from unsilo.demo.segments import NORTH, Place, escape, message, pid, stamp
 
 __all__ = ["culture", "panel", "report", "single"]
 
@@ -28,14 +28,13 @@ def _flag(value: float, row: dict[str, str]) -> str:
     low, high = float(row["low"]), float(row["high"])
     if value < low:
         return "L"
-    return "HH" if value > high * 1.35 else "H" if value > high else ""
+    return "HH" if value > high * 3 else "H" if value > high else ""
 
 
 def _head(place: Place, order: str, code: str, at: datetime, reported: datetime, status: str) -> list[str]:
-    visit, doctor, own = f"V{order}", _DOCTORS[place.key], f"{order}^{place.application}"
+    doctor, own = _DOCTORS[place.key], f"{order}^{place.application}"
     placer, drawn, made = f"P{order}^{place.facility}", stamp(place, at), stamp(place, reported)
     return [
-        pv1(place, visit, "O", "LAB", doctor),
         f"ORC|RE|{placer}|{own}||CM|||||||{doctor}",
         f"OBR|1|{placer}|{own}|{code}|||{drawn}|||||||||{doctor}||||||{made}||LAB|{status}",
     ]

@@ -90,9 +90,12 @@ class _Feeder:
             return False
         return True
 
-    def feed(self, sendings: list[Sending]) -> None:
-        """Wait for the server, send everything, phase by phase, and wait until it is processed."""
+    def wait(self) -> None:
+        """Wait for the server."""
         _until(self._ready, "starting")
+
+    def feed(self, sendings: list[Sending]) -> None:
+        """Send everything, phase by phase, and wait until it is processed."""
         for phase in sorted({sending.phase for sending in sendings}):
             for sending in sendings:
                 if sending.phase == phase:
@@ -199,6 +202,7 @@ def run_demo(data: Path, port: int, mllp: int, *, once: bool) -> str:
         began = time.perf_counter()
         try:
             sendings = town()
+            feeder.wait()
             _say(f"Feeding {len(sendings)} messages and files of two hospitals, a laboratory and a clinic ...")
             feeder.feed(sendings)
             _tell(service, time.perf_counter() - began, once=once)

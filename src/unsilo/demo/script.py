@@ -10,7 +10,7 @@ from unsilo.demo.cast import Person, crowd, main_cast
 from unsilo.demo.charts import CHARTS
 from unsilo.demo.documents import ccd, fhir_bundle
 from unsilo.demo.pdf import page
-from unsilo.demo.segments import CITY_LAB, NORTH, PLACES, ST_BRIGID, Place, message, pid
+from unsilo.demo.segments import CITY_LAB, NORTH, PLACES, ST_BRIGID, Place, message, pid, stamp
 
 __all__ = ["Sending", "town"]
 
@@ -72,9 +72,16 @@ def _registrations(script: _Script, people: list[Person]) -> None:
             at = _before(700 - n * 3, 8, n % 60)
             extra = (f"ZPI|1|{who.numbers[place.key]}|PREF^en|WEB",) if place is NORTH and n % 2 == 0 else ()
             visit = script.order(place) if trigger == "A04" else ""
-            script.add(
-                place, wards.adt(place, who, script.control(place), trigger, at, visit=visit, unit="OUTPT", extra=extra)
-            )
+            arrival = wards.adt(
+                place, who, script.control(place), trigger, at, visit=visit, unit="OUTPT", extra=extra
+            )  # fmt: skip
+            script.add(place, arrival)
+            if visit:
+                begun, left = stamp(place, at), at + timedelta(hours=2, minutes=n)
+                script.add(place, wards.adt(
+                    place, who, script.control(place), "A03", left, visit=visit, unit="OUTPT",
+                    pv1_fields={"f44": begun, "f45": stamp(place, left)},
+                ))  # fmt: skip
 
 
 def _rosa(script: _Script, rosa: Person) -> None:

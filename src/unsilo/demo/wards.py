@@ -20,11 +20,13 @@ def adt(
     pv1_fields: dict[str, str] | None = None, with_ssn: bool = True, **pid_fields: str,
 ) -> bytes:  # fmt: skip
     """Write an ADT; `at` is the event (EVN-2), `sent` the message time, `extra` segments such as AL1 and DG1."""
-    stay = pv1(place, visit, patient_class, unit, _DOCTORS[place.key], **(pv1_fields or {})) if visit else "PV1|1|N"
+    began = {"f44": stamp(place, at)} if trigger in ("A01", "A04") else {}
+    fields = {**began, **(pv1_fields or {})}
+    stay = [pv1(place, visit, patient_class, unit, _DOCTORS[place.key], **fields)] if visit else []
     return message(
         place, f"ADT^{trigger}^{_STRUCTURES[trigger]}", control, sent or at,
         f"EVN|{trigger}|{stamp(place, at)}",
-        pid(place, who, number=number, with_ssn=with_ssn, **pid_fields), stay, *extra,
+        pid(place, who, number=number, with_ssn=with_ssn, **pid_fields), *stay, *extra,
     )  # fmt: skip
 
 
@@ -38,12 +40,12 @@ def merge(place: Place, who: Person, control: str, at: datetime, retired: str) -
 
 def medication_order(
     place: Place, who: Person, control: str, order: str, at: datetime, drug: str, dose: tuple[str, str], often: str,
-    sig: str, strength: tuple[str, str] = ("", ""), visit: str = "",
+    sig: str, strength: tuple[str, str], visit: str,
 ) -> bytes:  # fmt: skip
     """Write an ORM^O01 with RXO: `dose` (amount, unit) is what is given, `strength` that of the product."""
     doctor = _DOCTORS[place.key]
     return message(
-        place, "ORM^O01^ORM_O01", control, at, pid(place, who), pv1(place, visit or f"V{order}", "O", "MED", doctor),
+        place, "ORM^O01^ORM_O01", control, at, pid(place, who), pv1(place, visit, "I", "3W", doctor),
         f"ORC|NW|{order}^{place.facility}|||SC||^{often}^^{stamp(place, at)}||{stamp(place, at)}|||{doctor}",
         f"RXO|{drug}|{dose[0]}||{dose[1]}|TAB^Tablet^HL70292||{escape(sig)}|||||||||||{strength[0]}|{strength[1]}",
         "RXR|PO^Oral^HL70162",
@@ -54,7 +56,7 @@ def lab_order(place: Place, who: Person, control: str, order: str, at: datetime,
     """Write an OML^O21 for one test."""
     doctor = _DOCTORS[place.key]
     return message(
-        place, "OML^O21^OML_O21", control, at, pid(place, who), pv1(place, f"V{order}", "O", "LAB", doctor),
+        place, "OML^O21^OML_O21", control, at, pid(place, who),
         f"ORC|NW|{order}^{place.facility}|||SC||||{stamp(place, at)}|||{doctor}",
         f"OBR|1|{order}^{place.facility}||{code}|||{stamp(place, at)}|||||||||{doctor}",
     )  # fmt: skip
@@ -64,7 +66,7 @@ def imaging_order(place: Place, who: Person, control: str, order: str, at: datet
     """Write an ORM^O01 with OBR for a picture, with its reason."""
     doctor = _DOCTORS[place.key]
     return message(
-        place, "ORM^O01^ORM_O01", control, at, pid(place, who), pv1(place, f"V{order}", "O", "RAD", doctor),
+        place, "ORM^O01^ORM_O01", control, at, pid(place, who),
         f"ORC|NW|{order}^{place.facility}|||SC||||{stamp(place, at)}|||{doctor}",
         f"OBR|1|{order}^{place.facility}||{code}|||{stamp(place, at)}|||||||||{doctor}||||||||RAD|||||||"
          f"^{escape(reason)}",
@@ -80,7 +82,7 @@ def appointment(
         place, "SIU^S12^SIU_S12", control, sent,
         f"SCH|{number}^{place.facility}|{number}F^{place.application}||||ROUTINE^Routine appointment^HL70276"
         f"|^{escape(why)}|NORMAL^^HL70277|30|min|^^30^{begin}^{stamp(place, end)}|||||{doctor}||||{doctor}|||||Booked",
-        pid(place, who), pv1(place, f"V{number}", "O", "OUTPT"), "RGS|1|A",
+        pid(place, who), "RGS|1|A",
         f"AIS|1|A|OUTPT^{escape(why)}^L|{begin}|0|min|30|min",
         f"AIL|1|A|OUTPT^^^{place.facility}|||{begin}|0|min|30|min",
         f"AIP|1|A|{_DOCTORS[place.key]}|||{begin}|0|min|30|min",
