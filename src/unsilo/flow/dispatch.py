@@ -180,27 +180,32 @@ class Dispatcher:
 
     def _run(self) -> None:
         while not (self._stopping and self._committing == 0):
-            if self._behind and not self._stopping and len(self._items) < _BACKLOG // 2:
-                self._read_journal()
-            self._again_when_due()
-            while len(self._workers) < self.settings.worker_count and time.monotonic() >= self._start_at:
-                self._workers.append(self._new_worker())
-            self._feed_workers()
-            for worker in self._workers:
-                writes = selectors.EVENT_WRITE if worker.full else 0
-                key = self._selector.get_map().get(worker.writes)
-                if writes and key is None:
-                    self._selector.register(worker.writes, writes, worker)
-                elif not writes and key is not None:
-                    self._selector.unregister(worker.writes)
-            for key, _mask in self._selector.select(0.2):
-                if key.fd == self._wake_in:
-                    self._wakened()
-                elif isinstance(key.data, Worker):
-                    self._worker_speaks(key.data, key.fd)
-            for worker in [worker for worker in self._workers if worker.overdue]:
-                worker.kill()
-                self._worker_gone(worker, "took longer than a message may", unregister=True)
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - it must be seen, and must not stop every feed for ever
+                _log.exception("the dispatcher stumbled")
+                time.sleep(0.2)
+
+    def _turn(self) -> None:
+        if self._behind and not self._stopping and len(self._items) < _BACKLOG // 2:
+            self._read_journal()
+        self._again_when_due()
+        while len(self._workers) < self.settings.worker_count and time.monotonic() >= self._start_at:
+            self._workers.append(self._new_worker())
+        self._feed_workers()
+        for worker in self._workers:
+            key = self._selector.get_map().get(worker.writes)
+            if worker.full and key is None:
+                self._selector.register(worker.writes, selectors.EVENT_WRITE, worker)
+            elif not worker.full and key is not None:
+                self._selector.unregister(worker.writes)
+        for key, _mask in self._selector.select(0.2):
+            if key.fd == self._wake_in:
+                self._wakened()
+            elif isinstance(key.data, Worker):
+                self._worker_speaks(key.data, key.fd)
+        for worker in [worker for worker in self._workers if worker.overdue]:
+            self._worker_gone(worker, "took longer than a message may")
 
     def _wakened(self) -> None:
         with suppress(BlockingIOError):
@@ -314,7 +319,7 @@ class Dispatcher:
             return
         words = worker.pull()
         if words is None:
-            self._worker_gone(worker, "ended", unregister=True)
+            self._worker_gone(worker, "ended")
             return
         for word in words:
             answer = decode_answer(word)
@@ -335,12 +340,11 @@ class Dispatcher:
                 item.told = answer.processed
                 self._submit(item, "dead" if answer.processed.failed else "done")
 
-    def _worker_gone(self, worker: Worker, why: str, *, unregister: bool) -> None:
+    def _worker_gone(self, worker: Worker, why: str) -> None:
         """Replace a worker; the message it was at is under suspicion, those that waited are not."""
-        if unregister:
-            for fd in (worker.reads, worker.writes):
-                with suppress(KeyError, ValueError):
-                    self._selector.unregister(fd)
+        for fd in (worker.reads, worker.writes):
+            with suppress(KeyError):
+                self._selector.unregister(fd)
         worker.kill()
         self.restarts += 1
         _log.error("worker replaced", extra={"reason": why, "ready": worker.ready})

@@ -9,7 +9,10 @@ from collections import deque
 from unsilo.config import Settings
 from unsilo.flow.wire import Hello, Job, Unframer, encode
 
-__all__ = ["Worker"]
+__all__ = ["COMMAND", "Worker"]
+
+COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
+"""How a worker is started."""
 
 
 class Worker:
@@ -22,8 +25,7 @@ class Worker:
         self.ready = False
         self._out = bytearray()
         self._unframer = Unframer()
-        command = [sys.executable, "-m", "unsilo.flow.worker"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
+        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
         if self.process.stdin is None or self.process.stdout is None:
             raise RuntimeError("a worker without pipes")
         self._in, self._from = self.process.stdin, self.process.stdout

@@ -1,0 +1,159 @@
+"""The dispatcher under messages that kill, hang or break their worker: they park themselves and their key, no more."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from flow_node import Node, adt, replace, settings, with_node
+
+from unsilo.flow import pool, replay
+
+
+@pytest.fixture
+def unkind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start workers that obey DIE, HANG and FAIL."""
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(Path(__file__).with_name("unkind_worker.py"))])
+
+
+def states(node: Node) -> dict[str, str]:
+    """Return the state of every message by control id."""
+    return {row.control_id: row.state for row in node.service.store.search_messages(limit=200)}
+
+
+@pytest.mark.usefixtures("unkind")
+@pytest.mark.parametrize("word", ["DIE", "FAIL", "HANG"])
+def test_a_poison_message_parks_itself_and_its_key_only(tmp_path: Path, word: str) -> None:
+    """What kills its worker twice is a dead letter; the same patient's next is held, all others are done."""
+
+    async def scenario(node: Node) -> None:
+        client = await node.connect()
+        await client.send(adt("before", "1"))
+        await node.settled()
+        for n in range(10):
+            client.write(b"\x0b" + adt(f"other{n}", f"x{n}") + b"\x1c\r")
+        client.write(b"\x0b" + adt("poison", "1", name=f"{word}^X") + b"\x1c\r")
+        client.write(b"\x0b" + adt("behind", "1") + b"\x1c\r")
+        for n in range(10, 20):
+            client.write(b"\x0b" + adt(f"other{n}", f"x{n}") + b"\x1c\r")
+        for _ in range(22):
+            answer = await client.answer()
+            assert answer is not None
+            assert b"|AA|" in answer
+        await node.settled(30)
+        found = states(node)
+        assert found["poison"] == "dead"
+        assert found["behind"] == "held"
+        assert {state for name, state in found.items() if name.startswith(("other", "before"))} == {"done"}
+        later = await client.send(adt("later", "1"))
+        assert later is not None
+        await node.settled()
+        assert states(node)["later"] == "held"
+        poison = node.service.store.search_messages("poison")[0]
+        assert poison.cause.startswith("flow.poison")
+
+    with_node(replace(settings(tmp_path), message_seconds=3), scenario, workers=True)
+
+
+@pytest.mark.usefixtures("unkind")
+def test_release_lets_what_was_held_go_on_in_order(tmp_path: Path) -> None:
+    """Set aside, the poison message stays in the journal; those behind it are processed in their order."""
+
+    async def scenario(node: Node) -> None:
+        client = await node.connect()
+        await client.send(adt("poison", "1", name="FAIL^X", at="20260101"))
+        for n in range(5):
+            await client.send(adt(f"b{n}", "1", name=f"Roe^N{n}", at=f"2026010{n + 2}"))
+        await node.settled()
+        assert list(states(node).values()).count("held") == 5
+        poison = node.service.store.search_messages("poison")[0]
+        assert await asyncio.to_thread(replay.release, node.service, poison.id, "eng", "known fault")
+        await asyncio.sleep(0.1)
+        await node.settled()
+        found = states(node)
+        assert found.pop("poison") == "aside"
+        assert set(found.values()) == {"done"}
+        patient = node.service.store.search("Patient", [])[0]
+        assert patient.version == 5
+
+    with_node(settings(tmp_path), scenario, workers=True)
+
+
+def test_a_node_with_the_fix_replays_the_poison_and_all_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held keys survive a restart; a replay by a named person runs the message again, then what waited."""
+    config = settings(tmp_path)
+    fixed = pool.COMMAND
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(Path(__file__).with_name("unkind_worker.py"))])
+
+    async def broken(node: Node) -> None:
+        client = await node.connect()
+        await client.send(adt("poison", "1", name="FAIL^X", at="20260101"))
+        await client.send(adt("behind", "1", at="20260102"))
+        await node.settled()
+
+    async def mended(node: Node) -> None:
+        client = await node.connect()
+        await client.send(adt("later", "1", at="20260103"))
+        await node.settled()
+        assert states(node) == {"poison": "dead", "behind": "held", "later": "held"}
+        poison = node.service.store.search_messages("poison")[0]
+        dry = await asyncio.to_thread(replay.dry_run, node.service, poison.id)
+        assert dry is not None
+        assert not dry.failed
+        assert any(change.resource.startswith("Patient/") and change.kind == "new" for change in dry.changes)
+        run = replay.run(node.service, [poison.id], "eng", "mended")
+        await asyncio.to_thread(run.join, 10)
+        await asyncio.sleep(0.1)
+        await node.settled()
+        assert set(states(node).values()) == {"done"}
+        audited = node.service.store.audit_rows(actor="eng")
+        assert audited[0].action == "replay"
+
+    with_node(config, broken, workers=True)
+    monkeypatch.setattr(pool, "COMMAND", fixed)
+    with_node(config, mended, workers=True)
+
+
+def test_a_map_that_cannot_be_compiled_stops_its_feed_only(tmp_path: Path) -> None:
+    """Messages of that feed stay queued, are no dead letters, and the status says why."""
+    config = settings(tmp_path)
+    feeds = {**config.feeds, "bad": replace(config.feeds["adt"], name="bad", overlay=str(tmp_path / "gone.toml"))}
+
+    async def scenario(node: Node) -> None:
+        bad = node.service.settings.feeds["bad"]
+        await asyncio.wrap_future(node.service.take(bad, adt("stuck", "9")))
+        client = await node.connect()
+        await client.send(adt("good", "1"))
+        await node.settled()
+        assert states(node) == {"stuck": "queued", "good": "done"}
+        assert "bad" in node.service.dispatcher.broken
+
+    with_node(replace(config, feeds=feeds), scenario, workers=True)
+
+
+def test_an_edited_copy_replaces_a_dead_letter_and_both_are_kept(tmp_path: Path) -> None:
+    """The edited message names its original; the original is set aside unchanged."""
+
+    async def scenario(node: Node) -> None:
+        client = await node.connect()
+        wrong = adt("1", processing="X")
+        await client.send(wrong)
+        original = node.service.store.search_messages(state="dead")[0]
+        receipt, issue = await asyncio.to_thread(
+            replay.resubmit, node.service, original.id, adt("1"), "eng", "processing id"
+        )
+        assert issue is None
+        assert receipt is not None
+        await node.settled()
+        copy = node.service.store.message(receipt.id)
+        assert copy is not None
+        assert (copy.state, copy.parent) == ("done", original.id)
+        assert node.service.store.content(original.id) == wrong
+        assert node.service.store.message(original.id).state == "aside"
+        again, said = await asyncio.to_thread(replay.resubmit, node.service, original.id, wrong, "eng", "same")
+        assert again is None
+        assert said is not None
+
+    with_node(settings(tmp_path), scenario, workers=True)
