@@ -30,6 +30,8 @@ class Text(Val):
     comp: str = "0"
     level: str = "comp"
     whole: bool = True
+    index: str = "i"
+    """Python for the index of the segment that it stands in."""
 
 
 class V2Writer(Writer):
@@ -141,7 +143,7 @@ class V2Writer(Writer):
             if base.odd != "False":
                 self.put(f"if {base.odd} and {var}: {var}, q = run.clean({var})")
             found = self.at(base, var, str(ref.comp), "0", "leaf")
-            code = f"(i, {found.field}, {found.rep}, {found.comp}, (q if {base.odd} else 0))"
+            code = f"({found.index}, {found.field}, {found.rep}, {found.comp}, (q if {base.odd} else 0))"
             found.place = Place(code, found.place.static)
             self.cache[-1][key] = found
         assert isinstance(found, Text)  # noqa: S101
@@ -229,7 +231,7 @@ class V2Writer(Writer):
     def component(self, base: Text, comp: int, sub: int) -> Text:
         """A component of a repetition, or a subcomponent of a component."""
         if base.level == "leaf":
-            return base if comp == 1 and sub <= 1 else Text("''", base.place, base.odd, level="leaf")
+            return base if comp == 1 and sub <= 1 else Text("''", base.place, base.odd, level="leaf", index=base.index)
         key = ("part", base.var, comp, sub)
         found = self.cached(key)
         if found is not None:
@@ -264,8 +266,9 @@ class V2Writer(Writer):
         static = None
         if base.place.static is not None and comp.isdigit() and sub.isdigit():
             static = (*base.place.static[:2], int(comp), int(sub))
-        code = f"(i, {base.field}, {base.rep}, {comp}, {sub})"
-        return Text(var, Place(code, static), base.odd, field=base.field, rep=base.rep, comp=comp, level=level)
+        code = f"({base.index}, {base.field}, {base.rep}, {comp}, {sub})"
+        place = Place(code, static)
+        return Text(var, place, base.odd, field=base.field, rep=base.rep, comp=comp, level=level, index=base.index)
 
     def other(self, ref: Ref) -> Text:
         """A field of another segment near by."""
@@ -276,7 +279,9 @@ class V2Writer(Writer):
             return found
         var, place = self.name("v"), self.name("g")
         self.put(f"{var}, {place} = run.peek(d, {ref.segment!r}, {ref.field}, {ref.rep or 0}, {ref.comp}, {ref.sub})")
-        text = Text(var, Place(place), "", field=f"{place}[1]", rep=f"{place}[2]", comp=f"{place}[3]")
+        text = Text(
+            var, Place(place), "", field=f"{place}[1]", rep=f"{place}[2]", comp=f"{place}[3]", index=f"{place}[0]"
+        )
         text.level = "leaf" if ref.sub else "sub" if ref.comp else "comp"
         self.cache[-1][key] = text
         return text
@@ -288,7 +293,7 @@ class V2Writer(Writer):
         if not val.odd and val.place.static is None and val.level != "comp":
             var = self.name("x")
             self.put(f"{var} = run.clean({val.var})[0]")
-            return Text(var, val.place, "", field=val.field, rep=val.rep, comp=val.comp, level="leaf")
+            return Text(var, val.place, "", field=val.field, rep=val.rep, comp=val.comp, level="leaf", index=val.index)
         key = ("plain", val.var)
         found = self.cached(key)
         if found is not None:
@@ -305,10 +310,9 @@ class V2Writer(Writer):
             if val.odd != "False":
                 self.put(f"if {val.odd} and {var}: {var} = run.clean({var})[0]")
             sub = val.place.code.rsplit(", ", 1)[1].rstrip(")")
-        code = f"(i, {val.field}, {val.rep}, {val.comp}, {sub})"
-        text = Text(
-            var, Place(code, val.place.static), val.odd, field=val.field, rep=val.rep, comp=val.comp, level="leaf"
-        )
+        code = f"({val.index}, {val.field}, {val.rep}, {val.comp}, {sub})"
+        place = Place(code, val.place.static)
+        text = Text(var, place, val.odd, field=val.field, rep=val.rep, comp=val.comp, level="leaf", index=val.index)
         self.cache[-1][key] = text
         return text
 
@@ -539,14 +543,14 @@ class V2Writer(Writer):
         """Call a map that makes a resource from this text."""
         assert isinstance(val, Text)  # noqa: S101
         made = self.constant(f"maker({row.type!r}, {val.level!r})")
-        return f"run.make({made}, {val.var}, i, {val.field}, {val.rep}, {val.comp}, {rule}, d)"
+        return f"run.make({made}, {val.var}, {val.index}, {val.field}, {val.rep}, {val.comp}, {rule}, d)"
 
     def maker_fill(self, row: MapRow, env: Env, val: Val, draft: str) -> str:
         """Run a map that makes a resource on one that is begun already."""
         assert isinstance(val, Text)  # noqa: S101
         made = self.constant(f"maker({row.type!r}, {val.level!r})")
         rule, _ = env.rule_code(row.id)
-        return f"{made}.function(run, {val.var}, i, {val.field}, {val.rep}, {val.comp}, {rule}, {draft})"
+        return f"{made}.function(run, {val.var}, {val.index}, {val.field}, {val.rep}, {val.comp}, {rule}, {draft})"
 
     def texts(self, group: list[RowAt], env: Env) -> list[tuple[str, str, bool]]:
         """The repetitions that the rows of a group read, as sources or in conditions."""
