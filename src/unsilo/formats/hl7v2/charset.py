@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from unsilo.kernel import Issue, Where
 
-__all__ = ["Decoded", "codec_of", "decode", "decode_escape_hex", "decode_iso2022", "exact", "single_byte"]
+__all__ = ["Decoded", "codec_of", "decode", "decode_escape_hex", "decode_iso2022", "exact", "single_byte", "stateful"]
 
 _JAPANESE = "iso2022_jp_ext"
 
@@ -67,6 +67,11 @@ def _codec_of(name: str) -> str | None:
 def single_byte(codec: str) -> bool:
     """Tell whether each character of `codec` is exactly one byte."""
     return codec != "utf_8" and codec not in _DOUBLE
+
+
+def stateful(codec: str) -> bool:
+    """Tell whether escape sequences between the characters of `codec` say how to read what follows (ISO 2022)."""
+    return codec == _JAPANESE
 
 
 def exact(codec: str) -> bool:

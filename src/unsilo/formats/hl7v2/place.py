@@ -1,10 +1,11 @@
 """Places in a message: byte ranges, paths as people write them, and a walk over every value."""
 
 import codecs
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from unsilo.formats.hl7v2.charset import exact, single_byte
+from unsilo.formats.hl7v2.charset import exact, single_byte, stateful
 from unsilo.formats.hl7v2.delimiters import unescape
 from unsilo.formats.hl7v2.lines import cut_lines
 from unsilo.formats.hl7v2.message import HEADERS, Message, Segment
@@ -15,6 +16,8 @@ Place = tuple[int, int, int, int, int]
 """(segment, field, repetition, component, subcomponent): segment and repetition from 0, others from 1, 0 = whole."""
 
 _LONG = 65_536
+_LINE = re.compile(r"[^\r\n]+")
+_BYTE_LINE = re.compile(rb"[^\r\n]+")
 
 
 def segment_spans(message: Message) -> list[tuple[int, int]]:
@@ -23,10 +26,29 @@ def segment_spans(message: Message) -> list[tuple[int, int]]:
     if spans is None:
         raw = message.raw
         begin = raw.index(b"MSH")
-        # Names, separators and line ends are single ASCII bytes in every codec used, so the bytes can be cut directly.
-        spans = [(a + begin, b + begin) for a, b in cut_lines(raw[begin:].decode("latin-1"), message.field_sep)]
+        body = raw[begin:] if begin else raw
+        # Names, separators and line ends are single ASCII bytes, so the bytes can be cut; ISO 2022 has escapes between.
+        if stateful(message.charset):
+            cut = _lines(message, body)
+        else:
+            cut = cut_lines(body.decode("latin-1"), message.field_sep)
+        spans = [(low + begin, high + begin) for low, high in cut]
         message.spans = spans
     return spans
+
+
+def _lines(message: Message, body: bytes) -> list[tuple[int, int]]:
+    """Cut the text, and find each segment's first and last line among the lines of the bytes: they are as many."""
+    text = body.decode(message.charset)
+    lines = [match.span() for match in _LINE.finditer(text)]
+    places = [match.span() for match in _BYTE_LINE.finditer(body)]
+    starts = [low for low, _ in lines]
+    found = []
+    for low, high in cut_lines(text, message.field_sep):
+        first, last = bisect_right(starts, low) - 1, bisect_right(starts, high - 1) - 1
+        # What is left out at either end (blanks, framing bytes) is as long in bytes as in characters.
+        found.append((places[first][0] + low - lines[first][0], places[last][1] - (lines[last][1] - high)))
+    return found
 
 
 def span(message: Message, locator: Place) -> tuple[int, int] | None:

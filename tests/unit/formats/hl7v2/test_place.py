@@ -115,6 +115,21 @@ def messages(draw) -> bytes:
     return draw(st.sampled_from([b"", b"\x0b", b"\xef\xbb\xbf"])) + text.encode(CODECS[name], "replace")
 
 
+def test_escape_sequences_of_iso_2022_do_not_shift_places():
+    """Switches to ASCII where none are needed, even before a name or a separator, leave every value in its place."""
+    content = (
+        b"MSH|^~\\&|A|B|C|D|2024||ADT^A01|1|P|2.5||||||~ISO IR87\r\x1b(BPID\x1b(B|||1||\x1b$B;3ED\x1b(B^\x1b(BX\r"
+        b"  PV1\x1b(B|1|I\r\x1c\r"
+    )
+    message = read(content)
+    assert [segment.name for segment in message.segments] == ["MSH", "PID", "PV1"]
+    found = {message.segments[place[0]].name: content[at[0] : at[1]] for place, _, at in placed(message)}
+    assert found["PV1"] == b"I"
+    assert {value: content[at[0] : at[1]] for place, value, at in placed(message) if place[0] == 1} == {
+        "1": b"1", "山田": b"\x1b$B;3ED", "X": b"\x1b(BX",
+    }  # fmt: skip
+
+
 @settings(deadline=None)
 @given(messages())
 def test_spans_hold_the_values(content):
