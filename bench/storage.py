@@ -23,7 +23,7 @@ from unsilo.kernel import Lineage, Row, clock, content_id, seal
 from unsilo.storage import Incoming, Store, Tx, open_store, pack_lineage
 
 BODY = json.dumps({"resourceType": "Observation", "status": "final", "note": [{"text": "x" * 480}]}).encode()
-ORU = b"MSH|^~\\&|LAB|HOSP|EHR|HOSP|20260101120000||ORU^R01|%d|P|2.5.1\r" + b"".join(
+ORU = b"MSH|^~\\&|LAB|HOSP|APP|HOSP|20260101120000||ORU^R01|%d|P|2.5.1\r" + b"".join(
     b"OBX|%d|NM|%d-4^Glucose^LN||%d|mg/dL|70-99|H|||F\r" % (n, 2300 + n, 80 + n) for n in range(28)
 )
 DAY = 86_400_000_000

@@ -151,7 +151,7 @@ def test_index_rows_follow_the_current_version(store: Store, put: Put) -> None:
     )
     put(
         "Observation/o",
-        index=IndexRows([("code", "s", "stays"), ("code", "s", "comes")], [("note", "abd")], [("date", 0, 20)], [], []),
+        index=IndexRows([("code", "s", "stays"), ("code", "s", "comes")], [("note", "abx")], [("date", 0, 20)], [], []),
     )
     for code, expected in (("stays", 1), ("goes", 0), ("comes", 1)):
         assert store.count("Observation", [Criterion("code", "token", [("s", code)])]) == expected
