@@ -87,11 +87,9 @@ class Policies:
                     self._need(run, draft, item, element.context, steps[1:], at, need)
             return
         choice = name.endswith("[x]")
-        if name in node or (f"_{name}" in node and not value.startswith("?")):
+        if name in node or (f"_{name}" in node and value.startswith("?")):
             return
         if choice and any(key.startswith(name[:-3]) for key in node):
-            return
-        if f"_{name}" in node and value.startswith("?"):
             return
         if value.startswith("?"):
             _absent(draft, node, here, name, value[1:], rule, element)

@@ -71,7 +71,7 @@ class V2Map:
     def structure(self, run: V2Run, tree: Message) -> str:
         """The structure a message is read as: MSH-9.3, else by its event, else the general one with an Issue."""
         header = tree.segments[0]
-        code, event, named = (header.get(9, 0, n) for n in (1, 2, 3))
+        code, event, named = (header.get(9, 0, n).upper() for n in (1, 2, 3))
         run.control_id = header.get(10)
         run.event = event
         run.code = code
