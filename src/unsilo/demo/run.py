@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -97,10 +98,18 @@ class _Feeder:
     def feed(self, sendings: list[Sending]) -> None:
         """Send everything, phase by phase, and wait until it is processed."""
         for phase in sorted({sending.phase for sending in sendings}):
-            for sending in sendings:
-                if sending.phase == phase:
-                    self._send(sending)
+            now = [sending for sending in sendings if sending.phase == phase]
+            feeds = {sending.feed for sending in now if sending.via == "mllp"}
+            lines = [[s for s in now if s.feed == feed] for feed in sorted(feeds)]
+            lines.append([s for s in now if s.feed not in feeds])
+            # Each hospital keeps its own order; between them there is none, as in life.
+            with ThreadPoolExecutor(len(lines)) as senders:
+                list(senders.map(self._send_all, lines))
             _until(self._done, "processing")
+
+    def _send_all(self, sendings: list[Sending]) -> None:
+        for sending in sendings:
+            self._send(sending)
 
     def _send(self, sending: Sending) -> None:
         if sending.via == "mllp":
