@@ -113,8 +113,13 @@ def _identifier_conflicts(a: Record, b: Record) -> list[str]:
         second = sorted(i.value for i in b.identifiers if (i.system, identifier_type(i.kind).name) == (system, name))
         if not set(first) & set(second):
             one, other = sorted((first[0], second[0]))
-            found.append(f"{system} gave each its own {name} ({one} and {other})")
+            found.append(f"each has its own {name}{_of(system)} ({one} and {other})")
     return found
+
+
+def _of(system: str) -> str:
+    """Name the authority, unless the kind of number says it already."""
+    return "" if system.startswith("http://hl7.org/fhir/sid/") else f" of {system}"
 
 
 def _identifier_agreement(a: Record, b: Record) -> str:
@@ -123,7 +128,7 @@ def _identifier_agreement(a: Record, b: Record) -> str:
         other = theirs.get((mine.system, mine.value))
         if other is not None:
             names = sorted({identifier_type(mine.kind).name, identifier_type(other.kind).name})
-            return f"the same {names[0]} {mine.value} of {mine.system}"
+            return f"the same {names[0]} {mine.value}{_of(mine.system)}"
     return ""
 
 
