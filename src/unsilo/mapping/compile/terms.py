@@ -48,6 +48,8 @@ class Val:
     var: str
     place: Place
     odd: str = ""
+    index: str = "i"
+    """v2: Python for the index of the segment that it stands in."""
     node: str = ""
     """XML: the variable of the element, when the value is one."""
 

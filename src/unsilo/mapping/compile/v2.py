@@ -17,8 +17,14 @@ from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
 
 __all__ = ["V2Writer"]
 
-_TEXT_ONLY = frozenset({"py:authority", "py:ei_authority", "py:cnn_authority"})
-"""Functions that look at nothing but the text they get (and at the site)."""
+_TEXT_ONLY: dict[str, tuple[int, ...]] = {
+    "py:authority": (),
+    "py:ei_authority": (),
+    "py:cnn_authority": (),
+    "py:range_low": (6,),
+    "py:range_high": (6,),
+}
+"""Functions that look at nothing but the text they get, the site, and the fields of the segment that are listed."""
 
 
 @dataclass
@@ -30,8 +36,6 @@ class Text(Val):
     comp: str = "0"
     level: str = "comp"
     whole: bool = True
-    index: str = "i"
-    """Python for the index of the segment that it stands in."""
 
 
 class V2Writer(Writer):
@@ -143,7 +147,7 @@ class V2Writer(Writer):
             if base.odd != "False":
                 self.put(f"if {base.odd} and {var}: {var}, q = run.clean({var})")
             found = self.at(base, var, str(ref.comp), "0", "leaf")
-            code = f"({found.index}, {found.field}, {found.rep}, {found.comp}, (q if {base.odd} else 0))"
+            code = f"({found.index}, {found.field}, {found.rep}, {found.comp}, {_sub(base.odd)})"
             found.place = Place(code, found.place.static)
             self.cache[-1][key] = found
         assert isinstance(found, Text)  # noqa: S101
@@ -158,7 +162,8 @@ class V2Writer(Writer):
             while home.parent is not None and home.kind != "seg":
                 home = home.parent
             if home.kind != "seg" or ref.segment != home.map:
-                return self.other(ref)
+                base = self.other(ref)
+                return self.component(base, ref.comp, ref.sub) if ref.comp else base
             found = self.bound(env, ref.field) if ref.rep is None else None
             base = found or self.field(ref)
             if found is None and clear is not None and ref.comp == 0:
@@ -272,17 +277,17 @@ class V2Writer(Writer):
 
     def other(self, ref: Ref) -> Text:
         """A field of another segment near by."""
-        key = ("other", ref)
+        key = ("other", ref.segment, ref.field, ref.rep)
         found = self.cached(key)
         if found is not None:
             assert isinstance(found, Text)  # noqa: S101
             return found
-        var, place = self.name("v"), self.name("g")
-        self.put(f"{var}, {place} = run.peek(d, {ref.segment!r}, {ref.field}, {ref.rep or 0}, {ref.comp}, {ref.sub})")
-        text = Text(
-            var, Place(place), "", field=f"{place}[1]", rep=f"{place}[2]", comp=f"{place}[3]", index=f"{place}[0]"
-        )
-        text.level = "leaf" if ref.sub else "sub" if ref.comp else "comp"
+        var, seg, odd = self.name("v"), self.name("g"), self.name("d")
+        self.put(f"{var}, {seg} = run.glance(d, {ref.segment!r}, {ref.field}, {ref.rep or 0})")
+        self.put(f"{odd} = {var} != '' and (E in {var} or B in {var} or '\"\"' in {var})")
+        rep = ref.rep or 0
+        place = Place(f"({seg}, {ref.field}, {rep}, 0, 0)", (ref.field, rep, 0, 0))
+        text = Text(var, place, odd, seg, field=str(ref.field), rep=str(rep))
         self.cache[-1][key] = text
         return text
 
@@ -304,7 +309,7 @@ class V2Writer(Writer):
             self.put(f"{var} = {val.var}.strip()")
             if val.odd != "False":
                 self.put(f"if {val.odd} and {var}: {var}, q = run.clean({var})")
-            sub = f"(q if {val.odd} else 0)"
+            sub = _sub(val.odd)
         else:
             self.put(f"{var} = {val.var}.strip()")
             if val.odd != "False":
@@ -469,24 +474,27 @@ class V2Writer(Writer):
     def remembered(self, row: MapRow, obj: Obj, env: Env, val: Val) -> Iterator[Obj]:
         """Plain fields of a known shape come from memory when the map makes nothing but values."""
         names = {step.name for r in self.maps[row.type] for step in parse_target(r.target)[:1]}
-        fits = self.facts is not None and env.kind == "seg" and val.odd == "False" and val.place.static is not None
+        plain = val.odd == "False" or val.index != "i"
+        fits = self.facts is not None and env.kind == "seg" and plain and val.place.static is not None
         fits = fits and obj.path.static is not None and obj.fast != "False" and not (names & obj.known)
         fits = fits and (obj.fresh or bool(obj.known)) and self.valuable(row.type)
         if not fits:
             yield obj
             return
         memory, hit = self.constant(f"memory({row.id!r})"), self.name("h")
-        fast = "" if obj.fast == "True" else f" if {obj.fast} else None"
+        tests = ([] if obj.fast == "True" else [obj.fast]) + ([] if val.odd == "False" else [f"not {val.odd}"])
+        fast = f" if {' and '.join(tests)} else None" if tests else ""
         self.put(f"{hit} = {memory}.get({val.var}){fast}")
+        alone = obj.fresh and not obj.known and not obj.lists
         with self.block(f"if {hit} is not None:"):
-            self.put(f"{obj.var}.update({hit}[0]())")
-            self.put(f"{obj.sink} += {hit}[1][i]")
+            self.put(f"{obj.var} = {hit}[0]()" if alone else f"{obj.var}.update({hit}[0]())")
+            self.put(f"{obj.sink} += {hit}[1][{val.index}]")
         with self.block("else:"):
             mark, own, said = self.name("w"), self.name("o"), self.name("e")
             self.put(f"{mark} = len({obj.sink}); {own} = {{}}; {said} = run.said")
             yield Obj(own, obj.path, obj.fast, obj.sink, True, obj.draft)
-            self.put(f"{obj.var}.update({own})")
-            test = "" if obj.fast == "True" else f"{obj.fast} and "
+            self.put(f"{obj.var} = {own}" if alone else f"{obj.var}.update({own})")
+            test = "".join(f"{test} and " for test in tests)
             self.put(f"if {test}{own} and run.said == {said}: {memory}.learn({val.var}, {own}, {obj.sink}[{mark}:])")
         obj.known |= names | ({"coding"} if row.vocab else set())
 
@@ -501,10 +509,14 @@ class V2Writer(Writer):
         function, memory = self.constant(f"function({row.type[3:]!r})"), self.constant(f"memory({row.id!r})")
         hit, got, mark = self.name("h"), self.name("y"), self.name("w")
         fast = "" if obj.fast == "True" else f" if {obj.fast} else None"
-        self.put(f"{hit} = {memory}.get({val.var}){fast}")
+        beside = "".join(f", f[{n}]" for n in _TEXT_ONLY[row.type] if self.facts and n in self.facts.present)
+        text = f"'|'.join(({val.var}{beside}))" if beside else val.var
+        asked = self.name("m")
+        self.put(f"{asked} = {text}")
+        self.put(f"{hit} = {memory}.get({asked}){fast}")
         with self.block(f"if {hit} is not None:"):
             self.put(f"{got} = {hit}[0]()")
-            self.put(f"{obj.sink} += {hit}[1][i]")
+            self.put(f"{obj.sink} += {hit}[1][{val.index}]")
         with self.block("else:"):
             self.put(f"{mark} = len({obj.sink}); run.draft = {obj.draft}")
             call = f"{function}(run, {val.var}, {val.place.code}, {path.code()}, {row.id!r}, {obj.sink})"
@@ -514,7 +526,7 @@ class V2Writer(Writer):
             with self.block(f"elif len({obj.sink}) == {mark}:"):
                 self.put(f"{obj.sink}.append(T(({path.code()}, {row.id!r}, {val.place.code})))")
             test = "" if obj.fast == "True" else f"if {obj.fast}: "
-            self.put(f"{test}{memory}.learn({val.var}, {got}, {obj.sink}[{mark}:])")
+            self.put(f"{test}{memory}.learn({asked}, {got}, {obj.sink}[{mark}:])")
         with self.block(f"if {got} is not None:"):
             self.store(obj, key, got)
 
@@ -667,6 +679,11 @@ def _element(target: str) -> str:
         if "[" in part or "(" in part:
             break
     return ".".join(names)
+
+
+def _sub(odd: str) -> str:
+    """Python for the subcomponent of a plain value."""
+    return "0" if odd == "False" else f"(q if {odd} else 0)"
 
 
 _COMPARE = {"=": "==", ">": ">", "<": "<", ">=": ">=", "<=": "<=", "!=": "!=", "<>": "!="}

@@ -329,11 +329,15 @@ class Writer:
         nested = any(at.steps[0].type for at in group)
         leaf = all(len(at.steps) == 1 and not self.fills(at.row) for at in group) and not nested
         index, base, fast = self.name("k"), self.name("p"), self.name("z")
+        first = obj.fresh and step.name not in obj.known and not obj.expected.get(step.name)
         expected = obj.expected.get(step.name, 0) if obj.counts.get(step.name, 0) < 4 else 0
         obj.expected[step.name] = expected + 1
-        self.put(f"{index} = len({held})")
         static = obj.path.child(f"{step.name}[{expected}]").static
         stable = obj.fast != "False" and static is not None and env.fast
+        if first and stable and not looping and obj.fast == "True":
+            self.one(step, group, obj, held, PathExpr(static), "True", leaf, nested, env)
+            return
+        self.put(f"{index} = len({held})")
         if stable:
             odd = f" and not {env.odd}" if looping and env.odd not in ("", "False") else ""
             self.put(f"{fast} = {index} == {expected}{'' if obj.fast == 'True' else ' and ' + obj.fast}{odd}")
@@ -341,9 +345,24 @@ class Writer:
         code = f"{real.code()} + str({index}) + ']'"
         self.put(f"{base} = {static!r} if {fast} else {code}" if stable else f"{base} = {code}")
         path = PathExpr(static if stable else None, base)
+        self.one(step, group, obj, held, path, fast if stable else "False", leaf, nested, env)
+
+    def one(
+        self,
+        step: Step,
+        group: list[RowAt],
+        obj: Obj,
+        held: str,
+        path: PathExpr,
+        fast: str,
+        leaf: bool,
+        nested: bool,
+        env: Env,
+    ) -> None:
+        """The inside of one item whose path is known."""
         if leaf:
             for at in group:
-                self.leaf(at.row, Obj(held, path, fast if stable else "False", obj.sink, True, obj.draft), None, env)
+                self.leaf(at.row, Obj(held, path, fast, obj.sink, True, obj.draft), None, env)
             return
         if nested:
             self.resources(group, obj, env, held, path)
@@ -354,7 +373,7 @@ class Writer:
         if mixed:
             self.put(f"{mark} = len({obj.sink})")
         self.put(f"{var} = {{}}")
-        child = Obj(var, path, fast if stable else "False", obj.sink, True, obj.draft)
+        child = Obj(var, path, fast, obj.sink, True, obj.draft)
         self.body(group, child, env)
         if mixed:
             with self.block(f"if {var}:"):
@@ -429,7 +448,7 @@ class Writer:
             self.tables[key] = f"R{len(self.tables)}"
         parts = [] if obj.fast == "True" else [obj.fast]
         parts += [f"not {val.odd}"] if val.odd not in ("", "False") else []
-        table = f"{self.tables[key]}[i]"
+        table = f"{self.tables[key]}[{val.index}]"
         self.put(
             f"{obj.sink}.append({table} if {' and '.join(parts)} else {real})"
             if parts

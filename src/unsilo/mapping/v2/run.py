@@ -129,6 +129,16 @@ class V2Run(Run):
                 text = parts[sub - 1] if sub <= len(parts) else ""
         return text, (segment.index, field, rep, comp, sub)
 
+    def glance(self, draft: Any, name: str, field: int, rep: int) -> tuple[str, int]:
+        """A repetition of a neighbouring segment's field as it stands (escaped), with the segment's index."""
+        segment = self.near(draft, name)
+        if segment is None or field >= len(segment.fields):
+            return "", 0
+        text = segment.fields[field]
+        if rep or self.P in text:
+            text = self.repetition(text, rep)
+        return ("", 0) if text == DELETE else (text, segment.index)
+
     # -- resources ------------------------------------------------------------
 
     def clear(self, draft: Draft, element: str, rule: str, place: Locator) -> None:
