@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2}|[a-z]{3})[-./](\d{4})")
 
 
+@lru_cache(maxsize=16_384)
 def code_key(code: str) -> int:
     """Return the key under which a code is found; codes are compared as they are (FHIR R4 search.html#token)."""
     return hash64(clean(code)) if code else 0
@@ -101,6 +103,8 @@ def read_image(blob: bytes) -> Image:
 
 def delta(old: bytes, new: bytes) -> tuple[Image, Image]:
     """Return (keys to delete, keys to add) between two images."""
+    if not old:
+        return ([], [], [], [], [], []), read_image(new)
     gone: list[list[Any]] = []
     come: list[list[Any]] = []
     for was, now in zip(read_image(old), read_image(new), strict=True):

@@ -4,6 +4,7 @@ import sqlite3
 from collections import defaultdict
 from typing import Any
 
+from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 
 __all__ = ["Names"]
@@ -61,11 +62,11 @@ class Names:
 
     def parameter(self, resource_type: int, code: str) -> int:
         """Return the number of a search parameter of one resource type."""
-        return self._number("parameter", (resource_type, code))
+        return self._number("parameter", (resource_type, clean(code)))
 
     def system(self, uri: str) -> int:
         """Return the number of a code system; 0 for none."""
-        return self._number("system", uri) if uri else 0
+        return self._number("system", clean(uri)) if uri else 0
 
     def key_kind(self, name: str) -> int:
         """Return the number of a kind of business key."""

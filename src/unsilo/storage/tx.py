@@ -18,6 +18,8 @@ from unsilo.storage.statements import load
 
 __all__ = ["DELETED", "LIVE", "STUB", "Counters", "ResourceTx", "stored"]
 
+_REMEMBERED = 50_000
+
 LIVE, DELETED, STUB = 0, 1, 2
 
 _SQL = load("resource")
@@ -25,11 +27,28 @@ _image = msgspec.msgpack.Encoder().encode
 
 
 class Counters:
-    """The next numbers, which only the writer gives out."""
+    """The next numbers, which only the writer gives out, and the row numbers that were needed lately."""
 
     rid = 0
     mid = 0
     t = 0
+
+    def __init__(self) -> None:
+        self._rids: dict[tuple[str, str], int] = {}
+
+    def known(self, key: tuple[str, str]) -> int | None:
+        """Return the row number of a resource that is committed, when it is remembered."""
+        return self._rids.get(key)
+
+    def remember(self, rids: dict[tuple[str, str], int]) -> None:
+        """Remember row numbers that are committed; a row number never changes."""
+        if len(self._rids) > _REMEMBERED:
+            self._rids.clear()
+        self._rids.update(rids)
+
+    def forget(self) -> None:
+        """Forget all: somebody else has written."""
+        self._rids.clear()
 
 
 _make: Callable[..., Stored] = Stored
@@ -101,6 +120,9 @@ class ResourceTx:
             found = pending.rids.get(key)
             if found is not None:
                 return found
+        found = self._counters.known(key)
+        if found is not None:
+            return found
         known = self._look(resource_type, id_)
         if known is None:
             return None
@@ -129,16 +151,14 @@ class ResourceTx:
         )  # fmt: skip
 
     def _keys(self, resource_type: str, index: IndexRows) -> bytes:
-        names = self._names
-        number = names.type(resource_type)
-        parameter, system = names.parameter, names.system
+        number = self._names.type(resource_type)
+        parameter, system = self._names.parameter, self._names.system
         return _image((
-            [(parameter(number, p), code_key(c), system(clean(s))) for p, s, c in index.tokens],
+            [(parameter(number, p), code_key(c), system(s)) for p, s, c in index.tokens],
             [(parameter(number, p), fold_key(v)) for p, v in index.strings],
             [(parameter(number, p), *bounded(lo, hi)) for p, lo, hi in index.dates],
             [(parameter(number, p), self.rid(r)) for p, r in index.references],
-            [(self.rid(r), number, bounded(d, 0)[0], code_key(c), code_key(k))
-             for r, d, c, k in index.patient],
+            [(self.rid(r), number, bounded(d, 0)[0], code_key(c), code_key(k)) for r, d, c, k in index.patient],
             terms(index) if resource_type == "Patient" else [],
         ))  # fmt: skip
 

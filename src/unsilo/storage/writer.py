@@ -235,6 +235,7 @@ class Writer:
             self._names.load(connection)
             self._counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
             self._counters.mid = int(connection.execute(_MSG["top_mid"]).fetchone()[0])
+            self._counters.forget()
             self._counters.t = int(connection.execute(_RES["top_t"]).fetchone()[0])
             self._version = version
         return connection
@@ -342,6 +343,7 @@ class Writer:
             each = (time.perf_counter() - flushing) / group.written
             self._seconds_each = 0.8 * self._seconds_each + 0.2 * each
         self._commit(connection)
+        self._counters.remember(group.rids)
         self._requeued += requeued
 
     def _run_one(
