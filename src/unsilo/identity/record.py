@@ -1,6 +1,7 @@
 """A FHIR Patient as a standardised person record, its bytes in the store, and the keys under which it is found."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from unicodedata import category, normalize
 
@@ -13,6 +14,7 @@ __all__ = ["Identifier", "PersonName", "Record", "fold", "keys", "pack", "record
 
 _SSN = "http://hl7.org/fhir/sid/us-ssn"
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
+_ASCII_OTHER = {code: None for code in range(128) if not chr(code).isalnum()}
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _MOST = 50  # names and identifiers looked at; a record with more is not a person's
 
@@ -65,8 +67,11 @@ def unpack(content: bytes) -> Record:
     return _decoder.decode(content)
 
 
+@lru_cache(8192)
 def fold(text: str) -> str:
     """Return letters and digits only, without case and Latin accents: `O'Brien-Šimić` gives `obriensimic`."""
+    if text.isascii():
+        return text.lower().translate(_ASCII_OTHER)
     plain = normalize("NFKD", text.casefold().translate(_LETTERS))
     # Accents of Latin, Greek and Cyrillic go (U+0300 to U+036F); vowel signs of other scripts are letters there.
     kept = (c for c in plain if not "\u0300" <= c <= "\u036f" and category(c)[0] in "LNM")
@@ -91,12 +96,18 @@ def _kind(identifier: Json) -> str:
     return next((code for coding in codings if (code := _text(coding.get("code")))), "")
 
 
+def _bare(value: str) -> str:
+    if value.isascii():
+        return value.lower().translate(_ASCII_OTHER)
+    return "".join(c for c in value.casefold() if c.isalnum())
+
+
 def _identifier(raw: Json, unusable: list[str]) -> Identifier | None:
     system, value = _text(raw.get("system")), _text(raw.get("value"))
     kind = _kind(raw) or ("SS" if system == _SSN else "")
     if not system or not value or not identifier_type(kind).identifies or raw.get("use") == "old":
         return None
-    folded = "".join(c for c in value.casefold() if c.isalnum())
+    folded = _bare(value)
     digits = folded.lstrip("0")
     why = ""
     if not folded:
