@@ -314,3 +314,56 @@ def test_damaged_documents_never_raise(junk: bytes, place: int) -> None:
     parsed = ccda.parse(content[:at] + junk + content[at:])
     if parsed.value is not None:
         load("ccda", Site(feed="f")).run(parsed.value, seal("f", "ccda", content, 0))
+
+
+def _results(first: str, second: str, patient: str = "1") -> bytes:
+    """Two results under one id, as careless senders do."""
+    entry = (
+        '<entry><observation><id root="5a7a0d10-0000-4000-8000-0000000000ff"/><code code="{}"/><statusCode code="completed"/>'
+        '<effectiveTime value="{}"/><value xsi:type="PQ" value="{}" unit="g"/></observation></entry>'
+    )
+    content = document(entry.format(*first.split()) + entry.format(*second.split()), RESULTS)
+    return content.replace(b'extension="1"', f'extension="{patient}"'.encode())
+
+
+def _ids(content: bytes) -> dict[str, str]:
+    """Value of each Observation -> its id."""
+    found = [e.resource for e in run(content).entries if e.resource["resourceType"] == "Observation"]
+    return {str(o["valueQuantity"]["value"]): o["id"] for o in found}
+
+
+@pytest.mark.parametrize("second", ["b 20200101 2", "a 20200102 2", "a 20200101 2"])
+def test_entries_that_share_an_id_are_never_mixed(second: str) -> None:
+    """Another code, time or value under the same id is another resource, and the sharing is said."""
+    mapped = run(_results("a 20200101 1", second))
+    assert len(_ids(_results("a 20200101 1", second))) == 2
+    assert "ccda.same-id" in {i.rule for i in mapped.issues}
+
+
+def test_the_same_entry_twice_is_one() -> None:
+    """Equal content under one id is one resource."""
+    assert len(_ids(_results("a 20200101 1", "a 20200101 1"))) == 1
+
+
+def test_ids_do_not_reach_over_patients_and_survive_order() -> None:
+    """A sample id that two patients' documents carry names two resources; order in the document names none anew."""
+    one = _ids(_results("a 20200101 1", "b 20200101 2"))
+    assert one == _ids(_results("b 20200101 2", "a 20200101 1"))
+    assert not set(one.values()) & set(_ids(_results("a 20200101 1", "b 20200101 2", patient="7")).values())
+
+
+def test_an_author_cited_by_number_is_the_named_one() -> None:
+    """An entry's author who is only a number is the practitioner whom the header names with that number."""
+    author = '<author><time value="2020"/><assignedAuthor><id root="2.16.840.1.113883.4.6" extension="9999999992"/>{}</assignedAuthor></author>'
+    named = author.format("<assignedPerson><name><family>Helm</family></name></assignedPerson>")
+    entry = (
+        '<entry><observation><id root="1.9" extension="r"/><code code="c"/>'
+        + author.format("")
+        + "</observation></entry>"
+    )
+    content = document(entry, RESULTS).replace(b"<recordTarget>", named.encode() + b"<recordTarget>")
+    mapped = run(content)
+    [practitioner] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "Practitioner"]
+    [observation] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "Observation"]
+    assert practitioner["name"] == [{"family": "Helm"}]
+    assert observation["performer"] == [{"reference": f"Practitioner/{practitioner['id']}"}]

@@ -10,13 +10,15 @@ from lxml import etree
 
 from unsilo.formats.ccda import V3, Document
 from unsilo.kernel import Envelope, Issue, Locator, Row
+from unsilo.kernel.json import encode
 from unsilo.mapping.ccda.functions import FUNCTIONS
 from unsilo.mapping.ccda.recognise import recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
 from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import clean_text, path_of
 from unsilo.mapping.ccda.writer import CcdaWriter
-from unsilo.mapping.finish import Facts, finish
+from unsilo.mapping.finish import Said, finish
+from unsilo.mapping.identity import merge_into
 from unsilo.mapping.model import Draft, Entry, Mapped, Reading, Site
 from unsilo.mapping.plan import Planned, plan_row
 from unsilo.mapping.program import Program
@@ -26,6 +28,11 @@ from unsilo.mapping.tables import layered, standard
 __all__ = ["CcdaMap", "faults_of", "open_map"]
 
 _SECTION = f"{{{V3}}}section"
+_NAMED = (
+    "identifier", "code", "vaccineCode", "medicationCodeableConcept", "effectiveDateTime", "effectivePeriod",
+    "occurrenceDateTime", "performedDateTime", "performedPeriod", "whenHandedOver",
+)  # fmt: skip
+"""What the identity rules name a clinical resource by."""
 _AROUND = "ancestor::section/"
 _SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
 
@@ -66,6 +73,7 @@ class CcdaMap:
         run = CcdaRun(self.program, envelope, tree)
         run.control_id = _control(tree)
         self._rows(run, "", tree.root, Frame(None))
+        _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))
         _entries_of_sections(run, origins, entries)
@@ -137,6 +145,8 @@ def _reading(text: str) -> Reading:
     (`ancestor::section/...`), or an absolute one.
     """
     text = text.strip("{}")
+    if text == "same()":
+        return _same
     upward = text.startswith(_AROUND)
     path = path_of(text.removeprefix(_AROUND))
 
@@ -150,6 +160,59 @@ def _reading(text: str) -> Reading:
     return read
 
 
+def _same(run: Any, draft: Draft) -> tuple[str, Locator]:
+    """Tell apart resources of one document whose ids say that they are the same while their content says they are not.
+
+    Real documents use one id for many entries. Equal content gets the same number, other content the next one.
+    """
+    body = _settled(draft.body)
+    content = encode(body)
+    named = encode([body.get(name) for name in _NAMED])
+    known: list[bytes] = run.notes.setdefault(("same", draft.type, named), [])
+    if content not in known:
+        known.append(content)
+    if "identifier" in body:
+        _tell_shared_id(run, draft, content, encode(body["identifier"]))
+    return str(known.index(content)), None
+
+
+def _tell_shared_id(run: Any, draft: Draft, content: bytes, ident: bytes) -> None:
+    """Say once for each id that several different entries carry it."""
+    sharing: set[bytes] = run.notes.setdefault(("shared", draft.type, ident), set())
+    sharing.add(content)
+    if len(sharing) == 2:
+        text = f"several different {draft.type} entries have the same id; they are kept apart by their content"
+        hint = "the sender should give each entry an id of its own"
+        run.issue("warning", "conflict", text, run.places[draft.node] or None, "ccda.same-id", hint)
+
+
+def _settled(value: Any) -> Any:
+    """A body without the resources it refers to, which have no ids yet."""
+    if isinstance(value, Draft):
+        return value.type
+    if isinstance(value, dict):
+        return {k: _settled(v) for k, v in value.items() if k != "id"}
+    return [_settled(v) for v in value] if isinstance(value, list) else value
+
+
+def _one_person_each(run: CcdaRun) -> None:
+    """Let an author who is only cited by number be the one whom the document names with the same number."""
+    named: dict[bytes, Draft] = {}
+    for draft in run.drafts:
+        if draft.type == "Practitioner" and draft.body.get("name"):
+            for item in draft.body.get("identifier") or ():
+                named.setdefault(encode(item), draft)
+    for draft in run.drafts:
+        if draft.type != "Practitioner" or draft.body.get("name"):
+            continue
+        for item in draft.body.get("identifier") or ():
+            found = named.get(encode(item))
+            if found is not None:
+                merge_into(found, draft)
+                break
+    run.drafts = [draft for draft in run.drafts if draft.into is None]
+
+
 def _control(tree: Document) -> str:
     node = path_of("id").first(tree.root)
     if node is None:
@@ -157,9 +220,9 @@ def _control(tree: Document) -> str:
     return f"{node.get('root') or ''}^{node.get('extension') or ''}".strip("^")
 
 
-def _facts(run: CcdaRun, tree: Document) -> Facts:
+def _facts(run: CcdaRun, tree: Document) -> Said:
     """What the document says about itself, for its Provenance."""
-    facts: Facts = {}
+    facts: Said = {}
     time = path_of("effectiveTime/@value").first(tree.root)
     when = run.program.converters["dateTime"][(time.get("value") or "").strip()] if time is not None else None
     if time is not None and when:
