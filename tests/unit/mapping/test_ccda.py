@@ -34,15 +34,22 @@ def resources(mapped: Mapped, kind: str) -> list[dict[str, Any]]:
     return [e.resource for e in mapped.entries if e.resource["resourceType"] == kind]
 
 
+def ordered(node: Any) -> Any:
+    """Return JSON with sorted keys: the order of elements says nothing."""
+    if isinstance(node, dict):
+        return {key: ordered(node[key]) for key in sorted(node)}
+    return [ordered(item) for item in node] if isinstance(node, list) else node
+
+
 def render(mapped: Mapped) -> tuple[str, str]:
     """Return the golden texts: resources, one JSON each line; and lineage, unconsumed values and issues."""
     lines, rows = [], []
     for entry in mapped.entries:
         kind = entry.resource["resourceType"]
         body = {k: v for k, v in entry.resource.items() if k != "extension" or kind != "Provenance"}
-        lines.append(encode(body).decode())
+        lines.append(encode(ordered(body)).decode())
         reference = f"{kind}/{entry.resource['id']}"
-        rows += [f"{reference} {r.path} {r.rule} {r.source or '-'}" for r in entry.rows]
+        rows += sorted(f"{reference} {r.path} {r.rule} {r.source or '-'}" for r in entry.rows)
     rows += [f"unconsumed {place} {value!r}" for place, _, value in mapped.unconsumed]
     rows += [f"issue {i.severity} {i.rule} {i.where.path}" for i in mapped.issues]
     return "\n".join(lines) + "\n", "\n".join(rows) + "\n"

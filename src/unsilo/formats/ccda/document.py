@@ -56,13 +56,12 @@ def _paths(tops: list[etree._Element]) -> dict[etree._Element, str]:
     while stack:
         node, path = stack.pop()
         found[node] = path
+        if not len(node):
+            continue
         counts: dict[str, int] = {}
         below: list[tuple[etree._Element, str]] = []
-        for child in node:
-            tag = child.tag
-            if type(tag) is not str:
-                continue
-            name = label(tag)
+        for child in node.iterchildren("{*}*"):
+            name = label(str(child.tag))
             number = counts[name] = counts.get(name, 0) + 1
             below.append((child, f"{path}/{name}[{number}]"))
         below.reverse()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from unsilo.formats.ccda.document import Document
-from unsilo.formats.ccda.names import XSI, label
+from unsilo.formats.ccda.names import label
 
 __all__ = ["STRUCTURAL", "valued"]
 
@@ -26,11 +26,13 @@ def valued(document: Document) -> Iterator[tuple[str, str]]:
     for node, path in document.paths().items():
         if label(str(node.tag)) in _INFRASTRUCTURE:
             continue
-        for key, value in node.attrib.items():
+        for key, value in node.items():
             name = label(str(key))
-            if value.strip() and name not in STRUCTURAL and not str(key).startswith("{" + XSI):
+            if name not in STRUCTURAL and not name.startswith("xsi:") and value.strip():
                 yield f"{path}/@{name}", str(value)
-        pieces = [node.text, *(child.tail for child in node)]
-        own = " ".join(p.strip() for p in pieces if p and p.strip())
+        own = (node.text or "").strip()
+        if len(node):
+            tails = [t.strip() for child in node if (t := child.tail)]
+            own = " ".join(p for p in (own, *tails) if p)
         if own:
             yield f"{path}/text()", own

@@ -1,6 +1,6 @@
 """XML paths of the tables as functions: from a node to its first or all matches (docs/reference/mapping-tables.md)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -75,16 +75,19 @@ class _Step:
     __slots__ = ("position", "tags", "tests")
 
     def __init__(self, step: XmlStep) -> None:
-        self.tags = None if "*" in step.names else frozenset(qualified(n) for n in step.names)
+        self.tags = ("{*}*",) if "*" in step.names else tuple(qualified(n) for n in step.names)
         self.tests = [_test(p) for p in step.predicates if not p.position]
         self.position = next((p.position for p in step.predicates if p.position), 0)
 
     def children(self, node: Element) -> Iterator[Element]:
-        """Yield the children that this step takes."""
-        tags, number = self.tags, 0
-        for child in node:
-            tag = child.tag
-            if (tag in tags if tags is not None else type(tag) is str) and all(t(child) for t in self.tests):
+        """Return the children that this step takes; lxml itself looks at the names."""
+        found = node.iterchildren(*self.tags)
+        return self._chosen(found) if self.tests or self.position else found
+
+    def _chosen(self, found: Iterable[Element]) -> Iterator[Element]:
+        number = 0
+        for child in found:
+            if all(test(child) for test in self.tests):
                 number += 1
                 if not self.position or number == self.position:
                     yield child
@@ -121,8 +124,10 @@ class Path:
         """Yield every element that the element steps lead to, in document order."""
         if self.absolute:
             node = node.getroottree().getroot()
-        found: Iterator[Element] = iter((node,))
-        for step in self.steps:
+        if not self.steps:
+            return iter((node,))
+        found: Iterator[Element] = self.steps[0].children(node)
+        for step in self.steps[1:]:
             found = _follow(step, found)
         return found
 
