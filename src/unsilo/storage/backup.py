@@ -78,7 +78,7 @@ def backup(store: Store | Path, target: Path) -> Manifest:
         raise FileNotFoundError(f"there is no store in {directory}")
     if not _empty(target):
         raise FileExistsError(f"{target} is not empty")
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     main = connect(directory / "unsilo.db", read_only=True)
     try:
         main.execute("BEGIN")
@@ -130,6 +130,7 @@ def restore(source: Path, target: Path) -> list[Issue]:
             bad.append(_issue("restore.file", f"{name} does not match its hash", "use another backup", name))
     if bad:
         return bad
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in manifest.files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
+from urllib.parse import quote
 
 from unsilo.storage.packing import clean
 
@@ -22,7 +23,11 @@ def connect(path: Path, *, cache_mb: int = 8, read_only: bool = False) -> sqlite
     """
     if sqlite3.sqlite_version_info < _OLDEST:
         raise RuntimeError(f"SQLite {'.'.join(map(str, _OLDEST))} or newer is needed, here is {sqlite3.sqlite_version}")
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=400)
+    # A reader never makes a file: one that retention removed a moment ago stays removed.
+    place = f"file:{quote(str(path))}?mode={'rw' if read_only else 'rwc'}"
+    connection = sqlite3.connect(
+        place, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=400, uri=True
+    )
     try:
         connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA busy_timeout = 10000")
@@ -30,6 +35,7 @@ def connect(path: Path, *, cache_mb: int = 8, read_only: bool = False) -> sqlite
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = FAST")
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")  # no patient data in temporary files
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute(f"PRAGMA cache_size = -{cache_mb * 1024}")
         if read_only:
@@ -77,6 +83,16 @@ class Readers:
             yield connection
         finally:
             self._idle.put(connection)
+
+    @contextmanager
+    def moment(self) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+        """Lend a way to run several statements that all see the same moment."""
+        with self.lend() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield lambda sql, values: _run(connection, sql, values).fetchall()
+            finally:
+                connection.execute("COMMIT")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""

@@ -2,11 +2,14 @@
 
 import os
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import zstandard
 
 from unsilo.kernel import Envelope
 from unsilo.storage.connect import connect
@@ -14,12 +17,22 @@ from unsilo.storage.faults import Hooks
 from unsilo.storage.packing import squeeze, unsqueeze
 from unsilo.storage.statements import load, run_rows
 
-__all__ = ["Days", "day_of", "day_path", "read_content", "sync_directory"]
+__all__ = ["DayReader", "Days", "day_of", "day_path", "sync_directory"]
 
 _SQL = load("content")
 _STORE = load("store")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED, _PLAIN = 1, 0
+_READ_OPEN = 4
+
+
+class _Head(msgspec.Struct):
+    """What a day file says of a piece besides its bytes, so that it can be read without the main database."""
+
+    format: str
+    received_at: int
+    headers: dict[str, str]
+    parent: str
 
 
 def day_of(at: int) -> int:
@@ -46,10 +59,7 @@ def sync_directory(directory: Path) -> None:
 def _row(envelope: Envelope) -> tuple[str, str, bytes, int, bytes, bytes]:
     packed = squeeze(envelope.content)
     codec, body = (_PACKED, packed) if len(packed) < len(envelope.content) else (_PLAIN, envelope.content)
-    head = {
-        "format": envelope.format, "received_at": envelope.received_at, "headers": envelope.headers,
-        "parent": envelope.parent,
-    }  # fmt: skip
+    head = _Head(envelope.format, envelope.received_at, envelope.headers, envelope.parent)
     return envelope.id, envelope.feed, bytes.fromhex(envelope.sha256), codec, msgspec.msgpack.encode(head), body
 
 
@@ -100,30 +110,56 @@ class Days:
         for connection in self._open.values():
             connection.execute(_STORE["checkpoint"]).fetchone()
 
-    def close(self) -> None:
-        """Close the files."""
-        while self._open:
-            self._open.popitem()[1].close()
+    def close(self, day: int | None = None) -> None:
+        """Close the file of one day, or all."""
+        for each in [day] if day is not None else list(self._open):
+            connection = self._open.pop(each, None)
+            if connection is not None:
+                connection.close()
 
 
-def read_content(directory: Path, day: int, slot: int, digest: bytes) -> bytes | None:
-    """Return the bytes of a slot, or None when they are not there; ValueError when they do not match their sha-256."""
-    path = day_path(directory, day)
-    if not path.exists():
-        return None
-    connection = connect(path, cache_mb=1, read_only=True)
-    try:
-        found = connection.execute(_SQL["read"], (slot,)).fetchone()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
+class DayReader:
+    """The reading side: a few day files stay open; one read at a time, which lasts microseconds."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._open: dict[int, sqlite3.Connection] = {}
+
+    def _row(self, day: int, slot: int) -> Any:
+        with self._lock:
+            connection = self._open.pop(day, None)
+            if connection is None:
+                path = day_path(self._directory, day)
+                if not path.exists():
+                    return None
+                while len(self._open) >= _READ_OPEN:
+                    self._open.pop(next(iter(self._open))).close()
+                connection = connect(path, cache_mb=1, read_only=True)
+            self._open[day] = connection
+            return connection.execute(_SQL["read"], (slot,)).fetchone()
+
+    def read(self, day: int, slot: int, digest: bytes) -> tuple[bytes, dict[str, str]] | None:
+        """Return the bytes of a slot and their transport headers, None when they are not there.
+
+        ValueError when the bytes do not match their sha-256.
+        """
+        found = self._row(day, slot)
+        if found is None:
             return None
-        raise
-    finally:
-        connection.close()
-    if found is None:
-        return None
-    codec, body = found
-    content = unsqueeze(body) if codec == _PACKED else bytes(body)
-    if sha256(content).digest() != digest:
-        raise ValueError(f"the bytes of day {day}, slot {slot} do not match their sha-256")
-    return content
+        codec, head, body = found
+        try:
+            content = unsqueeze(body) if codec == _PACKED else bytes(body)
+        except zstandard.ZstdError:
+            content = b""
+        if sha256(content).digest() != digest:
+            raise ValueError(f"the bytes of day {day}, slot {slot} do not match their sha-256")
+        return content, msgspec.msgpack.decode(head, type=_Head).headers
+
+    def forget(self, day: int | None = None) -> None:
+        """Close the file of one day, or all."""
+        with self._lock:
+            for each in [day] if day is not None else list(self._open):
+                connection = self._open.pop(each, None)
+                if connection is not None:
+                    connection.close()

@@ -2,14 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from unsilo.kernel import Envelope, clock
-from unsilo.storage.connect import Readers, connect
-from unsilo.storage.days import day_of, day_path, read_content
+from unsilo.storage.connect import Readers
+from unsilo.storage.days import DayReader, day_of
 from unsilo.storage.figures import MINUTE, quantiles
 from unsilo.storage.keys import fold_key
 from unsilo.storage.packing import unpack_issues, unpack_keys, unpack_unconsumed
@@ -20,7 +19,6 @@ from unsilo.storage.statements import load
 __all__ = ["MessageReads", "prepare"]
 
 _SQL = load("message")
-_CONTENT = load("content")
 _HOUR = 60
 _DAY = 86_400_000_000
 
@@ -45,7 +43,7 @@ def _message(row: Any) -> MessageRow:
 class MessageReads:
     """The reading half of the store that concerns what came in."""
 
-    directory: Path
+    _days: DayReader
     _readers: Readers
 
     def message(self, id_: str | int) -> MessageRow | None:
@@ -59,27 +57,23 @@ class MessageReads:
 
         ValueError when they do not match the hash that was recorded.
         """
+        found = self._found(id_)
+        return None if found is None else found[0]
+
+    def _found(self, id_: str) -> tuple[bytes, dict[str, str]] | None:
         row = self._readers.row(_SQL["place"], (id_,))
-        if row is None or row[3]:
-            return None
-        return read_content(self.directory, row[0], row[1], row[2])
+        return None if row is None or row[3] else self._days.read(row[0], row[1], row[2])
 
     def envelope(self, id_: str) -> Envelope | None:
         """Return what came in as it came in, transport headers too; None when its bytes are not there."""
-        content = self.content(id_)
         message = self.message(id_)
-        if content is None or message is None:
+        found = None if message is None else self._found(id_)
+        if message is None or found is None:
             return None
-        day, slot, _digest, _removed = self._readers.row(_SQL["place"], (id_,))
-        connection = connect(day_path(self.directory, day), cache_mb=1, read_only=True)
-        try:
-            head = msgspec.msgpack.decode(connection.execute(_CONTENT["head"], (slot,)).fetchone()[0])
-        finally:
-            connection.close()
+        content, headers = found
         return Envelope(
-            id_, message.feed, message.format, message.received, message.sha256, content, head["headers"],
-            message.parent,
-        )  # fmt: skip
+            id_, message.feed, message.format, message.received, message.sha256, content, headers, message.parent
+        )
 
     def outcome(self, mid: int) -> Outcome | None:
         """Return what the last processing said, None before the first."""
@@ -129,11 +123,14 @@ class MessageReads:
     def feeds(self, at: int = 0) -> list[FeedFigures]:
         """Return the figures of every feed that ever received something, as of `at` (now when 0)."""
         now = at or clock.now()
-        found = {
-            name: FeedFigures(name, last or 0, 0, 0, 0, {}, 0, [], (0, 0, 0))
-            for name, last in self._readers.rows(_SQL["feed_lasts"])
-        }
-        for name, state, messages, size in self._readers.rows(_SQL["feed_totals"]):
+        with self._readers.moment() as rows:
+            lasts = rows(_SQL["feed_lasts"], ())
+            totals = rows(_SQL["feed_totals"], ())
+            of_today = rows(_SQL["feed_day"], (day_of(now),))
+            minutes = rows(_SQL["feed_minutes"], (now // MINUTE - _HOUR,))
+            latencies = rows(_SQL["feed_latencies"], (day_of(now - _DAY),))
+        found = {name: FeedFigures(name, last or 0, 0, 0, 0, {}, 0, [], (0, 0, 0)) for name, last in lasts}
+        for name, state, messages, size in totals:
             feed = found[name]
             if state == "resent":
                 feed.resent += messages
@@ -141,12 +138,12 @@ class MessageReads:
             feed.messages += messages
             feed.bytes += size
             feed.states[state] = feed.states.get(state, 0) + messages
-        for name, messages in self._readers.rows(_SQL["feed_day"], (day_of(now),)):
+        for name, messages in of_today:
             found[name].today = messages
-        for name, *minute in self._readers.rows(_SQL["feed_minutes"], (now // MINUTE - _HOUR,)):
+        for name, *minute in minutes:
             found[name].last_hour.append((minute[0], minute[1], minute[2], minute[3]))
         histograms: dict[str, dict[int, int]] = {}
-        for name, bucket, messages in self._readers.rows(_SQL["feed_latencies"], (day_of(now - _DAY),)):
+        for name, bucket, messages in latencies:
             histograms.setdefault(name, {})[bucket] = messages
         for name, histogram in histograms.items():
             half, most, nearly_all = quantiles(histogram, (0.5, 0.95, 0.99))

@@ -11,7 +11,7 @@ from unsilo.kernel import Issue
 from unsilo.storage.accounts import Accounts
 from unsilo.storage.checkpoint import Checkpointer
 from unsilo.storage.connect import Readers, connect
-from unsilo.storage.days import sync_directory
+from unsilo.storage.days import DayReader, sync_directory
 from unsilo.storage.faults import Hooks
 from unsilo.storage.messages import MessageReads, prepare
 from unsilo.storage.migrate import migrate
@@ -46,6 +46,7 @@ class Store(MessageReads, ResourceReads):
         self.directory = directory
         self._closed = False
         self._readers = Readers(directory / "unsilo.db", readers, prepare)
+        self._days = DayReader(directory)
         self._checkpointer = Checkpointer(directory)
         self._writer = Writer(directory, hooks, group_ms)
         self._writer.on_commit = self._checkpointer.committed
@@ -137,6 +138,11 @@ class Store(MessageReads, ResourceReads):
         """Return what waits to be sent on, in order."""
         return [OutboxRow(*row) for row in self._readers.rows(_AUDIT["outbox"], (after, limit))]
 
+    def release_day(self, day: int) -> "Future[None]":
+        """Close the file of a day wherever this store has it open."""
+        self._days.forget(day)
+        return self._writer.submit(lambda _tx: self._writer.release_day(day))
+
     def sent(self, seq: int, at: int) -> "Future[None]":
         """Say that an outbox row was sent."""
         return self._writer.submit(lambda tx: tx.run(_AUDIT["outbox_done"], (at, seq)))
@@ -157,6 +163,7 @@ class Store(MessageReads, ResourceReads):
         self._checkpointer.close()
         self._writer.close()
         self._readers.close()
+        self._days.forget()
 
     def __enter__(self) -> "Store":
         return self
@@ -172,7 +179,8 @@ def open_store(directory: Path, *, readers: int = 2, group_ms: float = 2, hooks:
     """
     journal = directory / "journal"
     if not journal.is_dir():
-        journal.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # only its owner may look into it
+        journal.mkdir(exist_ok=True)
         sync_directory(directory)
     connection = connect(directory / "unsilo.db")
     try:

@@ -25,6 +25,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "link_without_person": ("record {0} is linked to the missing person {1}", "restore a backup"),
     "edge_against_history": ("record {0} is linked to person {1}, its history says {2}", "restore a backup"),
     "effect_without_version": ("message {0} made version {2} of record {1}, which is missing", "replay the message"),
+    "done_without_effect": ("message {0} is done with {1} entries and has none", "replay the message"),
     "done_without_outcome": ("message {0} is done and has no outcome", "replay the message"),
     "version_gap": ("record {0} has {1} versions, its highest number is {2}", "restore a backup"),
     "late_is_current": ("record {0} has a history version {1} above its numbers", "restore a backup"),

@@ -109,6 +109,10 @@ class Writer:
         """Return how many receipts and jobs wait."""
         return len(self._receipts), len(self._jobs)
 
+    def release_day(self, day: int) -> None:
+        """Close the file of a day; called by a job, which is in the writer's thread."""
+        self._days.close(day)
+
     def close(self) -> None:
         """Finish what waits, then stop."""
         with self._wake:

@@ -83,6 +83,12 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_only_the_owner_may_look_into_a_store(tmp_path: Path) -> None:
+    """The directory that holds patients' data is closed to other users."""
+    open_store(tmp_path / "new").close()
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+
+
 def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """A database of a later version is not touched, and the message says what to install."""
     open_store(tmp_path).close()

@@ -48,6 +48,7 @@ def filled(store: Store, receive: Callable[..., Receipt], put: Callable[..., Sto
         ("INSERT INTO link VALUES (999, 1, '', '', 0, '', 0, 0)", "link_without_resource"),
         ("UPDATE link SET person = 99", "link_without_person"),
         ("INSERT INTO effect VALUES (1, 1, 9)", "effect_without_version"),
+        ("DELETE FROM effect", "done_without_effect"),
         ("DELETE FROM outcome", "done_without_outcome"),
         ("DELETE FROM hist", "version_gap"),
         ("UPDATE hist SET version = 7, late = 1", "late_is_current"),

@@ -11,16 +11,10 @@ SELECT COALESCE(max(slot), 0) FROM content
 INSERT INTO content (slot, id, feed, sha256, codec, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: read
-SELECT codec, body FROM content WHERE slot = ?
-
--- name: head
-SELECT head FROM content WHERE slot = ?
+SELECT codec, head, body FROM content WHERE slot = ?
 
 -- name: all
 SELECT slot, id, feed, sha256, codec, body FROM content ORDER BY slot
 
 -- name: drop_feed
 DELETE FROM content WHERE feed = ?
-
--- name: bytes
-SELECT feed, count(*), sum(length(body)) FROM content GROUP BY feed

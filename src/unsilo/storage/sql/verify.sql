@@ -26,6 +26,10 @@ SELECT e.mid, e.rid, e.version FROM effect e LEFT JOIN res r ON r.rid = e.rid AN
 LEFT JOIN hist h ON h.rid = e.rid AND h.version = e.version
 WHERE r.rid IS NULL AND h.rid IS NULL
 
+-- name: done_without_effect
+SELECT m.mid, m.entries FROM message m
+WHERE m.state = 'done' AND m.entries > 0 AND NOT EXISTS (SELECT 1 FROM effect e WHERE e.mid = m.mid)
+
 -- name: done_without_outcome
 SELECT m.mid FROM message m LEFT JOIN outcome o ON o.mid = m.mid
 WHERE m.state IN ('done', 'dead') AND m.attempts > 0 AND o.mid IS NULL
