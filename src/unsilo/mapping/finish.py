@@ -11,7 +11,7 @@ from unsilo.mapping.model import Draft, Entry
 from unsilo.mapping.plan import join
 from unsilo.mapping.runtime import sourced
 
-__all__ = ["Facts", "finish"]
+__all__ = ["Said", "finish"]
 
 SHA256_URL = "urn:unsilo:sha256"
 DIGEST_URL = "urn:unsilo:map-digest"
@@ -28,49 +28,52 @@ class _Targets(dict[int, Row]):
 
 _TARGETS = _Targets()
 
-Facts = dict[str, tuple[str, Locator]]
+Said = dict[str, tuple[str, Locator]]
 """What the source says about itself: `occurred` (FHIR dateTime), `sender`, `control`, each with its place."""
 
 
-def finish(run: Any, facts: Facts) -> list[Entry]:
+def finish(run: Any, facts: Said) -> list[Entry]:
     """Return the entries of a run, its Provenance last."""
     kept = [draft for draft in run.drafts if sourced(draft.rows, 0)]
     alive = set(map(id, kept))
     run.alive = alive
+    joins = []
     for draft in kept:
         for made, known in draft.links:
-            if known is not None:
-                if id(known) in alive and known is not draft:
-                    join(run, draft, made, known)
-                continue
-            for name in made.names:
-                target = run.variable(draft, name)
-                if target is not None and target is not draft:
-                    join(run, draft, made, target)
-                    break
+            target = known if known is not None else run.target(draft, made.names)
+            if target is not None and target is not draft and id(target) in alive:
+                joins.append((draft, made, target))
     identities = run.program.identities
+    settle = identities.settle
     unique: dict[str, Draft] = {}
     for draft in kept:
-        ref = identities.settle(run, draft)
+        ref = settle(run, draft)
         first = unique.setdefault(ref, draft)
         if first is not draft:
             merge_into(first, draft)
-    marks = {id(draft): run.program.policies.complete(run, draft) for draft in unique.values()}
+    for draft, made, target in joins:
+        while draft.into is not None:
+            draft = draft.into
+        while target.into is not None:
+            target = target.into
+        if target is not draft:
+            join(run, draft, made, target.ref)
     for reference in run.refs:
         target = reference["reference"]
         if isinstance(target, Draft):
             while target.into is not None:
                 target = target.into
-            reference["reference"] = target.ref or identities.settle(run, target)
+            reference["reference"] = target.ref or settle(run, target)
     entries = []
+    complete = run.program.policies.complete
     for draft in unique.values():
-        clock, rank = marks[id(draft)]
-        entries.append(Entry(draft.body, draft.rows, clock, rank, draft.cleared))
+        clock, rank = complete(run, draft)
+        entries.append(Entry(draft.body, draft.rows, clock, rank, list(draft.cleared)))
     entries.append(_provenance(run, list(unique), facts))
     return entries
 
 
-def _provenance(run: Any, targets: list[str], facts: Facts) -> Entry:
+def _provenance(run: Any, targets: list[str], facts: Said) -> Entry:
     envelope = run.envelope
     rows: list[Row] = []
     body: Json = {"resourceType": "Provenance", "id": content_id("Provenance", envelope.id)}

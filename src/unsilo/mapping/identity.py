@@ -45,7 +45,7 @@ class Identities:
     """The identity rules of a format: draft to key to id."""
 
     def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
-        self.rules: dict[str, list[tuple[str, Row, list[tuple[str, Part]], bool, bool]]] = {}
+        self.rules: dict[str, list[tuple[bool, Row, list[tuple[str, Part]], bool, bool]]] = {}
         for kind, rows in resources.items():
             chosen = sorted((r for r in rows if r.rule == "identity"), key=lambda r: float(r.order or 1))
             self.rules[kind] = [_rule(row, reading) for row in chosen]
@@ -56,10 +56,16 @@ class Identities:
             return self.settle(run, draft.into)
         if draft.ref:
             return draft.ref
+        template = draft.template
+        if template is not None and template.name is not None:
+            draft.ref, draft.key, row = template.name
+            draft.body["id"] = draft.ref[len(draft.type) + 1 :]
+            draft.rows.append(row)
+            return draft.ref
         draft.ref = "?"
-        key, row = "", None
+        key, row, alone = "", None, False
         known: dict[str, str] = {}
-        for _, made, parts, scoped, counted in self.rules.get(draft.type, ()):
+        for own, made, parts, scoped, counted in self.rules.get(draft.type, ()):
             values = []
             for name, part in parts:
                 value = known.get(name)
@@ -69,7 +75,7 @@ class Identities:
                     break
                 values.append(value)
             else:
-                row, key = made, SEP.join(values)
+                row, key, alone = made, SEP.join(values), own
                 if not scoped:
                     key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
                 if counted:
@@ -86,14 +92,17 @@ class Identities:
         draft.ref = f"{draft.type}/{ident}"
         draft.body["id"] = ident
         draft.rows.append(row)
+        if template is not None and alone:
+            template.name = (draft.ref, key, row)
         return draft.ref
 
 
-def _rule(row: ResourceRow, reading: Callable[[str], Reading]) -> tuple[str, Row, list[tuple[str, Part]], bool, bool]:
+def _rule(row: ResourceRow, reading: Callable[[str], Reading]) -> tuple[bool, Row, list[tuple[str, Part]], bool, bool]:
     names = [part.strip() for part in row.value.split(" + ")]
     scoped = any(name == "identifier" or name[0] in "@$" for name in names)
     parts = [(name, _part(name, reading)) for name in names if name != "#"]
-    return row.id, Row("id", row.id, None), parts, scoped, "#" in names
+    own = all(name == "identifier" or (name[0] not in "@$#{" and "-" not in name) for name in names)
+    return own, Row("id", row.id, None), parts, scoped, "#" in names
 
 
 def _part(text: str, reading: Callable[[str], Reading]) -> Part:
@@ -109,7 +118,7 @@ def _part(text: str, reading: Callable[[str], Reading]) -> Part:
     if text == "$control":
         return lambda run, _draft: str(run.control_id)
     if text == "$content":
-        return lambda _run, draft: encode(_settled(draft.body)).decode()
+        return lambda run, draft: encode(_settled(run, draft.body)).decode()
     if "-" in text or text.startswith("{"):
         read = reading(text)
         return lambda run, draft: read(run, draft)[0]
@@ -139,12 +148,12 @@ def _named(run: Any, draft: Draft | None) -> str:
     return "" if ref == "?" else str(ref)
 
 
-def _settled(value: Any) -> Any:
+def _settled(run: Any, value: Any) -> Any:
     if isinstance(value, Draft):
-        return value.ref or value.type
+        return _named(run, value)
     if isinstance(value, dict):
-        return {k: _settled(v) for k, v in value.items()}
-    return [_settled(v) for v in value] if isinstance(value, list) else value
+        return {k: _settled(run, v) for k, v in value.items()}
+    return [_settled(run, v) for v in value] if isinstance(value, list) else value
 
 
 def _text(node: Any, steps: list[str]) -> str:
@@ -170,8 +179,8 @@ def merge_into(first: Draft, second: Draft) -> None:
         new = _moved(row[0], moved)
         if new is not None:
             first.rows.append(Row(new, row[1], row[2]))
-    first.cleared += [c for c in second.cleared if c not in first.cleared]
-    first.links += second.links
+    first.cleared = [*first.cleared, *(c for c in second.cleared if c not in first.cleared)]
+    first.links = [*first.links, *second.links]
     second.into = first
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from unsilo.kernel import Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["Made", "Memory"]
+__all__ = ["Made", "Memory", "Template"]
 
 _MOST = 4096
 _LONGEST = 200
@@ -72,6 +72,19 @@ class _Placed(dict[tuple[int, ...], tuple[Row, ...]]):
         return made
 
 
+class Template:
+    """One remembered resource: `make` its body, the `rows` by place, `origins` of what it refers to, and its `name`.
+
+    `name` is the reference, key and lineage of its id once that was found from the body alone.
+    """
+
+    __slots__ = ("make", "name", "origins", "rows")
+
+    def __init__(self, make: Callable[..., Any], rows: _Placed, origins: list[Any]) -> None:
+        self.make, self.rows, self.origins = make, rows, origins
+        self.name: tuple[str, str, Row] | None = None
+
+
 class Made:
     """Resources that a map made from a text before: template, lineage, and what they refer to.
 
@@ -79,7 +92,7 @@ class Made:
     """
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str, str, int], tuple[Callable[..., Any], _Placed, list[Any]]] = {}
+        self.known: dict[tuple[str, str, str, int], Template] = {}
         self.once: set[tuple[str, str, str, int]] = set()
 
     def learn(self, key: tuple[str, str, str, int], draft: Draft) -> None:
@@ -98,7 +111,7 @@ class Made:
         names = ", ".join(f"r{n}" for n in range(len(referred)))
         made = eval(f"lambda {names}: {source}", constants)  # noqa: S307 - a literal of our own making
         depth = 4 if key[3] else 3
-        self.known[key] = (made, _Placed(list(draft.rows), depth), [d.origin for d in referred])
+        self.known[key] = Template(made, _Placed(list(draft.rows), depth), [d.origin for d in referred])
 
 
 def _literal(value: Any, constants: dict[str, Any], referred: list[Draft] | None = None) -> str | None:

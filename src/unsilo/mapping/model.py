@@ -80,9 +80,13 @@ class Mapped(msgspec.Struct):
 class Draft:
     """A resource being made: its body, its lineage, and where in the source it came from."""
 
-    __slots__ = (
-        "body", "cleared", "frame", "into", "key", "links", "node", "origin", "parent", "ref", "rows", "rule", "type",
-    )  # fmt: skip
+    cleared: list[str] | tuple[()] = ()
+    parent: Draft | None = None
+    into: Draft | None = None
+    origin: Any = None
+    template: Any = None
+    ref = ""
+    key = ""
 
     def __init__(self, kind: str, rule: str, frame: Any = None, node: Any = None) -> None:
         self.type = kind
@@ -91,13 +95,7 @@ class Draft:
         self.node = node
         self.body: Json = {"resourceType": kind}
         self.rows: list[Row] = []
-        self.cleared: list[str] = []
         self.links: list[tuple[Any, Draft | None]] = []
-        self.parent: Draft | None = None
-        self.into: Draft | None = None
-        self.origin: Any = None
-        self.key = ""
-        self.ref = ""
 
 
 def leaf(rows: list[Row], path: str, rule: str, source: Locator) -> None:

@@ -8,7 +8,6 @@ from unsilo.kernel import Json, Row
 from unsilo.mapping.model import Draft
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MessageRow
-from unsilo.mapping.runtime import T
 
 __all__ = ["Join", "Planned", "applies", "join", "plan_row"]
 
@@ -16,7 +15,7 @@ __all__ = ["Join", "Planned", "applies", "join", "plan_row"]
 class Join:
     """A reference to be made: `steps` of the element, the variables of the target (first that is there wins)."""
 
-    __slots__ = ("many", "name", "names", "row", "rule", "simple", "steps")
+    __slots__ = ("many", "name", "names", "row", "rule", "simple", "steps", "table")
 
     def __init__(self, element: str, names: tuple[str, ...], rule: str) -> None:
         self.steps: tuple[Step, ...] = parse_target(element)
@@ -27,6 +26,7 @@ class Join:
         self.simple = len(self.steps) == 1
         self.name = self.steps[0].name
         self.many = self.steps[0].label is not None
+        self.table = _Places(self.name, rule)
         self.row = Row(f"{self.name}.reference", rule, None)
 
 
@@ -76,35 +76,55 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def join(run: Any, draft: Draft, made: Join, target: Draft) -> None:
+def join(run: Any, draft: Draft, made: Join, target: str) -> None:
     """Set a reference in a resource; a list gets the same one once, a single element keeps the first."""
     body = draft.body
     name = made.name
-    if made.simple and not made.many:
+    if not made.simple:
+        _deep(draft, made, target)
+    elif not made.many:
         if name not in body:
-            body[name] = reference = {"reference": target}
-            run.refs.append(reference)
+            body[name] = {"reference": target}
             draft.rows.append(made.row)
-        return
-    key = (id(draft), name, id(target))
-    if made.simple:
+    else:
+        key = (id(draft), name, target)
         if key in run.joined:
             return
         run.joined.add(key)
         items = body.get(name)
         if items is None:
             items = body[name] = []
-        elif items[0].get("reference") is target:
+        elif any(_names(item, target) for item in items[:8]):
             return
-        reference = {"reference": target}
-        run.refs.append(reference)
-        draft.rows.append(T((f"{name}[{len(items)}].reference", made.rule, None)))
-        items.append(reference)
-        return
-    _deep(run, draft, made, target)
+        draft.rows.append(made.table[len(items)])
+        items.append({"reference": target})
 
 
-def _deep(run: Any, draft: Draft, made: Join, target: Draft) -> None:
+def _names(item: Json, target: str) -> bool:
+    """True when a reference, written or still a draft, is to the target."""
+    held = item.get("reference")
+    if isinstance(held, Draft):
+        while held.into is not None:
+            held = held.into
+        held = held.ref
+    return held == target
+
+
+class _Places(dict[int, Row]):
+    """The lineage rows of a list of references by position."""
+
+    def __init__(self, name: str, rule: str) -> None:
+        super().__init__()
+        self.name, self.rule = name, rule
+
+    def __missing__(self, number: int) -> Row:
+        row = Row(f"{self.name}[{number}].reference", self.rule, None)
+        if number < 512:
+            self[number] = row
+        return row
+
+
+def _deep(draft: Draft, made: Join, target: str) -> None:
     node: Json = draft.body
     path = ""
     for step in made.steps[:-1]:
@@ -121,11 +141,11 @@ def _deep(run: Any, draft: Draft, made: Join, target: Draft) -> None:
     if last.label is None:
         if last.name in node:
             return
-        node[last.name] = run.refer(target)
+        node[last.name] = {"reference": target}
     else:
         items = node.setdefault(last.name, [])
-        if any(item.get("reference") is target for item in items):
+        if any(_names(item, target) for item in items):
             return
-        items.append(run.refer(target))
+        items.append({"reference": target})
         path += f"[{len(items) - 1}]"
     draft.rows.append(Row(f"{path}.reference", made.rule, None))

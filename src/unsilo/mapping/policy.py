@@ -58,8 +58,9 @@ class Policies:
     def complete(self, run: Any, draft: Draft) -> tuple[int, int]:
         """Fill what must not be missing, add security labels; return clock and rank."""
         policy = self.of(draft.type)
+        body = draft.body
         for rule, steps, value, loud in policy.needs:
-            if steps[0] not in draft.body or len(steps) > 1:
+            if steps[0] not in body or len(steps) > 1:
                 self._need(run, draft, draft.body, draft.type, steps, "", (rule, value, loud))
         if policy.security:
             _label(run, draft, policy.security)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from unsilo.kernel import Issue, Where
 from unsilo.mapping.cache import Cache, engine_digest
+from unsilo.mapping.compile.shape import Shapes
 from unsilo.mapping.compile.writer import Writer, makes
 from unsilo.mapping.dates import date_memos, moments, zone_of
 from unsilo.mapping.identity import Identities
@@ -58,6 +59,7 @@ class Program:
         self.names = names or {}
         self.shaped: Callable[[Program, str], Any] | None = None
         self.shapes: dict[str, Any] = {}
+        self.shape_of = Shapes()
         self.memories: dict[str, Memory] = {}
         self.made = Made()
         self.identities = Identities(tables.resources, reading)

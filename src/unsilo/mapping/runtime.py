@@ -81,7 +81,7 @@ class Run:
         self.seen: set[tuple[str, str]] = set()
         self.drafts: list[Draft] = []
         self.refs: list[Json] = []
-        self.joined: set[tuple[int, str, int]] = set()
+        self.joined: set[tuple[int, str, str]] = set()
         self.made: dict[tuple[str, ...], Draft | None] = {}
         self.again: Locator = None
         self.draft: Draft | None = None
@@ -107,6 +107,18 @@ class Run:
     def misfit(self, kind: str, rule: str, place: Locator) -> None:
         """A value that does not fit its FHIR type is left out and said."""
         self.issue("warning", "value", f"the value at {self.path_of(place)} is no {kind}", place, rule)
+
+    def target(self, draft: Draft, names: tuple[str, ...]) -> Draft | None:
+        """The first resource that one of the variables names, seen from a resource."""
+        for name in names:
+            found = self.variable(draft, name)
+            if found is not None:
+                return found
+        return None
+
+    def variable(self, draft: Draft, name: str) -> Draft | None:
+        """The resource of a message row's variable, seen from a resource; None when it came to nothing."""
+        raise NotImplementedError
 
     # -- resources --------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
 
-__all__ = ["Facts", "fold", "folded_rows", "own_ref", "selectors", "tests_of", "unparse"]
+__all__ = ["Facts", "Shape", "Shapes", "fold", "folded_rows", "own_ref", "selectors", "tests_of", "unparse"]
 
 
 class Facts(NamedTuple):
@@ -23,6 +23,26 @@ class Facts(NamedTuple):
     plain: frozenset[int]
     constants: dict[int, str | None]
     fresh: bool
+
+
+class Shape:
+    """The fields of a segment that are there, and those that are not plain; what was compiled for it."""
+
+    def __init__(self, mask: tuple[bool, ...], odd: tuple[bool, ...] | None) -> None:
+        self.present = frozenset(number for number, there in enumerate(mask) if there)
+        self.plain = frozenset(n for n in self.present if not odd or not odd[n])
+        self.plans: dict[Any, Any] = {}
+        self.functions: dict[Any, Any] = {}
+
+
+class Shapes(dict[tuple[tuple[bool, ...], "tuple[bool, ...] | None"], Shape]):
+    """Shapes by what they say; beyond a bound they are made anew each time."""
+
+    def __missing__(self, key: tuple[tuple[bool, ...], tuple[bool, ...] | None]) -> Shape:
+        shape = Shape(*key)
+        if len(self) < 8192:
+            self[key] = shape
+        return shape
 
 
 def tests_of(tree: Tree | None) -> list[Test]:

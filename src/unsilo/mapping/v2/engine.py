@@ -6,10 +6,9 @@ from typing import Any
 
 from unsilo.formats.hl7v2 import Message
 from unsilo.kernel import Envelope, Issue, Locator
-from unsilo.mapping.compile.shape import Facts as Shape
-from unsilo.mapping.compile.shape import fold
+from unsilo.mapping.compile.shape import Facts, Shape, fold
 from unsilo.mapping.condition import parse_condition
-from unsilo.mapping.finish import Facts, finish
+from unsilo.mapping.finish import Said, finish
 from unsilo.mapping.model import Draft, Mapped, Reading
 from unsilo.mapping.plan import Planned, applies, plan_row
 from unsilo.mapping.program import Program
@@ -38,7 +37,6 @@ class V2Map:
         tables = program.tables
         self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
         self.known = {row.map for row in tables.messages}
-        self.narrow: dict[Any, list[Planned]] = {}
         self.plans: dict[tuple[str, str, str], list[Planned]] = {}
 
     @property
@@ -97,8 +95,9 @@ class V2Map:
             plan = self.plans[key] = self.plan(*key)
         index = segment.index
         shape = run.shapes[index] = run.shape(segment)
-        if shape and plan and any(planned[7] for planned in plan):
-            plan = self.pruned(key, plan, shape)
+        if shape is not None and plan:
+            known = shape.plans.get(key)
+            plan = known if known is not None else self.pruned(key, plan, shape)
         here: _Here | None = None
         for row, make, own, name, functions, links, backs, test in plan:
             if test is not None:
@@ -124,7 +123,7 @@ class V2Map:
                     function(run, segment, index, draft)
                 draft.node, draft.frame = own_node, own_frame
             if links:
-                draft.links.extend(links)
+                draft.links += links
             for other, made in backs:
                 target = frame.find(other)
                 if target is not None:
@@ -145,23 +144,16 @@ class V2Map:
                 program.fault(row.id, str(error))
         return plan
 
-    def pruned(self, key: tuple[str, str, str], plan: list[Planned], shape: Any) -> list[Planned]:
+    def pruned(self, key: tuple[str, str, str], plan: list[Planned], shape: Shape) -> list[Planned]:
         """A plan without the rows whose condition a segment of this shape cannot meet."""
-        known = self.narrow.get((key, shape))
-        if known is not None:
-            return known
-        mask, odd = shape
-        present = frozenset(n for n, there in enumerate(mask) if there)
-        plain = frozenset(n for n in present if not odd or not odd[n])
-        facts = Shape(key[2], present, plain, {}, True)
+        facts = Facts(key[2], shape.present, shape.plain, {}, True)
         kept = []
         for planned in plan:
             tree = parse_condition(planned.row.when)
             left = fold(tree, MapRow("", ""), facts) if tree is not None else True
             if left is not False:
                 kept.append(planned._replace(test=None) if left is True else planned)
-        if len(self.narrow) < 8192:
-            self.narrow[key, shape] = kept
+        shape.plans[key] = kept
         return kept
 
     def use(self, name: str, row: str) -> Any:
@@ -199,14 +191,16 @@ def reading(text: str) -> Reading:
     if not ref.field:
         raise ValueError(f"{text!r} names no field")
 
-    single = ref.segment in ("MSH", "EVN")
+    nothing: tuple[str, Locator] = ("", None)
 
     def read(run: V2Run, draft: Draft) -> tuple[str, Locator]:
-        if not single:
-            return fresh(run, draft)
-        known = run.notes.get(ref)
+        segment = run.near(draft, ref.segment)
+        if segment is None or ref.field >= len(segment.fields) or not segment.fields[ref.field]:
+            return nothing
+        key = (ref, segment.index)
+        known = run.notes.get(key)
         if known is None:
-            known = run.notes[ref] = fresh(run, draft)
+            known = run.notes[key] = fresh(run, draft)
         return known
 
     def fresh(run: V2Run, draft: Draft) -> tuple[str, Locator]:
@@ -220,9 +214,9 @@ def reading(text: str) -> Reading:
     return read
 
 
-def _facts(run: V2Run, tree: Message) -> Facts:
+def _facts(run: V2Run, tree: Message) -> Said:
     fields = tree.segments[0].fields
-    facts: Facts = {}
+    facts: Said = {}
 
     def piece(number: int) -> tuple[str, Locator]:
         text = fields[number] if number < len(fields) else ""

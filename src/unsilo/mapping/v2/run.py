@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
 from unsilo.kernel import Envelope, Locator, Row
+from unsilo.mapping.compile.shape import Shape
 from unsilo.mapping.model import Draft
 from unsilo.mapping.runtime import Maker, Run
 from unsilo.mapping.v2.frames import Frame
@@ -30,12 +31,24 @@ class V2Run(Run):
         self.S, self.B = marks.component_sep, marks.subcomponent_sep
         self.P, self.E = marks.repetition_sep, marks.escape_char
         self.code = self.event = ""
-        self.shapes: dict[int, Any] = {}
+        self.targets: dict[Any, Draft | None] = {}
+        self.shapes: dict[int, Shape | None] = {}
 
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource."""
         found: Draft | None = draft.frame.find(name) if draft.frame is not None else None
         return found if found is not None and id(found) in self.alive else None
+
+    def target(self, draft: Draft, names: tuple[str, ...]) -> Draft | None:
+        """The same for links: results of one order ask for the same things, so the answer is kept by group."""
+        frame = draft.frame
+        if frame is None or frame.parent is None or not frame.vars.keys().isdisjoint(names):
+            return super().target(draft, names)
+        key = (frame.parent, names)
+        if key in self.targets:
+            return self.targets[key]
+        found = self.targets[key] = super().target(draft, names)
+        return found
 
     def path_of(self, place: Locator) -> str:
         """`PID-3[2].4`."""
@@ -86,18 +99,18 @@ class V2Run(Run):
         text = fields[number] if number < len(fields) else ""
         return text.count(self.P) + 1 if text and text != DELETE else 0
 
-    def shape(self, segment: Segment) -> Any:
-        """Which fields a segment has, and which of them are not plain; () when it holds a delete."""
+    def shape(self, segment: Segment) -> Shape | None:
+        """Which fields a segment has, and which of them are not plain; None when it holds a delete."""
         raw = segment.raw
         if DELETE in raw:
-            return ()
+            return None
         if segment.name == "MSH":
             raw = raw[9:]
         escape, sub, repeat = self.E, self.B, self.P
         odd = None
         if escape in raw or sub in raw or repeat in raw:
             odd = tuple([escape in f or sub in f or repeat in f for f in segment.fields])
-        return (tuple(map(bool, segment.fields)), odd)
+        return self.program.shape_of[tuple(map(bool, segment.fields)), odd]
 
     # -- neighbours ------------------------------------------------------------
 
@@ -144,7 +157,7 @@ class V2Run(Run):
     def clear(self, draft: Draft, element: str, rule: str, place: Locator) -> None:
         """An element that the sender emptied."""
         if element not in draft.cleared:
-            draft.cleared.append(element)
+            draft.cleared = [*draft.cleared, element]
         draft.rows.append(Row(element, rule, place))
 
     def make(
@@ -166,13 +179,10 @@ class V2Run(Run):
         draft.parent = parent
         draft.origin = (maker, text, field, rep, comp, rule)
         if known is not None:
-            template, rows, origins = known
             self.drafts.append(draft)
-            if origins:
-                draft.body = template(*[self._referred(origin, i, field, rep, draft) for origin in origins])
-            else:
-                draft.body = template()
-            draft.rows = list(rows[i, field, rep, comp])
+            draft.template = known
+            draft.body = known.make(*[self._referred(origin, i, field, rep, draft) for origin in known.origins])
+            draft.rows = list(known.rows[i, field, rep, comp])
         else:
             maker.function(self, text, i, field, rep, comp, rule, draft)
         first = next((row[2] for row in draft.rows if row[2] is not None), None)

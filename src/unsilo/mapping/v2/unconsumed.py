@@ -22,8 +22,8 @@ def unconsumed(message: Message, entries: list[Entry]) -> list[tuple[Locator, st
 def _rest(message: Message, cited: set[Locator]) -> list[tuple[Locator, str, str]]:
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
+    escape = marks.escape_char
     found: list[tuple[Locator, str, str]] = []
-    label = ""
     for segment in message.segments:
         i, raw = segment.index, segment.raw
         label = ""
@@ -38,7 +38,13 @@ def _rest(message: Message, cited: set[Locator]) -> list[tuple[Locator, str, str
                 if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
                     continue
                 label = label or _label(message, segment)
-                found.append(((i, number, 0, 1, 1), f"{label}-{number}", unescape(field, marks)))
+                found.append(
+                    (
+                        (i, number, 0, 1, 1),
+                        f"{label}-{number}",
+                        field if escape not in field else unescape(field, marks),
+                    )
+                )
                 continue
             many = repeats and rep_mark in field
             for rep, repetition in enumerate(field.split(rep_mark)) if many else ((0, field),):
@@ -71,4 +77,9 @@ def _rest(message: Message, cited: set[Locator]) -> list[tuple[Locator, str, str
 
 def _label(message: Message, segment: Segment) -> str:
     same = message.all(segment.name)
-    return segment.name if len(same) == 1 else f"{segment.name}[{same.index(segment) + 1}]"
+    if len(same) == 1:
+        return segment.name
+    # The segments of a name stand in order, most often without gaps: look where this one would be first.
+    guess = segment.index - same[0].index
+    at = guess if guess < len(same) and same[guess] is segment else same.index(segment)
+    return f"{segment.name}[{at + 1}]"
