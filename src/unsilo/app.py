@@ -16,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from unsilo.api.access import guard
+from unsilo.api.figures import Counting
 from unsilo.config import Settings
+from unsilo.flow import retention
 from unsilo.flow.service import Service
 from unsilo.kernel import json
 from unsilo.sources import http
@@ -34,6 +36,7 @@ class Running:
     def __init__(self, service: Service) -> None:
         self.service = service
         settings = service.settings
+        self.upkeep: asyncio.Task[None] | None = None
         self.mllp = [MllpServer(service, listener) for listener in settings.listeners]
         self.folders = [FolderWatch(service, feed) for feed in settings.feeds.values() if feed.transport == "folder"]
 
@@ -44,9 +47,20 @@ class Running:
             await server.start()
         for watch in self.folders:
             await asyncio.to_thread(watch.start)
+        if any(feed.retention_days for feed in self.service.settings.feeds.values()):
+            self.upkeep = asyncio.get_running_loop().create_task(self._upkeep())
+
+    async def _upkeep(self) -> None:
+        """Once an hour, remove the bytes that a feed's retention allows."""
+        while True:
+            for issue in await asyncio.to_thread(retention.enforce, self.service.store, self.service.settings):
+                _log.warning("retention", extra={"reason": issue.text})
+            await asyncio.sleep(3600)
 
     async def stop(self) -> None:
         """Take nothing more, let what was acknowledged be finished or stay queued, close the store."""
+        if self.upkeep is not None:
+            self.upkeep.cancel()
         for server in self.mllp:
             await server.stop()
         for watch in self.folders:
@@ -83,6 +97,7 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
                 await running.stop()
 
     app = Starlette(routes=_routes(node), lifespan=lifespan)
+    app.add_middleware(Counting)
     app.state.service = node
     return app
 

@@ -3,7 +3,7 @@
 from unsilo import identity
 from unsilo.flow.process import Piece
 from unsilo.kernel import Issue, Where
-from unsilo.storage import Tx
+from unsilo.storage import AuditRow, Tx
 
 __all__ = ["place_patient"]
 
@@ -21,7 +21,11 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     # A known record moves only when the decision was made in sight of its own former state.
     seen = any(candidate.patient_id == piece.id for candidate in candidates)
     if known is None or (seen and decision.person is not None and decision.person != known):
-        tx.link(piece.id, decision.person, decision.rule, decision.reason, actor, at, mid)
+        known = tx.link(piece.id, decision.person, decision.rule, decision.reason, actor, at, mid)
+    for review in decision.review:
+        first, second = sorted((piece.id, review.patient_id or piece.id))
+        what = f"Patient/{first} Patient/{second} {review.rule}"
+        tx.audit(AuditRow(actor, "review", known, what, "", review.reason, mid, at=at))
     return [
         Issue(
             "warning" if review.rule == "near" else "error", "conflict", review.reason, Where(f"Patient/{piece.id}"),

@@ -5,9 +5,11 @@ import msgspec
 from unsilo.config import Settings
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, clock
-from unsilo.storage import FeedFigures, Store
+from unsilo.storage import AuditRow, FeedFigures, Store
 
-__all__ = ["FeedStatus", "Status", "feed_statuses", "status"]
+__all__ = ["FeedStatus", "Status", "conflicts", "feed_statuses", "status"]
+
+_MOST_REVIEWS = 20_000
 
 
 class FeedStatus(msgspec.Struct):
@@ -88,6 +90,14 @@ def _state(figure: FeedFigures, rhythm: int, now: int) -> tuple[str, str]:
     return "alive", ""
 
 
+def conflicts(store: Store) -> list[AuditRow]:
+    """Return what the matcher left for a data steward, each pair of records once, the newest first."""
+    found: dict[str, AuditRow] = {}
+    for row in store.audit_rows(action="review", limit=_MOST_REVIEWS):
+        found.setdefault(row.what, row)
+    return list(found.values())
+
+
 def status(store: Store, settings: Settings, *, service: Service | None = None) -> Status:
     """Return the figures; `messages_in` counts messages, not the batch files that they came in."""
     from unsilo import __version__
@@ -103,7 +113,7 @@ def status(store: Store, settings: Settings, *, service: Service | None = None) 
         messages_in=sum(n for state, n in counts.messages.items() if state != "batch"),
         persons=counts.persons,
         merged=counts.merged,
-        conflicts=sum(group.messages for group in store.causes() if group.cause.startswith("identity.")),
+        conflicts=len(conflicts(store)),
         resources=dict(sorted(counts.resources.items())),
         dead_letters=counts.messages.get("dead", 0),
         feeds=feed_statuses(store, settings, service.dispatcher.broken if service is not None else None),

@@ -1,0 +1,50 @@
+"""Removes the original bytes of whole past days where a feed's setting says so; hash, keys and lineage stay."""
+
+from datetime import UTC, datetime, timedelta
+
+from unsilo.config import Settings
+from unsilo.kernel import Issue, clock
+from unsilo.storage import AuditRow, Store, drop_day
+
+__all__ = ["enforce"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WAIT = 60.0
+
+
+def _days(store: Store, before: datetime) -> list[datetime]:
+    """Return the past days that have a file of bytes, the oldest first."""
+    found: list[datetime] = []
+    for file in sorted((store.directory / "journal").glob("*.db")):
+        try:
+            day = datetime.strptime(file.stem, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if day < before:
+            found.append(day)
+    return found
+
+
+def enforce(store: Store, settings: Settings, *, now: int = 0) -> list[Issue]:
+    """Remove what every feed's `retention_days` allows; return why a day could not be removed.
+
+    A day is removed when it ended more than so many days ago and nothing of it is queued, held or dead. Each removal
+    is audited.
+    """
+    present = _EPOCH + timedelta(microseconds=now or clock.now())
+    issues: list[Issue] = []
+    for feed in settings.feeds.values():
+        if not feed.retention_days:
+            continue
+        for day in _days(store, present - timedelta(days=feed.retention_days + 1)):
+            since = (day - _EPOCH) // timedelta(microseconds=1)
+            rows = store.search_messages(feed=feed.name, since=since, until=since + 86_400_000_000, limit=1)
+            if not rows or rows[0].removed_on:
+                continue
+            refused = drop_day(store, int(day.strftime("%Y%m%d")), feed.name)
+            issues += refused
+            if not refused:
+                what = f"bytes of feed {feed.name} of {day:%Y-%m-%d}"
+                reason = f"retention of {feed.retention_days} days"
+                store.audit(AuditRow("unsilo", "remove", 0, what, "", reason)).result(_WAIT)
+    return issues
