@@ -3,9 +3,9 @@
     python -m tools.import_v2_to_fhir GUIDE/mappings [--output src/unsilo/mapping/tables/v2]
 
 Reads the guide's segments, datatypes, codesystems and messages and writes `maps/segments.csv`, `maps/datatypes.csv`,
-`vocabularies/standard.csv` and `structures/standard.csv` in the grammar of docs/reference/mapping-tables.md. Facts are transcribed (source,
-condition, target, type, vocabulary, fixed value), remarks are not. What the guide says wrongly stays as normalised here
-and is put right in `patch.csv`, so that a newer guide can be read again.
+`vocabularies/standard.csv` and `structures/standard.csv` in the grammar of docs/reference/mapping-tables.md. Facts are
+transcribed (source, condition, target, type, vocabulary, fixed value), remarks are not. What the guide says wrongly is
+put right in `patch.csv`, `maps/supplement.csv` and `maps/own-*.csv`, so that a newer guide can be read again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ PRIMITIVE_MAPS = {
     "CQ[code]": (".2.1", "code"), "CQ[decimal]": (".1", "decimal"), "CQ[unsignedInt]": (".1", "unsignedInt"),
     "CWE[code]": (".1", "code"), "CWE[uri]": (".1", "uri"), "CX[string]": (".1", "string"),
     "DR[dateTime]": (".1", "dateTime"), "DTM[dateTime]": ("", "dateTime"), "DTM[DateTime]": ("", "dateTime"),
-    "HD[uri]": ("", "py:authority"), "ID[boolean]": ("", "boolean"), "ID[code]": ("", "code"), "ID[string]": ("", "string"),
-    "IS[code]": ("", "code"), "IS[string]": ("", "string"), "MSG[code]": (".2", "code"), "NM[positiveInt]": ("", "positiveInt"),
+    "HD[uri]": ("", "py:authority"), "ID[boolean]": ("", "boolean"), "ID[code]": ("", "code"),
+    "ID[string]": ("", "string"), "IS[code]": ("", "code"), "IS[string]": ("", "string"),
+    "MSG[code]": (".2", "code"), "NM[positiveInt]": ("", "positiveInt"),
     "NM[Quantity]": ("", "decimal"), "TS[dateTime]": ("", "dateTime"), "XON[string]": (".1", "string"),
     "XPN[string]": ("", "py:xpn_text"), "CWE[string]": (".2", "string"),
 }  # fmt: skip
@@ -45,80 +46,17 @@ CODED = {"CWE", "CE", "CNE", "CF"}
 # Wrong steps that the grammar cannot walk at all; wrong names that it can are left to patch.csv.
 SPELLING = {
     "practioner": "practitioner", "Practioner": "Practitioner", "occurenceTiming": "occurrenceTiming",
-    "occurneceTiming": "occurrenceTiming", "occurrenceTIming": "occurrenceTiming", "sytem": "system", "organziation": "organization",
-    "valueSampedData": "valueSampledData", "valuedateTime": "valueDateTime", ".Practitioner(": ".practitioner(", ".(": "(",
+    "occurneceTiming": "occurrenceTiming", "occurrenceTIming": "occurrenceTiming", "sytem": "system",
+    "organziation": "organization", "valueSampedData": "valueSampledData", "valuedateTime": "valueDateTime",
+    ".Practitioner(": ".practitioner(", ".(": "(",
     }  # fmt: skip
-# The map whose rows carry the segment's or data type's plain name in their ids.
-PRIMARY = {
-    "PID[Patient]", "PD1[Patient]", "PV1[Encounter]", "PV2[Encounter]", "OBX[Observation]", "OBR[DiagnosticReport]",
-    "ORC[ServiceRequest]", "NK1[RelatedPerson]", "AL1[AllergyIntolerance]", "IAM[AllergyIntolerance]", "DG1[Condition]",
-    "PR1[Procedure]", "IN1[Coverage]", "MSH[MessageHeader]", "EVN[Provenance]", "SPM[Specimen]", "TXA[DocumentReference]",
-    "SCH[Appointment]", "AIS[Appointment]", "AIG[Appointment]", "AIL[Appointment]", "AIP[Appointment]", "RXA[Immunization]",
-    "RXR[Immunization]", "RXO[MedicationRequest]", "NTE[Observation]", "TQ1[ServiceRequest]", "CX[Identifier]", "XPN[HumanName]",
-    "XAD[Address]", "XTN[ContactPoint]", "XCN[Practitioner]", "XON[Organization]", "CWE[CodeableConcept]", "CE[CodeableConcept]",
-    "CNE[CodeableConcept]", "CF[CodeableConcept]", "EI[Identifier-Extension]", "CQ[Quantity]", "DR[Period]", "FN[HumanName]",
-    "ED[Attachment]", "RP[Attachment]", "MRG[Account]", "MSA[MessageHeader]", "SFT[MessageHeader]", "CNN[Practitioner]",
-}  # fmt: skip
-DATA_TYPES = {
-    "CNE",
-    "CNN",
-    "CWE",
-    "DLD",
-    "DLN",
-    "EIP",
-    "MSG",
-    "NDL",
-    "PLN",
-    "RPT",
-    "SAD",
-    "SPS",
-    "XAD",
-    "XCN",
-    "XON",
-    "XPN",
-    "XTN",
+DATA_TYPES = set("CNE CNN CWE DLD DLN EIP MSG NDL PLN RPT SAD SPS XAD XCN XON XPN XTN".split())
+# What becomes of each map of the guide: `generated` (also those not named), `own` (kept whole by hand in maps/own-*.csv
+# because its rows need correction throughout) or `none` and why; `plain` ids carry the segment's or data type's name.
+CHOICES = {
+    row["map"]: row
+    for row in csv.DictReader(io.StringIO(Path(__file__).with_suffix(".csv").read_text(encoding="utf-8")))
 }
-# Maps that ours do not use: what stands in their place.
-LEFT_OUT = {
-    "MSH[Bundle]": "the entries are not wrapped in a message Bundle",
-    "MSH[Provenance-Transformation]": "the engine writes the Provenance of the conversion",
-    "MSH[Provenance-Operator]": "its rows are in EVN[Provenance]",
-    "PV1[Basic-EncounterHistory]": "an encounter's history is its versions",
-    "OBX[Observation-Component]": "own map: only what differs", "OG[Extension-Subidentifier]": "own rows in OBX[Observation]",
-    "ED[Attachment]": "py:ed_attachment", "RP[Attachment]": "py:ed_attachment", "ED[DocumentReference]": "py:ed_attachment",
-    "RP[DocumentReference]": "py:ed_attachment", "NA[SampledData]": "v2 gives no period: the values stay as text",
-    "TQ[MedicationRequest]": "own map", "CWE[Duration]": "a code is no duration", "ST[Identifier]": "own row",
-    "TXA[Provenance]": "own rows: the guide names no field", "NTE[DocumentReference]": "own rows", "PID[Appointment]": "links",
-    "TQ1[MedicationRequest]": "own map", "OBX[DocumentReference]": "own map", "RXO[MedicationRequest]": "own map",
-    "PL[Location]": "py:location", "NDL[PractitionerRole]": "own map: the guide's rows make Locations in no element",
-    "DG1[Encounter]": "Encounter.diagnosis refers to DG1[Condition]", "DG1[EpisodeOfCare]": "the message gives no episode",
-    "PRT[Patient-GeneralPractitioner-PractitionerRole]": "PRT[PractitionerRole]", "XCN[Annotation-Author]": "XCN[Practitioner]",
-    "XCN[PractitionerRole]": "own map: a PractitionerRole of XCN[Practitioner]", "CWE[Observation-SupportingInfo]": "no code is given",
-    "EI[Procedure]": "EI[Identifier-Extension]", "EI[Identifier-System]": "EI[Identifier-Extension]",
-    "EI[Identifier-DefaultAssigner]": "EI[Identifier-Extension]", "EI[Device-udiCarrier]": "own map",
-    "HD[MessageHeader.source-name]": "own rows of MSH[MessageHeader]", "HD[MessageHeader.source-endpoint]": "the same",
-    "HD[MessageHeader.destination-name]": "the same", "HD[MessageHeader.destination-endpoint]": "the same",
-    "MSG[MessageHeader]": "MSG[Coding]", "TQ[Task-ExecutionPeriod]": "no Task is made", "TQ[Task-Priority]": "no Task is made",
-    "RPT[Timing]": "own map", "RI[Timing]": "own map", "CWE[Timing-DurationUnit]": "own map", "CX[RelatedPerson-Mother]": "own map",
-    "ROL[RelatedPerson]": "PRT and ROL make practitioners", "PRT[RelatedPerson]": "the same", "IN3[CareTeam]": "own rows in IN1[Coverage]",
-    "XCN[Patient]": "no row uses it", "XCN[RelatedPerson]": "no row uses it", "ORC[MedicationAdministration]": "no message here uses it",
-    "PID[Provenance-Patient]": "own rows", "SFT[MessageHeader]": "SFT[Device]", "AIS[ServiceRequest]": "SCH[ServiceRequest] has the order",
-}  # fmt: skip
-# Maps whose rows need correction throughout: kept whole by hand in maps/own-*.csv.
-OWN = set(
-    """
-    NTE[Observation] NTE[ServiceRequest]
-    AIG[Appointment] AIP[Appointment] AIS[Appointment] AL1[AllergyIntolerance] CWE[Identifier] DG1[Condition]
-    EI[Condition] EI[Identifier-Organization] EVN[Provenance] HD[Identifier] HD[Location]
-    IAM[AllergyIntolerance] IN1[Coverage] MSH[MessageHeader] MSH[Provenance-Source] NTE[Appointment-Comment]
-    OBR[DiagnosticReport] OBR[ServiceRequest] OBR[Specimen] OBX[Observation] ORC[DiagnosticReport]
-    ORC[ServiceRequest] PD1[Patient] PID[Account] PR1[Procedure] PRT[CareTeam] PRT[Observation-Location]
-    PRT[PractitionerRole] PT[Meta] PV2[Encounter] ROL[CareTeam] ROL[Encounter-PractitionerRole]
-    ROL[Patient-GeneralPractitioner] RXA[Immunization] RXR[MedicationRequest] SCH[Appointment]
-    SCH[ServiceRequest] SPM[Specimen] TQ1[ServiceRequest] TQ[ServiceRequest] TXA[DocumentReference]
-    XTN[ContactPoint]
-    """.split()
-)
 _NAME = re.compile(r"_ (.+?) - \w")
 _STEP = re.compile(r"(?P<name>[A-Za-z0-9$]+)(?:\[(?P<index>[\w-]*)[\]}])*")
 _REFERENCE = re.compile(r"[A-Z][A-Z0-9]{1,3}[-.]\d+(?:\.\d+)*")
@@ -251,7 +189,7 @@ def target(attribute: str, root: str, field: str, makes: str) -> Target:
 def slug(name: str) -> str:
     """`OBR[DiagnosticReport]` -> `obr`, `OBR[ServiceRequest]` -> `obr-servicerequest`."""
     word, _, inside = name.partition("[")
-    return word.lower() if name in PRIMARY else f"{word}-{inside.rstrip(']')}".lower()
+    return word.lower() if CHOICES.get(name, {}).get("ids") == "plain" else f"{word}-{inside.rstrip(']')}".lower()
 
 
 def type_maps(folder: Path) -> dict[str, str]:
@@ -301,11 +239,16 @@ def joined(assignment: str, segment: str) -> str:
     return text if segment == "MSG" else re.sub(r"\bMSG\.", "MSH-9.", text)
 
 
+def generated(name: str) -> bool:
+    """Whether a map's rows are written: not one that is a primitive, nor one that we keep by hand or leave out."""
+    return name not in PRIMITIVE_MAPS and CHOICES.get(name, {"use": "generated"})["use"] == "generated"
+
+
 def map_rows(folder: Path, kinds: dict[str, str], maps: dict[str, str]) -> Iterator[list[str]]:
     """Our rows of all the tables in `segments` or `datatypes`, ids unique, in the order of the guide."""
     seen: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
-    content = [line for line in lines(folder) if line.map not in LEFT_OUT.keys() | PRIMITIVE_MAPS.keys() | OWN]
+    content = [line for line in lines(folder) if generated(line.map)]
     for line in content:
         counts[line.map, line.identifier] = counts.get((line.map, line.identifier), 0) + 1
     for line in content:
@@ -345,7 +288,7 @@ def map_rows(folder: Path, kinds: dict[str, str], maps: dict[str, str]) -> Itera
 
 
 def shared_items(rows: list[list[str]]) -> list[list[str]]:
-    """Give a list element that is set as a whole (`name[]`) the label of the item that other rows fill (`name[1].given`)."""
+    """Give a list element set as a whole (`name[]`) the label of the item that other rows fill (`name[1].given`)."""
     filled = {(row[1], row[4][: row[4].index("[1].") + 3]) for row in rows if "[1]." in row[4]}
     for row in rows:
         if row[4].endswith("[]") and (row[1], row[4][:-1] + "1]") in filled:

@@ -3,8 +3,8 @@
     UNSILO_CORPORA=... python -m tools.recall [--corpus ms-hl7v2] [--missing 40] [--file PART] [--json]
 
 A fact is a pair (resource type, primitive value) of a reference Bundle whose value stands in the message: as a field,
-repetition, component or subcomponent, the same after reading dates, decimals and letter case alike. It is recalled when our
-Bundle holds the value in a resource of that type, or of a type that the standard rows name for the field it stands in.
+repetition, component or subcomponent, the same after reading dates, decimals and letter case alike. It is recalled
+when our Bundle holds the value in a resource of that type, or of a type that the maps name for the field it stands in.
 The reader of the message here is a splitter of its own, so that it can contradict the product's parser.
 """
 
@@ -154,7 +154,7 @@ def standing(text: str) -> dict[str, set[str]]:
 
 def covers(cited: set[tuple[int, ...]], leaf: Leaf) -> bool:
     """Whether a lineage source is the leaf or a part that holds it."""
-    segment, at, repetition, component, sub = leaf
+    segment, at, repetition, component, _ = leaf
     candidates = [leaf, (segment, at, repetition, component, 0), (segment, at, repetition, 0, 0)]
     return any(candidate in cited for candidate in candidates)
 
@@ -279,9 +279,8 @@ def main(arguments: list[str]) -> int:
         total = Score()
         for family, found in sorted(families.items()):
             mapped = family in MAPPED
-            print(
-                f"{name} {family}{'' if mapped else ' (not mapped yet)'}: {found.recall:.3f} ({found.recalled}/{found.facts})"
-            )
+            shown = f"{name} {family}{'' if mapped else ' (not mapped yet)'}"
+            print(f"{shown}: {found.recall:.3f} ({found.recalled}/{found.facts})")
             if mapped:
                 total.add(found)
         reached = total.recall >= TARGETS[name]
@@ -290,7 +289,7 @@ def main(arguments: list[str]) -> int:
             f"{name} total of mapped families: {total.recall:.3f} ({total.recalled}/{total.facts}, "
             f"{total.by_other_type} in another type that the guide names), target {TARGETS[name]:.2f} "
             f"{'reached' if reached else 'MISSED'}; leaves {total.leaves}, not consumed {total.unconsumed} "
-            f"({total.unconsumed / max(total.leaves, 1):.3f}), report {'complete' if not total.unexplained else 'WRONG'}"
+            f"({total.unconsumed / max(total.leaves, 1):.3f}), report {'WRONG' if total.unexplained else 'complete'}"
         )
         for text, count in missing.most_common(options.missing):
             print(f"  {count:4} {text}")

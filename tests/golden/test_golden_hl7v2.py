@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from unsilo.formats import hl7v2
@@ -44,7 +45,8 @@ def shown(mapped: Mapped) -> str:
         "issues": issues,
         "not consumed": rest,
     }
-    return _indented(encode(outcome).decode())
+    text = msgspec.json.encode(outcome, order="sorted", decimal_format="number").decode()
+    return msgspec.json.format(text, indent=1) + "\n"
 
 
 def _without_digest(resource: Json) -> Json:
@@ -54,18 +56,12 @@ def _without_digest(resource: Json) -> Json:
     return resource
 
 
-def _indented(text: str) -> str:
-    import msgspec
-
-    return msgspec.json.format(text, indent=1) + "\n"
-
-
 def lineage(message: hl7v2.Message, mapped: Mapped) -> str:
     """One line for each element: where it is, which row made it, where its value stands."""
     lines = []
     for entry in mapped.entries:
         kind = entry.resource["resourceType"]
-        for row in entry.rows:
+        for row in sorted(entry.rows, key=lambda row: (row.path, row.rule, str(row.source))):
             place = hl7v2.path(message, row.source) if isinstance(row.source, tuple) else "-"
             lines.append(f"{kind}/{entry.resource['id'][:6]} {row.path} <- {row.rule} {place}")
     return "\n".join(lines) + "\n"
