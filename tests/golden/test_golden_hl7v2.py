@@ -45,7 +45,7 @@ def shown(mapped: Mapped) -> str:
         "issues": issues,
         "not consumed": rest,
     }
-    text = msgspec.json.encode(outcome, order="sorted", decimal_format="number").decode()
+    text = msgspec.json.Encoder(order="sorted", decimal_format="number").encode(outcome).decode()
     return msgspec.json.format(text, indent=1) + "\n"
 
 
