@@ -10,7 +10,7 @@ from unsilo.storage.connect import Readers
 from unsilo.storage.keys import words
 from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
-from unsilo.storage.search import facts_query, people_query
+from unsilo.storage.search import facts_query, people_query, terms_query
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
 
@@ -92,7 +92,9 @@ class ResourceReads:
         typed = words(text)
         if not typed:
             return []
-        sql, values = people_query(typed, limit)
+        if len(typed) > 1:
+            typed.sort(key=lambda word: (self._readers.row(*terms_query(word))[0], -len(word)))
+        sql, values = people_query(typed[0], typed[1:], limit)
         people = [row[0] for row in self._readers.rows(sql, values)]
         hits: dict[int, PersonHit] = {}
         for row in self._readers.rows(_PERSON["patients_json"], (_json(people),)):

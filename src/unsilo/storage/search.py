@@ -7,7 +7,7 @@ from unsilo.storage.rows import Criterion
 
 __all__ = [
     "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end",
-    "resources_query",
+    "resources_query", "terms_query",
 ]  # fmt: skip
 
 Query = tuple[str, list[Any]]
@@ -31,15 +31,19 @@ def _marks(values: list[Any]) -> str:
 # Persons
 
 
-def people_query(words: list[str], limit: int) -> Query:
+def terms_query(word: str) -> Query:
+    """How many terms begin with a word, counted no further than it matters for choosing where to begin."""
+    sql = "SELECT count(*) FROM (SELECT 1 FROM ix_find WHERE term >= ? AND term < ? LIMIT 2000)"
+    return sql, [word, prefix_end(word)]
+
+
+def people_query(rarest: str, others: list[str], limit: int) -> Query:
     """Persons with one record that has all words; whole words before beginnings, then the newest record first."""
-    driver = max(words, key=len)
     parts = ["f.term >= ? AND f.term < ?"]
-    values: list[Any] = [driver, driver, prefix_end(driver)]
-    for word in words:
-        if word is not driver:
-            parts.append("EXISTS (SELECT 1 FROM ix_find o WHERE o.term >= ? AND o.term < ? AND o.rid = f.rid)")
-            values += [word, prefix_end(word)]
+    values: list[Any] = [rarest, rarest, prefix_end(rarest)]
+    for word in others:
+        parts.append("EXISTS (SELECT 1 FROM ix_find o WHERE o.rid = f.rid AND o.term >= ? AND o.term < ?)")
+        values += [word, prefix_end(word)]
     # Thousands of persons are no answer: what is typed next says whom of them.
     sql = f"""SELECT l.person FROM (
   SELECT f.rid, f.term = ? AS whole FROM ix_find f WHERE {" AND ".join(parts)} LIMIT 5000
