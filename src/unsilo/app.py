@@ -44,7 +44,12 @@ class Running:
         """Bind every port and watch every folder; OSError names what cannot be had."""
         self.service.start()
         for server in self.mllp:
-            await server.start()
+            try:
+                await server.start()
+            except OSError as fault:
+                place = f"{server.listener.host}:{server.listener.port}"
+                _log.error("the MLLP port cannot be had", extra={"address": place, "reason": fault.strerror})
+                raise
         for watch in self.folders:
             await asyncio.to_thread(watch.start)
         if any(feed.retention_days for feed in self.service.settings.feeds.values()):

@@ -24,6 +24,10 @@ _RETURN_PAUSE = 0.25
 """Seconds that the 0x0D after an end block may take before the frame counts as ended without it."""
 _PENDING = 64
 """Messages of one connection that wait for their acknowledgement before it is read further."""
+_CONNECTIONS = 1000
+"""Connections of one port at once."""
+_HELD = 256 * 1024 * 1024
+"""Bytes of unfinished messages that one port keeps in memory for all its connections."""
 _LARGE = 262_144
 """Bytes from which a message is read in a thread, so that its neighbours need not wait."""
 
@@ -77,6 +81,7 @@ class _Connection(asyncio.Protocol):
         self.slots: deque[_Slot] = deque()
         self.headers: dict[str, str] = {}
         self.last_byte = self.frame_began = time.monotonic()
+        self.held = 0
         self.paused = self.closing = False
         self.chain: asyncio.Task[None] | None = None
 
@@ -85,8 +90,10 @@ class _Connection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         peer = transport.get_extra_info("peername")
         host = peer[0] if peer else ""
-        if not self.server.allows(host):
-            _log.warning("refused", extra={"remote": host, "port": self.server.listener.port})
+        full = len(self.server.connections) >= _CONNECTIONS
+        if full or not self.server.allows(host):
+            why = "too many connections" if full else "not on the allow-list"
+            _log.warning("refused", extra={"remote": host, "port": self.server.listener.port, "reason": why})
             transport.close()
             self.closing = True
             return
@@ -100,6 +107,8 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """Keep what was left of a message; nobody waits for an answer any more."""
         self.server.connections.discard(self)
+        self.server.held -= self.held
+        self.held = 0
         self.closing = True
         left = self.framer.close()
         if left is not None:
@@ -115,6 +124,13 @@ class _Connection(asyncio.Protocol):
             self.frame_began = now
         self.last_byte = now
         frames = self.framer.feed(data)
+        self.server.held += self.framer.held - self.held
+        self.held = self.framer.held
+        if self.server.held > _HELD:
+            # Many unfinished messages at once are an attack or a fault; the one that goes over the bound gives way.
+            _log.warning("closed", extra={"remote": self.headers.get("remote", ""), "reason": "memory"})
+            self._abort()
+            return
         if frames:
             self.frame_began = now
         for frame in frames:
@@ -190,38 +206,45 @@ class _Connection(asyncio.Protocol):
             _log.error("not stored", extra={"reason": type(done.exception()).__name__})
             self._abort()
             return
-        receipt = done.result()[0]
+        receipts = done.result()
+        receipt = receipts[0]
         code = accept_code(reading, receipt)
         refused = code[1:] != "A"
         if reading.enhanced:
             said = wants(reading.accept, code)
             self._answer(slot, acknowledge(content, code, receipt.issues) if said else b"")
             if not refused and reading.application != "NE":
-                self._application(reading, receipt, content, None)
-        elif refused or reading.feed.ack == "durable" or receipt.state in ("test", "batch"):
+                self._application(reading, receipts, content, None)
+        elif refused or reading.feed.ack == "durable":
             self._answer(slot, acknowledge(content, code, receipt.issues))
         else:
-            self._application(reading, receipt, content, slot)
+            self._application(reading, receipts, content, slot)
 
-    def _application(self, reading: Reading, receipt: Receipt, content: bytes, slot: _Slot | None) -> None:
-        """Answer when the processing has ended; with `slot` in the order of the connection, else on its own."""
+    def _application(self, reading: Reading, receipts: list[Receipt], content: bytes, slot: _Slot | None) -> None:
+        """Answer when the processing has ended; with `slot` in the order of the connection, else on its own.
 
-        def ended(done: "Future[Ending]") -> None:
+        A batch is answered when its last message has ended, with what became of the first that went wrong.
+        """
+        open_ones = receipts[1:] or receipts
+        endings: list[Ending] = []
+
+        def one(done: "Future[Ending]") -> None:
             if done.cancelled() or done.exception() is not None or (self.closing and slot is None):
                 return
-            ending = done.result()
+            endings.append(done.result())
+            if len(endings) == len(open_ones):
+                last()
+
+        def last() -> None:
+            ending = next((each for each in endings if application_code(each) != "AA"), endings[0])
             code = application_code(ending)
             if slot is not None:
                 self._answer(slot, acknowledge(content, code, ending.issues))
             elif wants(reading.application, code) and self.transport is not None:
                 self.transport.write(wrap(acknowledge(content, code, ending.issues)))
 
-        if receipt.state in ("test", "batch"):
-            waiting: Future[Ending] = Future()
-            waiting.set_result(Ending(receipt.state, receipt.issues))
-        else:
-            waiting = self.node.ending(receipt)
-        waiting.add_done_callback(lambda done: self.server.later(lambda: ended(done)))
+        for receipt in open_ones:
+            self.node.ending(receipt).add_done_callback(lambda done: self.server.later(lambda: one(done)))
 
     def _answer(self, slot: _Slot, answer: bytes) -> None:
         slot.done, slot.answer = True, answer
@@ -279,6 +302,7 @@ class MllpServer:
         self.server: asyncio.Server | None = None
         self.sweeper: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.held = 0
         self.calls: deque[Callable[[], None]] = deque()
         self.woken = False
 

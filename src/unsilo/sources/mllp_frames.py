@@ -57,6 +57,11 @@ class Framer:
         self._junk = False
 
     @property
+    def held(self) -> int:
+        """Bytes that are kept of an unfinished frame."""
+        return len(self._held)
+
+    @property
     def open(self) -> bool:
         """True while a frame has begun and not ended, or while bytes wait that belong to none."""
         return bool(self._held) or self._inside

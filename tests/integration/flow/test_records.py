@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flow_node import Node, adt, settings, with_node
+from flow_node import Node, adt, replace, settings, with_node
 
 from unsilo.kernel import json
 from unsilo.storage import Criterion
@@ -126,7 +126,37 @@ def test_a_resend_and_two_feeds_at_once_make_one_person(tmp_path: Path) -> None:
         counts = node.service.store.counts()
         assert (counts.persons, counts.resources["Patient"], counts.messages["done"]) == (1, 1, 30)
 
-    with_node(settings(tmp_path), scenario, workers=True)
+    with_node(replace(settings(tmp_path, order_by="none"), workers=2), scenario, workers=True)
+
+
+def test_what_a_snapshot_no_longer_holds_is_noted_not_resolved(tmp_path: Path) -> None:
+    """With AL1 as snapshot an allergy that vanished stays as it is and is known as no longer sent."""
+    both = "AL1|1|DA|70618^Penicillin^RXNORM|SV|Rash\rAL1|2|FA|P^Peanut^L|MO|Hives\r"
+    one = "AL1|1|DA|70618^Penicillin^RXNORM|SV|Rash\r"
+
+    async def scenario(node: Node) -> None:
+        await feed(node, adt("1", at="20260101", rest=both), adt("2", at="20260102", rest=one))
+        store = node.service.store
+        assert len(store.search("AllergyIntolerance", [])) == 2
+        members = store.list_state(only(node, "Patient").id)
+        assert len(members) == 2
+        assert sum(member.gone > 0 for member in members) == 1
+
+    with_node(settings(tmp_path, lists={"AL1": "snapshot"}), scenario, workers=True)
+
+
+def test_a_batch_is_answered_when_all_of_it_was_processed(tmp_path: Path) -> None:
+    """With ack = processed one answer comes for a batch, and everything is in the record by then."""
+
+    async def scenario(node: Node) -> None:
+        client = await node.connect()
+        batch = b"FHS|^~\\&|A\rBHS|^~\\&|A\r" + adt("1", "1") + adt("2", "2") + b"BTS|2\rFTS|1\r"
+        answer = await client.send(batch)
+        assert answer is not None
+        assert b"MSA|AA" in answer
+        assert node.service.store.counts().resources["Patient"] == 2
+
+    with_node(settings(tmp_path, ack="processed"), scenario, workers=True)
 
 
 def test_test_and_dead_messages_leave_no_record(tmp_path: Path) -> None:
