@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from unsilo.client import Client
+from unsilo.client import Client, ClientError
 
 pytestmark = pytest.mark.slow
 UNSILO = [sys.executable, "-m", "unsilo"]
@@ -34,21 +35,30 @@ def test_serve_starts_idles_and_stops(tmp_path: Path) -> None:
     arguments = ["serve", "--data", str(tmp_path / "d"), "--port", str(port), "--mllp", str(mllp)]
     began = time.monotonic()
     with subprocess.Popen([*UNSILO, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        ready = time.monotonic() - began
-        assert line == f"unsilo is ready: http://127.0.0.1:{port} mllp://127.0.0.1:{mllp}\n"
-        assert ready < 10, ready  # 2 s are the budget; a busy test machine gets more
-        with Client(f"http://127.0.0.1:{port}") as node:
-            assert node.capabilities()["fhirVersion"] == "4.0.1"
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
-        for pid in [process.pid, *map(int, children.stdout.split())]:
-            assert memory(pid) < 120_000_000
-        second = subprocess.run([*UNSILO, *arguments], capture_output=True, text=True, timeout=30)
-        assert second.returncode == 3
-        assert str(process.pid) in second.stderr
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            ready = time.monotonic() - began
+            assert line == f"unsilo is ready: http://127.0.0.1:{port} mllp://127.0.0.1:{mllp}\n"
+            assert ready < 10, ready  # 2 s are the budget; a busy test machine gets more
+            with Client(f"http://127.0.0.1:{port}") as node:
+                assert node.capabilities()["fhirVersion"] == "4.0.1"
+                with pytest.raises(ClientError, match="no feed"):
+                    node.ingest("nowhere", b"x")
+            with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                figures = answer.read().decode()
+            assert 'unsilo_http_requests_total{route="/ingest/{feed}",method="POST",status="404"} 1' in figures
+            assert 'unsilo_http_requests_total{route="/fhir/metadata",method="GET",status="200"} 1' in figures
+            children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+            for pid in [process.pid, *map(int, children.stdout.split())]:
+                assert memory(pid) < 120_000_000
+            second = subprocess.run([*UNSILO, *arguments], capture_output=True, text=True, timeout=30)
+            assert second.returncode == 3
+            assert str(process.pid) in second.stderr
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+        finally:
+            process.kill()
 
 
 def test_a_port_in_use_ends_with_3(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from unsilo import __version__
 from unsilo.flow.service import Service
 
-__all__ = ["METRICS", "Requests", "exposition"]
+__all__ = ["METRICS", "Counting", "Requests", "exposition"]
 
 Sample = tuple[dict[str, str], float]
 
@@ -67,6 +69,34 @@ class Requests:
                 yield _line(f"{name}_bucket", {"route": pattern, "le": bound}, total)
             yield _line(f"{name}_sum", {"route": pattern}, self._seconds[pattern])
             yield _line(f"{name}_count", {"route": pattern}, total)
+
+
+class Counting:
+    """ASGI middleware that counts every HTTP request of the node by the pattern of its route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.requests = Requests()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note pattern, status and duration; a request without an answer counts as 500."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+        scope["unsilo.requests"] = self.requests
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            pattern = scope.get("state", {}).get("pattern") or getattr(scope.get("route"), "path", "") or "unknown"
+            self.requests.note(pattern, scope["method"], status, time.perf_counter() - began)
 
 
 def _line(name: str, labels: dict[str, str], value: float) -> str:

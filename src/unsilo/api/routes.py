@@ -1,8 +1,7 @@
-"""The routes of the machine interfaces: `/fhir`, health, metrics; each guarded, counted and never without an answer."""
+"""The routes of the machine interfaces: `/fhir`, health, metrics; guarded and never without an answer."""
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -24,30 +23,24 @@ _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _counted(
-    pattern: str, handler: Handler, requests: Requests, check: Callable[[Request], Awaitable[Response | None]] | None
-) -> Handler:
+def _answering(handler: Handler, check: Callable[[Request], Awaitable[Response | None]] | None) -> Handler:
     async def endpoint(request: Request) -> Response:
-        began = time.perf_counter()
-        request.state.pattern = pattern
         answer = await check(request) if check is not None else None
-        if answer is None:
-            try:
-                answer = await handler(request)
-            except ClientDisconnect:
-                answer = Response(status_code=400)
-            except Exception:  # noqa: BLE001 - the client gets an OperationOutcome, the log the place
-                _log.exception("a request failed", extra={"route": pattern})
-                answer = problem(500, "exception", "the program failed on this request", "fault")
-        requests.note(request.state.pattern, request.method, answer.status_code, time.perf_counter() - began)
-        return answer
+        if answer is not None:
+            return answer
+        try:
+            return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - the client gets an OperationOutcome, the log the place
+            _log.exception("a request failed")
+            return problem(500, "exception", "the program failed on this request", "fault")
 
     return endpoint
 
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes over one node."""
-    requests = Requests()
     fhir = Fhir(service)
 
     async def healthz(_request: Request) -> Response:
@@ -60,18 +53,19 @@ def routes(service: Service) -> list[BaseRoute]:
         body = {"ready": not reasons, "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200, {"Cache-Control": "no-store"})
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         """Give all figures to Prometheus."""
+        requests = request.scope.get("unsilo.requests") or Requests()
         return Response(await asyncio.to_thread(exposition, service, requests), media_type=_TEXT)
 
-    def route(path: str, pattern: str, handler: Handler, methods: list[str], scope: str = "") -> Route:
+    def route(path: str, handler: Handler, methods: list[str], scope: str = "") -> Route:
         check = guard(service, scope) if scope else None
-        return Route(path, _counted(pattern, handler, requests, check), methods=methods, include_in_schema=False)
+        return Route(path, _answering(handler, check), methods=methods, include_in_schema=False)
 
     return [
-        route("/healthz", "/healthz", healthz, ["GET"]),
-        route("/readyz", "/readyz", readyz, ["GET"]),
-        route("/metrics", "/metrics", metrics, ["GET"], "metrics"),
-        route("/fhir/{path:path}", "/fhir/*", fhir, _METHODS, "read"),
-        route("/fhir", "/fhir/*", fhir, _METHODS, "read"),
+        route("/healthz", healthz, ["GET"]),
+        route("/readyz", readyz, ["GET"]),
+        route("/metrics", metrics, ["GET"], "metrics"),
+        route("/fhir/{path:path}", fhir, _METHODS, "read"),
+        route("/fhir", fhir, _METHODS, "read"),
     ]

@@ -33,6 +33,13 @@ class _Answer(NamedTuple):
     content: bytes
 
 
+def _said(issue: Json) -> str:
+    """Return what an issue of an OperationOutcome says to a person."""
+    details = issue.get("details")
+    text = details.get("text", "") if isinstance(details, dict) else ""
+    return " ".join(str(part) for part in (text, issue.get("diagnostics", "")) if part)
+
+
 class Client:
     """A connection to one node.
 
@@ -148,7 +155,7 @@ class Client:
         outcome: Json = {}
         if "json" in answer.headers.get("content-type", ""):
             outcome = self._decode(answer.content)
-        texts = [issue.get("diagnostics", "") for issue in outcome.get("issue", []) if isinstance(issue, dict)]
+        texts = [_said(issue) for issue in outcome.get("issue", []) if isinstance(issue, dict)]
         raise ClientError(answer.status, "; ".join(filter(None, texts)) or f"HTTP status {answer.status}", outcome)
 
     def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> _Answer:

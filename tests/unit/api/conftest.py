@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from unsilo.api.figures import Counting
 from unsilo.api.routes import routes
 from unsilo.config import Settings
 from unsilo.fhir.extract import index
@@ -83,8 +84,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def http(service: Service) -> Iterator[TestClient]:
     """A client on the same machine."""
+    app = Starlette(routes=routes(service))
+    app.add_middleware(Counting)
     with TestClient(
-        Starlette(routes=routes(service)), base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50_000),
+        app, base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50_000),
         raise_server_exceptions=False,
     ) as client:  # fmt: skip
         yield client

@@ -39,7 +39,8 @@ class Node(BaseHTTPRequestHandler):
         elif self.path == "/fhir/Observation/odd":
             self.say(200, b"[]")
         else:
-            self.say(404, b'{"resourceType":"OperationOutcome","issue":[{"diagnostics":"there is no such thing"}]}')
+            issue = {"details": {"text": "there is no such thing"}, "diagnostics": "look elsewhere"}
+            self.say(404, json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode())
 
     def do_POST(self) -> None:
         """Take a message."""
@@ -97,7 +98,7 @@ def test_ids_are_quoted(base: str) -> None:
 def test_errors_say_what_the_server_said(base: str) -> None:
     """A refusal carries status, text and outcome; an odd answer and a dead server are errors of the same kind."""
     with Client(base) as node:
-        with pytest.raises(ClientError, match="no such thing") as met:
+        with pytest.raises(ClientError, match="no such thing look elsewhere") as met:
             node.read("Patient", "x")
         assert met.value.status == 404
         assert met.value.outcome["resourceType"] == "OperationOutcome"
