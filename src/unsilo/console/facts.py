@@ -50,7 +50,7 @@ def _find(asked: Asked, loaded: Loaded) -> tuple[Stored, Fact] | None:
     message = asked.service.store.message(stored.mid)
     feed = message.feed if message is not None else ""
     gone = known.gone if known is not None else 0
-    return stored, fact_of(stored, feed, gone=gone, looked=loaded.looked, resource=body)
+    return stored, fact_of(stored, feed, gone=gone, looked=loaded.looked, core=(body, {}))
 
 
 def _origin(asked: Asked, part: Lineage) -> Origin:

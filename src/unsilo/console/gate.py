@@ -1,6 +1,7 @@
 """Who may see a page: session, permission, protection against other sites, and an audit row for every look."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import wraps
@@ -106,7 +107,7 @@ def guarded(service: Service, permission: str, act: Callable[[Asked], Response],
             return refusal(request, 403, "Not allowed", f"Your role ({roles}) does not include this page.", view=view)
         form = await request.form(max_part_size=_MOST_FORM) if writes else FormData()
         asked = Asked(request, service, user, allowed, view, form, [])
-        response = await run_in_threadpool(act, asked)
+        response = await run_in_threadpool(_run, act, asked)
         for row in asked.trail:
             await asyncio.wrap_future(row)
         now = clock.now()
@@ -116,6 +117,17 @@ def guarded(service: Service, permission: str, act: Callable[[Asked], Response],
         return response
 
     return endpoint
+
+
+def _run(act: Callable[[Asked], Response], asked: Asked) -> Response:
+    """Make a page without cyclic collection: a long record is hundreds of thousands of young objects, all needed."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        return act(asked)
+    finally:
+        if was:
+            gc.enable()
 
 
 def pick(request: Request, name: str, known: Any, default: str) -> str:

@@ -1,6 +1,7 @@
 """Finding a person, the person's page, and its print view."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +14,13 @@ from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
 from unsilo.flow.read.occasions import occasions
 from unsilo.flow.read.person import PersonView, person_view
-from unsilo.flow.read.sections import KINDS
+from unsilo.flow.read.sections import KINDS, SECTIONS
 from unsilo.flow.read.timeline import LANES, SPANS, fitting
 from unsilo.flow.read.words import When, say_when
 from unsilo.kernel import clock
 from unsilo.storage import PersonHit
 
-__all__ = ["find_page", "frame", "person_page", "print_page", "unknown"]
+__all__ = ["find_page", "frame", "person_page", "print_page", "section_page", "unknown"]
 
 _PAGE = 60
 _MOST_HITS = 20
@@ -94,14 +95,15 @@ def person_page(asked: Asked) -> Response:
     only = request.query_params.get("only", "")
     view = _view(asked, loaded, lanes=lanes, span=span, only=only)
     start, only_new = whole(request, "at"), request.query_params.get("new") == "1"
-    rows = occasions(view.timeline.events)
-    chosen = [o for o in rows if (not start or o.event.start < start) and (not only_new or o.new)]
     skip = whole(request, "skip")
-    events = chosen[skip : skip + _PAGE]
+    rows = occasions(view.timeline.events, view.facts)
+    chosen = (o for o in rows if (not start or o.event.start < start) and (not only_new or o.new))
+    events = list(islice(chosen, skip, skip + _PAGE + 1))
     older = ""
-    if len(chosen) > skip + _PAGE:
+    if len(events) > _PAGE:
         query: dict[str, str | int] = {"lanes": lanes, "span": span, "only": only, "at": start, "skip": skip + _PAGE}
         older = "?" + urlencode(query | ({"new": 1} if only_new else {})) + "#list"
+        del events[_PAGE:]
     asked.audit("read", person=loaded.person, what="person page")
     if not request.query_params:
         # A change of lanes or a page of the list is the same look; only a fresh one moves the mark.
@@ -111,9 +113,28 @@ def person_page(asked: Asked) -> Response:
         "person.html", asked.view, **values, view_model=view, looked=loaded.looked,
         waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
         lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
-        kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(chosen), skip=skip,
+        kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events), skip=skip,
         from_at=start, only_new=only_new,
     )  # fmt: skip
+
+
+def section_page(asked: Asked) -> Response:
+    """Show one section of the summary in full, a hundred rows a page."""
+    key = asked.request.path_params["key"]
+    chosen = next((s for s in SECTIONS if s.key == key and key != "results"), None)
+    uid = asked.request.path_params["uid"]
+    types = ["AllergyIntolerance", "Observation", *(chosen.types if chosen is not None else ())]
+    loaded = load(asked.service.store, asked.service.settings.feeds, uid, asked.user.id, types=types)
+    if loaded is None or chosen is None:
+        return unknown(asked)
+    section = next(s for s in _view(asked, loaded).sections if s.section.key == key)
+    skip = whole(asked.request, "skip")
+    groups = section.groups[skip : skip + 100]
+    older = f"?skip={skip + 100}" if len(section.groups) > skip + 100 else ""
+    asked.audit("read", person=loaded.person, what=chosen.title)
+    return page(
+        "section_page.html", asked.view, **frame(asked, loaded), section=section, groups=groups, older=older, skip=skip
+    )
 
 
 def print_page(asked: Asked) -> Response:

@@ -21,6 +21,7 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people", "person.read", people.find_page),
     ("/people/{uid}", "person.read", people.person_page),
     ("/people/{uid}/print", "person.read", people.print_page),
+    ("/people/{uid}/sections/{key}", "person.read", people.section_page),
     ("/people/{uid}/results", "person.read", results.results_page),
     ("/people/{uid}/reports/{type}/{id}", "person.read", results.report_page),
     ("/people/{uid}/files/{type}/{id}/{number:int}", "person.read", results.attachment),

@@ -1,12 +1,12 @@
 """Small pictures drawn on the server, always beside words: sparkline, trend, timeline lanes, message rates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from unsilo.flow.read.results import Point, Series
 from unsilo.flow.read.timeline import Event
@@ -14,12 +14,13 @@ from unsilo.flow.read.timeline import Event
 __all__ = ["axis", "bars", "lane", "sparkline", "trend"]
 
 _DAY = 86_400_000_000
+MOST_POINTS = 40
+"""What a sparkline shows at most, the newest; the trend page shows all."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _PICTURE = Markup('<svg class="{}" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
 _GRID = Markup('<line class="grid" x1="54" x2="{}" y1="{}" y2="{}"/><text x="48" y="{}" text-anchor="end">{}</text>')
-_DOT = Markup('<a href="{}&amp;at={}#list" tabindex="-1"><circle class="dot {}{}{}" cx="{}%" cy="12" r="{}"/></a>')
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _n(value: float) -> str:
@@ -48,6 +49,17 @@ def _segments(points: Sequence[Point]) -> list[list[int]]:
     return runs
 
 
+def _bands(points: Sequence[Point]) -> Iterator[tuple[int, int]]:
+    """Yield (first, past the last) of neighbours with the same stated range: drawn stepwise, never merged."""
+    start = 0
+    for place in range(1, len(points) + 1):
+        same = place < len(points) and points[place].range[1:] == points[start].range[1:]
+        if not same:
+            if points[start].range[1:] != (None, None):
+                yield start, place
+            start = place
+
+
 def _plot(points: Sequence[Point], left: float, right: float, top: float, bottom: float) -> Markup:
     low, high = _limits(points)
     first, last = points[0].when.at, points[-1].when.at
@@ -57,17 +69,15 @@ def _plot(points: Sequence[Point], left: float, right: float, top: float, bottom
         return bottom - (float(value) - low) / (high - low) * (bottom - top)
 
     out = []
-    for place, point in enumerate(points):
-        bounds = point.range
-        if bounds.low is None and bounds.high is None:
-            continue
-        start = left if place == 0 else (xs[place - 1] + xs[place]) / 2
-        stop = right if place == len(points) - 1 else (xs[place] + xs[place + 1]) / 2
+    for place, stop in _bands(points):
+        bounds = points[place].range
+        low_x = left if place == 0 else (xs[place - 1] + xs[place]) / 2
+        high_x = right if stop == len(points) else (xs[stop - 1] + xs[stop]) / 2
         above = y(bounds.high) if bounds.high is not None else top
         below = y(bounds.low) if bounds.low is not None else bottom
-        if stop > start and below > above:
+        if high_x > low_x and below > above:
             out.append(
-                f'<rect class="band" x="{_n(start)}" y="{_n(above)}" width="{_n(stop - start)}" '
+                f'<rect class="band" x="{_n(low_x)}" y="{_n(above)}" width="{_n(high_x - low_x)}" '
                 f'height="{_n(below - above)}"/>'
             )
     for run in _segments(points):
@@ -83,18 +93,19 @@ def _plot(points: Sequence[Point], left: float, right: float, top: float, bottom
             out.append(
                 f'<circle class="{tone}{hollow}" cx="{_n(xs[place])}" cy="{_n(y(point.number or 0))}" r="{size}"/>'
             )
-    return Markup("").join(Markup(part) for part in out)  # noqa: S704 - built from numbers and fixed words only
+    return Markup("".join(out))  # noqa: S704 - built from numbers and fixed words only
 
 
 def sparkline(series: Series, name: str, *, width: int = 132, height: int = 30) -> Markup:
     """Return one unit's points over time with the stated range as a band; the label says the same in words."""
-    points = series.points
+    points = series.points[-MOST_POINTS:]
     if not points:
         return Markup("")
     values = [p.number for p in points if p.number is not None]
     outside = sum(1 for p in points if p.flag is not None and p.flag.level)
+    last = f"the last {len(points)} of {len(series.points)}" if len(points) < len(series.points) else f"{len(points)}"
     label = (
-        f"{name}: {len(points)} results from {points[0].value} to {points[-1].value}, lowest {min(values)}, "
+        f"{name}: {last} results from {points[0].value} to {points[-1].value}, lowest {min(values)}, "
         f"highest {max(values)} {series.unit}, {outside} flagged"
     )
     body = _plot(points, 4, width - 5, 4, height - 4)
@@ -177,22 +188,20 @@ class _Bin:
         self.first = 0
 
 
-def lane(events: Iterable[Event], start: int, end: int, *, name: str, link: str) -> Markup:
+def lane(events: Iterable[Event], start: int, end: int, *, link: str) -> Markup:
     """Return one lane: bars for what lasts, dots for moments (larger when several), hollow when imprecise or withdrawn.
 
     `link` is the address of the list; each dot leads to that moment in it. The list carries the same in words.
     """
     width = end - start
-    bars_drawn, bins = [], dict[int, _Bin]()
+    drawn, bins = [], dict[int, _Bin]()
     for event in events:
         low = (event.start - start) / width * 100
         high = min(100.0, (event.end - start) / width * 100)
         if high - max(low, 0) >= 1.2 and not event.vague and event.when.precision != "day":
-            bars_drawn.append(
-                Markup('<rect class="bar {}{}" x="{}%" y="8" width="{}%" height="8" rx="4"/>').format(
-                    event.tone, " new" if event.fact.new else "", _n(max(low, 0)), _n(high - max(low, 0))
-                )
-            )
+            tone = f"{event.tone}{' new' if event.fact.new else ''}"
+            place, size = _n(max(low, 0)), _n(high - max(low, 0))
+            drawn.append(f'<rect class="bar {tone}" x="{place}%" y="8" width="{size}%" height="8" rx="4"/>')
             continue
         middle = (low + high) / 2 if event.vague else low
         spot = bins.setdefault(int(middle / 0.9), _Bin())
@@ -202,18 +211,19 @@ def lane(events: Iterable[Event], start: int, end: int, *, name: str, link: str)
         if event.tone != "void":
             spot.tone = event.tone if spot.tone in ("void", event.tone) else ""
         spot.first = max(spot.first, event.start)
-    dots = [
-        _DOT.format(
-            link, spot.first + 1, spot.tone, " new" if spot.new else "", " vague" if spot.vague else "",
-            _n((place + 0.5) * 0.9), _n(min(8.0, 3.2 + 0.8 * (spot.count - 1) ** 0.5)),
-        )
-        for place, spot in sorted(bins.items())
-        if 0 <= place * 0.9 <= 100
-    ]  # fmt: skip
-    return Markup(
-        '<svg class="lane" width="100%" height="24" aria-hidden="true" data-lane="{}">'
-        '<line class="base" x1="0" x2="100%" y1="12" y2="12"/>{}{}</svg>'
-    ).format(name, Markup("").join(bars_drawn), Markup("").join(dots))
+    to = escape(link)
+    for where, spot in sorted(bins.items()):
+        if 0 <= where * 0.9 <= 100:
+            tone = f"{spot.tone}{' new' if spot.new else ''}{' vague' if spot.vague else ''}"
+            size = _n(min(8.0, 3.2 + 0.8 * (spot.count - 1) ** 0.5))
+            drawn.append(
+                f'<a href="{to}&amp;at={spot.first + 1}#list" tabindex="-1">'
+                f'<circle class="dot {tone}" cx="{_n((where + 0.5) * 0.9)}%" cy="12" r="{size}"/></a>'
+            )
+    return Markup(  # noqa: S704 - of numbers, fixed words and an escaped address
+        '<svg class="lane" width="100%" height="24" aria-hidden="true">'
+        f'<line class="base" x1="0" x2="100%" y1="12" y2="12"/>{"".join(drawn)}</svg>'
+    )
 
 
 def bars(values: Sequence[int], name: str, *, width: int = 120, height: int = 24) -> Markup:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from unsilo.flow.read.describe import concept_keys
+from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import When, when
 from unsilo.kernel import Json
 
@@ -18,24 +20,6 @@ class Source(msgspec.Struct, frozen=True):
     name: str
     short: str
     place: int = 5
-
-
-class Fact(msgspec.Struct):
-    """One resource of one source. `updated` is µs of the last change here; `gone` is µs since it is no longer sent."""
-
-    type: str
-    id: str
-    version: int
-    updated: int
-    source: str
-    resource: Json
-    gone: int = 0
-    new: bool = False
-
-    @property
-    def ref(self) -> str:
-        """Return `Type/id`."""
-        return f"{self.type}/{self.id}"
 
 
 class Mark(NamedTuple):
@@ -68,6 +52,68 @@ STANDING: dict[str, Mark] = {
 """Status codes of FHIR R4 (observation-status, condition-ver-status, event-status and others) that need saying."""
 
 GONE = Mark("No longer sent", "⇢", "note")
+
+
+class Fact(msgspec.Struct):
+    """One resource of one source. `updated` is µs of the last change here; `gone` is µs since it is no longer sent.
+
+    `memo` keeps what was worked out from the resource; facts of the same version may share it.
+    """
+
+    type: str
+    id: str
+    version: int
+    updated: int
+    source: str
+    resource: Json
+    gone: int = 0
+    new: bool = False
+    memo: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def ref(self) -> str:
+        """Return `Type/id`."""
+        return f"{self.type}/{self.id}"
+
+    @property
+    def when(self) -> When:
+        """Return when it happened; see `happened`."""
+        found = self.memo.get("when")
+        if found is None:
+            found = self.memo["when"] = happened(self.resource)
+        return found
+
+    @property
+    def end(self) -> When:
+        """Return when it ended; see `ended`."""
+        found = self.memo.get("end")
+        if found is None:
+            found = self.memo["end"] = ended(self.resource)
+        return found
+
+    @property
+    def keys(self) -> list[str]:
+        """Return what it is about, for comparing; see `concept_keys`."""
+        found = self.memo.get("keys")
+        if found is None:
+            found = self.memo["keys"] = concept_keys(self.resource)
+        return found
+
+    @property
+    def kind(self) -> str:
+        """Return the lane it lies in; see `kind_of`."""
+        found = self.memo.get("kind")
+        if found is None:
+            found = self.memo["kind"] = kind_of(self.resource)
+        return found
+
+    @property
+    def standing(self) -> Mark | None:
+        """Return how the statement itself stands, when that is not the ordinary way."""
+        if "mark" not in self.memo:
+            self.memo["mark"] = _standing(self.resource)
+        return self.memo["mark"]  # type: ignore[no-any-return]
+
 
 _MOMENTS = (
     "effectiveDateTime", "effectiveInstant", "occurrenceDateTime", "performedDateTime", "onsetDateTime", "start",
@@ -129,20 +175,26 @@ def _codes(concept: Any) -> Iterable[str]:
             yield str(coding.get("code", ""))
 
 
-def mark_of(fact: Fact) -> Mark | None:
-    """Return what must be said beside the fact: withdrawn before unconfirmed before no longer sent; None if nothing."""
-    resource = fact.resource
-    found = [STANDING[code] for code in _codes(resource.get("verificationStatus")) if code in STANDING]
+_ORDER = {"void": 0, "note": 1, "soft": 2}
+
+
+def _standing(resource: Json) -> Mark | None:
     status = resource.get("status")
-    if isinstance(status, str) and status in STANDING:
-        found.append(STANDING[status])
-    if fact.gone:
-        found.append(GONE)
-    order = {"void": 0, "note": 1, "soft": 2}
-    return min(found, key=lambda m: order[m.tone], default=None)
+    found = STANDING.get(status) if isinstance(status, str) else None
+    for code in _codes(resource.get("verificationStatus")):
+        other = STANDING.get(code)
+        if other is not None and (found is None or _ORDER[other.tone] < _ORDER[found.tone]):
+            found = other
+    return found
+
+
+def mark_of(fact: Fact) -> Mark | None:
+    """Return what must be said beside the fact: withdrawn before no longer sent before unconfirmed; None if nothing."""
+    found = fact.standing
+    return GONE if fact.gone and (found is None or found.tone == "soft") else found
 
 
 def void(fact: Fact) -> bool:
     """Return True when the statement was withdrawn, so that it must not be read as true."""
-    mark = mark_of(fact)
+    mark = fact.standing
     return mark is not None and mark.tone == "void" and mark.word not in ("Not done", "Did not attend")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from unsilo.flow.read.describe import DENIALS, concept_keys, grave, particulars, status_word, title
-from unsilo.flow.read.fact import Fact, happened, mark_of, void
+from unsilo.flow.read.describe import DENIALS, grave, particulars, status_word, title
+from unsilo.flow.read.fact import Fact, mark_of, void
 from unsilo.flow.read.words import code_keys, codeable, fold, quantity
 from unsilo.kernel import Json
 
@@ -75,7 +75,7 @@ _FORMS = frozenset("tablet tablets capsule capsules oral solution injection crea
 
 
 def _medicine_keys(fact: Fact) -> list[str]:
-    keys = concept_keys(fact.resource)
+    keys = fact.keys
     stems = []
     for key in keys:
         if key.startswith("words|"):
@@ -88,14 +88,14 @@ def _medicine_keys(fact: Fact) -> list[str]:
 
 def _dated_keys(fact: Fact) -> list[str]:
     """An immunisation or procedure is the same one only on the same day."""
-    day = happened(fact.resource)
+    day = fact.when
     stamp = f"{day.at // 86_400_000_000}" if day.precision in ("day", "minute") else f"{day.precision}{day.at}"
-    return [f"{stamp}:{key}" for key in concept_keys(fact.resource)]
+    return [f"{stamp}:{key}" for key in fact.keys]
 
 
 def _visit_keys(fact: Fact) -> list[str]:
     """Visits without a date cannot be told apart by a reader: those of one source and name stand as one row."""
-    if happened(fact.resource).precision:
+    if fact.when.precision:
         return [fact.ref]
     return [f"{fact.source}:{title(fact.resource)}"]
 
@@ -105,16 +105,16 @@ def _single_keys(fact: Fact) -> list[str]:
 
 
 _KEYS: dict[str, Callable[[Fact], list[str]]] = {
-    "AllergyIntolerance": lambda f: concept_keys(f.resource),
-    "Condition": lambda f: concept_keys(f.resource),
+    "AllergyIntolerance": lambda f: f.keys,
+    "Condition": lambda f: f.keys,
     "MedicationRequest": _medicine_keys,
     "MedicationStatement": _medicine_keys,
     "MedicationDispense": _medicine_keys,
     "MedicationAdministration": _medicine_keys,
     "Immunization": _dated_keys,
     "Procedure": _dated_keys,
-    "DiagnosticReport": lambda f: concept_keys(f.resource),
-    "ServiceRequest": lambda f: concept_keys(f.resource),
+    "DiagnosticReport": lambda f: f.keys,
+    "ServiceRequest": lambda f: f.keys,
     "Encounter": _visit_keys,
 }
 
@@ -188,7 +188,7 @@ def _differences(sides: list[Side]) -> list[str]:
 
 
 def _recent(fact: Fact) -> tuple[int, int]:
-    return (happened(fact.resource).at, fact.updated)
+    return (fact.when.at, fact.updated)
 
 
 _LEADS = {"MedicationRequest": 2, "MedicationStatement": 1}
@@ -216,8 +216,8 @@ def _make(facts: list[Fact]) -> Group:
         else:
             by_source[place] = Side(fact, [fact])
     sides = list(by_source.values())
-    if len(sides) > 1 and all(happened(s.fact.resource).precision for s in sides):
-        stamps = [happened(s.fact.resource).at for s in sides]
+    if len(sides) > 1 and all(s.fact.when.precision for s in sides):
+        stamps = [s.fact.when.at for s in sides]
         for side, stamp in zip(sides, stamps, strict=True):
             side.newest = stamp == max(stamps) and stamps.count(stamp) == 1
     differs = _differences(sides)
@@ -249,7 +249,7 @@ def group(facts: Iterable[Fact]) -> list[Group]:
 
 
 def _denies(fact: Fact) -> bool:
-    return bool(set(concept_keys(fact.resource)) & DENIALS.keys())
+    return bool(set(fact.keys) & DENIALS.keys())
 
 
 def _denials(groups: list[Group]) -> None:
@@ -271,7 +271,7 @@ def _place(item: Group) -> tuple[bool, bool, bool, bool, int, str]:
     closed = word not in _OPEN and not (word == "Completed" and lead.type in _DONE_IS_FINE)
     serious = lead.type == "AllergyIntolerance" and any(grave(s.fact.resource) for s in item.sides)
     shut = closed or bool(mark and mark.tone == "void")
-    return (void(lead), shut or _denies(lead), not serious, bool(lead.gone), -happened(lead.resource).at, item.title)
+    return (void(lead), shut or _denies(lead), not serious, bool(lead.gone), -lead.when.at, item.title)
 
 
 def is_open(item: Group) -> bool:

@@ -1,9 +1,10 @@
 """From the store to view models: a person's facts with their sources, what is gone, what is new, what waits."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from unsilo.flow.read.words import say_when, when
 from unsilo.kernel import Json, json
 from unsilo.storage import LinkEvent, MessageRow, PersonHit, Store, Stored
 from unsilo.storage import Source as Record
+
+Core = tuple[Json, dict[str, Any]]
 
 __all__ = ["Loaded", "Waiting", "fact_of", "find", "head", "load", "record_line", "rule_words", "sureness", "waiting"]
 
@@ -46,11 +49,44 @@ def _feed_of(store: Store, mid: int) -> str:
     return found.feed if found is not None else ""
 
 
-def fact_of(stored: Stored, source: str, *, gone: int = 0, looked: int = 0, resource: Json | None = None) -> Fact:
+class _Known:
+    """Decoded resources, and what was worked out from them, of the persons looked at last; bounded in facts.
+
+    A version never changes, so (row, version) is enough to know one again. Who may see it is asked before.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._lock = Lock()
+        self._persons: OrderedDict[tuple[int, int], dict[tuple[int, int], Core]] = OrderedDict()
+
+    def of(self, store: Store, person: int) -> dict[tuple[int, int], Core]:
+        """Return what is known of a person."""
+        with self._lock:
+            return self._persons.get((id(store), person), {})
+
+    def keep(self, store: Store, person: int, cores: dict[tuple[int, int], Core]) -> None:
+        """Remember a person; those looked at longest ago go."""
+        with self._lock:
+            self._persons[id(store), person] = cores
+            self._persons.move_to_end((id(store), person))
+            while sum(map(len, self._persons.values())) > self.most and len(self._persons) > 1:
+                self._persons.popitem(last=False)
+
+
+_known = _Known(12_000)
+
+
+def fact_of(stored: Stored, source: str, *, gone: int = 0, looked: int = 0, core: Core | None = None) -> Fact:
     """Return the Fact of a stored version; `looked` (µs, 0 never) marks what changed since as new."""
-    body = resource if resource is not None else json.decode(stored.body)
+    body, memo = core if core is not None else core_of(stored)
     new = bool(looked) and stored.updated > looked
-    return Fact(stored.type, stored.id, stored.version, stored.updated, source, body, gone, new)
+    return Fact(stored.type, stored.id, stored.version, stored.updated, source, body, gone, new, memo)
+
+
+def core_of(stored: Stored) -> Core:
+    """Return the decoded resource with an empty memo; an empty object when the version has no body (deleted)."""
+    return (json.decode(stored.body) if stored.body else {}, {})
 
 
 def load(
@@ -66,7 +102,14 @@ def load(
     gone = _gone(store, records)
     live = [r.resource for r in records if r.resource is not None and r.resource.state == 0]
     by_mid = {mid: _feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
-    facts = [fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0), looked=looked) for s in stored]
+    known = _known.of(store, row.person)
+    cores = {(s.rid, s.version): known.get((s.rid, s.version)) or core_of(s) for s in stored}
+    if types is None:
+        _known.keep(store, row.person, cores)
+    facts = [
+        fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0), looked=looked, core=cores[s.rid, s.version])
+        for s in stored
+    ]
     patients = [fact_of(s, by_mid[s.mid], looked=looked) for s in live]
     names = sorted({fact.source for fact in [*facts, *patients]})
     sources = named_sources((name, feed_words(name, feeds, patients)) for name in names)

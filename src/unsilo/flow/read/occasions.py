@@ -1,6 +1,6 @@
 """The list of events as a reader wants it: a report with its results on one row, not five rows of one occasion."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,26 +23,29 @@ class Occasion(msgspec.Struct):
         return self.event.fact.new + sum(f.new for f in self.inside)
 
 
-def occasions(events: Iterable[Event]) -> list[Occasion]:
-    """Fold results and order into the report that names them; whatever no report names keeps its own row."""
-    events = list(events)
-    facts = {e.fact.ref: e.fact for e in events}
+def _named(fact: Fact, name: str) -> list[str]:
+    return [str(entry.get("reference")) for entry in fact.resource.get(name) or () if isinstance(entry, dict)]
+
+
+def occasions(events: Sequence[Event], facts: Mapping[str, Fact]) -> Iterator[Occasion]:
+    """Yield rows, newest first, results and order folded into the report that names them.
+
+    `facts` finds a fact by `Type/id`. What no report among the events names keeps its own row; a result that several
+    reports name stands in the newest of them, so every fact is on exactly one row.
+    """
     held: dict[str, str] = {}
     for event in events:
         if event.fact.type == "DiagnosticReport":
-            for name in ("result", "basedOn"):
-                for reference in event.fact.resource.get(name) or ():
-                    held.setdefault(str(reference.get("reference")), event.fact.ref)
-    rows = []
+            for reference in _named(event.fact, "result") + _named(event.fact, "basedOn"):
+                held.setdefault(reference, event.fact.ref)
+    listed = {e.fact.ref for e in events} if held else set()
     for event in events:
-        if held.get(event.fact.ref) in facts:
+        ref = event.fact.ref
+        if ref in held:
             continue
-        inside: list[Fact] = []
-        ordered = None
-        if event.fact.type == "DiagnosticReport":
-            own = [str(r.get("reference")) for r in event.fact.resource.get("result") or ()]
-            inside = [facts[ref] for ref in own if ref in facts and held[ref] == event.fact.ref]
-            asked = [str(r.get("reference")) for r in event.fact.resource.get("basedOn") or ()]
-            ordered = next((facts[ref] for ref in asked if ref in facts and held[ref] == event.fact.ref), None)
-        rows.append(Occasion(event, inside, ordered))
-    return rows
+        if event.fact.type != "DiagnosticReport":
+            yield Occasion(event, [], None)
+            continue
+        own = [r for r in _named(event.fact, "result") if held.get(r) == ref and r in listed]
+        asked = [r for r in _named(event.fact, "basedOn") if held.get(r) == ref and r in listed]
+        yield Occasion(event, [facts[r] for r in own], facts[asked[0]] if asked else None)

@@ -60,7 +60,7 @@ def person_view(
     """
     by_section: dict[str, list[Fact]] = {section.key: [] for section in SECTIONS}
     for fact in facts:
-        section = section_of(fact)
+        section = section_of(fact.type)
         if section is not None:
             by_section[section.key].append(fact)
     measured = by_test(by_section["results"])

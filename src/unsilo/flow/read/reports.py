@@ -163,10 +163,14 @@ def lone_texts(facts: Iterable[Fact]) -> list[Fact]:
         if f.type == "DiagnosticReport"
         for reference in f.resource.get("result") or ()
     }
-    return [f for f in facts if f.type == "Observation" and is_text(f.resource) and f.ref not in held]
+    return [
+        f
+        for f in facts
+        if f.type == "Observation" and not f.memo.get("measured") and is_text(f.resource) and f.ref not in held
+    ]
 
 
 def without_twins(facts: list[Fact]) -> list[Fact]:
     """Leave out a Composition whose document is there as a DocumentReference of the same name and moment."""
-    documents = {(title(f.resource), happened(f.resource)) for f in facts if f.type == "DocumentReference"}
-    return [f for f in facts if f.type != "Composition" or (title(f.resource), happened(f.resource)) not in documents]
+    documents = {(title(f.resource), f.when) for f in facts if f.type == "DocumentReference"}
+    return [f for f in facts if f.type != "Composition" or (title(f.resource), f.when) not in documents]

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from unsilo.flow.read.describe import concept_keys, title, value_text
-from unsilo.flow.read.fact import Fact, Mark, happened, mark_of, void
+from unsilo.flow.read.describe import concept, title, value_text
+from unsilo.flow.read.fact import Fact, Mark, mark_of, void
 from unsilo.flow.read.grouping import of_same_thing
-from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import When, codeable, number, quantity
 from unsilo.kernel import Json
 
@@ -62,19 +61,72 @@ class Range(NamedTuple):
 
 
 class Point(msgspec.Struct):
-    """One measurement: the lead fact, its copies from other sources, and values of the same moment that differ."""
+    """One measurement: the lead fact, its copies from other sources, and values of the same moment that differ.
+
+    What is read of the fact is worked out when it is asked for: most points of a long record are only counted.
+    """
 
     fact: Fact
-    when: When
-    value: str
-    number: Decimal | None
-    unit: str
-    comparator: str
-    flag: Flag | None
-    range: Range
-    mark: Mark | None
-    copies: list[Fact]
-    rivals: list[Fact]
+    copies: list[Fact] = []
+    rivals: list[Fact] = []
+
+    @property
+    def when(self) -> When:
+        """Return the moment of the measurement."""
+        return self.fact.when
+
+    @property
+    def value(self) -> str:
+        """Return the value with its unit, in words."""
+        memo = self.fact.memo
+        if "value" not in memo:
+            memo["value"] = value_text(self.fact.resource)
+        return str(memo["value"])
+
+    @property
+    def number(self) -> Decimal | None:
+        """Return the number, when the value is one."""
+        memo = self.fact.memo
+        if "number" not in memo:
+            memo["number"] = _decimal(_measured(self.fact).get("value"))
+        return memo["number"]  # type: ignore[no-any-return]
+
+    @property
+    def unit(self) -> str:
+        """Return the unit as sent."""
+        measured = _measured(self.fact)
+        return str(measured.get("unit") or measured.get("code") or "")
+
+    @property
+    def comparator(self) -> str:
+        """Return `<`, `<=`, `>=` or `>`, or nothing."""
+        return str(_measured(self.fact).get("comparator") or "")
+
+    @property
+    def range(self) -> Range:
+        """Return the range as stated with this measurement."""
+        memo = self.fact.memo
+        if "range" not in memo:
+            memo["range"] = range_of(self.fact.resource)
+        return memo["range"]  # type: ignore[no-any-return]
+
+    @property
+    def flag(self) -> Flag | None:
+        """Return the flag; see `flag_of`."""
+        memo = self.fact.memo
+        if "flag" not in memo:
+            memo["flag"] = flag_of(self.fact.resource, self.range)
+        return memo["flag"]  # type: ignore[no-any-return]
+
+    @property
+    def mark(self) -> Mark | None:
+        """Return how the measurement stands."""
+        return mark_of(self.fact)
+
+
+def _measured(fact: Fact) -> Json:
+    found = fact.resource.get("valueQuantity")
+    return found if isinstance(found, dict) else {}
 
 
 class Series(msgspec.Struct):
@@ -150,14 +202,14 @@ def range_of(resource: Json) -> Range:
 
 def flag_of(resource: Json, stated: Range) -> Flag | None:
     """Return the flag that was sent; failing that, one computed from the stated range and marked so; None if normal."""
-    for concept in resource.get("interpretation") or ():
-        for coding in concept.get("coding") or ():
+    for said in resource.get("interpretation") or ():
+        for coding in said.get("coding") or ():
             code = str(coding.get("code") or "")
             if code in ("N", "NEG", "ND", "S"):
                 return None
             if code in FLAGS:
                 return FLAGS[code]
-        if words := codeable(concept):
+        if words := codeable(said):
             return Flag(words, "◆", words, 1)
     if resource.get("interpretation"):
         return None
@@ -172,25 +224,6 @@ def flag_of(resource: Json, stated: Range) -> Flag | None:
     return None
 
 
-def _point(fact: Fact) -> Point:
-    resource = fact.resource
-    measured = resource.get("valueQuantity") or {}
-    stated = range_of(resource)
-    return Point(
-        fact,
-        happened(resource),
-        value_text(resource),
-        _decimal(measured.get("value")) if isinstance(measured, dict) else None,
-        str(measured.get("unit") or measured.get("code") or ""),
-        str(measured.get("comparator") or ""),
-        flag_of(resource, stated),
-        stated,
-        mark_of(fact),
-        [],
-        [],
-    )
-
-
 def _collapse(points: list[Point]) -> list[Point]:
     """Join the same value of the same moment from other places; keep differing ones side by side as rivals."""
     at: dict[tuple[int, str], list[Point]] = {}
@@ -200,7 +233,7 @@ def _collapse(points: list[Point]) -> list[Point]:
             kept.append(point)
             continue
         here = at.setdefault(point.when, [])
-        twin = next((p for p in here if p.value == point.value), None)
+        twin = next((p for p in here if p.value == point.value), None) if here else None
         if twin is not None:
             twin.copies.append(point.fact)
             continue
@@ -214,13 +247,20 @@ def _collapse(points: list[Point]) -> list[Point]:
 
 
 def _kind(facts: list[Fact]) -> str:
-    kinds = [kind_of(f.resource) for f in facts]
+    kinds = [f.kind for f in facts]
     return next((kind for kind in kinds if kind != "observation"), kinds[0])
 
 
+def _moment(fact: Fact) -> tuple[int, int]:
+    return fact.when.at, fact.updated
+
+
 def _test(facts: list[Fact]) -> Test:
-    points = sorted((_point(f) for f in facts), key=lambda p: (p.when.at, p.fact.updated), reverse=True)
-    standing = _collapse([p for p in points if not void(p.fact)])
+    withdrawn: list[Point] = []
+    living: list[Point] = []
+    for fact in sorted(facts, key=_moment, reverse=True):
+        (withdrawn if void(fact) else living).append(Point(fact))
+    standing = _collapse(living)
     series: dict[str, list[Point]] = {}
     for point in reversed(standing):
         if point.number is not None:
@@ -228,15 +268,14 @@ def _test(facts: list[Fact]) -> Test:
     sources: dict[str, int] = {}
     for fact in facts:
         sources[fact.source] = sources.get(fact.source, 0) + 1
-    lead = (standing or points)[0].fact
-    keys = concept_keys(lead.resource)
+    lead = (standing or withdrawn)[0].fact
     return Test(
-        keys[0],
+        _test_keys(lead)[0],
         title(lead.resource),
         _kind(facts),
         standing,
         [Series(unit, items) for unit, items in series.items()],
-        [p for p in points if void(p.fact)],
+        withdrawn,
         list(sources.items()),
         sum(1 for p in standing if p.rivals),
         sum(f.new for f in facts),
@@ -245,15 +284,25 @@ def _test(facts: list[Fact]) -> Test:
 
 def by_test(facts: Iterable[Fact]) -> list[Test]:
     """Return one Test a thing measured, the most recently measured first. Panels and long texts are left out."""
-    measured = [f for f in facts if f.type == "Observation" and not is_text(f.resource) and not is_panel(f.resource)]
+    measured = [f for f in facts if f.type == "Observation" and _is_measured(f)]
     rows = [_test(part) for part in of_same_thing(measured, _test_keys)]
     return sorted(rows, key=lambda t: (-t.latest.when.at, t.title))
 
 
 def _test_keys(fact: Fact) -> list[str]:
     """Codes decide; equal words join only tests without any code, since glucose in urine is not glucose in blood."""
-    keys = concept_keys(fact.resource)
-    return [k for k in keys if not k.startswith("words|")] or keys
+    memo = fact.memo
+    if "test" not in memo:
+        codings = concept(fact.resource).get("coding") or ()
+        coded = [f"{c['system']}|{c['code']}" for c in codings if c.get("code") and c.get("system")]
+        memo["test"] = coded or fact.keys
+    return memo["test"]  # type: ignore[no-any-return]
+
+
+def _is_measured(fact: Fact) -> bool:
+    if "measured" not in fact.memo:
+        fact.memo["measured"] = not is_text(fact.resource) and not is_panel(fact.resource)
+    return bool(fact.memo["measured"])
 
 
 def is_panel(resource: Json) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from unsilo.flow.read.fact import Fact
 from unsilo.kernel import Json
 
 __all__ = ["KINDS", "NOT_ASKED", "SECTIONS", "Section", "categories", "kind_of", "section_of"]
@@ -85,7 +84,8 @@ def categories(resource: Json) -> set[str]:
     found: set[str] = set()
     for concept in resource.get("category") or ():
         if isinstance(concept, dict):
-            found.update(str(c.get("code")) for c in concept.get("coding") or ())
+            for coding in concept.get("coding") or ():
+                found.add(str(coding.get("code")))
     return found
 
 
@@ -104,6 +104,6 @@ def kind_of(resource: Json) -> str:
     return kind if isinstance(kind, str) else kind(resource)
 
 
-def section_of(fact: Fact) -> Section | None:
-    """Return the section that a fact stands in; None for resources that are not shown by themselves."""
-    return _BY_TYPE.get(fact.type)
+def section_of(kind: str) -> Section | None:
+    """Return the section that a resource type stands in; None for types that are not shown by themselves."""
+    return _BY_TYPE.get(kind)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from unsilo.flow.read.describe import title
-from unsilo.flow.read.fact import Fact, Source, ended, happened, mark_of
-from unsilo.flow.read.sections import KINDS, kind_of
+from unsilo.flow.read.fact import Fact, Source, mark_of
+from unsilo.flow.read.sections import KINDS
 from unsilo.flow.read.words import When
 
 __all__ = ["LANES", "SPANS", "Event", "Lane", "Timeline", "fitting", "timeline"]
@@ -75,13 +75,13 @@ def _problems_of(fact: Fact, problems: Mapping[str, str], visits: Mapping[str, s
 
 
 def _event(fact: Fact, lane: str, now: int) -> Event:
-    moment, end = happened(fact.resource), ended(fact.resource)
+    moment, end = fact.when, fact.end
     start = moment.at
     stop = end.at if end.precision and end.at > start else start + _WIDTH[moment.precision]
     running = fact.type == "Encounter" and fact.resource.get("status") == "in-progress" and not end.precision
     mark = mark_of(fact)
     return Event(
-        fact, kind_of(fact.resource), lane, moment, start, max(start, now) if running else stop,
+        fact, fact.kind, lane, moment, start, max(start, now) if running else stop,
         mark.tone if mark else "", moment.precision in ("year", "month"),
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def timeline(
         elif lanes == "problem":
             lane = _problems_of(fact, problems, visits)
         else:
-            lane = kind_of(fact.resource)
+            lane = fact.kind
         event = _event(fact, lane, now)
         (events if event.when.precision else undated).append(event)
     events.sort(key=lambda e: (e.start, e.fact.updated), reverse=True)
@@ -136,7 +136,7 @@ def timeline(
 
 def fitting(facts: list[Fact], now: int) -> str:
     """Return the shortest period of a year or more that holds most of what has a date; the rest is one click away."""
-    starts = [moment.at for f in facts if (moment := happened(f.resource)).precision]
+    starts = [moment.at for f in facts if (moment := f.when).precision]
     for key in ("1y", "5y", "10y"):
         since = now - SPANS[key][1] * _DAY
         if starts and sum(at >= since for at in starts) >= _MOST_OF * len(starts):

@@ -86,7 +86,7 @@ def test_problem_lanes_follow_encounters(record: ModuleType) -> None:
 def test_a_report_and_its_results_are_one_row_and_no_result_is_lost(record: ModuleType) -> None:
     """Folding keeps every fact: as a row or inside one."""
     events = _view(record).timeline.events
-    rows = occasions(events)
+    rows = list(occasions(events, {f.ref: f for f in record.facts()}))
     kept = [o.event.fact.ref for o in rows] + [f.ref for o in rows for f in o.inside]
     kept += [o.ordered.ref for o in rows if o.ordered is not None]
     assert sorted(kept) == sorted(e.fact.ref for e in events)
