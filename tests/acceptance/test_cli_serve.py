@@ -61,6 +61,48 @@ def test_serve_starts_idles_and_stops(tmp_path: Path) -> None:
             process.kill()
 
 
+ADT = b"MSH|^~\\&|A|NORTH|U|HUB|20260101080000||ADT^A04|C1|P|2.5.1\rPID|1||7^^^NGH^MR||Rivera^Ana||19800517|F\r"
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    """Run the command and return what it printed."""
+    done = subprocess.run([*UNSILO, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, (arguments, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_commands_work_beside_a_running_node(tmp_path: Path) -> None:
+    """Accounts, tokens, ingest by address, status and backup need no stop; a token holds at once and ends at once."""
+    data, port = str(tmp_path / "d"), free_port()
+    url = f"http://127.0.0.1:{port}"
+    (tmp_path / "a.hl7").write_bytes(ADT)
+    sending = ["ingest", str(tmp_path / "a.hl7"), "--feed", "default", "--url", url]
+    with subprocess.Popen(
+        [*UNSILO, "serve", "--data", data, "--port", str(port)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "ready" in process.stdout.readline()
+            assert "1 done" in run(*sending)
+            assert "1 resent" in run(*sending)
+            secret = run("token", "add", "reader", "--scope", "read", "--data", data).strip()
+            with Client(url, secret) as node:
+                assert node.count("Patient", family="rivera") == 1
+                run("token", "revoke", "reader", "--data", data)
+                with pytest.raises(ClientError, match="revoked"):
+                    node.count("Patient")
+            run(*sending, "--token", secret, status=3)
+            assert "/sign-in/" in run("user", "add", "ann", "--role", "admin", "--data", data)
+            assert "1 messages in, 1 persons" in run("status", "--data", data)
+            run("backup", str(tmp_path / "copy"), "--data", data)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+        finally:
+            process.kill()
+    run("verify", "--data", data)
+    run("restore", str(tmp_path / "copy"), "--data", str(tmp_path / "back"))
+
+
 def test_a_port_in_use_ends_with_3(tmp_path: Path) -> None:
     """A node that cannot have its port says so and ends."""
     with socket.socket() as taken:

@@ -55,7 +55,10 @@ def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
             if server.stdout is not None:
                 server.stdout.close()
             server.send_signal(signal.SIGTERM)
-            server.wait(15)
+            try:
+                server.wait(15)
+            finally:
+                server.kill()
     everything = "\n".join(printed)
     assert "Glucose [Mass/volume] in Serum or Plasma 98 mg/dL" in everything
     assert "PID|1||4711^^^HILLTOP^MR||Rivera^Ana" in everything
