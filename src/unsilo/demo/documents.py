@@ -221,7 +221,7 @@ def ccd(who: Person, chart: Chart, at: datetime) -> bytes:
         f'</name><administrativeGenderCode code="{who.sex}" codeSystem="2.16.840.1.113883.5.1"/>'
         f'<birthTime value="{who.born:%Y%m%d}"/></patient></patientRole></recordTarget>'
         f'<author><time value="{made}"/><assignedAuthor><id root="{HARBOUR}.9" extension="H-12"/>'
-        "<assignedPerson><name><given>Ines</given><family>Halvorsen</family></name></assignedPerson>"
+        "<assignedPerson><name><given>Iris</given><family>Halvorsen</family></name></assignedPerson>"
         "<representedOrganization><name>Harbour Clinic</name></representedOrganization></assignedAuthor></author>"
         f'<custodian><assignedCustodian><representedCustodianOrganization><id root="{HARBOUR}.1"/>'
         "<name>Harbour Clinic</name></representedCustodianOrganization></assignedCustodian></custodian>"
