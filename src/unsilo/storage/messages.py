@@ -1,6 +1,5 @@
 """Reading the journal: messages, their bytes and outcomes, searches, dead letters, feed figures; thread-safe."""
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -16,21 +15,11 @@ from unsilo.storage.rows import DeadGroup, FeedFigures, MessageRow, Outcome, Que
 from unsilo.storage.search import is_dense, matches_query, messages_query
 from unsilo.storage.statements import load
 
-__all__ = ["MessageReads", "prepare"]
+__all__ = ["MessageReads"]
 
 _SQL = load("message")
 _HOUR = 60
 _DAY = 86_400_000_000
-
-
-def _folded_key(keys: bytes, type_: str, control_id: str, kind: str, prefix: str) -> bool:
-    found = [*unpack_keys(keys), ("type", type_), ("control_id", control_id)]
-    return any((not kind or name == kind) and fold_key(value).startswith(prefix) for name, value in found)
-
-
-def prepare(connection: sqlite3.Connection) -> None:
-    """Give a reading connection the function that a walk through the journal asks."""
-    connection.create_function("folded_key", 5, _folded_key, deterministic=True)
 
 
 def _message(row: Any) -> MessageRow:

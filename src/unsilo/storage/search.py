@@ -6,13 +6,16 @@ from unsilo.storage.keys import code_key, fold_key
 from unsilo.storage.rows import Criterion
 
 __all__ = [
-    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end",
-    "resources_query", "terms_query",
+    "FEW", "audit_query", "estimate_query", "facts_query", "is_dense", "matches_query", "messages_query",
+    "people_query", "prefix_end", "resources_query", "terms_query",
 ]  # fmt: skip
 
 Query = tuple[str, list[Any]]
 
 _COLUMNS = "r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
+FEW = 2000
+"""Matches of one criterion up to which a search begins with them."""
+
 _DENSE = 100_000
 """Matches up to which all are gathered and sorted; a prefix that has more is met soon when walking from the newest."""
 
@@ -95,6 +98,9 @@ _DATES = {
 """FHIR R4 search.html#prefix on half-open bounds: condition on a row's (lo, hi) and which of the value's it takes."""
 
 
+# Each clause is a set of row numbers: a SELECT of x.rid that ends in a condition, so that another can be added.
+
+
 def _token(kind: str, param: str, value: Any) -> Query:
     system, code = value
     parts = [f"x.sp = {_SP}"]
@@ -105,29 +111,36 @@ def _token(kind: str, param: str, value: Any) -> Query:
     if system is not None:
         parts.append(f"x.sys = {_SYS}" if system else "x.sys = 0")
         values += [system] if system else []
-    return f"r.rid IN (SELECT x.rid FROM ix_tok x WHERE {' AND '.join(parts)})", values  # noqa: S608
+    elif code is not None:
+        parts.append("x.sys IN (SELECT id FROM system UNION ALL SELECT 0)")  # keeps the row number within reach
+    return f"SELECT x.rid FROM ix_tok x WHERE {' AND '.join(parts)}", values  # noqa: S608
 
 
 def _string(kind: str, param: str, value: Any) -> Query:
     folded = fold_key(str(value))
     if not folded:
-        return "0", []
-    sql = f"r.rid IN (SELECT x.rid FROM ix_str x WHERE x.sp = {_SP} AND x.v >= ? AND x.v < ?)"  # noqa: S608
+        return "SELECT x.rid FROM ix_str x WHERE 0", []
+    sql = f"SELECT x.rid FROM ix_str x WHERE x.sp = {_SP} AND x.v >= ? AND x.v < ?"  # noqa: S608
     return sql, [kind, param, folded, prefix_end(folded)]
 
 
 def _date(kind: str, param: str, value: Any) -> Query:
-    comparator, lo, hi = value
-    condition, takes = _DATES[comparator]
-    sql = f"r.rid IN (SELECT x.rid FROM ix_dat x WHERE x.sp = {_SP} AND {condition})"  # noqa: S608
-    return sql, [kind, param, *((lo, hi)[n] for n in takes)]
+    condition, takes = _DATES[value[0]]
+    sql = f"SELECT x.rid FROM ix_dat x WHERE x.sp = {_SP} AND {condition}"  # noqa: S608
+    return sql, [kind, param, *(value[1 + n] for n in takes)]
 
 
-def _updated(_kind: str, _param: str, value: Any) -> Query:
-    comparator, lo, hi = value
-    condition, takes = _DATES[comparator]
-    condition = condition.replace("x.lo", "r.updated").replace("x.hi", "r.updated + 1")
-    return condition, [(lo, hi)[n] for n in takes]
+def _updated(kind: str, _param: str, value: Any) -> Query:
+    condition, takes = _DATES[value[0]]
+    condition = condition.replace("x.lo", "x.updated").replace("x.hi", "x.updated + 1")
+    typed = "x.tenant = 0 AND x.state < 2 AND x.type = (SELECT id FROM resource_type WHERE name = ?)"
+    sql = f"SELECT x.rid FROM res x WHERE {typed} AND {condition}"  # noqa: S608
+    return sql, [kind, *(value[1 + n] for n in takes)]
+
+
+def _id(kind: str, _param: str, value: Any) -> Query:
+    typed = "x.tenant = 0 AND x.type = (SELECT id FROM resource_type WHERE name = ?)"
+    return f"SELECT x.rid FROM res x WHERE {typed} AND x.fhir_id = ?", [kind, value]  # noqa: S608
 
 
 def _target(value: Any, expand: bool) -> Query:
@@ -139,21 +152,21 @@ def _target(value: Any, expand: bool) -> Query:
 
 def _reference(kind: str, param: str, value: Any, expand: bool) -> Query:
     target, values = _target(value, expand)
-    sql = f"r.rid IN (SELECT x.rid FROM ix_ref x WHERE x.sp = {_SP} AND x.tgt {target})"  # noqa: S608
+    sql = f"SELECT x.rid FROM ix_ref x WHERE x.sp = {_SP} AND x.tgt {target}"  # noqa: S608
     return sql, [kind, param, *values]
 
 
 def _patient(kind: str, value: Any, expand: bool) -> Query:
     target, values = _target(value, expand)
     typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    return f"r.rid IN (SELECT x.rid FROM ix_pat x WHERE x.pat {target} AND {typed})", [*values, kind]  # noqa: S608
+    return f"SELECT x.rid FROM ix_pat x WHERE x.pat {target} AND {typed}", [*values, kind]  # noqa: S608
 
 
 def _person(kind: str, value: Any) -> Query:
     if kind == "Patient":
-        return "r.rid IN (SELECT pat FROM link WHERE person = ?)", [value]
+        return "SELECT x.rid FROM (SELECT pat AS rid FROM link WHERE person = ?) x WHERE 1", [value]
     typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    sql = f"r.rid IN (SELECT x.rid FROM link l JOIN ix_pat x ON x.pat = l.pat WHERE l.person = ? AND {typed})"  # noqa: S608
+    sql = f"SELECT x.rid FROM link l CROSS JOIN ix_pat x ON x.pat = l.pat WHERE l.person = ? AND {typed}"  # noqa: S608
     return sql, [value, kind]
 
 
@@ -165,29 +178,85 @@ def _clause(kind: str, criterion: Criterion, value: Any) -> Query:
         return _patient(kind, value, criterion.expand)
     if shape == "person":
         return _person(kind, value)
-    if shape == "id":
-        return "r.fhir_id = ?", [value]
-    return {"token": _token, "string": _string, "date": _date, "updated": _updated}[shape](kind, criterion.param, value)
+    plain = {"token": _token, "string": _string, "date": _date, "updated": _updated, "id": _id}
+    return plain[shape](kind, criterion.param, value)
+
+
+def _clauses(kind: str, criterion: Criterion) -> list[Query]:
+    return [_clause(kind, criterion, value) for value in criterion.values]
+
+
+def _union(clauses: list[Query], word: str = "UNION") -> Query:
+    if not clauses:
+        return "SELECT rid FROM res WHERE 0", []
+    return f" {word} ".join(sql for sql, _ in clauses), [value for _, some in clauses for value in some]
+
+
+def estimate_query(kind: str, criterion: Criterion) -> Query:
+    """How many rows meet one criterion, counted no further than `FEW` and one."""
+    sql, values = _union(_clauses(kind, criterion), "UNION ALL")
+    return f"SELECT count(*) FROM ({sql} LIMIT {FEW + 1})", values  # noqa: S608
+
+
+_PROBED = ("token", "reference", "id")
+"""Kinds whose narrow table can be asked for one row number at once; the sets of the others are gathered."""
+
+
+def _own(kind: str, criterion: Criterion) -> Query:
+    """The condition that the keys which a row of `res r` keeps of itself meet a date or text criterion."""
+    conditions = []
+    values: list[Any] = []
+    for value in criterion.values:
+        if isinstance(value, tuple):
+            conditions.append(f"own_date(r.idx, {_SP}, ?, ?, ?)")
+            values += [kind, criterion.param, *value]
+        elif folded := fold_key(str(value)):
+            conditions.append(f"own_text(r.idx, {_SP}, ?)")
+            values += [kind, criterion.param, folded]
+    return f"({' OR '.join(conditions) or '0'})", values
+
+
+def _member(kind: str, criterion: Criterion, estimate: int, driven: bool) -> Query:
+    """The condition that a row of `res r` meets a criterion; `driven`: few rows are asked."""
+    if estimate > FEW and driven and criterion.kind in ("date", "string"):
+        return _own(kind, criterion)
+    clauses = _clauses(kind, criterion)
+    if estimate > FEW and criterion.kind in _PROBED:
+        probes = " OR ".join(f"EXISTS ({sql} AND x.rid = r.rid)" for sql, _ in clauses)
+        return f"({probes})", [value for _, some in clauses for value in some]
+    sql, values = _union(clauses)
+    return f"r.rid IN ({sql})", values
 
 
 def resources_query(
-    kind: str, criteria: list[Criterion], limit: int, after: int | None, *, count: bool = False
+    kind: str, criteria: list[Criterion], estimates: list[int], limit: int, after: int | None, *, count: bool = False
 ) -> Query:
-    """Live resources of one type that meet all criteria, the newest row first; `after` is the last one seen."""
+    """Live resources of one type that meet all criteria, the newest row first; `after` is the last one seen.
+
+    It begins with the criterion that the fewest rows meet; when very many meet every one, it walks from the newest.
+    """
+    values: list[Any] = []
+    order = sorted(range(len(criteria)), key=lambda n: estimates[n])
+    if order and estimates[order[0]] <= FEW:
+        first, *rest = order
+        sql, values = _union(_clauses(kind, criteria[first]), "UNION ALL")
+        source = f"(SELECT DISTINCT rid FROM ({sql})) d CROSS JOIN res r ON r.rid = d.rid"  # noqa: S608
+    else:
+        source, rest = "res r INDEXED BY res_live", order
     where = ["r.tenant = 0", "r.type = (SELECT id FROM resource_type WHERE name = ?)", "r.state = 0"]
-    values: list[Any] = [kind]
-    for criterion in criteria:
-        clauses = [_clause(kind, criterion, value) for value in criterion.values]
-        where.append("(" + " OR ".join(sql for sql, _ in clauses) + ")" if clauses else "0")
-        values += [value for _, some in clauses for value in some]
+    values.append(kind)
+    for n in rest:
+        condition, more = _member(kind, criteria[n], estimates[n], len(rest) < len(order))
+        where.append(condition)
+        values += more
     if after is not None:
         where.append("r.rid < ?")
         values.append(after)
-    condition = " AND ".join(where)
+    met = " AND ".join(where)
     if count:
-        return f"SELECT count(*) FROM res r WHERE {condition}", values  # noqa: S608
-    sql = f"""SELECT {_COLUMNS} FROM res r JOIN resource_type y ON y.id = r.type
-WHERE {condition} ORDER BY r.rid DESC LIMIT ?"""  # noqa: S608
+        return f"SELECT count(*) FROM {source} WHERE {met}", values  # noqa: S608
+    sql = f"""SELECT {_COLUMNS} FROM {source} CROSS JOIN resource_type y ON y.id = r.type
+WHERE {met} ORDER BY r.rid DESC LIMIT ?"""  # noqa: S608
     return sql, [*values, limit]
 
 

@@ -13,11 +13,12 @@ from unsilo.storage.checkpoint import Checkpointer
 from unsilo.storage.connect import Readers, connect
 from unsilo.storage.days import DayReader, sync_directory
 from unsilo.storage.faults import Hooks
-from unsilo.storage.messages import MessageReads, prepare
+from unsilo.storage.functions import prepare
+from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate
 from unsilo.storage.resources import ResourceReads
 from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
-from unsilo.storage.search import audit_query, resources_query
+from unsilo.storage.search import audit_query, estimate_query, resources_query
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
 from unsilo.storage.tx_work import Tx
@@ -105,12 +106,16 @@ class Store(MessageReads, ResourceReads):
         self, resource_type: str, criteria: list[Criterion], limit: int = 100, after: int | None = None
     ) -> list[Stored]:
         """Return live resources that meet all criteria, the newest row first; `after` is the last `rid` seen."""
-        sql, values = resources_query(resource_type, criteria, limit, after)
-        return [stored(row) for row in self._readers.rows(sql, values)]
+        with self._readers.moment() as rows:
+            counted = [rows(*estimate_query(resource_type, each))[0][0] for each in criteria]
+            found = rows(*resources_query(resource_type, criteria, counted, limit, after))
+        return [stored(row) for row in found]
 
     def count(self, resource_type: str, criteria: list[Criterion]) -> int:
         """Return how many live resources meet all criteria."""
-        return int(self._readers.row(*resources_query(resource_type, criteria, 0, None, count=True))[0])
+        with self._readers.moment() as rows:
+            counted = [rows(*estimate_query(resource_type, each))[0][0] for each in criteria]
+            return int(rows(*resources_query(resource_type, criteria, counted, 0, None, count=True))[0][0])
 
     def disk_bytes(self) -> tuple[int, int]:
         """Return how many bytes the main database and the journal take on disk, logs included."""

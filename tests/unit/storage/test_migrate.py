@@ -60,7 +60,7 @@ def test_totals_are_made_of_what_is_there(tmp_path: Path, piece: Callable[..., I
     connection = connect(tmp_path / "unsilo.db")
     for table in ("feed_total", "type_total"):
         connection.execute(f"DROP TABLE {table}")
-    for index in ("message_holds", "ix_find_rid"):
+    for index in ("message_holds", "ix_find_rid", "res_live"):
         connection.execute(f"DROP INDEX {index}")
     connection.execute("ALTER TABLE message DROP COLUMN holds")
     connection.execute("DELETE FROM migration WHERE number > 1")
