@@ -21,6 +21,10 @@ _PREFIXES = re.compile(rb"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 _DECLARED = re.compile(rb"xmlns:([A-Za-z_][\w.-]*)\s*=")
 _FRAME: Final = "fragment"
 _MOST_PREFIXES: Final = 50
+_MOST_ATTRIBUTES: Final = 200
+_BYTES_PER_TAG: Final = 8
+"""Real documents need 20 to 40 bytes a tag; fewer means a document made to fill memory with elements."""
+_FREE_TAGS: Final = 10_000
 _ASCII_SAFE = re.compile(r"utf-?8|us-?ascii|ascii|iso-?8859-?\d{1,2}|latin-?1|windows-?125\d|cp125\d", re.IGNORECASE)
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -31,6 +35,7 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
     "syntax": ("structure", "This is not well-formed XML", "Send the document as XML 1.0."),
     "depth": ("too-costly", "Elements are nested too deep.", "No CDA document needs this depth."),
     "elements": ("too-costly", "The document has too many elements.", "Send smaller documents."),
+    "attributes": ("too-costly", "An element has too many attributes.", "No CDA element has more than a dozen."),
     "encoding": ("charset", "The character encoding of the document is not accepted.", "Send UTF-8 or UTF-16."),
     "codec": ("charset", "The bytes are not in the encoding that the document declares.", "Declare the true encoding."),
     "space": ("structure", "Something stands before the XML declaration.", "Start the document with it."),
@@ -166,7 +171,7 @@ def parse(content: bytes, limits: Limits = DEFAULT) -> Result[Document]:
     if text.body[first : first + 2] == b"<!" and text.body[first : first + 9].upper() == b"<!DOCTYPE":
         at = text.start + len(text.body[:first].decode("utf-8").encode(text.codec))
         return Result(None, [*issues, _issue("doctype", where=Where("", (at, at + 9)))])
-    if text.body.count(b"<") > limits.fields:
+    if text.body.count(b"<") > min(limits.fields, len(text.body) // _BYTES_PER_TAG + _FREE_TAGS):
         return Result(None, [*issues, _issue("elements")])
     tops: list[etree._Element]
     try:
@@ -190,6 +195,8 @@ def parse(content: bytes, limits: Limits = DEFAULT) -> Result[Document]:
         tops = again if isinstance(again, list) else tops
     if any(t.xpath("boolean(" + "/".join("*" * limits.xml_depth) + ")") for t in tops):
         return Result(None, [*issues, _issue("depth")])
+    if any(t.xpath(f"boolean(descendant-or-self::*[@*[{_MOST_ATTRIBUTES}]])") for t in tops):
+        return Result(None, [*issues, _issue("attributes")])
     if len(tops) == 1 and tops[0].tag == f"{{{V3}}}ClinicalDocument":
         return Result(Document(content, tops[0], tops, text.codec, text.start, ""), issues)
     root, placed = place(tops)

@@ -168,12 +168,11 @@ def _same(run: Any, draft: Draft) -> tuple[str, Locator]:
     body = _settled(draft.body)
     content = encode(body)
     named = encode([body.get(name) for name in _NAMED])
-    known: list[bytes] = run.notes.setdefault(("same", draft.type, named), [])
-    if content not in known:
-        known.append(content)
+    known: dict[bytes, int] = run.notes.setdefault(("same", draft.type, named), {})
+    number = known.setdefault(content, len(known))
     if "identifier" in body:
         _tell_shared_id(run, draft, content, encode(body["identifier"]))
-    return str(known.index(content)), None
+    return str(number), None
 
 
 def _tell_shared_id(run: Any, draft: Draft, content: bytes, ident: bytes) -> None:
@@ -241,6 +240,7 @@ def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element
     composition = next((e for e in entries if e.resource["resourceType"] == "Composition"), None)
     if composition is None:
         return
+    seen: set[tuple[str, str]] = set()
     shown = {f"{e.resource['resourceType']}/{e.resource['id']}" for e in entries}
     for draft, node in origins:
         while draft.into is not None:
@@ -258,8 +258,9 @@ def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element
             continue
         made, path = run.sections[around]
         listed = made.setdefault("entry", [])
-        if any(item["reference"] == draft.ref for item in listed):
+        if (path, draft.ref) in seen:
             continue
+        seen.add((path, draft.ref))
         composition.rows.append(Row(f"{path}.entry[{len(listed)}].reference", "comp.section.entry", None))
         listed.append({"reference": draft.ref})
 

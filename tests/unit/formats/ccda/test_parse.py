@@ -180,7 +180,11 @@ def test_depth_size_and_number_are_bounded() -> None:
     assert crowded.issues[0].rule == "ccda.xml.elements"
     assert ccda.parse(b"<" * 100, Limits(message_bytes=99)).issues[0].rule == "ccda.xml.size"
     attributes = b" ".join(b'a%d="1"' % i for i in range(100_000))
-    assert ccda.parse(opening + b"<a " + attributes + b"/></ClinicalDocument>").value is not None
+    wide = ccda.parse(opening + b"<a " + attributes + b"/></ClinicalDocument>")
+    assert wide.issues[0].rule == "ccda.xml.attributes"
+    dense = ccda.parse(opening + b"<a/>" * 20_000 + b"</ClinicalDocument>")
+    assert dense.value is not None
+    assert ccda.parse(opening + b"<a/>" * 100_000 + b"</ClinicalDocument>").issues[0].rule == "ccda.xml.elements"
     assert time.process_time() - start < 10
 
 
