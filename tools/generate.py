@@ -3,7 +3,8 @@
     python -m tools.generate [--check]
 
 HL7's guide is read from the folder of third-party data that `UNSILO_CORPORA` names, the FHIR R4 definitions from the
-package that `UNSILO_R4_PACKAGE` names (hl7.fhir.r4.core as .tgz, wheel or folder). What is not there is said and passed over.
+package that `UNSILO_R4_PACKAGE` names (hl7.fhir.r4.core as .tgz, wheel or folder). What is not there is passed over
+and said.
 """
 
 import argparse
