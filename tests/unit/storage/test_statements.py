@@ -69,3 +69,15 @@ def test_no_statement_changes_or_removes_audit_rows() -> None:
             words = " ".join(sql.upper().split())
             for table in ("AUDIT", "LINK_EVENT"):
                 assert not re.search(rf"(DELETE FROM|UPDATE) {table}\b", words)
+
+
+def test_every_statement_is_used() -> None:
+    """A statement that nothing runs is not there."""
+    code = "".join(path.read_text("utf-8") for path in ROOM.glob("*.py"))
+    unused = [
+        f"{file.stem}.{name}"
+        for file in (ROOM / "sql").glob("*.sql")
+        for name in load(file.stem)
+        if f'"{name}"' not in code and not re.match(r"(add|drop)_|.*_(all|insert)$", name)
+    ]
+    assert unused == []

@@ -1,6 +1,3 @@
--- name: top_person
-SELECT COALESCE(max(person), 0) FROM person
-
 -- name: insert
 INSERT INTO person (uid, created) VALUES (?, ?) RETURNING person
 

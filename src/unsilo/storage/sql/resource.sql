@@ -14,9 +14,6 @@ SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank,
 FROM json_each(?) j CROSS JOIN resource_type y ON y.name = json_extract(j.value, '$[0]')
 CROSS JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = json_extract(j.value, '$[1]')
 
--- name: rid
-SELECT rid FROM res WHERE tenant = 0 AND type = ? AND fhir_id = ?
-
 -- name: write
 INSERT INTO res (rid, type, fhir_id, version, top, t, updated, state, clock, rank, mid, digest, body, idx)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
