@@ -157,7 +157,7 @@ class _Parser:
             inner_atom = self.atom()
             return Not(_with(None, inner_atom) if isinstance(inner_atom, str) else inner_atom)
         ref = ""
-        if self.kind() in ("word", "brace") and self.peek() not in _PREDICATES:
+        if self.kind() in ("word", "brace") and self.peek() not in _PREDICATES and self.peek() not in ("AND", "OR"):
             ref = self.take()
             if ref.startswith("{"):
                 ref = ref[1:-1].strip()

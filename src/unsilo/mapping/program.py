@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from unsilo.kernel import Issue, Where
 from unsilo.mapping.cache import Cache, engine_digest
 from unsilo.mapping.compile.shape import Shapes
@@ -24,6 +26,10 @@ from unsilo.mapping.values import Memo, Vocabulary, converters, hl7_table_uri, n
 
 __all__ = ["Program"]
 
+_CODE: dict[str, Any] = {}
+"""Code objects of this process by content, shared by all feeds."""
+
+_MOST_CODE = 1000
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}$")
 
 
@@ -60,6 +66,7 @@ class Program:
         self.shaped: Callable[[Program, str], Any] | None = None
         self.shapes: dict[str, Any] = {}
         self.shape_of = Shapes()
+        self.contents: dict[str, str] = {}
         self.memories: dict[str, Memory] = {}
         self.made = Made()
         self.identities = Identities(tables.resources, reading)
@@ -123,17 +130,11 @@ class Program:
         return self.compiled[key]
 
     def _compile(self, name: str, level: str, when: str | None, facts: Any = None) -> Any:
-        parts = [
-            engine_digest(),
-            self.tables.digest,
-            ",".join(sorted(self.functions)),
-            name,
-            level,
-            when or "",
-            _named(facts),
-        ]
+        known = [engine_digest(), self.content(name), ",".join(sorted(self.functions))]
+        parts = [*known, name, level, when or "", _named(facts)]
         digest = sha256("\x1f".join(parts).encode()).hexdigest()
-        code = self.cache.get(digest)
+        code = _CODE.get(digest) or self.cache.get(digest)
+        clean = True
         if code is None:
             writer = self.writer(self.tables.maps, self.tables.vocabularies)
             source = (
@@ -146,8 +147,12 @@ class Program:
             for key, text in writer.faults:
                 self.fault(key, text)
             code = compile(source, f"<unsilo map {name}>", "exec")
-            if not writer.faults:
+            if writer.faults:
+                clean = False
+            else:
                 self.cache.put(digest, code)
+        if clean and len(_CODE) < _MOST_CODE:
+            _CODE[digest] = code
         space: dict[str, Any] = {
             "T": T, "N": ("", '""'), "NOTHING": NOTHING, "Draft": Draft, "RowTable": RowTable, "number": number,
             "sourced": sourced, "referred": referred, "vocabulary": self.vocabulary, "maker": self.maker,
@@ -156,6 +161,20 @@ class Program:
         }  # fmt: skip
         exec(code, space)  # noqa: S102 - our own generated source; every text from tables stands in it as a literal
         return space["m"]
+
+    def content(self, name: str) -> str:
+        """The SHA-256 of all rows that a map runs, so that an overlay recompiles only what it touches."""
+        if name not in self.contents:
+            names, at = [name], 0
+            while at < len(names):
+                for row in self.tables.maps.get(names[at], ()):
+                    if row.type in self.tables.maps and row.type not in names:
+                        names.append(row.type)
+                at += 1
+            rows = [self.tables.maps.get(n, []) for n in names]
+            missing = sorted({r.vocab for found in rows for r in found} - set(self.tables.vocabularies))
+            self.contents[name] = sha256(msgspec.json.encode([self.writer.__name__, rows, missing])).hexdigest()
+        return self.contents[name]
 
     def _adapter_function(self, name: str) -> Callable[..., Any]:
         found = self.functions.get(name)

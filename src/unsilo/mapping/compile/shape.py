@@ -157,6 +157,8 @@ def unparse(tree: Tree) -> str:
         return "(" + " OR ".join(unparse(part) for part in tree.parts) + ")"
     if isinstance(tree, Not):
         return f"NOT ({unparse(tree.part)})"
+    if "/" in tree.ref or "@" in tree.ref:
+        tree = tree._replace(ref="{" + tree.ref + "}")
     if tree.op in ("COUNT", "LENGTH"):
         return f"{tree.ref} {tree.op} {tree.compare} {tree.number}"
     if tree.op == "IN":

@@ -52,6 +52,7 @@ class V2Writer(Writer):
         """
         self.facts = facts
         rows = self.maps.get(name, [])
+        self.lead(rows)
         if level:
             self.put(
                 "r = d.body; ap = d.rows; S = run.S; B = run.B; P = run.P; E = run.E; so = True; q = 0; f = (); n = 0"

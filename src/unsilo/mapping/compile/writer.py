@@ -44,6 +44,7 @@ class Writer:
         self.constants: dict[str, str] = {}
         self.faults: list[tuple[str, str]] = []
         self.stack: list[str] = []
+        self.leaders: dict[tuple[str, ...], str] = {}
         self.cache: list[dict[Any, Any]] = [{}]
 
     # -- text ---------------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Writer:
 
     def single(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
         """A single-valued element: leaves, a nested object, or a nested resource."""
-        if any(at.steps[0].type for at in group):
+        if self.nests(group):
             self.resources(group, obj, env, None, None)
             obj.known.add(step.name)
             return
@@ -251,6 +252,25 @@ class Writer:
         """True when the row's map fills a data type in place."""
         return "[" in row.type and not makes(row.type)
 
+    def lead(self, rows: Sequence[MapRow]) -> None:
+        """Note which elements hold resources of their own, and the first row of each, whatever is left of the rows."""
+        for row in rows:
+            try:
+                steps = parse_target(row.target)
+            except ValueError:
+                continue
+            for depth, step in enumerate(steps):
+                place = (row.map, *(_named(s, row) for s in steps[: depth + 1]))
+                if step.type:
+                    self.leaders.setdefault(place, "")
+                kind = step.type or (makes(row.type) if depth == len(steps) - 1 else "")
+                if kind:
+                    self.leaders.setdefault((*place, kind), row.id)
+
+    def nests(self, group: list[RowAt]) -> bool:
+        """True when an element holds a resource of its own that several rows fill."""
+        return any(at.steps[0].type for at in group) or _place(group[0]) in self.leaders
+
     def resources(self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None) -> None:
         """`element(Type)`: a resource of its own that the element refers to, filled by maps and by further steps.
 
@@ -276,14 +296,15 @@ class Writer:
     ) -> None:
         """One nested resource of a known type; the same texts in the same message give the same resource."""
         var, sink, key = self.name("t"), self.name("ap"), self.name("m")
-        rule, fixed = env.rule_code(group[0].row.id)
+        leader = self.leaders.get((*_place(group[0]), kind), group[0].row.id)
+        rule, fixed = env.rule_code(leader)
         name = group[0].steps[0].name
         texts = self.texts(group, env)
         reference = path.child("reference").code()
         place = f"{held}.append({done})" if held else f"{obj.var}[{name!r}] = {done}"
         if texts:
             valued = " or ".join(text for text, _, cited in texts if cited) or "True"
-            self.put(f"{key} = ({group[0].row.id!r}, {kind!r}, {', '.join(text for text, _, _ in texts)})")
+            self.put(f"{key} = ({leader!r}, {kind!r}, {', '.join(text for text, _, _ in texts)})")
             self.put(f"{var} = run.made.get({key}) if {valued} else NOTHING")
         else:
             self.put(f"{var} = None")
@@ -326,7 +347,7 @@ class Writer:
     def item(self, step: Step, group: list[RowAt], obj: Obj, env: Env, looping: bool) -> None:
         """One item of a list."""
         held = obj.lists[step.name]
-        nested = any(at.steps[0].type for at in group)
+        nested = self.nests(group)
         leaf = all(len(at.steps) == 1 and not self.fills(at.row) for at in group) and not nested
         index, base, fast = self.name("k"), self.name("p"), self.name("z")
         first = obj.fresh and step.name not in obj.known and not obj.expected.get(step.name)
@@ -662,6 +683,17 @@ class Writer:
     def here_place(self, env: Env) -> str:
         """Python for the node's locator."""
         raise NotImplementedError
+
+
+def _place(at: RowAt) -> tuple[str, ...]:
+    """The map and the element that a row is at, as `lead` notes them."""
+    steps = parse_target(at.row.target)
+    return (at.row.map, *(_named(s, at.row) for s in steps[: len(steps) - len(at.steps) + 1]))
+
+
+def _named(step: Step, row: MapRow) -> str:
+    """An element with its label; a new item belongs to its row alone."""
+    return f"{step.name}[{step.label}]{row.id if step.label == '' else ''}"
 
 
 def _without_when(row: MapRow) -> MapRow:

@@ -82,14 +82,18 @@ class Structure:
         self.moves: dict[tuple[int, str], _Move | None] = {}
 
     def _starts(self, group: str) -> frozenset[str]:
-        """The segments that can begin a group: up to its first required one."""
-        found = set()
+        """The segments that can begin a group: those of its members up to the first required one."""
+        found: set[str] = set()
+        members: list[str] = []
         for leaf in self.leaves:
-            if not leaf.path.startswith(group + "."):
-                continue
-            found.add(leaf.name)
-            inner = [g for g in leaf.groups if g.startswith(group + ".")]
-            if not any(part in self.optional for part in [*inner, leaf.path]):
+            if leaf.path.startswith(group + "."):
+                member = ".".join(leaf.path.split(".")[: group.count(".") + 2])
+                if member not in members:
+                    members.append(member)
+        for member in members:
+            inner = any(leaf.path.startswith(member + ".") for leaf in self.leaves)
+            found |= self._starts(member) if inner else {member.rpartition(".")[2]}
+            if member not in self.optional:
                 break
         return frozenset(found)
 

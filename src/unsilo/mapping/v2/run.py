@@ -179,9 +179,9 @@ class V2Run(Run):
         draft.parent = parent
         draft.origin = (maker, text, field, rep, comp, rule)
         if known is not None:
-            self.drafts.append(draft)
             draft.template = known
             draft.body = known.make(*[self._referred(origin, i, field, rep, draft) for origin in known.origins])
+            self.drafts.append(draft)
             draft.rows = list(known.rows[i, field, rep, comp])
         else:
             maker.function(self, text, i, field, rep, comp, rule, draft)
