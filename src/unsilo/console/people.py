@@ -12,8 +12,9 @@ from unsilo.console.render import home_zone, page
 from unsilo.flow.read.banner import Banner
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
+from unsilo.flow.read.load import view as view_of_person
 from unsilo.flow.read.occasions import occasions
-from unsilo.flow.read.person import PersonView, person_view
+from unsilo.flow.read.person import PersonView
 from unsilo.flow.read.sections import KINDS, SECTIONS
 from unsilo.flow.read.timeline import LANES, SPANS, fitting
 from unsilo.flow.read.words import When, say_when
@@ -81,7 +82,7 @@ def _signs(asked: Asked, found: list[Waiting]) -> list[tuple[str, int, str]]:
 
 def _view(asked: Asked, loaded: Loaded, **choice: str) -> PersonView:
     zone = home_zone(asked.service.settings)
-    return person_view(loaded.patients, loaded.facts, loaded.sources, now=clock.now(), zone=zone, **choice)
+    return view_of_person(asked.service.store, loaded, now=clock.now(), zone=zone, **choice)
 
 
 def person_page(asked: Asked) -> Response:
@@ -110,7 +111,7 @@ def person_page(asked: Asked) -> Response:
         asked.trail.append(store.users.look(asked.user.id, loaded.person, clock.now()))
     values = frame(asked, loaded)
     return page(
-        "person.html", asked.view, **values, view_model=view, looked=loaded.looked,
+        "person.html", asked.view, **values, view_model=view, fragments=view.fragments, looked=loaded.looked,
         waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
         lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
         kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events), skip=skip,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -179,9 +180,14 @@ def page(
     status: int = 200,
     sources: dict[str, Source] | None = None,
     notice: Notice | None = None,
+    fragments: dict[str, Markup] | None = None,
     **values: Any,
 ) -> Response:
-    """Render a template in the reader's zone; `sources` names the pips, `values` are the template's own."""
+    """Render a template in the reader's zone; `sources` names the pips, `values` are the template's own.
+
+    `fragments` keeps the parts that a template asks for with `fragment(name)`, for the next page made of the same
+    view: a part may say nothing that depends on the present moment or on who reads.
+    """
     known = sources or {}
     shared = {
         "view": view, "notice": notice, "zone": zone, "zone_words": zone_words(zone), "now": now(),
@@ -190,7 +196,14 @@ def page(
     }  # fmt: skip
     env = environment()
     parts = env.get_template("parts.html").make_module(shared)
-    body = env.get_template(name).render(shared, p=parts)
+    kept = fragments if fragments is not None else {}
+
+    def fragment(part: str) -> Markup:
+        if part not in kept:
+            kept[part] = Markup(env.get_template(part).render(shared, p=parts))  # noqa: S704 - escaped as it was made
+        return kept[part]
+
+    body = env.get_template(name).render(shared, p=parts, fragment=fragment)
     return HTMLResponse(body, status, HEADERS)
 
 

@@ -1,10 +1,9 @@
 """From the store to view models: a person's facts with their sources, what is gone, what is new, what waits."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 import msgspec
@@ -13,6 +12,8 @@ from unsilo.config import Feed
 from unsilo.flow.read.banner import SEX, Banner, banner, best_name, source_name
 from unsilo.flow.read.fact import Fact, Source, named_sources
 from unsilo.flow.read.grouping import group
+from unsilo.flow.read.person import PersonView, person_view
+from unsilo.flow.read.remembered import Remembered
 from unsilo.flow.read.words import say_when, when
 from unsilo.kernel import Json, json
 from unsilo.storage import LinkEvent, MessageRow, PersonHit, Store, Stored
@@ -20,7 +21,19 @@ from unsilo.storage import Source as Record
 
 Core = tuple[Json, dict[str, Any]]
 
-__all__ = ["Loaded", "Waiting", "fact_of", "find", "head", "load", "record_line", "rule_words", "sureness", "waiting"]
+__all__ = [
+    "Loaded",
+    "Waiting",
+    "fact_of",
+    "find",
+    "head",
+    "load",
+    "record_line",
+    "rule_words",
+    "sureness",
+    "view",
+    "waiting",
+]
 
 
 class Loaded(msgspec.Struct):
@@ -49,32 +62,11 @@ def _feed_of(store: Store, mid: int) -> str:
     return found.feed if found is not None else ""
 
 
-class _Known:
-    """Decoded resources, and what was worked out from them, of the persons looked at last; bounded in facts.
-
-    A version never changes, so (row, version) is enough to know one again. Who may see it is asked before.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._lock = Lock()
-        self._persons: OrderedDict[tuple[int, int], dict[tuple[int, int], Core]] = OrderedDict()
-
-    def of(self, store: Store, person: int) -> dict[tuple[int, int], Core]:
-        """Return what is known of a person."""
-        with self._lock:
-            return self._persons.get((id(store), person), {})
-
-    def keep(self, store: Store, person: int, cores: dict[tuple[int, int], Core]) -> None:
-        """Remember a person; those looked at longest ago go."""
-        with self._lock:
-            self._persons[id(store), person] = cores
-            self._persons.move_to_end((id(store), person))
-            while sum(map(len, self._persons.values())) > self.most and len(self._persons) > 1:
-                self._persons.popitem(last=False)
-
-
-_known = _Known(12_000)
+_MOST_FACTS = 12_000
+_HOUR = 3_600_000_000
+_cores: Remembered[dict[tuple[int, int], Core]] = Remembered(_MOST_FACTS, len)
+"""Decoded resources and what was worked out from them, by (row, version): a version never changes."""
+_views: Remembered[tuple[object, PersonView]] = Remembered(4 * _MOST_FACTS, lambda found: len(found[1].facts))
 
 
 def fact_of(stored: Stored, source: str, *, gone: int = 0, looked: int = 0, core: Core | None = None) -> Fact:
@@ -102,10 +94,10 @@ def load(
     gone = _gone(store, records)
     live = [r.resource for r in records if r.resource is not None and r.resource.state == 0]
     by_mid = {mid: _feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
-    known = _known.of(store, row.person)
+    known = _cores.get(store, row.person) or {}
     cores = {(s.rid, s.version): known.get((s.rid, s.version)) or core_of(s) for s in stored}
     if types is None:
-        _known.keep(store, row.person, cores)
+        _cores.keep(store, row.person, cores)
     facts = [
         fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0), looked=looked, core=cores[s.rid, s.version])
         for s in stored
@@ -114,6 +106,25 @@ def load(
     names = sorted({fact.source for fact in [*facts, *patients]})
     sources = named_sources((name, feed_words(name, feeds, patients)) for name in names)
     return Loaded(row.person, row.uid, records, patients, facts, sources, looked)
+
+
+def view(
+    store: Store, loaded: Loaded, *, now: int, zone: tzinfo, lanes: str = "kind", span: str = "all", only: str = ""
+) -> PersonView:
+    """Return the person's page, worked out anew whenever a fact, its standing or what is new to the reader changed."""
+    state = (
+        [(f.ref, f.version, f.gone, f.new, f.source) for f in [*loaded.facts, *loaded.patients]],
+        loaded.sources, now // _HOUR, str(zone),
+    )  # fmt: skip
+    key = (loaded.person, lanes, span, only)
+    found = _views.get(store, key)
+    if found is not None and found[0] == state:
+        return found[1]
+    made = person_view(
+        loaded.patients, loaded.facts, loaded.sources, now=now, zone=zone, lanes=lanes, span=span, only=only
+    )
+    _views.keep(store, key, (state, made))
+    return made
 
 
 def feed_words(name: str, feeds: Mapping[str, Feed], patients: Iterable[Fact] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
+from typing import Any
 
 import msgspec
 
@@ -41,6 +42,8 @@ class PersonView(msgspec.Struct):
     last: int
     new: int
     conflicts: int
+    fragments: dict[str, Any] = {}
+    """What a console keeps that it made of this view."""
 
 
 def person_view(
