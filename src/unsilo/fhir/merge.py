@@ -15,6 +15,7 @@ from unsilo.kernel import Json, Row
 
 __all__ = ["Kept", "Merged", "Policy", "merge", "policy_of"]
 
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _NEVER_KEPT = frozenset({"resourceType", "id", "text", "contained", "implicitRules", "language"})
 """Said by the new version alone; an old narrative beside new data would lie."""
 
@@ -25,6 +26,8 @@ class Policy(NamedTuple):
     update: bool
     unite: dict[str, tuple[str, ...]]
     choices: tuple[str, ...]
+    weak: dict[str, tuple[str, ...]]
+    """Elements with the values that say nothing (`unknown`) and never replace a known one."""
 
 
 class Kept(NamedTuple):
@@ -34,6 +37,8 @@ class Kept(NamedTuple):
     """Elements kept from the old version."""
     moved: dict[str, str]
     """Elements of the new version that stand at another index than where they were sent."""
+    unsaid: tuple[str, ...] = ()
+    """Elements of the new version that only said "unknown" and gave way to what the old one knew."""
 
     def __contains__(self, path: object) -> bool:
         """Tell whether a top-level element was kept, whole or in part, from the old version."""
@@ -45,6 +50,9 @@ class Kept(NamedTuple):
 
     def new_rows(self, rows: Iterable[Row]) -> list[Row]:
         """Return the new version's lineage rows at the paths where their elements stand after the merge."""
+        if self.unsaid:
+            gone = dict.fromkeys(self.unsaid, "")
+            rows = [r for r in rows if _shift(r.path, gone) is None]
         if not self.moved:
             return list(rows)
         return [Row(_shift(r.path, self.moved) or r.path, r.rule, r.source) for r in rows]
@@ -72,19 +80,23 @@ def _shift(path: str, prefixes: dict[str, str]) -> str | None:
 def _table() -> dict[str, Policy]:
     """Read the table: policies by type, `*` for all types without rows of their own."""
     policies: dict[str, tuple[bool, dict[str, tuple[str, ...]], list[str]]] = {}
+    weak: dict[str, dict[str, tuple[str, ...]]] = {}
     text = files("unsilo.fhir").joinpath("merge.csv").read_text("utf-8")
     for row in csv.DictReader(text.splitlines()):
         update, unite, choices = policies.get(row["type"], (False, {}, []))
         if row["how"] == "unite":
             unite[row["element"]] = tuple(row["key"].split())
+        elif row["how"] == "weak":
+            weak.setdefault(row["type"], {})[row["element"]] = tuple(row["key"].split())
         elif row["how"] == "choice":
             choices.append(row["element"].removesuffix("[x]"))
         policies[row["type"]] = (update or row["how"] == "update", unite, choices)
     shared = policies["*"][1]
     result: dict[str, Policy] = {}
     for kind, (update, unite, choices) in policies.items():
-        result[kind] = Policy(update, {**shared, **unite} if update else unite, tuple(choices))
-    result["*"] = Policy(False, {}, ())
+        united = {**shared, **unite} if update else unite
+        result[kind] = Policy(update, united, tuple(choices), weak.get(kind, {}))
+    result["*"] = Policy(False, {}, (), {})
     return result
 
 
@@ -106,9 +118,15 @@ def merge(old: Json, new: Json, cleared: Sequence[str] = (), policy: Policy | No
     moved: dict[str, str] = {}
     gone = {path.split("[", 1)[0] for path in cleared}
     result = dict(new)
+    unsaid: list[str] = []
     if rule.update:
         for name, value in old.items():
-            if name in _NEVER_KEPT or name in gone or name.lstrip("_") in gone or _said(name, new, rule):
+            if name in _NEVER_KEPT or name in gone or name.lstrip("_") in gone:
+                continue
+            if _says_nothing(name, new, rule) and not _says_nothing(name, old, rule):
+                result.pop("_" + name, None)
+                unsaid += [n for n in (name, "_" + name) if n in new]
+            elif _said(name, new, rule):
                 continue
             if name == "meta":
                 continue
@@ -123,7 +141,7 @@ def merge(old: Json, new: Json, cleared: Sequence[str] = (), policy: Policy | No
         elif isinstance(before, list) and before and after is None and path not in old_paths:
             _put(result, path, before)
             old_paths[path] = path
-    return Merged(result, Kept(old_paths, moved))
+    return Merged(result, Kept(old_paths, moved, tuple(unsaid)))
 
 
 def _said(name: str, new: Json, rule: Policy) -> bool:
@@ -135,6 +153,24 @@ def _said(name: str, new: Json, rule: Policy) -> bool:
         bare.startswith(choice) and any(k.lstrip("_").startswith(choice) for k in new if k.lstrip("_") != choice)
         for choice in rule.choices
     )
+
+
+def _says_nothing(name: str, version: Json, rule: Policy) -> bool:
+    """Tell whether a version only says that an element is not known: data-absent-reason alone, or a weak value."""
+    if name in version:
+        value = version[name]
+        if isinstance(value, str):
+            return value in rule.weak.get(name, ())
+        item = value[0] if isinstance(value, list) and len(value) == 1 else value
+        return _absent(item)
+    return not name.startswith("_") and _absent(version.get("_" + name))
+
+
+def _absent(value: Any) -> bool:
+    if not isinstance(value, dict) or list(value) != ["extension"]:
+        return False
+    extensions = value["extension"]
+    return isinstance(extensions, list) and any(isinstance(e, dict) and e.get("url") == _ABSENT for e in extensions)
 
 
 def _put(resource: Json, path: str, value: list[Any]) -> None:

@@ -103,6 +103,27 @@ def test_arguments_are_not_changed() -> None:
     assert new == before
 
 
+def test_unknown_does_not_replace_what_is_known() -> None:
+    """A later message that only says "unknown" or why there is no value leaves the known value with its lineage."""
+    absent = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    }
+    old = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "IMP"}}
+    new = {"resourceType": "Encounter", "id": "e", "status": "unknown", "class": absent, "period": {"start": "2020"}}
+    merged, kept = merge(old, new)
+    assert merged["status"] == "finished"
+    assert merged["class"] == {"code": "IMP"}
+    assert merged["period"] == {"start": "2020"}
+    assert "status" in kept
+    rows = [Row("status", "r", None), Row("class.extension[0].url", "r", None), Row("period.start", "r", None)]
+    assert [r.path for r in kept.new_rows(rows)] == ["period.start"]
+    patient, _ = merge({**OLD}, {"resourceType": "Patient", "id": "p", "_birthDate": absent})
+    assert patient["birthDate"] == "1970"
+    assert "_birthDate" not in patient
+    back, _ = merge(new, old)
+    assert back["status"] == "finished"
+
+
 def test_unknown_types_are_replaced() -> None:
     """A type without a row keeps nothing."""
     assert policy_of("Basic").update is False

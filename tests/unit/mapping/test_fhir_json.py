@@ -242,6 +242,25 @@ def test_the_same_bytes_give_the_same_result() -> None:
     assert run(document).entries[0].resource["id"]
 
 
+def test_the_same_resource_twice_is_one_entry() -> None:
+    """Equal content is one entry that cites both places; of different versions the newest stands and it is said."""
+    patient = {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Patient", "id": "p", "gender": "male"}}
+    twice = run({"resourceType": "Bundle", "entry": [patient, patient]})
+    assert [e.resource["resourceType"] for e in twice.entries] == ["Patient", "Provenance"]
+    sources = [r.source for r in twice.entries[0].rows if r.path == "gender"]
+    assert sources == ["/entry/0/resource/gender", "/entry/1/resource/gender"]
+    assert not twice.issues
+    older = copy.deepcopy(patient)
+    older["resource"] |= {"gender": "other", "meta": {"lastUpdated": "2020-01-01T00:00:00Z"}}  # type: ignore[operator]
+    newer = copy.deepcopy(patient)
+    newer["resource"] |= {"meta": {"lastUpdated": "2021-01-01T00:00:00Z"}}  # type: ignore[operator]
+    mapped = run({"resourceType": "Bundle", "type": "history", "entry": [newer, older]})
+    assert mapped.entries[0].resource["gender"] == "male"
+    assert len(mapped.entries) == 2
+    assert [(i.rule, i.where.path) for i in mapped.issues] == [("fhir.version", "/entry/1/resource")]
+    assert "/entry/1/resource/gender" in {u[0] for u in mapped.unconsumed}
+
+
 def test_ndjson_lines() -> None:
     """NDJSON is cut into its lines with their places."""
     assert lines(b'\xef\xbb\xbf{"a":1}\r\n\n{"b":2}') == [(3, b'{"a":1}\r'), (13, b'{"b":2}')]

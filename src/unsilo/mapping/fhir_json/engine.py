@@ -80,12 +80,29 @@ class _Intake:
                 self._delete(part)
             elif (drop := self._fits(part)) is not None:
                 good.append((part, drop, *self.names.learn(part)))
-        made = [self._entry(*row) for row in good]
-        made.sort(key=lambda e: e.clock)
+        made = self._one_each([(row[0], self._entry(*row)) for row in good])
         if made:
             made.append(self._provenance(tree, made))
         rest: list[tuple[Locator, str, str]] = [(p, p, str(v)) for p, v in _valued(tree) if p not in self.cited]
         return Mapped(made, self.actions, rest, self.issues, self.digest)
+
+    def _one_each(self, made: list[tuple[Part, Entry]]) -> list[Entry]:
+        """Keep one entry for each resource: equal ones are one, of different versions the newest stands."""
+        chosen: dict[tuple[str, str], tuple[Part, Entry]] = {}
+        for part, entry in sorted(made, key=lambda m: m[1].clock):
+            key = (entry.resource["resourceType"], entry.resource["id"])
+            before = chosen.get(key)
+            if before is not None and before[1].resource == entry.resource:
+                before[1].rows.extend(entry.rows)
+                continue
+            if before is not None:
+                text = f"this {key[0]} is in the bundle several times with different content; the newest is kept"
+                hint = "the others are read in the original"
+                self.issue("warning", "conflict", text, before[0].pointer, "fhir.version", hint)
+            chosen[key] = (part, entry)
+        entries = [entry for _, entry in chosen.values()]
+        self.cited.update(r.source for e in entries for r in e.rows if isinstance(r.source, str))
+        return entries
 
     def issue(self, severity: Any, code: Any, text: str, place: str, rule: str, hint: str = "") -> None:
         """Note an Issue at a JSON pointer."""
@@ -152,7 +169,6 @@ class _Intake:
             sent = closed.logical.get(path)
             rule = "fhir.reference" if sent or path.endswith("reference") else "fhir.json"
             rows.append(Row(path, rule, part.pointer + pointer(sent or kept.get(path, path))))
-        self.cited.update(r.source for r in rows if isinstance(r.source, str))
         self.cited.add(f"{part.pointer}/resourceType")
         inner = source.get("contained")
         self.cited.update(f"{part.pointer}/contained/{i}/resourceType" for i in range(len(inner) if inner else 0))
