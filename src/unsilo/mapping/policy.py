@@ -60,7 +60,7 @@ class Policies:
         policy = self.of(draft.type)
         body = draft.body
         for rule, steps, value, loud in policy.needs:
-            if steps[0] not in body or len(steps) > 1:
+            if (steps[0] in body) is (len(steps) > 1):
                 self._need(run, draft, draft.body, draft.type, steps, "", (rule, value, loud))
         if policy.security:
             _label(run, draft, policy.security)

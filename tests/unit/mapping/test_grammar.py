@@ -1,11 +1,16 @@
 """Target paths, sources and the files of tables: what is read, what is refused with its place."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from unsilo.mapping.overlay import read_overlay
 from unsilo.mapping.paths import Step, parse_target
+from unsilo.mapping.rows import KINDS
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_xml
 from unsilo.mapping.tables import layered, read_tables
+from unsilo.mapping.v2.functions import FUNCTIONS
 
 MAPS = "id,map,source,when,target,type,vocab,const\n"
 
@@ -116,3 +121,11 @@ colour = "red"
     for text in (b"= broken", b"\xff\xfe", b"drop = 5", b"colour = 1"):
         assert read_overlay(text).value is None
         assert layered(layers, text, {}).value is not None
+
+
+def test_documented_functions_and_columns() -> None:
+    """The reference names every function that v2 tables may call, and every column."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "mapping-tables.md").read_text("utf-8")
+    assert [name for name in FUNCTIONS if f"`{name}`" not in page] == []
+    columns = {f.encode_name for kind in KINDS.values() for f in msgspec.structs.fields(kind)}
+    assert [name for name in columns if name not in page] == []

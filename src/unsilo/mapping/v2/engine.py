@@ -66,6 +66,16 @@ class V2Map:
             place.frame.vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)
 
+    def check(self) -> list[Issue]:
+        """Compile every map that a message row uses; return the faults of tables and overlay."""
+        for row in self.program.tables.messages:
+            for place in {row.at.rpartition(".")[2]}:
+                for structure in self.structures:
+                    if applies(row.map, structure):
+                        self.plan(structure, row.at, place)
+                        break
+        return [*self.issues, *self.program.faults]
+
     def structure(self, run: V2Run, tree: Message) -> str:
         """The structure a message is read as: MSH-9.3, else by its event, else the general one with an Issue."""
         header = tree.segments[0]
