@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from unsilo.formats.hl7v2 import unescape
 from unsilo.kernel import Json, Locator, Row
-from unsilo.mapping.model import Site
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.texts import TEXTS
+from unsilo.mapping.v2.uris import OID, local_uri, universal_uri
 
-__all__ = ["FUNCTIONS", "local_uri", "universal_uri"]
+__all__ = ["FUNCTIONS"]
 
 Place = tuple[int, int, int, int, int]
-_OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+$")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 
 def _pieces(run: V2Run, text: str, at: Place) -> list[tuple[str, Place]]:
@@ -47,7 +44,7 @@ def authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list
     if not cited:
         return None
     uri = known or universal_uri(universal, kind)
-    if not uri and not universal and kind == "" and (_OID.match(name) and name.count(".") > 3):
+    if not uri and not universal and kind == "" and (OID.match(name) and name.count(".") > 3):
         uri = f"urn:oid:{name}"
     if not uri and not universal and name.startswith(("http://", "https://", "urn:")):
         uri = name
@@ -56,28 +53,6 @@ def authority(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list
         return None
     rows += [Row(path, rule, place) for place in cited]
     return uri
-
-
-def local_uri(site: Site, name: str) -> str:
-    """The URI of a namespace that is known within a feed's organisation only, "" without an organisation."""
-    return f"urn:unsilo:{_slug(site.organisation)}:{_slug(name)}" if site.organisation and name else ""
-
-
-def universal_uri(universal: str, kind: str) -> str:
-    """The URI of a universal id of a type (HL7 table 0301), "" for one that is not well formed or not known."""
-    kind = kind.upper()
-    if kind == "ISO" or (not kind and _OID.match(universal) and universal.count(".") > 3):
-        bare = universal.removeprefix("urn:oid:")
-        return f"urn:oid:{bare}" if _OID.match(bare) else ""
-    if kind in ("UUID", "GUID") and _UUID.match(universal):
-        return f"urn:uuid:{universal.lower()}"
-    if universal.startswith(("http://", "https://", "urn:")):
-        return universal
-    return f"http://{universal.lower()}" if kind == "DNS" and universal else ""
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-").lower()
 
 
 def code_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:

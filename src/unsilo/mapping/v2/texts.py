@@ -10,6 +10,7 @@ from typing import Any
 
 from unsilo.kernel import Json, Row
 from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.v2.uris import local_uri, universal_uri
 from unsilo.mapping.values import number as numeric
 
 __all__ = ["TEXTS"]
@@ -101,8 +102,6 @@ def xpn_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[
 
 
 def _flat_authority(run: V2Run, parts: list[tuple[str, Place]], path: str, rule: str, rows: list[Row]) -> str | None:
-    from unsilo.mapping.v2.functions import local_uri, universal_uri
-
     (name, _), (universal, _), (kind, _) = parts
     site = run.site
     uri = site.authorities.get(name) or site.authorities.get(universal) or universal_uri(universal, kind)
