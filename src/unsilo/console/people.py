@@ -42,7 +42,7 @@ def find_page(asked: Asked) -> Response:
         for hit in hits[:_MOST_HITS]:
             asked.audit("find", person=hit.person, what="found by a search")
     more = len(hits) > _MOST_HITS
-    return page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more, recent=[])
+    return page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more)
 
 
 def _found(asked: Asked, hits: list[PersonHit]) -> list[tuple[str, Banner, int]]:

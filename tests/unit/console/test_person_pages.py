@@ -1,0 +1,124 @@
+"""The pages of a person, as HTML."""
+
+import html
+import re
+from typing import Any
+
+HOME = {"sec-fetch-site": "same-origin"}
+
+
+def _links(text: str, pattern: str) -> list[str]:
+    return [html.unescape(h) for h in re.findall(rf'href="({pattern})"', text)]
+
+
+def test_a_fact_leads_to_its_bytes_and_the_download_is_exact(node: Any) -> None:
+    """The marked bytes are the value; the download is what came in, to the byte."""
+    client, uid = node.client("clinician"), node.people["demirci"]
+    page = client.get(f"/people/{uid}").text
+    fact = next(h for h in _links(page, r"/people/[^\"]+/facts/Observation/[^\"?]+") if h)
+    shown = client.get(fact).text
+    assert "<mark>5.6</mark>" in shown
+    assert "City Laboratory" in shown
+    original = client.get(_links(shown, r"/people/[^\"]+/originals/[^\"]+")[0])
+    assert original.content.startswith(b"MSH|^~\\&|LAB")
+    assert original.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in original.headers["content-security-policy"]
+
+
+def test_a_fact_of_another_person_is_not_there(node: Any) -> None:
+    """Neither the fact nor its original opens under somebody else's address."""
+    client = node.client("clinician")
+    mine, other = node.people["demirci"], node.people["attack"]
+    page = client.get(f"/people/{other}").text
+    fact = _links(page, r"/people/[^\"]+/facts/Observation/[^\"?]+")[0]
+    assert client.get(fact).status_code == 200
+    original = _links(client.get(fact).text, r"/people/[^\"]+/originals/[^\"]+")[0]
+    assert client.get(original).status_code == 200
+    for address in (fact, original):
+        assert client.get(address.replace(other, mine)).status_code == 404
+    assert client.get("/people/nobody").status_code == 404
+    assert client.get(f"/people/{mine}/facts/Observation/none").status_code == 404
+
+
+def test_a_name_that_is_an_attack_is_only_text(node: Any) -> None:
+    """Markup in a message never becomes markup of a page."""
+    uid = node.people["attack"]
+    for role, path in (
+        ("clinician", f"/people/{uid}"), ("clinician", f"/people/{uid}/print"), ("clinician", "/people?q=200"),
+        ("engineer", "/messages"), ("steward", f"/people/{uid}/records"), ("clinician", f"/people/{uid}?only=<script>"),
+        ("engineer", "/messages?q=<script>alert(1)</script>"), ("admin", "/admin/audit?actor=<script>"),
+    ):  # fmt: skip
+        text = node.client(role).get(path).text
+        assert "<script>alert" not in text.lower(), path
+        assert "<SCRIPT>" not in text, path
+
+
+def test_odd_addresses_give_pages_not_faults(node: Any) -> None:
+    """Unknown choices mean the first one; numbers that are none mean none."""
+    client, uid = node.client("clinician"), node.people["demirci"]
+    for query in (
+        "lanes=x&span=y",
+        "at=-1",
+        "at=99999999999999999999999",
+        "skip=abc",
+        "skip=100000",
+        "new=1",
+        "only=zz",
+    ):
+        assert client.get(f"/people/{uid}?{query}").status_code == 200, query
+    assert client.get(f"/people/{uid}/facts/Observation/x?version=zz").status_code == 404
+    assert client.get(f"/people/{uid}/results?test=none").status_code == 404
+    assert client.get(f"/people/{uid}/sections/none").status_code == 404
+    assert client.get(f"/people/{uid}/files/DiagnosticReport/x/0").status_code == 404
+    assert client.get("/people?q=" + "a" * 5000).status_code == 200
+
+
+def test_what_came_since_the_last_look_is_marked_for_each_reader(node: Any) -> None:
+    """A first look says so; after new data the next look marks it; another reader has marks of their own."""
+    uid = node.people["demirci"]
+    client = node.client("steward")
+    assert "not looked at this record before" in client.get(f"/people/{uid}").text
+    assert "Nothing new since you last looked" in client.get(f"/people/{uid}").text
+    node.take(
+        b"MSH|^~\\&|LAB|CITY|U|H|20260401080000+0000||ORU^R01^ORU_R01|N9|P|2.5.1\r"
+        b"PID|1||100^^^LAB^MR||Demirci^Ada||19450714|F\rPV1|1|O\r"
+        b"OBR|1|P9^LAB|F9^LAB|2951-2^Sodium^LN|||20260401080000+0000|||||||||||||||20260401080000+0000||LAB|F\r"
+        b"OBX|1|NM|2951-2^Sodium^LN||131|mmol/L|135-145|L|||F|||20260401080000+0000\r"
+    )
+    page = client.get(f"/people/{uid}").text
+    assert "new since you last looked" in page
+    assert "Sodium" in client.get(f"/people/{uid}?new=1").text
+
+
+def test_the_drawer_part_is_in_the_page_itself(node: Any) -> None:
+    """What a script lifts into the drawer is the plain page's own content."""
+    client, uid = node.client("clinician"), node.people["demirci"]
+    fact = _links(client.get(f"/people/{uid}").text, r"/people/[^\"]+/facts/Observation/[^\"?]+")[0]
+    assert client.get(fact).text.count("data-fragment") == 1
+
+
+def test_an_html_attachment_is_only_ever_saved(node: Any) -> None:
+    """Active content leaves as a download under a policy that runs nothing."""
+    client, uid = node.client("clinician"), node.people["attack"]
+    page = client.get(f"/people/{uid}").text
+    for report in _links(page, r"/people/[^\"]+/reports/[^\"]+"):
+        for file in _links(client.get(report).text, r"/people/[^\"]+/files/[^\"]+"):
+            answer = client.get(file)
+            assert answer.status_code == 200
+            assert answer.headers["content-disposition"].startswith("attachment")
+            assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_linking_needs_a_reason_and_a_record_that_is_elsewhere(node: Any) -> None:
+    """Without a reason nothing happens; a record cannot be linked where it already is."""
+    client, store = node.client("steward"), node.service.store
+    mine, other = node.people["demirci"], node.people["attack"]
+    theirs = store.person(other).patients[0]
+    address = f"/people/{mine}/records/link"
+    assert client.get(f"{address}?patient={theirs}").status_code == 200
+    answer = client.post(address, data={"patient": theirs, "reason": " "}, headers=HOME)
+    assert "say why" in answer.text
+    assert store.person(other).patients == [theirs]
+    own = store.person(mine).patients[0]
+    assert client.post(address, data={"patient": own, "reason": "x"}, headers=HOME).status_code == 404
+    assert client.get(f"/people/{mine}/records/unlink?patient={theirs}").status_code == 404
