@@ -6,6 +6,7 @@ for 400 patients. First the rate at which they are acknowledged, then the rate t
 
 import argparse
 import asyncio
+import os
 import sqlite3
 import statistics
 import sys
@@ -32,19 +33,23 @@ def main() -> int:
         try:
             asyncio.run(send_over(node.port, mixture(200, seed=9, prefix="W"), connections=args.connections))
             node.idle()
+            before = _cpu(node.pid)
+            own = time.process_time()
             began = time.perf_counter()
             messages = mixture(args.messages)
             sent = asyncio.run(send_over(node.port, messages, connections=args.connections))
             node.idle(300)
             whole = time.perf_counter() - began
+            own = (time.process_time() - own) * 1000 / args.messages
             states = message_states(node.data)
+            done = states.get("done", 0) - 200
             with sqlite3.connect(f"file:{node.data / 'unsilo.db'}?mode=ro", uri=True) as db:
                 resources = db.execute("SELECT count(*) FROM res WHERE state = 0").fetchone()[0]
             resident = _resident(node.pid)
+            spent = [(after - start) * 1000 / done for start, after in zip(before, _cpu(node.pid), strict=True)]
         finally:
             node.stop()
     times = sorted(sent.times)
-    done = states.get("done", 0) - 200
     figures = {
         "acknowledged/s": len(sent.acknowledged) / sent.seconds,
         "committed/s": done / whole,
@@ -58,6 +63,7 @@ def main() -> int:
         f"acknowledgement         p50 {statistics.median(times) * 1000:.1f} ms, p99 {figures['p99 ack ms']:.1f} ms "
         f"(target {TARGETS['p99 ack ms']}), max {times[-1] * 1000:.1f} ms"
     )
+    print(f"CPU of a message        node {spent[0]:.2f} ms, worker {spent[1]:.2f} ms, load generator {own:.2f} ms")
     print(f"ready after {ready:.2f} s; resident {resident}")
     good = (
         figures["acknowledged/s"] >= TARGETS["acknowledged/s"]
@@ -65,6 +71,21 @@ def main() -> int:
         and figures["p99 ack ms"] <= TARGETS["p99 ack ms"]
     )
     return 0 if good else 1
+
+
+def _cpu(pid: int) -> list[float]:
+    """Return the CPU seconds of the node and of its workers together."""
+    found = [0.0, 0.0]
+    tick = os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        mine = stat.parent.name == str(pid)
+        if mine or fields[1] == str(pid):
+            found[0 if mine else 1] += (int(fields[11]) + int(fields[12])) / tick
+    return found
 
 
 def _resident(pid: int) -> str:

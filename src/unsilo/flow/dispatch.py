@@ -32,6 +32,8 @@ POISON = "flow.poison"
 
 _AHEAD = 8
 """Jobs that a worker has at hand, so that it never waits for the next."""
+_PAUSE = 0.002
+"""Seconds that are given to answers to come together while the workers are busy."""
 _BACKLOG = 4000
 """Messages known here at once; what is more stays in the journal until there is room."""
 _HELD_BYTES = 64 * 1024 * 1024
@@ -199,6 +201,9 @@ class Dispatcher:
                 self._selector.register(worker.writes, selectors.EVENT_WRITE, worker)
             elif not worker.full and key is not None:
                 self._selector.unregister(worker.writes)
+        if len(self._at) > _AHEAD // 2:
+            # The workers have enough at hand: answers and commits that come together cost one turn.
+            time.sleep(_PAUSE)
         for key, _mask in self._selector.select(0.2):
             if key.fd == self._wake_in:
                 self._wakened()
