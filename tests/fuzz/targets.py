@@ -104,7 +104,7 @@ def _hl7v2_dates() -> Callable[[bytes], Behaviour]:
 
 
 def _mllp() -> Callable[[bytes], Behaviour]:
-    from unsilo.sources.mllp_frames import Framer
+    from unsilo.sources.mllp.frames import Framer
 
     def run(content: bytes) -> Behaviour:
         seen = []

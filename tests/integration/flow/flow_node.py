@@ -10,7 +10,7 @@ import msgspec
 from unsilo.config import Feed, Listener, Settings
 from unsilo.flow.service import Service
 from unsilo.sources.mllp import MllpServer
-from unsilo.sources.mllp_frames import Framer, wrap
+from unsilo.sources.mllp.frames import Framer, wrap
 
 HEAD = "MSH|^~\\&|APP|FAC|R|RF|20260102030405||{kind}|{control}|{processing}|2.5|||{accept}|{application}\r"
 

@@ -10,7 +10,7 @@ from flow_node import Node, adt, settings, with_node
 
 from unsilo.config import Feed, Listener, Route, Settings, Tls
 from unsilo.formats import hl7v2
-from unsilo.sources.mllp_frames import wrap
+from unsilo.sources.mllp.frames import wrap
 
 
 def code(answer: bytes | None) -> tuple[str, str]:

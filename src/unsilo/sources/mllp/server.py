@@ -14,7 +14,7 @@ from unsilo.config import Feed, Listener, Settings, Tls
 from unsilo.flow.receive import Ending, Reading, accept_code, acknowledge, application_code, refuse, wants
 from unsilo.flow.route import feed_of
 from unsilo.kernel import Issue
-from unsilo.sources.mllp_frames import Frame, Framer, wrap
+from unsilo.sources.mllp.frames import Frame, Framer, wrap
 from unsilo.storage import Receipt
 
 __all__ = ["MllpServer", "Node", "tls_context"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.sources.mllp_frames import Frame, Framer, wrap
+from unsilo.sources.mllp.frames import Frame, Framer, wrap
 
 A = b"MSH|^~\\&|A\rPID|1\r"
 B = b"MSH|^~\\&|B\rPID|2\r"
