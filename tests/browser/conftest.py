@@ -85,9 +85,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     service.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's chromium; tests are skipped where there is none."""
+    """Start Debian's chromium; tests are skipped where there is none.
+
+    Playwright keeps an event loop running in this thread while it is open, so it ends with each file: tests of other
+    files that the same process runs afterwards start loops of their own.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium found: install it (Debian: apt-get install chromium) to run the browser tests")
@@ -97,9 +101,9 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(site: Site, browser: Browser) -> Path:
-    """Sign in once by the form and find the addresses of all pages; return the file of the browser's state."""
+    """Sign in by the form, once a file, and find the addresses of all pages; return the file of the browser's state."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(site.address + "/people")
