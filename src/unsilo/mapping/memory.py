@@ -11,9 +11,18 @@ from unsilo.mapping.model import Draft
 
 __all__ = ["Made", "Memory", "Template"]
 
-_MOST = 4096
+_MOST = 1024
 _LONGEST = 200
-_SHARED = 512
+_MOST_LINEAGE = 40_000
+_kept = [0]
+"""How many prepared pieces of lineage this process holds; beyond the bound they are made anew each time."""
+
+
+def _room() -> bool:
+    if _kept[0] >= _MOST_LINEAGE:
+        return False
+    _kept[0] += 1
+    return True
 
 
 class _Rows(dict[int, tuple[Row, ...]]):
@@ -25,7 +34,7 @@ class _Rows(dict[int, tuple[Row, ...]]):
 
     def __missing__(self, index: int) -> tuple[Row, ...]:
         made = tuple([row if row[2] is None else Row(row[0], row[1], (index, *row[2][1:])) for row in self.rows])
-        if index < _SHARED:
+        if _room():
             self[index] = made
         return made
 
@@ -67,7 +76,7 @@ class _Placed(dict[tuple[int, ...], tuple[Row, ...]]):
         made = tuple(
             [row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows]
         )
-        if len(self) < _SHARED:
+        if _room():
             self[place] = made
         return made
 

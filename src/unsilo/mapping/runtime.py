@@ -14,14 +14,14 @@ from unsilo.mapping.values import Code, Vocabulary
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["NOTHING", "Maker", "RowTable", "Run", "T", "referred", "sourced"]
+__all__ = ["NOTHING", "Maker", "Run", "T", "referred", "row_table", "sourced"]
 
 T = partial(tuple.__new__, Row)
 """Make a `Row` from a triple, without the keyword handling of its constructor."""
 
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 _MOST_ISSUES = 200
-_SHARED = 512
+_SHARED = 128
 _FOREIGN = Code("", "", "")
 
 
@@ -41,6 +41,20 @@ class RowTable(dict[int, Row]):
         if index < _SHARED:
             self[index] = row
         return row
+
+
+_TABLES: dict[tuple[str, str, tuple[int, ...]], RowTable] = {}
+
+
+def row_table(path: str, rule: str, place: tuple[int, ...]) -> RowTable:
+    """The table of a path, rule and place; all compiled forms of a map share it."""
+    key = (path, rule, place)
+    found = _TABLES.get(key)
+    if found is None:
+        found = RowTable(path, rule, place)
+        if len(_TABLES) < 50_000:
+            _TABLES[key] = found
+    return found
 
 
 def sourced(rows: list[Row], start: int) -> bool:

@@ -11,7 +11,7 @@ from unsilo.mapping.rows import CodeRow
 
 __all__ = ["Code", "Memo", "Vocabulary", "converters", "hl7_table_uri", "number"]
 
-_MEMO = 20_000
+_MEMO = 8000
 _DECIMAL = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$")
 _BOOLEANS = {
     "Y": True,

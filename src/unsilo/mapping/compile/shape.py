@@ -40,7 +40,7 @@ class Shapes(dict[tuple[tuple[bool, ...], "tuple[bool, ...] | None"], Shape]):
 
     def __missing__(self, key: tuple[tuple[bool, ...], tuple[bool, ...] | None]) -> Shape:
         shape = Shape(*key)
-        if len(self) < 8192:
+        if len(self) < 4096:
             self[key] = shape
         return shape
 

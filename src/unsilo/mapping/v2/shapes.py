@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Shaped"]
 
 _OFTEN = 24
-_MOST = 48
+_MOST = 24
 
 
 class Shaped:
