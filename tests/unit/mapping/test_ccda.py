@@ -15,6 +15,8 @@ from unsilo.kernel import seal
 from unsilo.kernel.json import encode
 from unsilo.mapping import Mapped, Site, load
 from unsilo.mapping.ccda import faults_of
+from unsilo.mapping.ccda.functions import FUNCTIONS
+from unsilo.mapping.tables import standard
 from unsilo.spec import r4
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ccda"
@@ -55,7 +57,7 @@ def render(mapped: Mapped) -> tuple[str, str]:
     return "\n".join(lines) + "\n", "\n".join(rows) + "\n"
 
 
-@pytest.mark.parametrize("name", ["ccd"])
+@pytest.mark.parametrize("name", ["ccd", "rare"])
 def test_golden(name: str) -> None:
     """The document gives the stored resources and lineage (`python tests/unit/mapping/test_ccda.py` rewrites them)."""
     made, lineage = render(run((GOLDEN / f"{name}.xml").read_bytes()))
@@ -154,6 +156,23 @@ def test_elements_exist_in_r4() -> None:
 def test_the_tables_have_no_faults() -> None:
     """Every row of the C-CDA tables compiles."""
     assert faults_of(SITE) == []
+
+
+def test_tables_hold_nothing_unused() -> None:
+    """Every function, vocabulary and map is used, and the golden documents reach nearly all rows."""
+    rows = standard("ccda").rows
+    uses = {r.type for r in rows["maps"]} | {u.strip() for r in rows["messages"] for u in r.use.split(";")}
+    assert {r.map for r in rows["maps"]} <= uses
+    assert {f"py:{name}" for name in FUNCTIONS} == {u for u in uses if u.startswith("py:")}
+    read_by_functions = {"AllergyConcern", "ProblemConcern", "NullFlavor", "Severity"}
+    vocabularies = {r.vocab for r in rows["maps"]} | {r.element for r in rows["resources"]} | read_by_functions
+    assert {r.vocab for r in rows["vocabularies"]} <= vocabularies
+    reached: set[str] = set()
+    for path in GOLDEN.glob("*.xml"):
+        for entry in run(path.read_bytes()).entries:
+            reached.update(part.split("@")[0] for row in entry.rows for part in row.rule.split(">"))
+    missed = [r.id for r in rows["maps"] if r.id not in reached]
+    assert len(missed) < len(rows["maps"]) * 0.14, missed
 
 
 def test_mapping_is_deterministic_and_repeatable() -> None:

@@ -335,7 +335,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "narrative": narrative,
     "no_known_text": no_known_text,
     "oid_system": oid_system,
-    "oid_uri": oid_uri,
     "original": original,
     "outer_severity": outer_severity,
     "party_id": party_id,
