@@ -26,6 +26,27 @@ GUARD = """(width) => [...document.querySelectorAll('bdi.v, time.v')].filter(e =
 """Every character of a clinical value stands to the right of the one before, on the same line."""
 
 
+DIGITS = r"""() => {
+  const out = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; node = walker.nextNode();) {
+    const text = node.data.trim();
+    if (!/\d/.test(text) || !/[a-z]/i.test(text) || /[\u0590-\u08ff]/.test(text)) continue;
+    if (!node.parentElement.checkVisibility() || node.parentElement.closest('svg, .vh, option, textarea')) continue;
+    const boxes = [];
+    for (let i = 0; i < node.data.length; i++) {
+      const range = document.createRange(); range.setStart(node, i); range.setEnd(node, i + 1);
+      const box = range.getBoundingClientRect(); if (box.width && node.data[i].trim()) boxes.push(box);
+    }
+    for (let i = 1; i < boxes.length; i++)
+      if (Math.abs(boxes[i].top - boxes[i - 1].top) < 3 && boxes[i].left < boxes[i - 1].left - 0.5) {
+        out.push(text.slice(0, 80)); break;
+      }
+  }
+  return out;
+}"""
+"""No text that holds both digits and Latin letters is put out of order: `30 days` is never `days 30`."""
+
+
 def _at(path: str, direction: str) -> str:
     return path + ("&" if "?" in path else "?") + f"dir={direction}"
 
@@ -57,6 +78,7 @@ def test_clinical_values_keep_their_order_and_their_line(
         page = opened.go(_at(path, direction))
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert page.evaluate(GUARD) == [], name
+        assert page.evaluate(DIGITS) == [], name
         checked += page.locator("bdi.v, time.v").count()
     assert checked > 300
 

@@ -108,6 +108,7 @@ def dry_page(asked: Asked, notice: Notice | None = None, typed: str = "") -> Res
     if row is None or found is None:
         return no_message(asked)
     text = (asked.service.store.content(row.id) or b"").decode(_codec(asked, row), "replace")
+    found.changes = [change for change in found.changes if change.elements]
     asked.audit("dry run", what=f"message {row.id}", mid=row.mid)
     return page(
         "dry_run.html", asked.view, zone=home_zone(asked.service.settings), title="Dry run", notice=notice, row=row,

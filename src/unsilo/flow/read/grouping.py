@@ -227,6 +227,7 @@ def _make(facts: list[Fact]) -> Group:
     verdict = "conflict" if differs else several if len(facts) > 1 else "single"
     why = f"Sources differ in {_listed(differs)}" if differs else ""
     lead = max(standing, key=_leading)
+    sides.sort(key=lambda side: side.fact is not lead)
     name = title(lead.resource)
     if differs and lead.type.startswith("Medication"):
         # A strength in the heading of a row whose doses disagree would read as the answer.
