@@ -250,3 +250,14 @@ def test_large_messages_stay_linear() -> None:
     wide = PID.rstrip("\n") + "|||" + "~".join(f"{n} Street^^Town" for n in range(3000))
     patient = only(mapped("ADT^A08^ADT_A01", wide.replace("|F|||", "|F||||")), "Patient")
     assert len(patient.resource["address"]) == 3000
+
+
+def test_patients_without_a_number_are_not_one() -> None:
+    """Two messages with the same name and birth date and no identifier give two source records; linking is identity's."""
+    ids = set()
+    for control in ("M1", "M2"):
+        line = (MSH % "ADT^A08^ADT_A01").replace("|M1|", f"|{control}|")
+        message, content = parsed(line + "\nPID|||||Doe^John||19000101|M")
+        result = load("hl7v2", Site(feed="er")).run(message, seal("er", "hl7v2", content, AT))
+        ids.add(only(result, "Patient").resource["id"])
+    assert len(ids) == 2
