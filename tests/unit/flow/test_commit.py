@@ -1,0 +1,63 @@
+"""Which of two versions wins, and that writing a message twice changes nothing more."""
+
+from pathlib import Path
+
+import pytest
+
+from unsilo.config import Feed
+from unsilo.flow.commit import beats, commit
+from unsilo.flow.process import process
+from unsilo.kernel import seal
+from unsilo.storage import Incoming, Stored, open_store
+
+PRELIMINARY, FINAL, CORRECTED, CANCELLED = 1, 2, 3, 4
+
+
+def current(clock: int, rank: int) -> Stored:
+    """Make the version that is there."""
+    return Stored(1, "Observation", "a", 1, 0, 0, clock, rank, 1, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("clock", "rank", "there", "wins"),
+    [
+        (2, 0, (1, 0), True),
+        (1, 0, (2, 0), False),
+        (1, 0, (1, 0), True),
+        (0, 0, (2, 0), True),
+        (2, 0, (0, 0), True),
+        (9, PRELIMINARY, (1, FINAL), False),
+        (1, FINAL, (9, PRELIMINARY), True),
+        (2, CORRECTED, (1, FINAL), True),
+        (2, FINAL, (1, CORRECTED), True),
+        (1, FINAL, (1, CORRECTED), False),
+        (0, FINAL, (5, CORRECTED), False),
+        (2, CANCELLED, (1, CORRECTED), True),
+        (1, CORRECTED, (2, FINAL), False),
+    ],
+)
+def test_status_goes_before_time_and_time_before_order(
+    clock: int, rank: int, there: tuple[int, int], wins: bool
+) -> None:
+    """Preliminary never beats final, final always beats preliminary, else the later event time."""
+    assert beats(clock, rank, current(*there)) is wins
+
+
+def test_the_same_message_written_twice_has_one_effect(tmp_path: Path) -> None:
+    """Processing is a function of the bytes: a second commit makes no version, person or link."""
+    content = (
+        b"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|1|P|2.5\rEVN|A08|20260101\r"
+        b"PID|1||7^^^KH^MR||Roe^Jane||19700101|F\rPV1|1|I|W^1^2\rAL1|1|DA|P^Penicillin^L|SV|Rash\r"
+    )
+    feed = Feed("adt")
+    envelope = seal("adt", "hl7v2", content, 1)
+    with open_store(tmp_path) as store:
+        mid = store.receive(Incoming(envelope=envelope)).result(10).mid
+        first = store.submit(commit(process(envelope, feed, mid), feed, 1)).result(10)
+        before = store.counts()
+        again = store.submit(commit(process(envelope, feed, mid), feed, 2)).result(10)
+        assert first.changed
+        assert again.changed == []
+        assert store.counts() == before
+        assert all(len(store.history(*name.split("/"))) == 1 for name in first.changed)
+        assert store.verify() == []
