@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -162,8 +163,9 @@ async def serve(settings: Settings, service: Service | None = None) -> bool:
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_config=None, access_log=False, lifespan="on",
         ssl_certfile=settings.tls.certificate or None, ssl_keyfile=settings.tls.key or None,
-        ssl_keyfile_password=settings.tls.key_password or None, server_header=False, timeout_graceful_shutdown=5,
-        timeout_keep_alive=30, h11_max_incomplete_event_size=65536, proxy_headers=False,
+        ssl_keyfile_password=settings.tls.key_password or None, ssl_ca_certs=settings.tls.client_ca or None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls.client_ca else ssl.CERT_NONE, server_header=False,
+        timeout_graceful_shutdown=5, timeout_keep_alive=30, h11_max_incomplete_event_size=65536, proxy_headers=False,
     )  # fmt: skip
     server = _Server(config, settings)
     await server.serve()

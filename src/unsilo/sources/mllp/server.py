@@ -363,3 +363,5 @@ class MllpServer:
         for connection in list(self.connections):
             if connection.transport is not None:
                 connection.transport.close()
+        # What was cut off is still handed to the journal, before anybody closes that.
+        await asyncio.sleep(0.02)
