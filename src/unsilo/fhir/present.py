@@ -41,7 +41,7 @@ _FLAGS: Final[dict[str, str]] = {
     "HH": "HH critically high", "LL": "LL critically low", "H": "H high", "L": "L low", "N": "Normal",
     "A": "A abnormal", "AA": "AA critically abnormal", "HU": "HH critically high", "LU": "LL critically low",
     "HX": "Above the scale", "LX": "Below the scale", "S": "S susceptible", "R": "R resistant", "I": "I intermediate",
-    "POS": "Positive", "NEG": "Negative", "DET": "Detected", "ND": "Not detected",
+    "POS": "Positive", "NEG": "Negative", "DET": "Detected", "ND": "Not detected",  # codespell:ignore nd
     "U": "U significant change up", "D": "D significant change down", "B": "B better", "W": "W worse",
 }  # fmt: skip
 """Code system v3-ObservationInterpretation, with shape and words (never colour alone)."""

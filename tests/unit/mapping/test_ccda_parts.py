@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - an XML element on one line is easier to read
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lxml import etree
 from unsilo.formats import ccda
 from unsilo.kernel import seal
 from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.ccda.functions import FUNCTIONS
 from unsilo.mapping.ccda.narrative import by_id, plain, text_of, xhtml
 from unsilo.mapping.ccda.recognise import recognise
 from unsilo.mapping.ccda.units import is_ucum
@@ -367,3 +369,9 @@ def test_an_author_cited_by_number_is_the_named_one() -> None:
     [observation] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "Observation"]
     assert practitioner["name"] == [{"family": "Helm"}]
     assert observation["performer"] == [{"reference": f"Practitioner/{practitioner['id']}"}]
+
+
+def test_the_page_names_every_function() -> None:
+    """docs/reference/ccda.md lists the functions that the tables may call."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "ccda.md").read_text("utf-8")
+    assert not [name for name in FUNCTIONS if f"`{name}`" not in page]
