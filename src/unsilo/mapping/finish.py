@@ -43,6 +43,10 @@ def finish(run: Any, facts: Said) -> list[Entry]:
             target = known if known is not None else run.target(draft, made.names)
             if target is not None and target is not draft and id(target) in alive:
                 joins.append((draft, made, target))
+    if run.site.default_authority:
+        for draft in kept:
+            if draft.type == "Patient":
+                _default_authority(draft, run.site.default_authority)
     identities = run.program.identities
     settle = identities.settle
     unique: dict[str, Draft] = {}
@@ -71,6 +75,15 @@ def finish(run: Any, facts: Said) -> list[Entry]:
         entries.append(Entry(draft.body, draft.rows, clock, rank, list(draft.cleared)))
     entries.append(_provenance(run, list(unique), facts))
     return entries
+
+
+def _default_authority(draft: Draft, system: str) -> None:
+    """A patient's number that names no authority is of the feed's default one; other kinds of number are left alone."""
+    for index, item in enumerate(draft.body.get("identifier") or ()):
+        kinds = {coding.get("code") for coding in item.get("type", {}).get("coding", ())}
+        if "value" in item and "system" not in item and not kinds - {"MR", "PI", "PT"}:
+            item["system"] = system
+            draft.rows.append(Row(f"identifier[{index}].system", "site.default_authority", None))
 
 
 def _provenance(run: Any, targets: list[str], facts: Said) -> Entry:

@@ -253,7 +253,7 @@ def test_large_messages_stay_linear() -> None:
 
 
 def test_patients_without_a_number_are_not_one() -> None:
-    """Two messages with the same name and birth date and no identifier give two source records; linking is identity's."""
+    """The same name and birth date without an identifier are two source records; linking is identity's."""
     ids = set()
     for control in ("M1", "M2"):
         line = (MSH % "ADT^A08^ADT_A01").replace("|M1|", f"|{control}|")
@@ -261,3 +261,61 @@ def test_patients_without_a_number_are_not_one() -> None:
         result = load("hl7v2", Site(feed="er")).run(message, seal("er", "hl7v2", content, AT))
         ids.add(only(result, "Patient").resource["id"])
     assert len(ids) == 2
+
+
+def test_authorities_of_the_site() -> None:
+    """Namespaces get the site's URI, numbers without one the default authority's; the same URI is the same patient."""
+    site = {"authorities": {"HOSP": "urn:oid:1.2.3"}, "default_authority": "urn:oid:1.2.3"}
+    named_one = only(mapped("ADT^A08^ADT_A01", PID, **site), "Patient").resource
+    bare = only(mapped("ADT^A08^ADT_A01", PID.replace("^^^HOSP^MR", "^^^^MR"), **site), "Patient")
+    assert named_one["identifier"][0]["system"] == "urn:oid:1.2.3"
+    assert bare.resource["identifier"][0]["system"] == "urn:oid:1.2.3"
+    assert sources(bare, "identifier[0].system") == [None]
+    assert bare.resource["id"] == named_one["id"]
+    universal = only(mapped("ADT^A08^ADT_A01", PID.replace("HOSP", "X&1.2.3&ISO"), **site), "Patient")
+    assert universal.resource["id"] == named_one["id"]
+
+
+def test_times_in_the_zone_of_the_feed() -> None:
+    """A time without an offset is in the feed's zone, with the offset of its season; a date stays a date."""
+    visit = "PV1|1|I" + "|" * 42 + "%s\n"
+    for text, expected in (
+        ("20240701083000", "2024-07-01T08:30:00-04:00"),
+        ("20240101083000", "2024-01-01T08:30:00-05:00"),
+        ("20240101083000+0100", "2024-01-01T08:30:00+01:00"),
+        ("20240101", "2024-01-01"),
+    ):
+        result = mapped("ADT^A08^ADT_A01", PID + visit % text, zone="America/New_York")
+        assert only(result, "Encounter").resource["period"]["start"] == expected
+
+
+def test_confidentiality_becomes_security_labels() -> None:
+    """A restricted visit and a protected patient carry labels with the place that says so."""
+    result = mapped("ADT^A08^ADT_A01", PID + "PD1" + "|" * 12 + "Y\nPV1|1|I" + "|" * 14 + "VIP\n")
+    encounter, patient = only(result, "Encounter"), only(result, "Patient")
+    assert encounter.resource["meta"]["security"]
+    assert sources(encounter, "meta.security[0].code") == [(3, 16, 0, 1, 0)]
+    assert patient.resource["meta"]["security"]
+
+
+def test_ordered_dispensed_and_strength_stay_apart() -> None:
+    """RXO's ordered dose, its strength and RXD's dispensed amount never share an element."""
+    body = PID + "ORC|NW|P1^A\nRXO|C^Carvedilol^L|3.125||mg|TAB||||||||||||6.25|mg\n"
+    result = mapped("ORM^O01^ORM_O01", body)
+    text = str([e.resource for e in result.entries])
+    assert "3.125" in text
+    request = only(result, "MedicationRequest").resource
+    dose = request["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"]
+    assert str(dose["value"]) == "3.125"
+    assert "6.25" not in str(request["dosageInstruction"])
+
+
+def test_embedded_documents_keep_type_and_data() -> None:
+    """ED with base64 becomes an attachment with its content type; broken base64 is an Issue, not data."""
+    obx = "OBX|1|ED|PDF^Report^L||^AP^PDF^Base64^%s||||||F\n"
+    result = mapped("ORU^R01^ORU_R01", PID + ORDER % "F" + obx % "SGVsbG8=")
+    assert "'contentType': 'application/pdf'" in str([e.resource for e in result.entries])
+    assert "SGVsbG8=" in str([e.resource for e in result.entries])
+    broken = mapped("ORU^R01^ORU_R01", PID + ORDER % "F" + obx % "SGVsbG8")
+    assert "SGVsbG8" not in str([e.resource for e in broken.entries])
+    assert {i.where.path for i in broken.issues if i.code == "value"} == {"OBX-5.5"}
