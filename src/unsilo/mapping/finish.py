@@ -37,12 +37,6 @@ def finish(run: Any, facts: Said) -> list[Entry]:
     kept = [draft for draft in run.drafts if sourced(draft.rows, 0)]
     alive = set(map(id, kept))
     run.alive = alive
-    joins = []
-    for draft in kept:
-        for made, known in draft.links:
-            target = known if known is not None else run.target(draft, made.names)
-            if target is not None and target is not draft and id(target) in alive:
-                joins.append((draft, made, target))
     if run.site.default_authority:
         for draft in kept:
             if draft.type == "Patient":
@@ -55,13 +49,18 @@ def finish(run: Any, facts: Said) -> list[Entry]:
         first = unique.setdefault(ref, draft)
         if first is not draft:
             merge_into(first, draft)
-    for draft, made, target in joins:
+    for origin in kept:
+        draft = origin
         while draft.into is not None:
             draft = draft.into
-        while target.into is not None:
-            target = target.into
-        if target is not draft:
-            join(run, draft, made, target.ref)
+        for made, known in origin.links:
+            target = known if known is not None else run.target(origin, made.names)
+            if target is None or id(target) not in alive:
+                continue
+            while target.into is not None:
+                target = target.into
+            if target is not draft:
+                join(run, draft, made, target.ref)
     for reference in run.refs:
         target = reference["reference"]
         if isinstance(target, Draft):

@@ -180,7 +180,6 @@ def merge_into(first: Draft, second: Draft) -> None:
         if new is not None:
             first.rows.append(Row(new, row[1], row[2]))
     first.cleared = [*first.cleared, *(c for c in second.cleared if c not in first.cleared)]
-    first.links = [*first.links, *second.links]
     second.into = first
 
 

@@ -318,4 +318,4 @@ def test_embedded_documents_keep_type_and_data() -> None:
     assert "SGVsbG8=" in str([e.resource for e in result.entries])
     broken = mapped("ORU^R01^ORU_R01", PID + ORDER % "F" + obx % "SGVsbG8")
     assert "SGVsbG8" not in str([e.resource for e in broken.entries])
-    assert {i.where.path for i in broken.issues if i.code == "value"} == {"OBX-5.5"}
+    assert "OBX-5.5" in {i.where.path for i in broken.issues if i.code == "value"}
