@@ -53,6 +53,8 @@ TREE = node(
         ('entry[templateId="7"]/obs/@v', ["1"]),
         ('entry[obs/@v="2"]/obs/@v', ["2"]),
         ("*/obs/@v", ["1", "2"]),
+        ("//obs/@v", ["1", "2"]),
+        ('//obs[@v="2"]/@v', ["2"]),
         ("id|value/@value", ["5"]),
         ("nothing/below/@x", []),
     ],
@@ -270,6 +272,13 @@ def test_recognition_changes_no_bytes_and_no_places() -> None:
     assert parsed.raw == content
     marked = [t.get("root") for t in parsed.root.iter("{urn:hl7-org:v3}templateId") if t not in parsed.paths()]
     assert marked == ["2.16.840.1.113883.10.20.22.4.16"]
+
+
+def test_sections_in_sections_are_read() -> None:
+    """A section of a mapped kind is found at any depth."""
+    inner = f'<component><section><templateId root="{RESULTS}"/><entry><observation><id root="1.9" extension="r"/><code code="c"/></observation></entry></section></component>'
+    mapped = run(document(inner, "1.2.3.4"))
+    assert "Observation" in {e.resource["resourceType"] for e in mapped.entries}
 
 
 def test_overlay_and_zone() -> None:

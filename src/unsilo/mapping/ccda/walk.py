@@ -84,6 +84,10 @@ class _Step:
         found = node.iterchildren(*self.tags)
         return self._chosen(found) if self.tests or self.position else found
 
+    def below(self, node: Element) -> Iterator[Element]:
+        """Return what this step takes at any depth below a node."""
+        return self._chosen(node.iterdescendants(*self.tags))
+
     def _chosen(self, found: Iterable[Element]) -> Iterator[Element]:
         number = 0
         for child in found:
@@ -96,10 +100,11 @@ class _Step:
 class Path:
     """A compiled path: `key` is the attribute it ends in ("" for none), `text` tells that it ends in `text()`."""
 
-    __slots__ = ("absolute", "key", "last", "source", "steps", "suffix", "text")
+    __slots__ = ("absolute", "anywhere", "key", "last", "source", "steps", "suffix", "text")
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, walk: Walk, anywhere: bool = False) -> None:
         steps = list(walk.steps)
+        self.anywhere = anywhere
         self.source = walk.text
         self.absolute = walk.absolute
         self.key = ""
@@ -126,7 +131,7 @@ class Path:
             node = node.getroottree().getroot()
         if not self.steps:
             return iter((node,))
-        found: Iterator[Element] = self.steps[0].children(node)
+        found = self.steps[0].below(node) if self.anywhere else self.steps[0].children(node)
         for step in self.steps[1:]:
             found = _follow(step, found)
         return found
@@ -179,10 +184,11 @@ def _follow(step: _Step, nodes: Iterator[Element]) -> Iterator[Element]:
 
 @lru_cache(maxsize=8192)
 def path_of(text: str) -> Path:
-    """Compile one path; ValueError says what is wrong with it."""
+    """Compile one path; `//` before the first step finds it at any depth. ValueError says what is wrong with it."""
     if ".." in text or text.count("[") != text.count("]"):
         raise ValueError(f"{text!r} is no XML path")
-    parts = parse_xml(text) or (Walk((), False, "."),)
+    anywhere = text.startswith("//")
+    parts = parse_xml(text[2:] if anywhere else text) or (Walk((), False, "."),)
     if len(parts) != 1 or isinstance(parts[0], Literal):
         raise ValueError(f"{text!r} is no single XML path")
-    return Path(parts[0])
+    return Path(parts[0], anywhere)
