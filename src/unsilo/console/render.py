@@ -1,7 +1,7 @@
 """Templates and what they may call: every page is made here, with its security headers."""
 
 from collections import Counter
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -221,8 +221,3 @@ def view_of(request: Request, user: Any, allowed: set[str] | frozenset[str]) -> 
         user, menu, str(request.url.path), "ar" if chosen == "rtl" else "en", "rtl" if chosen == "rtl" else "ltr",
         theme if theme in ("light", "dark") else "",
     )  # fmt: skip
-
-
-def stamp() -> str:
-    """Return today's date for a printed footer."""
-    return datetime.now(UTC).strftime("%Y-%m-%d")

@@ -123,11 +123,7 @@ def trend(series: Series, name: str, *, width: int = 760, height: int = 240) -> 
     for place in range(5):
         value = low + (high - low) * place / 4
         y = height - 34 - (height - 48) * place / 4
-        marks.append(
-            Markup(
-                '<line class="grid" x1="54" x2="{}" y1="{}" y2="{}"/><text x="48" y="{}" text-anchor="end">{}</text>'
-            ).format(width - 16, _n(y), _n(y), _n(y + 4), f"{value:.4g}")
-        )
+        marks.append(_GRID.format(width - 16, _n(y), _n(y), _n(y + 4), f"{value:.4g}"))
     first, last = points[0].when.at, points[-1].when.at
     for at, words in _ticks(first, max(last, first + _DAY), 6):
         x = 54 + (width - 70) * ((at - first) / (last - first) if last > first else 0.5)

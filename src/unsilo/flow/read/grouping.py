@@ -7,7 +7,7 @@ import msgspec
 
 from unsilo.flow.read.describe import DENIALS, grave, particulars, status_word, title
 from unsilo.flow.read.fact import Fact, mark_of, void
-from unsilo.flow.read.words import code_keys, codeable, fold, quantity
+from unsilo.flow.read.words import codeable, fold, quantity
 from unsilo.kernel import Json
 
 __all__ = ["SERIES", "Group", "Side", "group", "is_open", "of_same_thing"]
@@ -278,8 +278,3 @@ def _place(item: Group) -> tuple[bool, bool, bool, bool, int, str]:
 def is_open(item: Group) -> bool:
     """Tell whether a group still concerns what is to come: not completed, cancelled or withdrawn."""
     return not _place(item)[1]
-
-
-def same_words(one: Json, other: Json) -> bool:
-    """Return True when two CodeableConcepts share a code or their words."""
-    return bool(set(code_keys(one)) & set(code_keys(other)))

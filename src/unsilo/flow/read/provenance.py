@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 
 from unsilo.flow.read.words import When, say_when
-from unsilo.kernel import Envelope, Json, Lineage, Locator, Row
+from unsilo.kernel import Json, Lineage, Locator, Row
 
 __all__ = ["Excerpt", "Leaf", "Origin", "Run", "chief_paths", "excerpt", "hex_lines", "leaves_of", "sentence"]
 
@@ -122,14 +122,6 @@ def hex_lines(content: bytes, span: tuple[int, int], *, rows: int = 16) -> list[
         text = "".join(chr(b) if 32 <= b < 127 else "·" for b in chunk)
         found.append((f"{at:08x}", chunk.hex(" "), text))
     return found
-
-
-def origin_of(envelope: Envelope, *, kind: str = "", control_id: str = "", digest: str = "") -> Origin:
-    """Return the Origin of an envelope whose bytes are still kept."""
-    return Origin(
-        envelope.id, envelope.feed, envelope.format, envelope.received_at, envelope.sha256, envelope.content,
-        envelope.headers, kind, control_id, digest,
-    )  # fmt: skip
 
 
 _CHIEF: dict[str, tuple[str, ...]] = {
