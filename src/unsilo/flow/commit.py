@@ -18,6 +18,9 @@ __all__ = ["Committed", "beats", "commit", "finish_dead", "finish_held"]
 _FINAL = 2
 """Rank from which a result is final; what is lower never wins over it."""
 
+_STEADY = frozenset(("Organization", "Location", "Practitioner", "PractitionerRole", "Device", "Endpoint"))
+"""Types that every message repeats; that one was confirmed at a newer time is not worth a write each time."""
+
 
 class Committed(NamedTuple):
     """How a message ended; `changed` holds `Type/id` of what has a new version."""
@@ -74,7 +77,7 @@ class _Writing:
             self._put(piece, current)
             return
         if current.digest == piece.digest and current.state == 0:
-            self.tx.touched(current, self.told.mid, piece.clock)
+            self._touch(current, piece)
             return
         if not beats(piece.clock, piece.rank, current):
             self._late(piece, current)
@@ -85,6 +88,10 @@ class _Writing:
             return
         self._merge(piece, current)
 
+    def _touch(self, current: Stored, piece: Piece) -> None:
+        """The same was said again, perhaps with a newer time, which then is what a later message must beat."""
+        self.tx.touched(current, self.told.mid, 0 if piece.type in _STEADY else piece.clock)
+
     def _merge(self, piece: Piece, current: Stored) -> None:
         """Unite what a registration entity says now with what it said before; lineage of what is kept stays."""
         old, new = json.decode(current.body), json.decode(piece.body)
@@ -94,7 +101,7 @@ class _Writing:
             # A later message with a retired number does not bring it back to life (HL7 v2 A40).
             resource = {**resource, "active": False, "link": old["link"]}
         if codec.encode(resource) == current.body:
-            self.tx.touched(current, self.told.mid, piece.clock)
+            self._touch(current, piece)
             return
         told = self.told
         new_rows = [row for part in unpack_lineage(piece.lineage) for row in merged.kept.new_rows(part.rows)]

@@ -72,6 +72,17 @@ def test_an_older_update_becomes_history_with_an_issue(tmp_path: Path) -> None:
     with_node(settings(tmp_path), scenario, workers=True)
 
 
+def test_the_same_content_later_counts_as_said_later(tmp_path: Path) -> None:
+    """Said on the 1st and again on the 3rd, what comes late from the 2nd does not win."""
+
+    async def scenario(node: Node) -> None:
+        await feed(node, adt("1", at="20260101"), adt("2", at="20260103"), adt("3", at="20260102", name="Roe^Old"))
+        assert patients(node)["123"]["name"][0]["given"] == ["Jane"]
+        assert only(node, "Patient").version == 1
+
+    with_node(settings(tmp_path), scenario, workers=True)
+
+
 def test_a_preliminary_result_after_a_final_one_does_not_win(tmp_path: Path) -> None:
     """Status goes before time: P after F is history, C after F wins and the former version stays."""
 
