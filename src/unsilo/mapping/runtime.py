@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unsilo.kernel import Envelope, Issue, Json, Locator, Row, Where
 from unsilo.kernel.issue import Code as IssueCode
 from unsilo.kernel.issue import Severity
 from unsilo.mapping.model import Draft, Site
 from unsilo.mapping.values import Code, Vocabulary
-
-if TYPE_CHECKING:
-    from unsilo.mapping.program import Program
 
 __all__ = ["NOTHING", "Maker", "Run", "T", "referred", "row_table", "sourced"]
 
@@ -82,9 +79,9 @@ class Maker:
 class Run:
     """The mapping of one message or document."""
 
-    def __init__(self, program: Program, envelope: Envelope, tree: Any) -> None:
+    def __init__(self, program: Any, envelope: Envelope, tree: Any) -> None:
         self.__dict__.update(program.converters)
-        self.program = program
+        self.program = program  # a `Program`, which imports this module
         self.site: Site = program.site
         self.envelope = envelope
         self.tree = tree

@@ -64,7 +64,7 @@ def code_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: li
 
 _LEVELS = (
     (4, "si", "Site"),
-    (7, "bu", "Building"),
+    (7, "bu", "Building"),  # codespell:ignore bu
     (8, "lvl", "Level"),
     (1, "wa", "Ward"),
     (2, "ro", "Room"),

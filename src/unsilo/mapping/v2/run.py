@@ -110,7 +110,8 @@ class V2Run(Run):
         odd = None
         if escape in raw or sub in raw or repeat in raw:
             odd = tuple([escape in f or sub in f or repeat in f for f in segment.fields])
-        return self.program.shape_of[tuple(map(bool, segment.fields)), odd]
+        found: Shape = self.program.shape_of[tuple(map(bool, segment.fields)), odd]
+        return found
 
     # -- neighbours ------------------------------------------------------------
 
