@@ -1,6 +1,6 @@
 """SIGKILL at random under an MLLP load of mixed messages: nothing acknowledged is lost, nothing has two effects.
 
-Each round starts the node on the same store, sends over 16 connections, and kills it after a random time. What was not
+Each round starts the node on the same store, sends over four connections, and kills it after a random time. What was not
 acknowledged is sent again in the next round, as a real sender does. In the end every acknowledged message must be in
 the journal exactly once, processed, with one version a resource it wrote, and the store must be sound.
 """
@@ -81,7 +81,7 @@ def run(kills: int, seed: int, folder: Path, *, longest: float = 0.8) -> Outcome
         taken: dict[str, bytes] = {}
         killer = Timer(draw.uniform(0.02, longest), node.kill)
         killer.start()
-        sent = asyncio.run(send_over(node.port, _feeding(again, fresh, taken), seconds=10))
+        sent = asyncio.run(send_over(node.port, _feeding(again, fresh, taken), connections=4, seconds=10))
         killer.join()
         acknowledged |= sent.acknowledged
         again.extend((c, m) for c, m in taken.items() if c not in sent.acknowledged)
@@ -89,7 +89,7 @@ def run(kills: int, seed: int, folder: Path, *, longest: float = 0.8) -> Outcome
     outcome.ready.append(node.start())
     rest = asyncio.run(send_over(node.port, iter(list(again))))
     acknowledged |= rest.acknowledged
-    node.idle(180)
+    node.idle(900)
     node.stop()
     examine(node.data, acknowledged, outcome)
     return outcome

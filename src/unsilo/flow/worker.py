@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +16,8 @@ from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encod
 __all__ = ["main", "serve"]
 
 
+_MEMORY = 3 * 1024**3
+"""Address space of a worker in bytes."""
 _SWEEP = 200
 """Messages between two garbage collections."""
 
@@ -64,9 +68,19 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             gc.collect()
 
 
+def _bound_memory() -> None:
+    """Let a message that eats memory without end fail here, and not take the machine with it."""
+    if find_spec("resource") is not None:
+        resource = import_module("resource")
+        _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def main() -> None:
     """Run as `python -m unsilo.flow.worker`; an interrupt is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _bound_memory()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between the words.
     os.dup2(2, 1)
