@@ -204,6 +204,17 @@ def reading(text: str) -> Reading:
     nothing: tuple[str, Locator] = ("", None)
 
     def read(run: V2Run, draft: Draft) -> tuple[str, Locator]:
+        frame = draft.frame
+        shared = frame is not None and frame.parent is not None and ref.segment not in frame.segments
+        if not shared or (draft.node is not None and draft.node.name == ref.segment):
+            return near(run, draft)
+        key = (ref, frame.parent)
+        known = run.notes.get(key)
+        if known is None:
+            known = run.notes[key] = near(run, draft)
+        return known
+
+    def near(run: V2Run, draft: Draft) -> tuple[str, Locator]:
         segment = run.near(draft, ref.segment)
         if segment is None or ref.field >= len(segment.fields) or not segment.fields[ref.field]:
             return nothing

@@ -19,60 +19,71 @@ def unconsumed(message: Message, entries: list[Entry]) -> list[tuple[Locator, st
     return _rest(message, cited)
 
 
-def _rest(message: Message, cited: set[Locator]) -> list[tuple[Locator, str, str]]:
+Rest = list[tuple[Locator, str, str]]
+
+
+def _rest(message: Message, cited: set[Locator]) -> Rest:
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
     escape = marks.escape_char
-    found: list[tuple[Locator, str, str]] = []
+    found: Rest = []
     for segment in message.segments:
-        i, raw = segment.index, segment.raw
-        label = ""
-        repeats, subs = rep_mark in raw, sub_mark in raw
+        raw = segment.raw
+        if rep_mark in raw or sub_mark in raw or segment.name in HEADERS:
+            _deep(message, segment, cited, found)
+            continue
+        i = segment.index
         number = -1
-        header = segment.name in HEADERS
         for field in segment.fields:
             number += 1
-            if not field or number == 0 or (header and number < 3):
+            if not field:
                 continue
-            if comp_mark not in field and not (repeats and rep_mark in field) and not (subs and sub_mark in field):
-                if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
-                    continue
-                label = label or _label(message, segment)
-                found.append(
-                    (
-                        (i, number, 0, 1, 1),
-                        f"{label}-{number}",
-                        field if escape not in field else unescape(field, marks),
-                    )
-                )
+            if comp_mark in field:
+                _components(message, segment, number, cited, found)
                 continue
-            many = repeats and rep_mark in field
-            for rep, repetition in enumerate(field.split(rep_mark)) if many else ((0, field),):
-                if not repetition or (i, number, rep, 0, 0) in cited:
-                    continue
-                comp = 0
-                for component in repetition.split(comp_mark):
-                    comp += 1
-                    if not component or (i, number, rep, comp, 0) in cited:
-                        continue
-                    if subs and sub_mark in component:
-                        pieces = enumerate(component.split(sub_mark), 1)
-                        rest = [
-                            (sub, text) for sub, text in pieces if text and (i, number, rep, comp, sub) not in cited
-                        ]
-                    elif (i, number, rep, comp, 1) in cited:
-                        continue
-                    else:
-                        rest = [(1, component)]
-                    label = label or _label(message, segment)
-                    for sub, text in rest:
-                        path = f"{label}-{number}[{rep + 1}]" if many else f"{label}-{number}"
-                        if comp_mark in repetition or sub_mark in component:
-                            path += f".{comp}"
-                        if sub_mark in component:
-                            path += f".{sub}"
-                        found.append(((i, number, rep, comp, sub), path, unescape(text, marks)))
+            if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
+                continue
+            if number:
+                path = f"{_label(message, segment)}-{number}"
+                text = field if escape not in field else unescape(field, marks)
+                found.append(((i, number, 0, 1, 1), path, text))
     return found
+
+
+def _components(message: Message, segment: Segment, number: int, cited: set[Locator], found: Rest) -> None:
+    """A field of one repetition without subcomponents."""
+    i = segment.index
+    for comp, component in enumerate(segment.fields[number].split(message.component_sep), 1):
+        if component and (i, number, 0, comp, 0) not in cited and (i, number, 0, comp, 1) not in cited:
+            if (i, number, 0, 0, 0) in cited:
+                return
+            path = f"{_label(message, segment)}-{number}.{comp}"
+            found.append(((i, number, 0, comp, 1), path, unescape(component, message.delimiters)))
+
+
+def _deep(message: Message, segment: Segment, cited: set[Locator], found: Rest) -> None:
+    """A segment that may hold anything."""
+    marks = message.delimiters
+    i = segment.index
+    start = 3 if segment.name in HEADERS else 1
+    label = _label(message, segment)
+    for number, field in enumerate(segment.fields[start:], start):
+        repetitions = field.split(marks.repetition_sep)
+        for rep, repetition in enumerate(repetitions):
+            if not repetition or (i, number, rep, 0, 0) in cited:
+                continue
+            base = f"{label}-{number}[{rep + 1}]" if len(repetitions) > 1 else f"{label}-{number}"
+            components = repetition.split(marks.component_sep)
+            for comp, component in enumerate(components, 1):
+                if not component or (i, number, rep, comp, 0) in cited:
+                    continue
+                pieces = component.split(marks.subcomponent_sep)
+                for sub, text in enumerate(pieces, 1):
+                    if not text or (i, number, rep, comp, sub) in cited:
+                        continue
+                    path = f"{base}.{comp}" if len(components) > 1 or len(pieces) > 1 else base
+                    path += f".{sub}" if len(pieces) > 1 else ""
+                    found.append(((i, number, rep, comp, sub), path, unescape(text, marks)))
 
 
 def _label(message: Message, segment: Segment) -> str:
