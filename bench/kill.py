@@ -1,8 +1,8 @@
 """SIGKILL at random under an MLLP load of mixed messages: nothing acknowledged is lost, nothing has two effects.
 
-Each round starts the node on the same store, sends over four connections, and kills it after a random time. What was not
-acknowledged is sent again in the next round, as a real sender does. In the end every acknowledged message must be in
-the journal exactly once, processed, with one version a resource it wrote, and the store must be sound.
+Each round starts the node on the same store, sends over four connections, and kills it after a random time. What was
+not acknowledged is sent again in the next round, as a real sender does. In the end every acknowledged message must be
+in the journal exactly once, processed, with one version a resource it wrote, and the store must be sound.
 """
 
 import argparse
