@@ -101,15 +101,13 @@ def party_id(run: Any, node: Element, at: Locator, path: str, rule: str, rows: R
 
 
 def narrative(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
-    """The text of an ED element: what its reference points to in the narrative, else its own."""
+    """The text of an ED element: its own, else what its reference points to in the narrative; both are cited."""
     text, where = text_of(node, run.narratives)
     if not text:
         return None
     rows.append(Row(path, rule, f"{run.places[where]}/text()" if run.places[where] else at))
-    if where is not node:
-        value = next((c for c in node if isinstance(c.tag, str) and label(c.tag) == "reference"), None)
-        if value is not None:
-            rows.append(Row(path, rule, f"{run.places[value]}/@value"))
+    for value in path_of("reference/@value").all(node):
+        rows.append(Row(path, rule, f"{run.places[value]}/@value"))
     return text
 
 

@@ -103,10 +103,13 @@ def by_id(root: etree._Element) -> dict[str, etree._Element]:
 
 
 def text_of(node: etree._Element, ids: dict[str, etree._Element]) -> tuple[str, etree._Element]:
-    """Return (text, element it stands in) of an ED node: what its `reference` points to, else its own text."""
+    """Return (text, element it stands in) of an ED node: its own text, else what its `reference` points to."""
+    own = clean_text(node)
+    if own:
+        return own, node
     for child in node:
         if isinstance(child.tag, str) and label(child.tag) == "reference":
             target = ids.get((child.get("value") or "").removeprefix("#"))
             if target is not None and (text := plain(target)):
                 return text, target
-    return clean_text(node), node
+    return "", node
