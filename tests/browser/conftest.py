@@ -162,7 +162,7 @@ class Visit:
     def axe(self) -> list[str]:
         """Return the violations that axe finds on the page as it stands."""
         self.page.evaluate(AXE)
-        found = self.page.evaluate(f"axe.run(document, {{runOnly: {_RULES}}})")
+        found = self.page.evaluate(f"axe.run(document, {{runOnly: {_RULES}, resultTypes: ['violations']}})")
         return [f"{v['id']}: {n['html'][:160]}" for v in found["violations"] for n in v["nodes"]]
 
 

@@ -1,6 +1,7 @@
 """Every page: accessible in light and dark and both directions, narrow, without script, within its policy."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ pytestmark = pytest.mark.browser
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
 LOOKS = [(scheme, direction) for scheme in ("light", "dark") for direction in ("ltr", "rtl")]
+
+AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text("utf-8")
 
 GUARD = """(width) => [...document.querySelectorAll('bdi.v, time.v')].filter(e => e.checkVisibility()).flatMap(e => {
   const out = [], rects = [], walker = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
@@ -64,6 +67,18 @@ def test_no_page_has_an_accessibility_violation_or_breaks_its_policy(
             found[name] = violations
     assert found == {}, json.dumps(found, indent=1)
     assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("scheme", "direction"), LOOKS)
+def test_the_way_in_is_as_accessible_as_the_rest(site: Any, browser: Any, scheme: str, direction: str) -> None:
+    """Signing in by password or link, and a page that is not there."""
+    with browser.new_context(color_scheme=scheme, viewport=NARROW) as context:
+        page = context.new_page()
+        for path in ("/sign-in", "/sign-in/a-link"):
+            page.goto(_at(site.address + path, direction))
+            page.evaluate(AXE)
+            assert page.evaluate("axe.run().then(r => r.violations.map(v => v.id))") == []
+            assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])

@@ -19,6 +19,8 @@ from unsilo.storage import MessageRow
 __all__ = ["STATES", "causes_page", "message_page", "messages_page", "no_message", "original_file", "resources_of"]
 
 _PAGE = 50
+_MOST_SHOWN = 80
+"""Resources shown element by element; of a larger message the others are named and linked."""
 STATES: dict[str, tuple[str, str]] = {
     "done": ("Processed", "good"), "queued": ("Queued", "idle"), "dead": ("Dead letter", "bad"),
     "held": ("Held", "warn"), "test": ("Test, not stored", "idle"), "rejected": ("Rejected", "bad"),
@@ -73,13 +75,14 @@ def causes_page(asked: Asked) -> Response:
 
 def resources_of(asked: Asked, row: MessageRow, envelope: Envelope | None, tree: Any) -> list[dict[str, Any]]:
     """Return what the message made: each resource version with its elements and their places in the original."""
-    store, found = asked.service.store, []
+    store = asked.service.store
+    found: list[dict[str, Any]] = []
     for stored in store.effects(row.mid):
         body = json.decode(stored.body) if stored.body else {}
         rules = {r.path: r for part in store.lineage(stored.type, stored.id, stored.version)
                  if part.envelope == row.id for r in part.rows}  # fmt: skip
         lines = []
-        for path, value in leaves(body):
+        for path, value in leaves(body) if len(found) < _MOST_SHOWN else ():
             rule = rules.get(path)
             place, span = "", None
             if rule is not None and envelope is not None and tree is not None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.render import home_zone, page
@@ -91,6 +91,8 @@ def person_page(asked: Asked) -> Response:
     loaded = load(store, asked.service.settings.feeds, request.path_params["uid"], asked.user.id)
     if loaded is None:
         return unknown(asked)
+    if loaded.uid != request.path_params["uid"]:
+        return RedirectResponse(f"/people/{quote(loaded.uid)}", 303)
     lanes = pick(request, "lanes", LANES, "kind")
     span = pick(request, "span", SPANS, "") or fitting(loaded.facts, clock.now())
     only = request.query_params.get("only", "")

@@ -96,9 +96,18 @@ def excerpt(content: bytes, codec: str, spans: list[tuple[int, int]], *, window:
     start = max(0, first - window // 2) if len(content) > window else 0
     end = min(len(content), max(start + window, max((e for _, e in spans if e - first < window), default=0)))
     cuts = sorted({start, end, *(p for span in spans for p in span if start < p < end)})
+    begins: dict[int, list[int]] = {}
+    ends: dict[int, list[int]] = {}
+    for number, (a, b) in enumerate(spans):
+        if a < b and a < end and b > start:
+            begins.setdefault(max(a, start), []).append(number)
+            ends.setdefault(b, []).append(number)
     lines: list[list[Run]] = [[]]
+    open_: set[int] = set()
     for low, high in pairwise(cuts):
-        marks = [n for n, (a, b) in enumerate(spans) if a <= low and high <= b]
+        open_.update(begins.get(low, ()))
+        open_.difference_update(ends.get(low, ()))
+        marks = sorted(open_)
         text = content[low:high].decode(codec, "replace").replace("\r\n", "\n").replace("\r", "\n")
         for place, piece in enumerate(text.split("\n")):
             if place:
