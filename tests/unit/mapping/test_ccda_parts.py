@@ -274,6 +274,15 @@ def test_recognition_changes_no_bytes_and_no_places() -> None:
     assert marked == ["2.16.840.1.113883.10.20.22.4.16"]
 
 
+def test_a_negated_observation_never_shows_as_one() -> None:
+    """What was denied is not made a result: it is listed and said."""
+    entry = '<entry><observation negationInd="true"><id root="1.9" extension="r"/><code code="c"/><value xsi:type="CD" code="x"/></observation></entry>'
+    mapped = run(document(entry, RESULTS))
+    assert "Observation" not in {e.resource["resourceType"] for e in mapped.entries}
+    assert [i.rule for i in mapped.issues if i.code == "not-supported"] == ["ccda.result.direct.negated"]
+    assert any(place.endswith("/value[1]/@code") for place, _, _ in mapped.unconsumed if isinstance(place, str))
+
+
 def test_sections_in_sections_are_read() -> None:
     """A section of a mapped kind is found at any depth."""
     inner = f'<component><section><templateId root="{RESULTS}"/><entry><observation><id root="1.9" extension="r"/><code code="c"/></observation></entry></section></component>'

@@ -284,6 +284,12 @@ def _concern(vocabulary: str) -> Callable[..., Json | None]:
     return status
 
 
+def negated(run: Any, _node: Element, at: Locator, _path: str, rule: str, *_: Any) -> None:
+    """A negated observation has no place in FHIR's Observation: shown as one, it would say the opposite."""
+    text = "a negated observation is not made a resource; it is read in the document's text"
+    run.issue("warning", "not-supported", text, at, rule, "what was not found is best sent as a coded result")
+
+
 def no_known_text(_run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str:
     """In words what a negated allergy without a substance says."""
     code = path_of("value/@code").says(node)
@@ -331,6 +337,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ethnicity": ethnicity,
     "instance_id": instance_id,
     "narrative": narrative,
+    "negated": negated,
     "no_known_text": no_known_text,
     "oid_system": oid_system,
     "original": original,
