@@ -12,7 +12,7 @@ _FAMILY = (
     "Adler Baum Costa Duval Egede Falk Gruber Haas Ilves Jansen Kowal Lind Moser Novak Olsen Peric Quist Rossi".split()
 )
 _GIVEN = (
-    "Anna Ben Clara David Elin Felix Greta Hugo Ines Jonas Karla Leo Mira Nils Olga Paul Rosa Sven Tilda Urs".split()
+    "Anna Ben Clara David Elin Felix Greta Hugo Inga Jonas Karla Leo Mira Nils Olga Paul Rosa Sven Tilda Urs".split()
 )
 _TESTS = [
     ("718-7", "Hemoglobin", "g/dL", 14.1, 1.5, "12.0-16.0"), ("4544-3", "Hematocrit", "%", 42, 4, "36-46"),

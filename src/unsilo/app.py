@@ -91,7 +91,11 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         running = Running(node)
         if sources:
-            await running.start()
+            try:
+                await running.start()
+            except OSError:
+                await running.stop()
+                raise
         # What the program itself is made of is not garbage; a rare, larger sweep costs less than many small ones.
         gc.collect()
         gc.freeze()
