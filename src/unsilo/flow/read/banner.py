@@ -14,6 +14,12 @@ from unsilo.kernel import Json
 
 __all__ = ["Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
 
+_NUMBERS: dict[str, str] = {
+    "MR": "MRN", "PI": "Patient number", "PT": "Patient number", "SS": "Social security number",
+    "NI": "National number", "NH": "Health system number", "HC": "Health card", "DL": "Driver's licence",
+    "PPN": "Passport", "AN": "Account", "VN": "Visit number", "MA": "Medicaid number", "MC": "Medicare number",
+}  # fmt: skip
+"""Identifier types (HL7 table 0203) in words, the one that says most first."""
 _NO_REACTION = "Reaction not recorded"
 SEX = {"male": "Male", "female": "Female", "other": "Other", "unknown": "Unknown"}
 
@@ -167,9 +173,9 @@ def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
             if not value:
                 continue
             assigner = str((identifier.get("assigner") or {}).get("display") or "") or source
-            kind = codeable(identifier.get("type")) or "Number"
-            codes = {c.get("code") for c in (identifier.get("type") or {}).get("coding") or ()}
-            kind = "MRN" if "MR" in codes else kind
+            codes = {str(c.get("code")) for c in (identifier.get("type") or {}).get("coding") or ()}
+            named = next((_NUMBERS[code] for code in _NUMBERS if code in codes), "")
+            kind = named or codeable(identifier.get("type")) or "Number"
             retired = identifier.get("use") == "old" or bool((identifier.get("period") or {}).get("end"))
             key = (str(identifier.get("system") or assigner), value)
             found.setdefault(key, Number(value, assigner, kind, retired))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from unsilo.flow.read.words import code_keys, codeable, joined, number, quantity, ratio, say_when, when
+from unsilo.flow.read.words import code_keys, codeable, human_name, joined, number, quantity, ratio, say_when, when
 from unsilo.kernel import Json
 
 __all__ = ["DENIALS", "concept", "concept_keys", "grave", "particulars", "status_word", "title", "value_text"]
@@ -226,8 +226,9 @@ def _people(resource: Json, *names: str) -> str:
 
 def _encounter(resource: Json) -> list[tuple[str, str]]:
     places = [str((p.get("location") or {}).get("display") or "") for p in resource.get("location") or ()]
+    kind = codeable(resource.get("class"))
     return [
-        ("Class", codeable(resource.get("class"))),
+        ("Class", kind if kind != title(resource) else ""),
         ("Reason", joined(codeable(c) for c in resource.get("reasonCode") or ())),
         ("Place", joined(places) or str((resource.get("serviceProvider") or {}).get("display") or "")),
         ("With", _people(resource, "participant")),
@@ -246,6 +247,19 @@ def _immunisation(resource: Json) -> list[tuple[str, str]]:
         ("Why not", codeable(resource.get("statusReason"))),
         ("Told by", "" if resource.get("primarySource", True) else codeable(resource.get("reportOrigin")) or "history"),
     ]
+
+
+def _contact(resource: Json) -> list[tuple[str, str]]:
+    names = [human_name(n) for n in resource.get("name") or ()]
+    return [
+        ("Name", joined(n for n in names if n)),
+        ("Telephone and mail", joined(str(t.get("value") or "") for t in resource.get("telecom") or ())),
+    ]
+
+
+def _coverage(resource: Json) -> list[tuple[str, str]]:
+    payers = [str(p.get("display") or "") for p in resource.get("payor") or ()]
+    return [("Payer", joined(payers)), ("Member number", str(resource.get("subscriberId") or ""))]
 
 
 def _general(resource: Json) -> list[tuple[str, str]]:
@@ -276,6 +290,8 @@ _PARTICULARS: dict[str, Callable[[Json], list[tuple[str, str]]]] = {
     "MedicationAdministration": _medication,
     "Encounter": _encounter,
     "Immunization": _immunisation,
+    "RelatedPerson": _contact,
+    "Coverage": _coverage,
 }
 
 

@@ -93,7 +93,8 @@ def _observation_kind(resource: Json) -> str:
     codes = categories(resource)
     if "vital-signs" in codes:
         return "vitals"
-    if "laboratory" in codes or not codes:
+    measured = "referenceRange" in resource or "interpretation" in resource
+    if "laboratory" in codes or (measured and not codes):
         return "laboratory"
     return "observation"
 
