@@ -59,3 +59,30 @@ def test_each_reaction_of_an_allergy_stands_once(reactions: list[str]) -> None:
     result = mapped("ADT^A01^ADT_A01", f"{PID}{PV1}\nAL1|1|DA|P^Pen^L|SV|{'~'.join(reactions)}")
     (reaction,) = only(result, "AllergyIntolerance").resource["reaction"]
     assert [one["text"] for one in reaction["manifestation"]] == reactions
+
+
+def test_different_doses_under_one_order_number_stay_apart() -> None:
+    """An order number that a sender uses for several doses never makes one dose of them; 9999 stands for none."""
+    rxa = "\nRXA|0|1|{1}||{0}|0.5|mL"
+    for number in ("1", "9999", ""):
+        body = PID.rstrip("\n")
+        for dose in (("03^MMR^CVX", "20240101"), ("08^HepB^CVX", "20240101"), ("08^HepB^CVX", "20240201")):
+            body += f"\nORC|RE||{number}" + rxa.format(*dose)
+        doses = bodies(mapped("VXU^V04^VXU_V04", body), "Immunization")
+        assert [(d["vaccineCode"]["coding"][0]["code"], d["occurrenceDateTime"]) for d in doses] == [
+            ("03", "2024-01-01"), ("08", "2024-01-01"), ("08", "2024-02-01"),
+        ]  # fmt: skip
+        assert [[one["value"] for one in d.get("identifier", [])] for d in doses] == [
+            ["1"] if number == "1" else []
+        ] * 3
+
+
+def test_an_order_number_of_two_patients_is_two_reports() -> None:
+    """A filler number or specimen number that comes again for another patient does not mix the two."""
+    ids = []
+    for number in ("7", "8"):
+        body = f"PID|1||{number}^^^H^MR||Muster^Eva\nOBR|1||5|C^^L\nOBX|1|NM|K^^L||5||||||F\nSPM|1|^9||BLD"
+        result = mapped("ORU^R01^ORU_R01", body)
+        ids.append({b["id"] for kind in ("DiagnosticReport", "Observation", "Specimen") for b in bodies(result, kind)})
+    assert len(ids[0]) == len(ids[1]) == 3
+    assert not ids[0] & ids[1]
