@@ -34,8 +34,12 @@ class Row(msgspec.Struct):
 
 
 class Piece(msgspec.Struct):
-    """One attachment: readable `text`, or its `mime` kind and `size` in bytes to open by link; `issue` when broken."""
+    """One attachment: readable `text`, or its `mime` kind and `size` in bytes to open by link; `issue` when broken.
 
+    `ref` and `number` say where it is: the resource that carries it, and its place among that one's attachments.
+    """
+
+    ref: str
     number: int
     title: str
     mime: str
@@ -63,8 +67,9 @@ def attachment_list(resource: Json) -> list[Json]:
     found: list[Any] = list(resource.get("presentedForm") or ())
     found += [c.get("attachment") for c in resource.get("content") or () if isinstance(c, dict)]
     found += [m.get("link") for m in resource.get("media") or () if isinstance(m, dict)]
-    value = resource.get("valueAttachment")
-    return [a for a in [*found, value] if isinstance(a, dict)]
+    # R4 has no Observation.valueAttachment; the R5 element comes as an extension (extension-Observation.value).
+    found += [e.get("valueAttachment") for e in resource.get("extension") or () if isinstance(e, dict)]
+    return [a for a in found if isinstance(a, dict)]
 
 
 def decode_attachment(attachment: Json) -> tuple[bytes, str] | None:
@@ -90,6 +95,7 @@ def decode_attachment(attachment: Json) -> tuple[bytes, str] | None:
 def attachments(resource: Json) -> list[Piece]:
     """Return all attachments, text decoded to words; nothing of them is ever shown as HTML."""
     pieces = []
+    ref = f"{resource.get('resourceType')}/{resource.get('id')}"
     for place, attachment in enumerate(attachment_list(resource)):
         name = str(attachment.get("title") or "Attachment")
         found = decode_attachment(attachment)
@@ -97,7 +103,7 @@ def attachments(resource: Json) -> list[Piece]:
             stated = "The data of this attachment cannot be decoded." if attachment.get("data") else ""
             where = str(attachment.get("url") or "")
             issue = stated or (f"Only a reference was sent: {where}" if where else "Only a description was sent.")
-            pieces.append(Piece(place, name, str(attachment.get("contentType") or ""), 0, "", False, issue))
+            pieces.append(Piece(ref, place, name, str(attachment.get("contentType") or ""), 0, "", False, issue))
             continue
         content, mime = found
         text = ""
@@ -105,7 +111,7 @@ def attachments(resource: Json) -> list[Piece]:
             text = rtf_text(content.decode("latin-1"))
         elif mime.startswith("text/") and mime != "text/html":
             text = prose(_text_of(content))
-        pieces.append(Piece(place, name, mime, len(content), text, mime in SAFE_INLINE, ""))
+        pieces.append(Piece(ref, place, name, mime, len(content), text, mime in SAFE_INLINE, ""))
     return pieces
 
 
@@ -127,17 +133,22 @@ def prose(text: str) -> str:
 def report(fact: Fact, others: Mapping[str, Fact]) -> Report:
     """Lay out a DiagnosticReport, DocumentReference or text Observation; `others` finds its results by reference."""
     resource = fact.resource
-    rows, words = [], []
+    rows: list[Row] = []
+    words: list[str] = []
+    pieces = attachments(resource)
     for reference in resource.get("result") or ():
         found = others.get(str(reference.get("reference")))
         if found is not None:
-            rows.append(_row(found))
+            held = attachments(found.resource)
+            pieces += held
+            if not held or value_text(found.resource):
+                rows.append(_row(found))
     if isinstance(resource.get("valueString"), str):
         words.append(prose(resource["valueString"]))
     if resource.get("conclusion"):
         words.append(prose(str(resource["conclusion"])))
     about = [pair for pair in particulars(resource) if pair[0] != "Conclusion"]
-    return Report(fact, title(resource), happened(resource), mark_of(fact), about, rows, words, attachments(resource))
+    return Report(fact, title(resource), happened(resource), mark_of(fact), about, rows, words, pieces)
 
 
 def _row(fact: Fact) -> Row:

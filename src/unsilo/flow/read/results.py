@@ -311,6 +311,8 @@ def is_panel(resource: Json) -> bool:
 
 
 def is_text(resource: Json) -> bool:
-    """Return True for an Observation that is prose to be read, not a value for a table."""
+    """Return True for an Observation that is prose or an attachment to be read, not a value for a table."""
     value = resource.get("valueString")
-    return isinstance(value, str) and (len(value) > 60 or "\n" in value)
+    if isinstance(value, str):
+        return len(value) > 60 or "\n" in value
+    return any("valueAttachment" in e for e in resource.get("extension") or () if isinstance(e, dict))

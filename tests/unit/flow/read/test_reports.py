@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilo.flow.read.reports import SAFE_INLINE, attachments, decode_attachment, lone_texts, prose, report
+from unsilo.flow.read.results import by_test
 from unsilo.flow.read.rtf import is_rtf, rtf_text
 
 
@@ -79,6 +80,20 @@ def test_text_observations_are_read_with_their_report_or_alone(record: ModuleTyp
     assert found.prose == ["Right lower lobe pneumonia."]
     assert lone_texts(facts) == []
     assert [f.id for f in lone_texts(f for f in facts if f.id != "r1")] == ["tx"]
+
+
+def test_an_attachment_of_a_result_is_opened_from_its_report(record: ModuleType) -> None:
+    """A PDF that came as a result stands with the report that names it, and is no value of a table."""
+    url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
+    held = {"url": url, "valueAttachment": {"contentType": "application/pdf", "data": b64encode(b"%PDF-1.4").decode()}}
+    result = record.fact("Observation", "pdf", status="final", code=record.concept("Echo"), extension=[held])
+    whole = record.fact(
+        "DiagnosticReport", "rep", code=record.concept("Echo"), result=[{"reference": "Observation/pdf"}]
+    )
+    found = report(whole, {result.ref: result})
+    assert found.rows == []
+    assert [(p.ref, p.number, p.inline) for p in found.pieces] == [("Observation/pdf", 0, True)]
+    assert by_test([result]) == []
 
 
 def test_control_characters_of_a_text_do_not_reach_the_page() -> None:
