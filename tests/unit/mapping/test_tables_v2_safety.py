@@ -1,8 +1,13 @@
 """What the standard v2 tables must not say: a visit's state outside ADT, empty visits and orders, doubled facts."""
 
+from typing import Any
+
 import pytest
 
-from tests.unit.mapping.v2_bench import bodies, mapped, only
+from tests.unit.mapping.v2_bench import bodies, mapped, only, parsed
+from unsilo.kernel import seal
+from unsilo.mapping import Site, load
+from unsilo.mapping.v2.engine import V2Map
 
 PID = "PID|1||7^^^H^MR||Muster^Eva\n"
 PV1 = "PV1|1|I|W^1^2||||||||||||||||V1"
@@ -86,3 +91,24 @@ def test_an_order_number_of_two_patients_is_two_reports() -> None:
         ids.append({b["id"] for kind in ("DiagnosticReport", "Observation", "Specimen") for b in bodies(result, kind)})
     assert len(ids[0]) == len(ids[1]) == 3
     assert not ids[0] & ids[1]
+
+
+def test_nothing_learnt_of_a_text_is_used_under_other_delimiters() -> None:
+    """The same text is another value where the delimiters are others, however often it came before."""
+    compiled = load("hl7v2", Site(feed="lab", organisation="Lab"))
+    body = "|APP|H#1||||20240102||ORU^R01^ORU_R01|M1|P|2.5.1\nPID|1||12^^^MCM#1.2#ISO^MN||A^B~C\n"
+    body += "PV1|1|I|W#1^2^3||||9#8^Doc#X^Al\nOBR|1||5|C#D^T^LN\nOBX|1|CE|K#L^N^LN||P#Q^R^S||||||F"
+    heads = {marks: f"MSH|{marks}{body}" for marks in ("^~\\&", "^~\\#")}
+
+    def told(engine: V2Map, text: str) -> Any:
+        message, content = parsed(text)
+        result = engine.run(message, seal("lab", "hl7v2", content, 0))
+        return [
+            (entry.resource, entry.rows) for entry in result.entries if entry.resource["resourceType"] != "Provenance"
+        ]
+
+    alone = {marks: told(load("hl7v2", Site(feed="lab", organisation="Lab")), text) for marks, text in heads.items()}
+    assert alone["^~\\&"] != alone["^~\\#"]
+    for _ in range(4):
+        for marks, text in heads.items():
+            assert told(compiled, text) == alone[marks], marks

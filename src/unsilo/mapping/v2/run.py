@@ -30,6 +30,7 @@ class V2Run(Run):
         self.marks = marks
         self.S, self.B = marks.component_sep, marks.subcomponent_sep
         self.P, self.E = marks.repetition_sep, marks.escape_char
+        self.usual = (self.S, self.P, self.E, self.B) == ("^", "~", "\\", "&")
         self.code = self.event = ""
         self.targets: dict[Any, Draft | None] = {}
         self.shapes: dict[int, Shape | None] = {}
@@ -100,9 +101,12 @@ class V2Run(Run):
         return text.count(self.P) + 1 if text and text != DELETE else 0
 
     def shape(self, segment: Segment) -> Shape | None:
-        """Which fields a segment has, and which of them are not plain; None when it holds a delete."""
+        """Which fields a segment has, and which are not plain; None when it holds a delete or delimiters are unusual.
+
+        What was learnt of a text by shape is only good where its delimiters mean the same.
+        """
         raw = segment.raw
-        if DELETE in raw:
+        if DELETE in raw or not self.usual:
             return None
         if segment.name == "MSH":
             raw = raw[9:]
@@ -174,7 +178,8 @@ class V2Run(Run):
         if text == DELETE:
             return None
         memory = self.program.made
-        known = memory.known.get((maker.name, rule, text, comp))
+        keeps = self.usual and self.E not in text
+        known = memory.known.get((maker.name, rule, text, comp)) if keeps else None
         said = self.said
         draft = Draft(maker.type, rule, parent.frame, parent.node)
         draft.parent = parent
@@ -195,7 +200,7 @@ class V2Run(Run):
             self.made[key] = None
             return None
         self.drafts.append(draft)
-        if said == self.said:
+        if keeps and said == self.said:
             memory.learn((maker.name, rule, text, comp), draft)
         return draft
 
