@@ -160,3 +160,18 @@ def test_a_dead_letter_is_repaired_by_an_edited_copy(visit: Any, site: Any) -> N
     page = visit.go(site.pages["dead message"])
     assert "N0009" in page.locator(".raw").first.inner_text()
     assert "ADT^A04" not in page.locator(".raw").first.inner_text()
+
+
+def test_paper_carries_the_identity_and_a_source_for_every_item(visit: Any, site: Any) -> None:
+    """The print view has no menu, repeats who the person is on each page, and notes where each item came from."""
+    page = visit.go(site.pages["print"])
+    page.emulate_media(media="print")
+    assert not page.locator("header.app").is_visible()
+    running = page.locator(".running").inner_text()
+    for words in ("DEMIRCI, Ada Leyla", "14-Jul-1945", "0042118"):
+        assert words in running
+    assert page.locator("thead .running").count() == 1
+    items, notes = page.locator(".printed-row").count(), page.locator(".footnotes li").count()
+    assert page.locator(".printed-row sup").count() == items > 3
+    assert notes >= 2
+    assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF-")
