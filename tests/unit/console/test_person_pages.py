@@ -4,6 +4,9 @@ import html
 import re
 from typing import Any
 
+from unsilo.kernel import clock, seal
+from unsilo.storage import Incoming
+
 HOME = {"sec-fetch-site": "same-origin"}
 
 
@@ -122,3 +125,37 @@ def test_linking_needs_a_reason_and_a_record_that_is_elsewhere(node: Any) -> Non
     own = store.person(mine).patients[0]
     assert client.post(address, data={"patient": own, "reason": "x"}, headers=HOME).status_code == 404
     assert client.get(f"/people/{mine}/records/unlink?patient={theirs}").status_code == 404
+
+
+def test_a_correction_is_on_the_very_next_page(node: Any) -> None:
+    """What was worked out for a record is never shown after the record changed."""
+    node.take(ORU % (b"K1", b"F", b"4.0", b"F"))
+    client, uid = node.client("clinician"), node.service.store.find_people("300")[0].uid
+    assert "4.0\u00a0mmol/L" in client.get(f"/people/{uid}").text
+    assert "4.0\u00a0mmol/L" in client.get(f"/people/{uid}").text
+    node.take(ORU % (b"K2", b"C", b"5.9", b"C"))
+    page = client.get(f"/people/{uid}").text
+    assert "5.9\u00a0mmol/L" in page
+    assert "Corrected" in page
+    assert "4.0\u00a0mmol/L" not in page
+
+
+ORU = (
+    b"MSH|^~\\&|LAB|CITY|U|H|20260501080000+0000||ORU^R01^ORU_R01|%s|P|2.5.1\r"
+    b"PID|1||300^^^LAB^MR||Tester^Cora||19800101|F\rPV1|1|O\r"
+    b"OBR|1|P300^LAB|F300^LAB|2823-3^Potassium^LN|||20260501080000+0000|||||||||||||||20260501080000+0000||LAB|%s\r"
+    b"OBX|1|NM|2823-3^Potassium^LN||%s|mmol/L|3.5-5.1||||%s|||20260501080000+0000\r"
+)
+
+
+def test_failed_messages_of_the_person_are_counted_and_no_one_elses(node: Any) -> None:
+    """The strip names what has not reached the record; a number that only begins alike is another person's."""
+    uid = node.people["attack"]
+    client = node.client("steward")
+    assert "No message of this person failed or waits" in client.get(f"/people/{uid}").text
+    for number in ("200", "2001"):
+        envelope = seal("lab", "hl7v2", f"broken {number}".encode(), clock.now())
+        incoming = Incoming(envelope, keys=[("patient", number)], type="ORU^R01", state="dead")
+        node.service.store.receive(incoming).result(10)
+    text = re.sub(r"<[^>]+>", "", client.get(f"/people/{uid}").text)
+    assert "1 message of this person failed" in text
