@@ -3,6 +3,15 @@ const drawer = document.getElementById("drawer");
 const body = document.getElementById("drawer-body");
 let opener = null;
 
+// The original is shown from a little above the value, within its own region; the page stays where it is.
+function focusMarks(part) {
+  for (const raw of part.querySelectorAll(".raw[data-focus]")) {
+    const mark = raw.querySelector("mark:not(.other)");
+    if (mark) raw.scrollTop = mark.offsetTop - raw.clientHeight / 3;
+  }
+}
+focusMarks(document);
+
 async function show(link) {
   opener = link;
   body.textContent = "…";
@@ -13,7 +22,7 @@ async function show(link) {
     const part = page.querySelector("[data-fragment]") ?? page.querySelector("main");
     if (!answer.ok || !part) { location.assign(link.href); return; }
     body.replaceChildren(document.adoptNode(part));
-    body.querySelector("mark")?.scrollIntoView({ block: "nearest" });
+    focusMarks(body);
   } catch { location.assign(link.href); }
 }
 

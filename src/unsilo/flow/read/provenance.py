@@ -88,11 +88,11 @@ def sentence(title: str, origin: Origin, source: str, zone: tzinfo = UTC) -> str
 
 
 def excerpt(content: bytes, codec: str, spans: list[tuple[int, int]], *, window: int = 6000) -> Excerpt:
-    """Cut the original into runs with the spans marked; a long one keeps `window` bytes around the first mark.
+    """Cut the original into runs with the spans marked; a long one keeps `window` bytes around the span named first.
 
     Bytes that are not text of `codec` show as U+FFFD; the download gives them exactly. CR, LF and CRLF end a line.
     """
-    first = min((s for s, _ in spans), default=0)
+    first = spans[0][0] if spans else 0
     start = max(0, first - window // 2) if len(content) > window else 0
     end = min(len(content), max(start + window, max((e for _, e in spans if e - first < window), default=0)))
     cuts = sorted({start, end, *(p for span in spans for p in span if start < p < end)})
