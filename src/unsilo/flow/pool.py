@@ -76,7 +76,7 @@ class Worker:
         words: list[bytes] = []
         while True:
             try:
-                data = os.read(self._from.fileno(), 1 << 20)
+                data = os.read(self._from.fileno(), 65536)
             except BlockingIOError:
                 return words
             except OSError:
