@@ -20,6 +20,9 @@ SCOPES: dict[str, str] = {
 }
 """What a client token may be good for; `*` is everything."""
 
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""What a proxy adds (RFC 7239, RFC 9110 7.6.3): behind one on this machine, whoever asks comes from elsewhere."""
+
 _WWW = {"WWW-Authenticate": 'Bearer realm="unsilo"'}
 
 
@@ -68,7 +71,8 @@ def guard(service: Service, scope: str) -> Callable[[Request], Awaitable[Respons
             request.state.actor = f"client:{token.name}"
             return None
         remote = request.client.host if request.client else ""
-        if _is_loopback(remote) and not _from_a_page(request):
+        proxied = any(name in request.headers for name in _FORWARDED)
+        if _is_loopback(remote) and not proxied and not _from_a_page(request):
             request.state.actor = "loopback"
             return None
         if service.settings.open_network:

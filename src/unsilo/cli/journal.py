@@ -169,10 +169,16 @@ def messages(
                 fail(FAILED, "its bytes were removed by retention")
             sys.stdout.buffer.write(content)
             return
+        for row in rows if as_json or len(rows) == 1 else ():
+            # What the processing said comes after what receipt said.
+            outcome = store.outcome(row.mid)
+            row.issues += [issue for issue in outcome.issues if issue not in row.issues] if outcome is not None else []
     if as_json:
         say_json(rows)
     elif rows:
         table(("received", "feed", "type", "control id", "state", "size", "id"), [_row(row) for row in rows])
+        if len(rows) == 1:
+            issues(rows[0].issues)
     else:
         say("no message found")
     raise SystemExit(OK if rows else FAILED)
@@ -182,7 +188,8 @@ def _row(row: "MessageRow") -> tuple[str, ...]:
     from unsilo.kernel import clock
 
     return (
-        clock.instant(row.received), row.feed, row.type or "-", row.control_id or "-", row.state, human(row.size),
+        clock.instant(row.received), row.feed, row.type or "-",
+        (row.control_id or "-") + (" (used before)" if row.reused_control_id else ""), row.state, human(row.size),
         row.id,
     )  # fmt: skip
 

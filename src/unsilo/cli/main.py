@@ -1,5 +1,6 @@
 """The `unsilo` command: every command is a thin shell over `flow`, loaded when it is used."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -35,6 +36,8 @@ def root(
     ] = False,
 ) -> None:
     """Exit status: 0 done, 1 some of the work failed, 2 wrong command line or settings, 3 not possible now."""
+    # Stores, backups and Bundles hold patients' data: only the account that runs the command may read what it writes.
+    os.umask(os.umask(0o077) | 0o077)
 
 
 app.command("demo")(running.demo)

@@ -59,7 +59,7 @@ def store_of(settings: "Settings") -> "Iterator[Store]":
 @contextmanager
 def holding(data: Path) -> Iterator[None]:
     """Hold the store for one node: only one process may take messages from its queue; exits with 3 when taken."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = data / "node.lock"
     handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:

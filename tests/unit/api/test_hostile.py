@@ -131,10 +131,11 @@ def test_a_wrong_token_is_refused_even_on_this_machine(http: TestClient) -> None
     [
         {"Host": "evil.example:8080"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
         {"Origin": "null"}, {"Host": ""}, {"Host": "127.0.0.1.evil.example"}, {"Host": "[oops"},
+        {"X-Forwarded-For": "10.0.0.9"}, {"Forwarded": "for=10.0.0.9"}, {"X-Real-IP": "10.0.0.9"}, {"Via": "1.1 gate"},
     ],
 )  # fmt: skip
-def test_pages_of_other_sites_cannot_use_loopback(http: TestClient, headers: dict[str, str]) -> None:
-    """A web page in a local browser is not a program of this machine, whatever name it resolves to loopback."""
+def test_neither_pages_of_other_sites_nor_a_proxy_lend_loopback(http: TestClient, headers: dict[str, str]) -> None:
+    """A web page in a local browser is no program of this machine, nor is who comes through a proxy on it."""
     assert http.get("/fhir/Patient", headers=headers).status_code in (400, 401)
 
 

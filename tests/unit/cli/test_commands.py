@@ -115,6 +115,28 @@ def test_messages_search_and_bytes(run: CliRunner, store: Path) -> None:
     assert run.invoke(app, ["messages", "nothing-like-it", *data]).exit_code == 1
 
 
+def test_one_message_found_says_what_was_wrong_with_it(run: CliRunner, store: Path) -> None:
+    """The Issues of receipt and of processing stand below the row, and in the JSON."""
+    shown = run.invoke(app, ["messages", "C2", "--data", str(store)])
+    assert "error: MSH" in shown.output
+    row = json.loads(run.invoke(app, ["messages", "C2", "--data", str(store), "--json"]).output)[0]
+    assert row["issues"][0]["rule"]
+    assert len({json.dumps(issue) for issue in row["issues"]}) == len(row["issues"])
+
+
+def test_only_the_owner_may_read_a_store(run: CliRunner, store: Path, tmp_path: Path) -> None:
+    """Folders and files that a command writes are closed to other accounts, whatever the shell's umask says."""
+    former = os.umask(0o022)
+    try:
+        run.invoke(app, ["ingest", str(store.parent / "one.hl7"), "--feed", "default", "--data", str(tmp_path / "s")])
+        run.invoke(app, ["convert", str(store.parent / "one.hl7"), "--out", str(tmp_path / "o")])
+    finally:
+        os.umask(former)
+    written = [tmp_path / "s", *(tmp_path / "s").rglob("*"), *(tmp_path / "o").rglob("*")]
+    assert len(written) > 3
+    assert [str(path) for path in written if path.stat().st_mode & 0o077] == []
+
+
 def test_status_verify_backup_and_restore(run: CliRunner, store: Path, tmp_path: Path) -> None:
     """The figures, a sound store, a copy that comes back with the same figures, and not over something else."""
     data = ["--data", str(store)]
