@@ -9,7 +9,7 @@ from typing import Any
 from unsilo.kernel import Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["Made", "Memory", "Template"]
+__all__ = ["Made", "Memory", "Template", "room"]
 
 _MOST = 1024
 _LONGEST = 200
@@ -18,7 +18,8 @@ _kept = [0]
 """How many prepared pieces of lineage this process holds; beyond the bound they are made anew each time."""
 
 
-def _room() -> bool:
+def room() -> bool:
+    """True while one more piece of lineage may be kept."""
     if _kept[0] >= _MOST_LINEAGE:
         return False
     _kept[0] += 1
@@ -34,7 +35,7 @@ class _Rows(dict[int, tuple[Row, ...]]):
 
     def __missing__(self, index: int) -> tuple[Row, ...]:
         made = tuple([row if row[2] is None else Row(row[0], row[1], (index, *row[2][1:])) for row in self.rows])
-        if _room():
+        if room():
             self[index] = made
         return made
 
@@ -76,7 +77,7 @@ class _Placed(dict[tuple[int, ...], tuple[Row, ...]]):
         made = tuple(
             [row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows]
         )
-        if _room():
+        if room():
             self[place] = made
         return made
 

@@ -85,6 +85,7 @@ class Draft:
     into: Draft | None = None
     origin: Any = None
     template: Any = None
+    form: Any = None
     ref = ""
     key = ""
 

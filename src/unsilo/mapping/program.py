@@ -67,7 +67,7 @@ class Program:
         self.shapes: dict[str, Any] = {}
         self.shape_of = Shapes()
         self.contents: dict[str, str] = {}
-        self.memories: dict[str, Memory] = {}
+        self.memories: dict[tuple[str, str], Memory] = {}
         self.made = Made()
         self.identities = Identities(tables.resources, reading)
         self.policies = Policies(tables.resources, reading)
@@ -85,11 +85,12 @@ class Program:
             self.vocabularies[name] = Vocabulary(name, self.tables.vocabularies.get(name, []))
         return self.vocabularies[name]
 
-    def memory(self, row: str) -> Memory:
-        """The values that a row made before."""
-        if row not in self.memories:
-            self.memories[row] = Memory()
-        return self.memories[row]
+    def memory(self, row: str, path: str) -> Memory:
+        """The values that a row made before; lineage names the path, which varies with a segment's shape."""
+        key = (row, path)
+        if key not in self.memories:
+            self.memories[key] = Memory()
+        return self.memories[key]
 
     def maker(self, name: str, level: str) -> Maker:
         """A map that makes a resource from a value."""
@@ -181,7 +182,7 @@ class Program:
         if found is None:
             self.fault(f"py:{name}", "no such function")
             return _nothing
-        return found
+        return found if self.writer.textual is None or name in self.writer.textual else _noted(found)
 
     def _system(self, name: str) -> str:
         name = name.strip()
@@ -207,6 +208,16 @@ def _named(facts: Any) -> str:
     if facts is None:
         return ""
     return repr([sorted(part) if isinstance(part, frozenset) else part for part in facts])
+
+
+def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that looks around: what a segment became with its help is not taken for another one."""
+
+    def call(run: Any, *given: Any) -> Any:
+        run.touched += 1
+        return function(run, *given)
+
+    return call
 
 
 def _nothing(*_: Any) -> None:

@@ -87,6 +87,7 @@ class Run:
         self.tree = tree
         self.issues: list[Issue] = []
         self.said = 0
+        self.touched = 0
         self.alive: set[int] = set()
         self.control_id = ""
         self.seen: set[tuple[str, str]] = set()

@@ -15,7 +15,7 @@ class Facts(NamedTuple):
     """`present` and `plain` (one repetition, no escapes, no subcomponents) field numbers; no `""` stands anywhere.
 
     `constants` gives the text of a selecting field, None when it is none of those that conditions name. `fresh` is true
-    when nothing has filled the resource before.
+    when nothing has filled the resource before. The `numeric` fields hold numbers.
     """
 
     segment: str
@@ -23,6 +23,7 @@ class Facts(NamedTuple):
     plain: frozenset[int]
     constants: dict[int, str | None]
     fresh: bool
+    numeric: frozenset[int] = frozenset()
 
 
 class Shape:
@@ -138,6 +139,8 @@ def _test(test: Test, row: MapRow, facts: Facts) -> bool | None:
         return _compare(1 if there else 0, test.compare, test.number)
     if not there:
         return test.op in ("EQUALS", "IN") and "" in test.values
+    if test.op == "NUMERIC" and ref.comp < 2 and ref.field in facts.numeric:
+        return True
     if test.op in ("EQUALS", "IN") and ref.comp < 2 and ref.field in facts.constants:
         return facts.constants[ref.field] in test.values
     return None

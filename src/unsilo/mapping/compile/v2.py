@@ -15,9 +15,9 @@ from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
 
-__all__ = ["V2Writer"]
+__all__ = ["TEXT_ONLY", "V2Writer"]
 
-_TEXT_ONLY: dict[str, tuple[int, ...]] = {
+TEXT_ONLY: dict[str, tuple[int, ...]] = {
     "py:authority": (),
     "py:ei_authority": (),
     "py:cnn_authority": (),
@@ -42,6 +42,7 @@ class V2Writer(Writer):
     """Writer for segments and data types."""
 
     pure = frozenset({"py:code_system"})
+    textual = frozenset({name[3:] for name in TEXT_ONLY} | {"code_system", "sn", "xpn_text", "all_text"})
 
     facts: Facts | None = None
 
@@ -482,7 +483,7 @@ class V2Writer(Writer):
         if not fits:
             yield obj
             return
-        memory, hit = self.constant(f"memory({row.id!r})"), self.name("h")
+        memory, hit = self.constant(f"memory({row.id!r}, {obj.path.static!r})"), self.name("h")
         tests = ([] if obj.fast == "True" else [obj.fast]) + ([] if val.odd == "False" else [f"not {val.odd}"])
         fast = f" if {' and '.join(tests)} else None" if tests else ""
         self.put(f"{hit} = {memory}.get({val.var}){fast}")
@@ -502,15 +503,18 @@ class V2Writer(Writer):
     def recalls(self, row: MapRow, obj: Obj, env: Env, val: Val) -> bool:
         """Functions of the text alone, on plain fields of a known shape."""
         known = self.facts is not None and env.kind == "seg" and val.odd == "False" and val.place.static is not None
-        return known and row.type in _TEXT_ONLY and obj.path.static is not None and obj.fast != "False"
+        return known and row.type in TEXT_ONLY and obj.path.static is not None and obj.fast != "False"
 
     def recall(self, row: MapRow, obj: Obj, key: str | None, path: PathExpr, val: Val) -> None:
         """A function's value and lineage from memory, else from the function."""
         assert isinstance(val, Text)  # noqa: S101
-        function, memory = self.constant(f"function({row.type[3:]!r})"), self.constant(f"memory({row.id!r})")
+        function, memory = (
+            self.constant(f"function({row.type[3:]!r})"),
+            self.constant(f"memory({row.id!r}, {path.static!r})"),
+        )
         hit, got, mark = self.name("h"), self.name("y"), self.name("w")
         fast = "" if obj.fast == "True" else f" if {obj.fast} else None"
-        beside = "".join(f", f[{n}]" for n in _TEXT_ONLY[row.type] if self.facts and n in self.facts.present)
+        beside = "".join(f", f[{n}]" for n in TEXT_ONLY[row.type] if self.facts and n in self.facts.present)
         text = f"'|'.join(({val.var}{beside}))" if beside else val.var
         asked = self.name("m")
         self.put(f"{asked} = {text}")

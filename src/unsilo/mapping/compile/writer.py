@@ -34,6 +34,9 @@ class Writer:
     pure: frozenset[str] = frozenset()
     """Functions that are nothing but a conversion of a text (`run.<name>[text]`)."""
 
+    textual: frozenset[str] | None = None
+    """Functions that look at nothing but the fields of their segment and the site; None: it is not asked."""
+
     def __init__(self, maps: dict[str, list[MapRow]], vocabularies: Any) -> None:
         self.maps = maps
         self.vocabularies = vocabularies

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unsilo.mapping.compile.shape import Facts, Shape, selectors
+from unsilo.mapping.v2.forms import formed
 
 if TYPE_CHECKING:
     from unsilo.mapping.model import Draft
@@ -60,4 +61,6 @@ class Shaped:
         facts = Facts(self.segment, shape.present, shape.plain, constants, fresh)
         self.variants += 1
         shape.functions[key] = function = self.program.specialised(self.name, facts)
+        if fresh:
+            shape.functions[key] = function = formed(self.program, self.name, facts, function) or function
         return function
