@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 
 from unsilo.api.access import guard
 from unsilo.api.figures import Counting
+from unsilo.api.heads import BoundedProtocol
 from unsilo.config import Settings
 from unsilo.flow import retention
 from unsilo.flow.service import Service
@@ -169,7 +170,7 @@ async def serve(settings: Settings, service: Service | None = None) -> bool:
         ssl_certfile=settings.tls.certificate or None, ssl_keyfile=settings.tls.key or None,
         ssl_keyfile_password=settings.tls.key_password or None, ssl_ca_certs=settings.tls.client_ca or None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls.client_ca else ssl.CERT_NONE, server_header=False,
-        timeout_graceful_shutdown=5, timeout_keep_alive=30, h11_max_incomplete_event_size=65536, proxy_headers=False,
+        timeout_graceful_shutdown=5, timeout_keep_alive=30, http=BoundedProtocol, ws="none", proxy_headers=False,
     )  # fmt: skip
     server = _Server(config, settings)
     await server.serve()

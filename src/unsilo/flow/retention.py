@@ -41,7 +41,7 @@ def enforce(store: Store, settings: Settings, *, now: int = 0) -> list[Issue]:
             rows = store.search_messages(feed=feed.name, since=since, until=since + 86_400_000_000, limit=1)
             if not rows or rows[0].removed_on:
                 continue
-            refused = drop_day(store, int(day.strftime("%Y%m%d")), feed.name)
+            refused = drop_day(store, int(day.strftime("%Y%m%d")), feed.name, at=now)
             issues += refused
             if not refused:
                 what = f"bytes of feed {feed.name} of {day:%Y-%m-%d}"

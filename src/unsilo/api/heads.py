@@ -1,0 +1,80 @@
+"""The web server's protocol with bounds on what a client may send, and how slowly, before a request has begun."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["HEAD_BYTES", "HEAD_SECONDS", "BoundedProtocol"]
+
+HEAD_BYTES = 65_536
+"""Request line and headers, at most (besides what came with them in one read)."""
+HEAD_SECONDS = 30.0
+"""Seconds from the first byte of a connection or request to the end of its headers."""
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with heads that end: uvicorn alone would gather endless headers in memory and wait for ever."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head, self._completed = True, False
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: a connection that says nothing ends too."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a head that grows over the bound is answered 431 (RFC 6585 5) and the connection closed."""
+        whole = len(data) > HEAD_BYTES and self._head
+        # One read may hold a head and megabytes of body: only its first part is looked at before the head has ended.
+        for part in (data[:HEAD_BYTES], data[HEAD_BYTES:]) if whole else (data,):
+            if not part or self.transport.is_closing():
+                return
+            open_before, self._completed = self._head, False
+            super().data_received(part)
+            # A head that began inside this part, after a body, is counted from the next part on.
+            if self._head and open_before and not self._completed:
+                self._head_bytes += len(part)
+                if self._head_bytes >= HEAD_BYTES:
+                    self._end()
+                    self.transport.write(_TOO_LARGE)
+                    self.transport.close()
+                    return
+
+    def on_message_begin(self) -> None:
+        """A further request of a connection has its own bounds."""
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        """The head has ended; the body has the bounds of who reads it."""
+        self._end()
+        self._completed = True
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        self._end()
+        self._head, self._head_bytes = True, 0
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def _end(self) -> None:
+        self._head = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.abort()
