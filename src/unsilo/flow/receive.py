@@ -12,6 +12,9 @@ from unsilo.storage import Incoming, Receipt
 
 __all__ = ["Ending", "Reading", "accept_code", "acknowledge", "application_code", "read", "refuse", "wants"]
 
+_BEGINNING = 65_536
+"""Bytes that are read for the keys of a piece that is not a message."""
+
 
 class Ending(NamedTuple):
     """How the processing of a message ended: its state in the journal and what was found."""
@@ -112,12 +115,16 @@ def _batch(
 
 
 def refuse(feed: Feed, content: bytes, found: tuple[Issue, ...], headers: dict[str, str] | None = None) -> Reading:
-    """Return a reading of what is kept as evidence and never processed (a cut, endless or unframed piece)."""
+    """Return a reading of what is kept as evidence and never processed (a cut, endless or unframed piece).
+
+    What keys its beginning holds are searchable; the control id is not taken as used, for the whole may still come.
+    """
     envelope = seal(feed.name, feed.format, content, clock.now(), headers or {})
+    face = head.read(feed, content[:_BEGINNING]).value
     return Reading(feed, [
         Incoming(
-            envelope=envelope, keys=[], type="", control_id="", event_time=0, order_key="", state="rejected",
-            issues=list(found), ack="AR",
+            envelope=envelope, keys=face.pairs if face is not None else [], type=face.type if face is not None else "",
+            control_id="", event_time=0, order_key="", state="rejected", issues=list(found), ack="AR",
         )
     ])  # fmt: skip
 

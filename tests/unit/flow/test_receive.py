@@ -108,6 +108,15 @@ def test_wishes_for_errors_only() -> None:
     assert not receive.wants("NE", "AE")
 
 
+def test_what_is_kept_as_evidence_can_be_found() -> None:
+    """A cut message has the keys that its beginning holds; its control id may still be used by the whole."""
+    whole = receive.refuse(FEED, message("CUT1")[:-3], ()).whole
+    assert whole.state == "rejected"
+    assert ("control_id", "CUT1") in whole.keys
+    assert whole.control_id == ""
+    assert receive.refuse(FEED, b"\x00\xff", ()).whole.keys == []
+
+
 def test_an_acknowledgement_names_the_message() -> None:
     """MSA-2 is the control id of the request."""
     answer = hl7v2.parse_ack(receive.acknowledge(message("ABC"), "AA", [])).value

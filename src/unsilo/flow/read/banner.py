@@ -20,6 +20,8 @@ _NUMBERS: dict[str, str] = {
     "PPN": "Passport", "AN": "Account", "VN": "Visit number", "MA": "Medicaid number", "MC": "Medicare number",
 }  # fmt: skip
 """Identifier types (HL7 table 0203) in words, the one that says most first."""
+_OWN_NUMBERS = frozenset(("MRN", "Patient number", "Number"))
+"""Kinds of number by which a sender names a record of its own."""
 _NO_REACTION = "Reaction not recorded"
 SEX = {"male": "Male", "female": "Female", "other": "Other", "unknown": "Unknown"}
 
@@ -110,7 +112,8 @@ def banner(
     zone: tzinfo = UTC,
 ) -> Banner:
     """Build the head from the source Patients (as facts) and the allergy groups; `now` is µs since 1970."""
-    ordered = sorted(patients, key=lambda f: f.updated, reverse=True)
+    # A record that its sender merged away comes after those that live, however new its last message.
+    ordered = sorted(patients, key=lambda f: (_merged_away(f.resource), -f.updated))
     rows = [(f.resource, sources[f.source].name if f.source in sources else source_name(f.resource)) for f in ordered]
     births = [(say_when(when(p.get("birthDate"))), s) for p, s in rows]
     born = _stated(births, "Not recorded")
@@ -131,6 +134,11 @@ def banner(
         list(dict.fromkeys(address(a) for p, _ in rows for a in p.get("address") or () if address(a))),
         list(dict.fromkeys(str(t["value"]) for p, _ in rows for t in p.get("telecom") or () if t.get("value"))),
     )
+
+
+def _merged_away(patient: Json) -> bool:
+    """Tell whether another record replaced this one (A40)."""
+    return any(isinstance(link, dict) and link.get("type") == "replaced-by" for link in patient.get("link") or ())
 
 
 def _tokens(words: str) -> list[str]:
@@ -177,6 +185,8 @@ def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
             named = next((_NUMBERS[code] for code in _NUMBERS if code in codes), "")
             kind = named or codeable(identifier.get("type")) or "Number"
             retired = identifier.get("use") == "old" or bool((identifier.get("period") or {}).get("end"))
+            # The number itself went with the record; a passport or insurance number did not.
+            retired = retired or (_merged_away(patient) and kind in _OWN_NUMBERS)
             key = (str(identifier.get("system") or assigner), value)
             found.setdefault(key, Number(value, assigner, kind, retired))
     return sorted(found.values(), key=lambda n: (n.retired, n.kind != "MRN", n.assigner))

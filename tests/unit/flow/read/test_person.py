@@ -3,6 +3,8 @@
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
+from unsilo.flow.read.banner import banner
+from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.occasions import occasions
 from unsilo.flow.read.person import PersonView, person_view
 from unsilo.flow.read.sections import SECTIONS
@@ -23,6 +25,28 @@ def test_the_banner_names_disagreement_of_birth_dates_and_no_false_one_of_names(
     assert (head.born.words, head.age) == ("14-Jul-1945", "81 y")
     assert head.born.others == [("15-Jul-1945", "Harbour Clinic")]
     assert [(n.value, n.kind) for n in head.numbers][:1] == [("L-9931", "MRN")]
+
+
+def test_a_merged_away_record_stands_behind_the_one_that_took_its_place(record: ModuleType) -> None:
+    """After A40 the survivor's name and number lead, however new the other's last message; the old number says so."""
+
+    def patient(id_: str, given: str, mrn: str, seen: str, **more: object) -> Fact:
+        numbers = [
+            {"system": "urn:id:north", "value": mrn, "type": {"coding": [{"code": "MR"}]}},
+            {"system": "urn:id:passports", "value": f"P{mrn}", "type": {"coding": [{"code": "PPN"}]}},
+        ]
+        name = [{"family": "Merge", "given": [given]}]
+        fact: Fact = record.fact("Patient", id_, "north", seen=seen, name=name, identifier=numbers, **more)
+        return fact
+
+    link = [{"other": {"reference": "Patient/a"}, "type": "replaced-by"}]
+    gone = patient("b", "Annabel", "5002", "2026-11-20T12:00:00Z", active=False, link=link)
+    head = banner([gone, patient("a", "Anna", "5001", "2026-11-20T10:00:00Z")], record.SOURCES, [], record.NOW)
+    assert "Anna" in head.name.words.split()
+    assert [words for words, _ in head.name.others] == ["MERGE, Annabel"]
+    assert [(n.value, n.retired) for n in head.numbers] == [
+        ("5001", False), ("P5001", False), ("P5002", False), ("5002", True),
+    ]  # fmt: skip
 
 
 def test_the_banner_shows_every_reaction_gravest_first(record: ModuleType) -> None:
