@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, trace
 from unsilo.cli.output import FAILED, WRONG, fail, issues, say, say_json, table
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def user_add(
         issues(problems)
         if problems:
             raise SystemExit(FAILED if any(p.code == "duplicate" for p in problems) else WRONG)
+        trace(service.store, "add user", f"{name} as {', '.join(role)}")
         say(f"user {name} added ({', '.join(role)})")
         if not secret:
             say(link_address(settings, access.new_link(service, _user(service, name))))
@@ -76,7 +77,9 @@ def user_link(name: NameArgument, data: DataOption = None, config: ConfigOption 
 
     settings = settings_of(config, data)
     with node(settings) as service:
-        say(link_address(settings, access.new_link(service, _user(service, name))))
+        user = _user(service, name)
+        trace(service.store, "sign-in link", f"for {name}")
+        say(link_address(settings, access.new_link(service, user)))
 
 
 def user_disable(name: NameArgument, data: DataOption = None, config: ConfigOption = None) -> None:
@@ -84,6 +87,7 @@ def user_disable(name: NameArgument, data: DataOption = None, config: ConfigOpti
     with node(settings_of(config, data)) as service:
         user = _user(service, name)
         user.disabled = True
+        trace(service.store, "user disable", name)
         service.store.users.change(user).result(10)
     say(f"user {name} disabled")
 
@@ -102,6 +106,8 @@ def token_add(
     expires = clock.now() + days * 86_400_000_000 if days else 0
     with node(settings_of(config, data)) as service:
         secret, problems = access.new_token(service, name, scope, expires)
+        if not problems:
+            trace(service.store, "add token", f"{name} for {', '.join(scope)}")
     issues(problems)
     if problems:
         raise SystemExit(FAILED if any(p.code == "duplicate" for p in problems) else WRONG)
@@ -129,5 +135,6 @@ def token_revoke(name: NameArgument, data: DataOption = None, config: ConfigOpti
     with node(settings_of(config, data)) as service:
         if not any(token.name == name for token in service.store.users.tokens()):
             fail(WRONG, f"there is no token {name}")
+        trace(service.store, "revoke token", name)
         service.store.users.revoke_token(name).result(10)
     say(f"token {name} revoked")

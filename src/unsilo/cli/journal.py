@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, store_of
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, store_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, human, issues, progress, say, say_json, table
 
 if TYPE_CHECKING:
@@ -167,8 +167,10 @@ def messages(
             content = store.content(rows[0].id)
             if content is None:
                 fail(FAILED, "its bytes were removed by retention")
+            trace(store, "download message", f"message {rows[0].id}", rows[0].mid)
             sys.stdout.buffer.write(content)
             return
+        trace(store, "search messages", f"{len(rows)} messages found")
         for row in rows if as_json or len(rows) == 1 else ():
             # What the processing said comes after what receipt said.
             outcome = store.outcome(row.mid)
@@ -229,13 +231,13 @@ def replay(
         if unknown:
             fail(WRONG, f"there is no message {unknown[0]}")
         if dry:
+            for id_ in wanted:
+                trace(store, "dry run", f"message {id_}")
             _show_changes(service, wanted, as_json)
             return
-        from getpass import getuser
-
         from unsilo.flow import replay as replaying
 
-        run = replaying.run(service, wanted, f"cli:{getuser()}", reason, rate=rate)
+        run = replaying.run(service, wanted, who(), reason, rate=rate)
         with progress(len(wanted), "replay", quiet=as_json) as shown:
             try:
                 while run.running:

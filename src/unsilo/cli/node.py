@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unsilo.flow.service import Service
     from unsilo.storage import Store
 
-__all__ = ["ConfigOption", "DataOption", "JsonOption", "holding", "node", "settings_of", "store_of"]
+__all__ = ["ConfigOption", "DataOption", "JsonOption", "holding", "node", "settings_of", "store_of", "trace", "who"]
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the store.", metavar="DIR", show_default="unsilo-data")
@@ -54,6 +54,26 @@ def store_of(settings: "Settings") -> "Iterator[Store]":
         fail(NOT_NOW, f"the store in {settings.data} cannot be opened: {fault}")
     with store:
         yield store
+
+
+def who() -> str:
+    """Return who runs this command, for the audit trail: `cli:ACCOUNT`."""
+    from getpass import getuser
+
+    try:
+        return f"cli:{getuser()}"
+    except (KeyError, OSError):  # an account without a name, as containers have them
+        return f"cli:{os.getuid()}"
+
+
+def trace(store: "Store", action: str, what: str, mid: int = 0) -> None:
+    """Leave an audit row of what a command shows or changes, before it does; exits with 3 when it cannot be kept."""
+    from unsilo.storage import AuditRow
+
+    try:
+        store.audit(AuditRow(who(), action, 0, what, "", "command line", mid)).result(10)
+    except Exception as fault:  # noqa: BLE001 - whatever the reason, nothing is shown without a trace
+        fail(NOT_NOW, f"the audit trail cannot be written ({type(fault).__name__}), so nothing is shown or changed")
 
 
 @contextmanager

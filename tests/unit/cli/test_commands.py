@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from unsilo.cli.main import app
 from unsilo.cli.node import holding
+from unsilo.storage import open_store
 
 ADT = (
     b"MSH|^~\\&|A|NORTH|U|HUB|20260101080000||ADT^A04^ADT_A01|%s|P|2.5.1\rEVN|A04|20260101080000\r"
@@ -122,6 +123,27 @@ def test_one_message_found_says_what_was_wrong_with_it(run: CliRunner, store: Pa
     row = json.loads(run.invoke(app, ["messages", "C2", "--data", str(store), "--json"]).output)[0]
     assert row["issues"][0]["rule"]
     assert len({json.dumps(issue) for issue in row["issues"]}) == len(row["issues"])
+
+
+def test_the_shell_leaves_traces_too(run: CliRunner, store: Path, tmp_path: Path) -> None:
+    """Who looks at messages or changes users and tokens from a shell is in the audit trail."""
+    data = ["--data", str(tmp_path / "s")]
+    run.invoke(app, ["ingest", str(store.parent / "one.hl7"), "--feed", "default", *data])
+    for words in (
+        ["messages", "C1", "--json"], ["messages", "C1", "--raw"], ["user", "add", "ada", "--role", "steward"],
+        ["user", "link", "ada"], ["user", "disable", "ada"], ["token", "add", "lab", "--scope", "read"],
+        ["token", "revoke", "lab"],
+    ):  # fmt: skip
+        assert run.invoke(app, [*words, *data]).exit_code == 0
+    with open_store(tmp_path / "s") as opened:
+        id_ = opened.search_messages("C1")[0].id
+    assert run.invoke(app, ["replay", id_, "--dry-run", *data]).exit_code == 0
+    with open_store(tmp_path / "s") as opened:
+        rows = [row for row in opened.audit_rows() if row.actor.startswith("cli:")]
+    assert [row.action for row in reversed(rows)] == [
+        "search messages", "download message", "add user", "sign-in link", "user disable", "add token",
+        "revoke token", "dry run",
+    ]  # fmt: skip
 
 
 def test_only_the_owner_may_read_a_store(run: CliRunner, store: Path, tmp_path: Path) -> None:
