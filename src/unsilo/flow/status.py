@@ -86,7 +86,8 @@ def _state(figure: FeedFigures, rhythm: int, now: int) -> tuple[str, str]:
     if rhythm and silence > rhythm:
         return "silent", f"silent for {silence} seconds; {rhythm} are normal"
     if figure.states.get("dead"):
-        return "errors", f"{figure.states['dead']} dead letters wait"
+        dead = figure.states["dead"]
+        return "errors", "1 dead letter waits" if dead == 1 else f"{dead} dead letters wait"
     return "alive", ""
 
 

@@ -52,10 +52,10 @@ def test_a_feed_that_never_spoke_is_no_alarm() -> None:
     assert state_of(Feed("lab", rhythm_seconds=600)) == ("never", "nothing has been received yet")
 
 
-@pytest.mark.parametrize("dead", [1, 7])
-def test_dead_letters_show(dead: int) -> None:
+@pytest.mark.parametrize(("dead", "words"), [(1, "1 dead letter waits"), (7, "7 dead letters wait")])
+def test_dead_letters_show(dead: int, words: str) -> None:
     """Dead letters are counted in the reason."""
-    assert state_of(Feed("lab"), figure("lab", 1, dead)) == ("errors", f"{dead} dead letters wait")
+    assert state_of(Feed("lab"), figure("lab", 1, dead)) == ("errors", words)
 
 
 def test_a_feed_that_is_no_longer_configured_still_stands_in_the_list() -> None:
