@@ -16,10 +16,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from unsilo.api import routes as api
 from unsilo.api.access import guard
 from unsilo.api.figures import Counting
 from unsilo.api.heads import BoundedProtocol
 from unsilo.config import Settings
+from unsilo.console import routes as console
 from unsilo.flow import retention
 from unsilo.flow.service import Service
 from unsilo.kernel import json
@@ -77,11 +79,8 @@ class Running:
 
 def _routes(service: Service) -> list[BaseRoute]:
     """Collect the routes of API and console."""
-    found: list[BaseRoute] = []
-    for name in ("unsilo.api.routes", "unsilo.console.routes"):
-        if find_spec(name) is not None:
-            found += import_module(name).routes(service)
-    return [*http.routes(service, guard(service, "ingest")), *found]
+    ingest = http.routes(service, guard(service, "ingest"))
+    return [*ingest, *api.routes(service), *console.routes(service)]
 
 
 def create_app(settings: Settings, *, service: Service | None = None, sources: bool = True) -> Starlette:
