@@ -3,15 +3,26 @@
 from base64 import b32encode
 from hashlib import sha256
 from secrets import token_bytes
+from struct import Struct
 from time import time_ns
 
 __all__ = ["content_id", "fresh_id", "hash64"]
 
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+"""Base 32 (RFC 4648) of ten bits, in small letters: `base64.b32encode` takes twice as long, and ids come by dozens."""
+_HALVES = Struct(">QQ")
+
 
 def content_id(*parts: str) -> str:
     """Return the FHIR id (26 characters of `[a-z2-7]`, 128 bits) that the same parts always give (FHIR R4 `id`)."""
-    digest = sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()[:16]
-    return b32encode(digest)[:26].decode("ascii").lower()
+    high, low = _HALVES.unpack_from(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest())
+    a, b, p = high >> 4, ((high & 15) << 64 | low) << 2, _PAIRS
+    return (
+        f"{p[a >> 50]}{p[a >> 40 & 1023]}{p[a >> 30 & 1023]}{p[a >> 20 & 1023]}{p[a >> 10 & 1023]}{p[a & 1023]}"
+        f"{p[b >> 60]}{p[b >> 50 & 1023]}{p[b >> 40 & 1023]}{p[b >> 30 & 1023]}{p[b >> 20 & 1023]}"
+        f"{p[b >> 10 & 1023]}{p[b & 1023]}"
+    )
 
 
 def fresh_id() -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unsilo.kernel import Json, Row
+from unsilo.kernel import Json, Row, content_id
 from unsilo.kernel.json import encode
 from unsilo.mapping.model import Draft, Reading
-from unsilo.mapping.names import SEP, content_id
 from unsilo.mapping.rows import ResourceRow
 
 __all__ = ["Identities", "merge_into", "preferred_identifier"]
+
+SEP = "\x1f"
+"""Stands between the parts of a key (`kernel.content_id` joins with it)."""
 
 Part = Callable[[Any, Draft], str]
 _PREFERRED = ("MR", "PI", "VN", "FILL", "PLAC", "NPI", "PRN")

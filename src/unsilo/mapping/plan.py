@@ -94,7 +94,8 @@ def join(run: Any, draft: Draft, made: Join, target: str) -> None:
         items = body.get(name)
         if items is None:
             items = body[name] = []
-        elif any(_names(item, target) for item in items[:8]):
+            run.joined.add((id(draft), name, ""))  # all of its items come from here, so `joined` knows them
+        elif (id(draft), name, "") not in run.joined and any(_names(item, target) for item in items[:8]):
             return
         draft.rows.append(made.table[len(items)])
         items.append({"reference": target})

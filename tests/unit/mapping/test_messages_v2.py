@@ -7,10 +7,8 @@ import pytest
 from tests.unit.mapping.v2_bench import AT, MSH, bodies, mapped, only, parsed, sources
 from unsilo.fhir.references import walk
 from unsilo.formats import hl7v2
-from unsilo.kernel import content_id, seal
+from unsilo.kernel import seal
 from unsilo.mapping import Site, load
-from unsilo.mapping.names import SEP
-from unsilo.mapping.names import content_id as named
 from unsilo.mapping.rows import StructureRow
 from unsilo.mapping.v2.frames import Structure
 
@@ -177,14 +175,6 @@ def test_placement_of_groups() -> None:
     assert placed[7].frame is orders[1]
     assert placed[4].frame.parent is orders[0]
     assert not any(p.misplaced for p in placed)
-
-
-def test_ids_are_those_of_the_kernel() -> None:
-    """The quicker content id gives what the kernel's gives."""
-    rng = random.Random(7)
-    for _ in range(300):
-        parts = ["".join(chr(rng.randrange(32, 1000)) for _ in range(rng.randrange(20))) for _ in range(3)]
-        assert named("Patient", SEP.join(parts)) == content_id("Patient", *parts)
 
 
 def test_identity_is_kept_within_its_feed() -> None:

@@ -61,7 +61,7 @@ class V2Map:
         facts = _facts(run, tree)
         entries = finish(run, facts)
         actions = actions_of(run, placed)
-        rest = unconsumed(tree, entries)
+        rest = unconsumed(tree, entries, run.drafts)
         for place in placed:
             place.frame.vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)

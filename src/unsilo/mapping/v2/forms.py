@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unsilo.kernel import Row
+from unsilo.formats.hl7v2.message import HEADERS
+from unsilo.kernel import Locator, Row
 from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
 from unsilo.mapping.compile.v2 import TEXT_ONLY
 from unsilo.mapping.condition import parse_condition
@@ -23,7 +24,7 @@ from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["formed"]
+__all__ = ["Formed", "formed"]
 
 _MOST_FORMS = 2048
 _LONGEST = 1000
@@ -138,10 +139,11 @@ def _source(plan: _Plan) -> str:
     lines = ["def m(run, seg, i, d):", "    f = seg.fields; S = run.S"]
     names, asked, places = [], [], ["i"]
     for number, (field, kind) in enumerate(plan.holes):
-        first = f"f[{field}].split(S, 1)[0].strip()"
+        first = f"f[{field}].strip()"
         lines.append(f"    h{number} = " + (f"run.{kind}[{first}]" if kind else first))
         names.append(f"h{number}")
     tests = [f"{name} is None" if kind else f"not {name}" for name, (_, kind) in zip(names, plan.holes, strict=True)]
+    tests += [f"S in f[{n}]" for n in sorted({field for field, _ in plan.holes})]
     tests += [f"run.decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
     if tests:
         lines.append(f"    if {' or '.join(tests)}: return slow(run, seg, i, d)")
@@ -156,33 +158,50 @@ def _source(plan: _Plan) -> str:
             *lines,
             f"    key = ({''.join(f'{one}, ' for one in asked)})",
             "    form = known.get(key)",
-            f"    if form is None: return learn(run, seg, i, d, key, ({given}), ({', '.join(places)},))",
+            f"    if form is None or d.rows: return learn(run, seg, i, d, key, ({given}), ({', '.join(places)},))",
             "    if form.refs:",
             "        made = run.made; found = [made.get(ref) for ref in form.refs]",
             "        if None in found: return slow(run, seg, i, d)",
             f"        d.body = form.make({given}*[run.refer(one) for one in found])",
             f"    else: d.body = form.make({given})",
-            f"    d.rows += form.rows[{', '.join(places)}{',' if len(places) == 1 else ''}]",
-            "    d.form = form",
+            f"    d.form = form.rows[{', '.join(places)}{',' if len(places) == 1 else ''}]",
+            "    d.rows += d.form.rows",
             "",
         ]
     )
 
 
-class _Lineage(dict[tuple[int, ...], tuple[Row, ...]]):
+class Formed(NamedTuple):
+    """What a form says of a segment at its place: lineage, and what is left to be asked of its fields.
+
+    All that stands in the fields of segment `segment` (its index) which are not in `look` is cited; `away` has the
+    citations of other segments and of those fields.
+    """
+
+    rows: tuple[Row, ...]
+    segment: int
+    look: tuple[int, ...]
+    away: frozenset[Locator]
+
+
+class _Lineage(dict[tuple[int, ...], Formed]):
     """The lineage of a form by the indexes of the segments that it reads."""
 
-    def __init__(self, rows: list[tuple[Row, int]]) -> None:
+    def __init__(self, rows: list[tuple[Row, int]], look: tuple[int, ...]) -> None:
         super().__init__()
-        self.rows = rows
+        self.rows, self.look = rows, look
 
-    def __missing__(self, places: tuple[int, ...]) -> tuple[Row, ...]:
-        made = tuple(
+    def __missing__(self, places: tuple[int, ...]) -> Formed:
+        rows = tuple(
             [
                 row if slot < 0 else row_table(row[0], row[1], row[2][1:])[places[slot]]  # type: ignore[index,arg-type]
                 for row, slot in self.rows
             ]
         )
+        index = places[0]
+        away = [place for _, _, place in rows if isinstance(place, tuple)]
+        away = [place for place in away if place[0] != index or place[1] in self.look]
+        made = Formed(rows, index, self.look, frozenset(away))
         if room():
             self[places] = made
         return made
@@ -226,12 +245,12 @@ class _Forms:
                 self.once.add(key)
             return
         if _kept[0] < _MOST_FORMS and None not in run.made.values():
-            form = self.form(run, i, d, holes, at)
+            form = self.form(run, seg, d, holes, at)
             if form is not None:
                 _kept[0] += 1
                 self.known[key] = form
 
-    def form(self, run: Any, i: int, d: Draft, holes: tuple[Any, ...], at: tuple[int, ...]) -> Form | None:
+    def form(self, run: Any, seg: Any, d: Draft, holes: tuple[Any, ...], at: tuple[int, ...]) -> Form | None:
         """What a draft that was just filled has in common with the next of its kind."""
         filled: dict[str, int] = {}
         rows: list[tuple[Row, int]] = []
@@ -244,7 +263,7 @@ class _Forms:
             if not isinstance(place, tuple) or place[0] not in at:
                 return None
             rows.append((row, at.index(place[0])))
-            number = rules.get((row[1], place[1])) if place[0] == i else None
+            number = rules.get((row[1], place[1])) if place[0] == at[0] else None
             if number is not None:
                 if _at(d.body, row[0]) != holes[number]:
                     return None
@@ -256,7 +275,23 @@ class _Forms:
             return None
         names = [f"h{n}" for n in range(len(holes))] + [f"r{n}" for n in range(len(keys))]
         make = eval(f"lambda {', '.join(names)}: {source}", literal.constants)  # noqa: S307 - a literal of our own making
-        return Form(make, tuple(found[0] for found in keys), _Lineage(rows))
+        cited = {row[2][1:] for row, slot in rows if slot == 0 and row[2] is not None}
+        known = {*self.plan.coded, *(field for field, _ in self.plan.holes)}
+        fields = enumerate(seg.fields)
+        start = 3 if seg.name in HEADERS else 1
+        look = [n for n, text in fields if n >= start and text and (n not in known or _left(run, n, text, cited))]
+        return Form(make, tuple(found[0] for found in keys), _Lineage(rows, tuple(look)))
+
+
+def _left(run: Any, number: int, field: str, cited: set[Any]) -> bool:
+    """True when a field holds a subcomponent that no row cites."""
+    for rep, repetition in enumerate(field.split(run.P)):
+        for comp, component in enumerate(repetition.split(run.S), 1):
+            for sub, text in enumerate(component.split(run.B), 1):
+                places = ((number, rep, comp, sub), (number, rep, comp, 0), (number, rep, 0, 0))
+                if text and cited.isdisjoint(places):
+                    return True
+    return False
 
 
 def _at(body: Any, path: str) -> Any:

@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from unsilo.formats.hl7v2 import Message, Segment, unescape
 from unsilo.formats.hl7v2.message import HEADERS
 from unsilo.kernel import Locator
-from unsilo.mapping.model import Entry
+from unsilo.mapping.model import Draft, Entry
+from unsilo.mapping.v2.forms import Formed
 
 __all__ = ["unconsumed"]
-
-
-def unconsumed(message: Message, entries: list[Entry]) -> list[tuple[Locator, str, str]]:
-    """Return (locator, path, value) of every subcomponent with a value that is not cited, in message order.
-
-    A row that cites a repetition or a component as a whole cites all that is in it.
-    """
-    cited: set[Locator] = {row[2] for entry in entries for row in entry.rows}
-    return _rest(message, cited)
-
 
 Rest = list[tuple[Locator, str, str]]
 
 
-def _rest(message: Message, cited: set[Locator]) -> Rest:
+def unconsumed(message: Message, entries: list[Entry], drafts: list[Draft]) -> Rest:
+    """Return (locator, path, value) of every subcomponent with a value that is not cited, in message order.
+
+    A row that cites a repetition or a component as a whole cites all that is in it. Of a segment that became a resource
+    by a form only those fields are looked at which the form does not cite whole.
+    """
+    forms: dict[int, Formed] = {id(d.rows): d.form for d in drafts if d.form is not None}
+    cited: set[Locator] = set()
+    looks: dict[int, tuple[int, ...]] = {}
+    for entry in entries:
+        rows = entry.rows
+        form = forms.get(id(rows))
+        if form is not None:
+            cited |= form.away
+            look = looks.get(form.segment)
+            looks[form.segment] = form.look if look is None else tuple([n for n in look if n in form.look])
+            rows = rows[len(form.rows) :]
+        cited.update([row[2] for row in rows])
+    return _rest(message, cited, looks)
+
+
+def _rest(message: Message, cited: set[Locator], looks: dict[int, tuple[int, ...]]) -> Rest:
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
     escape = marks.escape_char
     found: Rest = []
     for segment in message.segments:
-        raw = segment.raw
-        if rep_mark in raw or sub_mark in raw or segment.name in HEADERS:
-            _deep(message, segment, cited, found)
-            continue
         i = segment.index
-        number = -1
-        for field in segment.fields:
-            number += 1
+        fields = segment.fields
+        look: Sequence[int] | None = looks.get(i)
+        if look is None:
+            raw = segment.raw
+            if rep_mark in raw or sub_mark in raw or segment.name in HEADERS:
+                _deep(message, segment, cited, found, range(3 if segment.name in HEADERS else 1, len(fields)))
+                continue
+            look = range(1, len(fields))
+        label = ""
+        for number in look:
+            field = fields[number]
             if not field:
+                continue
+            if rep_mark in field or sub_mark in field:
+                _deep(message, segment, cited, found, (number,))
                 continue
             if comp_mark in field:
                 _components(message, segment, number, cited, found)
                 continue
             if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
                 continue
-            if number:
-                path = f"{_label(message, segment)}-{number}"
-                text = field if escape not in field else unescape(field, marks)
-                found.append(((i, number, 0, 1, 1), path, text))
+            label = label or _label(message, segment)
+            text = field if escape not in field else unescape(field, marks)
+            found.append(((i, number, 0, 1, 1), f"{label}-{number}", text))
     return found
 
 
@@ -61,13 +81,13 @@ def _components(message: Message, segment: Segment, number: int, cited: set[Loca
             found.append(((i, number, 0, comp, 1), path, unescape(component, message.delimiters)))
 
 
-def _deep(message: Message, segment: Segment, cited: set[Locator], found: Rest) -> None:
-    """A segment that may hold anything."""
+def _deep(message: Message, segment: Segment, cited: set[Locator], found: Rest, numbers: Iterable[int]) -> None:
+    """Fields that may hold anything."""
     marks = message.delimiters
     i = segment.index
-    start = 3 if segment.name in HEADERS else 1
     label = _label(message, segment)
-    for number, field in enumerate(segment.fields[start:], start):
+    for number in numbers:
+        field = segment.fields[number]
         repetitions = field.split(marks.repetition_sep)
         for rep, repetition in enumerate(repetitions):
             if not repetition or (i, number, rep, 0, 0) in cited:
