@@ -67,7 +67,7 @@ def endpoints(service: Service) -> dict[str, Endpoint]:
         """Take name and password."""
         if not same_site(request):
             return refusal(request, 403, "Not from here", "This form was sent from another site.")
-        form = await request.form()
+        form = await request.form(max_files=0, max_fields=20)
         name, password, to = (str(form.get(field) or "") for field in ("name", "password", "next"))
         origin, now = origin_of(request), time.monotonic()
         if attempts.blocked(origin, now):
@@ -91,7 +91,7 @@ def endpoints(service: Service) -> dict[str, Endpoint]:
         """Use a one-time link."""
         if not same_site(request):
             return refusal(request, 403, "Not from here", "This form was sent from another site.")
-        token = str((await request.form()).get("token") or "")
+        token = str((await request.form(max_files=0, max_fields=20)).get("token") or "")
         secret = await run_in_threadpool(access.enter_link, service, token, origin_of(request))
         if secret is None:
             hint = "Ask for a new one: unsilo user link NAME."
@@ -109,7 +109,7 @@ def endpoints(service: Service) -> dict[str, Endpoint]:
 
     async def display(request: Request) -> Response:
         """Keep appearance and direction in cookies."""
-        form = await request.form()
+        form = await request.form(max_files=0, max_fields=20)
         response = RedirectResponse(local(str(form.get("back") or "/")), 303)
         if same_site(request):
             for name, known in (("theme", ("light", "dark")), ("dir", ("rtl",))):

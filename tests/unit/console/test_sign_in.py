@@ -33,6 +33,13 @@ def test_a_wrong_password_says_the_same_as_a_wrong_name(node: Any) -> None:
     assert "wrong" in answers[0]
 
 
+@pytest.mark.parametrize("address", ["/sign-in", "/sign-in/link", "/display"])
+def test_who_is_not_signed_in_cannot_store_files(node: Any, address: str) -> None:
+    """A form with a file, which would be kept on disk while it is read, is refused."""
+    answer = node.client().post(address, files={"name": ("x", b"y" * 1000)}, headers=HOME)
+    assert answer.status_code == 400
+
+
 def test_the_cookie_is_out_of_reach_of_scripts(node: Any) -> None:
     """HttpOnly, SameSite, and Secure over TLS."""
     data = {"name": "clinician", "password": "a quiet long password"}
