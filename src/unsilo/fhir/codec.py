@@ -20,7 +20,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BOM = b"\xef\xbb\xbf"
 
 _FAULTS: Final[dict[str, tuple[str, str, str]]] = {
-    "malformed": ("structure", "This is not JSON.", "Send one JSON object as RFC 8259 describes it."),
+    "malformed": ("structure", "This is not JSON.", "Send one JSON object (RFC 8259); NaN and Infinity are none."),
     "truncated": ("structure", "The JSON ends before it is complete.", "Send the whole document again."),
     "trailing": ("structure", "Something follows after the end of the JSON value.", "Send one JSON value."),
     "duplicate": ("duplicate", "An object has the same key twice.", "Send each element once; repeats go in an array."),
