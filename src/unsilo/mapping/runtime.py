@@ -189,13 +189,14 @@ class Run:
         if hit.code == code and hit.system in (self.uri_of(system) if system else vocabulary.source_system, ""):
             return hit
         coding = {"system": hit.system, "code": hit.code}
-        at = f"{where}.coding[0]" if where else "coding[0]"
+        codings = obj.setdefault("coding", [])  # an earlier segment may have filled the concept
+        at = f"{where}.coding[{len(codings)}]" if where else f"coding[{len(codings)}]"
         rows.append(Row(f"{at}.system", rule, place))
         rows.append(Row(f"{at}.code", rule, place))
         if hit.display:
             coding["display"] = hit.display
             rows.append(Row(f"{at}.display", rule, place))
-        obj.setdefault("coding", []).append(coding)
+        codings.append(coding)
         return hit
 
     def original(

@@ -17,6 +17,7 @@ from unsilo.mapping.compile.v2 import TEXT_ONLY
 from unsilo.mapping.condition import parse_condition
 from unsilo.mapping.memory import room
 from unsilo.mapping.model import Draft
+from unsilo.mapping.paths import parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.runtime import row_table
 from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
@@ -30,6 +31,7 @@ _MOST_FORMS = 2048
 _LONGEST = 1000
 _TRIES = 1000
 _WORTH = 20
+_VARIANTS = 4
 _DIRECT = frozenset({"", "string", "code", "uri", "markdown"})
 _CONVERTED = frozenset(
     {"decimal", "integer", "positiveInt", "unsignedInt", "boolean", "date", "dateTime", "instant", "time"}
@@ -116,6 +118,8 @@ def _hole(row: MapRow, sources: list[Ref], facts: Facts) -> tuple[int, str] | No
     if len(sources) != 1 or row.const or row.vocab or '"' in row.source:
         return None
     ref = sources[0]
+    if any(step.type for step in parse_target(row.target)):
+        return None  # resources are known by the texts that they are made from
     plain = ref.segment == facts.segment and ref.comp < 2 and ref.sub == 0 and ref.rep is None
     if not plain or ref.field not in facts.plain or row.type not in _DIRECT | _CONVERTED:
         return None
@@ -157,14 +161,17 @@ def _source(plan: _Plan) -> str:
         [
             *lines,
             f"    key = ({''.join(f'{one}, ' for one in asked)})",
-            "    form = known.get(key)",
-            f"    if form is None or d.rows: return learn(run, seg, i, d, key, ({given}), ({', '.join(places)},))",
-            "    if form.refs:",
-            "        made = run.made; found = [made.get(ref) for ref in form.refs]",
-            "        if None in found: return slow(run, seg, i, d)",
-            f"        d.body = form.make({given}*[run.refer(one) for one in found])",
-            f"    else: d.body = form.make({given})",
-            f"    d.form = form.rows[{', '.join(places)}{',' if len(places) == 1 else ''}]",
+            f"    at = ({', '.join(places)},)",
+            "    forms = known.get(key)",
+            f"    if forms is None or d.rows: return learn(run, seg, i, d, key, ({given}), at)",
+            "    made = run.made",
+            "    for form in forms:",
+            "        found = [made.get(ref) for ref in form.refs]",
+            "        if None not in found and (not form.absent or made.keys().isdisjoint(form.absent)): break",
+            f"    else: return learn(run, seg, i, d, key, ({given}), at)",
+            "    if form.news: form.open(run, d, found, at)",
+            f"    d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
+            "    d.form = form.rows[at]",
             "    d.rows += d.form.rows",
             "",
         ]
@@ -207,13 +214,66 @@ class _Lineage(dict[tuple[int, ...], Formed]):
         return made
 
 
-class Form:
-    """One form: `make` its body from the holes and references, `refs` the keys by which those resources are known."""
+class _New(NamedTuple):
+    """A resource that a form makes besides: of `parent` (-1 the segment's own), with the references `given` to it."""
 
-    __slots__ = ("make", "refs", "rows")
+    kind: str
+    rule: str
+    origin: Any
+    template: Any
+    parent: int
+    make: Callable[..., Any]
+    given: tuple[int, ...]
+    rows: _Lineage
 
-    def __init__(self, make: Callable[..., Any], refs: tuple[Any, ...], rows: _Lineage) -> None:
-        self.make, self.refs, self.rows = make, refs, rows
+
+class Form(NamedTuple):
+    """One form: `make` its body from the holes and the references `given`, which count `refs` and then `news`.
+
+    It fits where the resources known by `refs` were made before and those of `absent` were not; `made` says under
+    which keys the new ones (-1: nothing) are known from then on.
+    """
+
+    make: Callable[..., Any]
+    given: tuple[int, ...]
+    rows: _Lineage
+    refs: tuple[Any, ...]
+    absent: frozenset[Any]
+    news: tuple[_New, ...]
+    made: tuple[tuple[Any, int], ...]
+
+    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> None:
+        """Make the resources that the segment is the first to name; they join `found`."""
+        new = []
+        for one in self.news:
+            draft = Draft(one.kind, one.rule, d.frame, d.node)
+            draft.origin, draft.template = one.origin, one.template
+            new.append(draft)
+        found += new
+        for one, draft in zip(self.news, new, strict=True):
+            draft.parent = d if one.parent < 0 else new[one.parent]
+            draft.body = one.make(*[run.refer(found[n]) for n in one.given])
+            draft.rows = list(one.rows[at].rows)
+        run.drafts += new
+        for key, number in self.made:
+            run.made[key] = new[number] if number >= 0 else None
+
+
+class _Watched(dict[Any, Any]):
+    """What is known by key, noting the keys that were asked for."""
+
+    def __init__(self, made: dict[Any, Any]) -> None:
+        super().__init__(made)
+        self.asked: dict[Any, None] = {}
+
+    def __contains__(self, key: object) -> bool:
+        self.asked[key] = None
+        return super().__contains__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The same, noted."""
+        self.asked[key] = None
+        return super().get(key, default)
 
 
 class _Forms:
@@ -221,66 +281,104 @@ class _Forms:
 
     def __init__(self, plan: _Plan, slow: Fill) -> None:
         self.plan, self.slow = plan, slow
-        self.known: dict[tuple[Any, ...], Form] = {}
-        self.once: set[tuple[Any, ...]] = set()
+        self.known: dict[tuple[Any, ...], tuple[Form, ...]] = {}
+        self.once: set[int] = set()
         self.tries = 0
 
     def learn(
         self, run: Any, seg: Any, i: int, d: Draft, key: tuple[Any, ...], holes: tuple[Any, ...], at: tuple[int, ...]
     ) -> None:
         """Fill by the map; keep its form when the same coded fields come the second time and nothing else was done."""
-        before = (len(run.drafts), run.said, run.touched)
-        alone = not d.rows
+        # What hexadecimal escapes mean depends on the character set.
+        again = hash(key) in self.once and not d.rows and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
+        if not again or _kept[0] >= _MOST_FORMS or len(self.known.get(key, ())) >= _VARIANTS:
+            self.slow(run, seg, i, d)
+            self.tries += 1
+            if self.tries % _TRIES == 0 and len(self.known) * _TRIES < self.tries * _WORTH:
+                self.once.clear()
+            elif len(self.once) < _MOST_FORMS:
+                self.once.add(hash(key))
+            return
+        before, drafts, noted = run.made, len(run.drafts), (run.said, run.touched)
+        run.made = watched = _Watched(before)
         self.slow(run, seg, i, d)
-        if not alone or before != (len(run.drafts), run.said, run.touched) or d.cleared or len(seg.raw) > _LONGEST:
-            return
-        if "\\X" in seg.raw:  # what hexadecimal means depends on the character set
-            return
-        self.tries += 1
-        if self.tries % _TRIES == 0 and len(self.known) * _TRIES < self.tries * _WORTH:
-            self.once.clear()
-            return
-        if key not in self.once:
-            if len(self.once) < _MOST_FORMS:
-                self.once.add(key)
-            return
-        if _kept[0] < _MOST_FORMS and None not in run.made.values():
-            form = self.form(run, seg, d, holes, at)
+        run.made = dict(watched)
+        if noted == (run.said, run.touched) and not d.cleared:
+            form = self.form(run, seg, d, holes, at, (before, watched.asked, run.drafts[drafts:]))
             if form is not None:
                 _kept[0] += 1
-                self.known[key] = form
+                self.known[key] = (*self.known.get(key, ()), form)
 
-    def form(self, run: Any, seg: Any, d: Draft, holes: tuple[Any, ...], at: tuple[int, ...]) -> Form | None:
-        """What a draft that was just filled has in common with the next of its kind."""
+    def form(
+        self,
+        run: Any,
+        seg: Any,
+        d: Draft,
+        holes: tuple[Any, ...],
+        at: tuple[int, ...],
+        done: tuple[dict[Any, Any], dict[Any, None], list[Draft]],
+    ) -> Form | None:
+        """What a draft that was just filled has in common with the next of its kind; `done` is what came of it."""
+        before, asked, new = done
+        refs = [key for key in asked if key in before]
+        if any(before[key] is None for key in refs):
+            return None
+        known = {id(draft): n for n, draft in enumerate([*(before[key] for key in refs), *new])}
+        parents = {id(d): -1, **{id(draft): n for n, draft in enumerate(new)}}
+        rows = _slots(d.rows, at)
         filled: dict[str, int] = {}
-        rows: list[tuple[Row, int]] = []
         rules = {(rule, field): n for n, ((field, _), ids) in enumerate(self.plan.holes.items()) for rule in ids}
         for row in d.rows:
-            place = row[2]
-            if place is None:
-                rows.append((row, -1))
-                continue
-            if not isinstance(place, tuple) or place[0] not in at:
-                return None
-            rows.append((row, at.index(place[0])))
-            number = rules.get((row[1], place[1])) if place[0] == at[0] else None
-            if number is not None:
-                if _at(d.body, row[0]) != holes[number]:
+            if isinstance(row[2], tuple) and row[2][0] == at[0] and (row[1], row[2][1]) in rules:
+                filled[row[0]] = rules[row[1], row[2][1]]
+                if _at(d.body, row[0]) != holes[filled[row[0]]]:
                     return None
-                filled[row[0]] = number
-        literal = _Literal(filled)
-        source = literal.write(d.body, "")
-        keys = [[key for key, made in run.made.items() if made is draft] for draft in literal.referred]
-        if source is None or any(len(found) != 1 for found in keys):
+        made = _maker(d.body, filled, len(holes), known)
+        if rows is None or made is None:
             return None
-        names = [f"h{n}" for n in range(len(holes))] + [f"r{n}" for n in range(len(keys))]
-        make = eval(f"lambda {', '.join(names)}: {source}", literal.constants)  # noqa: S307 - a literal of our own making
+        news = []
+        for draft in new:
+            own, lineage = _maker(draft.body, {}, 0, known), _slots(draft.rows, at)
+            here = draft.frame is d.frame and draft.node is d.node and not draft.links and not draft.cleared
+            if own is None or lineage is None or not here or id(draft.parent) not in parents:
+                return None
+            parent = parents[id(draft.parent)]
+            news.append(_New(draft.type, draft.rule, draft.origin, draft.template, parent, *own, _Lineage(lineage, ())))
+        added = [(key, value) for key, value in run.made.items() if key not in before]
+        if any(value is not None and id(value) not in parents for _, value in added):
+            return None
+        keys = tuple((key, -1 if value is None else parents[id(value)]) for key, value in added)
         cited = {row[2][1:] for row, slot in rows if slot == 0 and row[2] is not None}
-        known = {*self.plan.coded, *(field for field, _ in self.plan.holes)}
-        fields = enumerate(seg.fields)
+        certain = {*self.plan.coded, *(field for field, _ in self.plan.holes)}
         start = 3 if seg.name in HEADERS else 1
-        look = [n for n, text in fields if n >= start and text and (n not in known or _left(run, n, text, cited))]
-        return Form(make, tuple(found[0] for found in keys), _Lineage(rows, tuple(look)))
+        fields = enumerate(seg.fields)
+        look = [n for n, text in fields if n >= start and text and (n not in certain or _left(run, n, text, cited))]
+        absent = frozenset(key for key in asked if key not in before)
+        return Form(*made, _Lineage(rows, tuple(look)), tuple(refs), absent, tuple(news), keys)
+
+
+def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None:
+    """Rows with which of the segments `at` they cite (-1 none); None when they cite another one."""
+    found = []
+    for row in rows:
+        place = row[2]
+        if place is not None and (not isinstance(place, tuple) or place[0] not in at):
+            return None
+        found.append((row, -1 if place is None else at.index(place[0])))
+    return found
+
+
+def _maker(
+    body: Any, filled: dict[str, int], holes: int, known: dict[int, int]
+) -> tuple[Callable[..., Any], tuple[int, ...]] | None:
+    """A function that makes a body from holes and references, and which known resources those are to."""
+    literal = _Literal(filled)
+    source = literal.write(body, "")
+    if source is None or any(id(draft) not in known for draft in literal.referred):
+        return None
+    names = [f"h{n}" for n in range(holes)] + [f"r{n}" for n in range(len(literal.referred))]
+    make = eval(f"lambda {', '.join(names)}: {source}", literal.constants)  # noqa: S307 - a literal of our own making
+    return make, tuple(known[id(draft)] for draft in literal.referred)
 
 
 def _left(run: Any, number: int, field: str, cited: set[Any]) -> bool:

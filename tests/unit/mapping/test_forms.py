@@ -1,0 +1,87 @@
+"""Segments made from remembered forms are what their maps would have made."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.unit.mapping.v2_bench import AT, MSH, parsed
+from unsilo.kernel import seal
+from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.v2 import forms, shapes
+
+TESTS = (
+    ("NM", "718-7^Hemoglobin^LN", "g/dL^^UCUM", "13.5-17.5"),
+    ("NM", "2345-7^Glucose^LN^GLU^Glucose^L", "mg/dL", "70 - 99"),
+    ("ST", "5778-6^Color^LN", "", ""),
+    ("CWE", "883-9^ABO^LN", "", ""),
+)
+
+
+def report(draw: random.Random, number: int) -> str:
+    """An ORU of a laboratory that repeats itself, with the odd value that does not fit."""
+    stamp = f"202401{1 + number % 28:02}1030"
+    sent = stamp if number % 9 else "tomorrow"
+    lines = [
+        MSH % "ORU^R01^ORU_R01",
+        f"PID|1||{number % 5}^^^H^MR||Roe^Ann",
+        f"ORC|RE|P{number}|F{number}|||||||||7^Good^Ada",
+        f"OBR|1|P{number}|F{number}|58410-2^CBC^LN|||{sent}|||||||||7^Good^Ada||||||{stamp}||LAB|F",
+    ]
+    for at in range(6):
+        kind, code, unit, normal = TESTS[draw.randrange(len(TESTS))]
+        value = {"NM": draw.choice(["7.1", "13.50", "high", " 5 ", '""', "1~2", "4^5"]), "ST": "red\\T\\blue"}.get(kind)
+        flag = draw.choice(["H", "N", "H", "??"])
+        laboratory = draw.choice(["Lab One^L^^^^CLIA", "Lab One^L^^^^CLIA", "Lab Two"])
+        lines.append(
+            f"OBX|{at + 1}|{kind}|{code}||{value or 'A^A^L'}|{unit}|{normal}|{flag}|||F|||{sent}"
+            f"||||||{stamp}||||{laboratory}|1 Way^^Town|9^Chief^Max"
+        )
+    return "\n".join(lines)
+
+
+def said(mapped: Mapped) -> object:
+    """All of an outcome, the order of lineage rows included, that of an object's keys not."""
+    entries = [(e.resource, e.rows, e.clock, e.rank, e.cleared) for e in mapped.entries]
+    return entries, mapped.unconsumed, mapped.issues, mapped.actions
+
+
+def test_forms_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is made from forms equals what a map compiled for the shape makes without them, message by message."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    quick = load("hl7v2", Site(feed="forms"), tmp_path / "quick")
+    with monkeypatch.context() as plain:
+        plain.setattr(shapes, "formed", lambda *_: None)
+        slow = load("hl7v2", Site(feed="forms"), tmp_path / "slow")
+        draw = random.Random(11)
+        messages = [parsed(report(draw, number)) for number in range(70)]
+        expected = [said(slow.run(message, seal("lab", "hl7v2", content, AT))) for message, content in messages]
+    for (message, content), wanted in zip(messages, expected, strict=True):
+        assert said(quick.run(message, seal("lab", "hl7v2", content, AT))) == wanted
+
+
+def test_forms_are_used_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that came before is made from its form; texts that never come again are not kept."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    made = []
+    whole = forms.formed
+
+    def watched(*given: object) -> object:
+        found = whole(*given)  # type: ignore[arg-type]
+        made.append(found)
+        return found
+
+    monkeypatch.setattr(shapes, "formed", watched)
+    maps = load("hl7v2", Site(feed="forms", organisation="bounded"))
+    for number in range(40):
+        text = "\n".join([MSH % "ORU^R01^ORU_R01", "PID|1||1^^^H^MR", "OBR|1||F1|1^a^LN"])
+        text += f"\nOBX|1|NM|718-7^Hb^LN||{number}|g/dL|||||F|||202401011030"
+        text += f"\nOBX|2|CWE|883-9^ABO^LN||V{number}^{number}^L||||||F"
+        message, content = parsed(text)
+        maps.run(message, seal("lab", "hl7v2", content, AT))
+    known = [form.__globals__["known"] for form in made if form is not None]
+    kept = [key for one in known for key in one if "718-7^Hb^LN" in key]
+    assert len(kept) == 1
+    assert not any("883-9^ABO^LN" in key for one in known for key in one)
