@@ -107,6 +107,7 @@ def main() -> int:
             continue
         speed, count = rate(other), max(1, values(made))
         print(f"{name}: {speed:,.0f}/s, {count} values, {1e6 / speed / count:.2f} microseconds a value")
+        print(f"  unsilo is {mine / speed:,.2f} times as fast by message, {mine * given / speed / count:,.1f} by value")
     print(f"target {TARGET:,.0f}/s: {'reached' if mine >= TARGET else 'not reached'}")
     return 0 if mine >= TARGET else 1
 

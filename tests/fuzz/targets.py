@@ -168,13 +168,11 @@ TARGETS: dict[str, Target] = {
     "sources.mllp": Target(_mllp, seeds.MLLP, seeds.MLLP_WORDS),
     "formats.ccda": Target(_ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
+    "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
+    "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
     "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "flow": Target(mapping.flow, seeds.EVERY, seeds.HL7V2_WORDS + seeds.CCDA_WORDS + seeds.JSON_WORDS),
 }
 
-BY_NAME: dict[str, Target] = {
-    **TARGETS,
-    "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
-    "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
-}
-"""All of them: those not in TARGETS run when they are named, because faults that they found wait to be mended."""
+BY_NAME: dict[str, Target] = {**TARGETS}
+"""All of them, and those that run only when they are named: whose faults wait to be mended."""

@@ -50,10 +50,15 @@ def finish(run: Any, facts: Said) -> list[Entry]:
         if first is not draft:
             merge_into(first, draft)
     for origin in kept:
+        if not origin.links:
+            continue
         draft = origin
         while draft.into is not None:
             draft = draft.into
+        body = draft.body
         for made, known in origin.links:
+            if made.simple and not made.many and made.name in body:
+                continue
             target = known if known is not None else run.target(origin, made.names)
             if target is None or id(target) not in alive:
                 continue
@@ -91,7 +96,7 @@ def _provenance(run: Any, targets: list[str], facts: Said) -> Entry:
     body: Json = {"resourceType": "Provenance", "id": content_id("Provenance", envelope.id)}
     rows.append(Row("id", "provenance.id", None))
     body["target"] = [{"reference": target} for target in targets]
-    rows += [_TARGETS[n] for n in range(len(targets))]
+    rows += map(_TARGETS.__getitem__, range(len(targets)))
     occurred, place = facts.get("occurred", ("", None))
     if occurred:
         body["occurredDateTime"] = occurred

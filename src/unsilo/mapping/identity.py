@@ -113,8 +113,8 @@ def _part(text: str, reading: Callable[[str], Reading]) -> Part:
     if text == "@parent":
         return lambda run, draft: _named(run, draft.parent)
     if text.startswith("@"):
-        name = text[1:]
-        return lambda run, draft: _named(run, run.variable(draft, name))
+        names = (text[1:],)
+        return lambda run, draft: _named(run, run.target(draft, names))
     if text == "$message":
         return lambda run, _draft: str(run.envelope.id)
     if text == "$control":
@@ -146,6 +146,8 @@ def _third(one: str, two: str, three: str) -> Part:
 def _named(run: Any, draft: Draft | None) -> str:
     if draft is None:
         return ""
+    if draft.into is None and len(draft.ref) > 1:
+        return draft.ref
     ref = run.program.identities.settle(run, draft)
     return "" if ref == "?" else str(ref)
 

@@ -204,9 +204,13 @@ def reading(text: str) -> Reading:
     nothing: tuple[str, Locator] = ("", None)
 
     def read(run: V2Run, draft: Draft) -> tuple[str, Locator]:
+        node = draft.node
+        if node is not None and node.name == ref.segment:
+            fields = node.cut or node.fields
+            return near(run, draft) if ref.field < len(fields) and fields[ref.field] else nothing
         frame = draft.frame
         shared = frame is not None and frame.parent is not None and ref.segment not in frame.segments
-        if not shared or (draft.node is not None and draft.node.name == ref.segment):
+        if not shared:
             return near(run, draft)
         key = (ref, frame.parent)
         known = run.notes.get(key)

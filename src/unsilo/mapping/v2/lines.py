@@ -21,10 +21,13 @@ def continues(before: Placed, here: Placed) -> bool:
     a new result.
     """
     a, b = before.segment, here.segment
-    if b.name != "OBX" or a.name != "OBX" or before.path != here.path:
+    if b.name != "OBX":
         return False
-    mine, theirs = b.fields, a.fields
-    if len(mine) < 4 or len(theirs) < 4 or mine[2] not in _TEXT:
+    mine = b.fields
+    if len(mine) < 4 or mine[2] not in _TEXT or a.name != "OBX" or before.path != here.path:
+        return False
+    theirs = a.fields
+    if len(theirs) < 4:
         return False
     if not mine[3] or any(_at(mine, n) != _at(theirs, n) for n in _SAME):
         return False
