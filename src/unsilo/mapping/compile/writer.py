@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
@@ -274,11 +275,13 @@ class Writer:
         """True when an element holds a resource of its own that several rows fill."""
         return any(at.steps[0].type for at in group) or _place(group[0]) in self.leaders
 
-    def resources(self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None) -> None:
+    def resources(
+        self, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr | None, fast: str = ""
+    ) -> None:
         """`element(Type)`: a resource of its own that the element refers to, filled by maps and by further steps.
 
         Rows that would make different types exclude each other; the first type that gets content stays. `held` is the
-        list and `path` the item's path when the element is a list.
+        list, `path` the item's path and `fast` what is true while that is the static one, when the element is a list.
         """
         name = group[0].steps[0].name
         kinds: dict[str, list[RowAt]] = {}
@@ -292,10 +295,18 @@ class Writer:
         self.put(f"{done} = {obj.var}.get({name!r})" if held is None else f"{done} = None")
         for kind, rows in kinds.items():
             with self.block(f"if {done} is None:"), self.shared_condition(rows, env) as inner:
-                self.resource(kind, inner, obj, env, held, path or obj.path.child(name), done)
+                self.resource(kind, inner, obj, env, held, path or obj.path.child(name), done, fast or obj.fast)
 
     def resource(
-        self, kind: str, group: list[RowAt], obj: Obj, env: Env, held: str | None, path: PathExpr, done: str
+        self,
+        kind: str,
+        group: list[RowAt],
+        obj: Obj,
+        env: Env,
+        held: str | None,
+        path: PathExpr,
+        done: str,
+        fast: str,
     ) -> None:
         """One nested resource of a known type; the same texts in the same message give the same resource."""
         var, sink, key = self.name("t"), self.name("ap"), self.name("m")
@@ -336,10 +347,11 @@ class Writer:
         if texts:
             with self.block(f"elif {var} is not NOTHING:"):
                 self.put(f"{done} = run.refer({var}); {place}")
+                here = replace(obj, fast=fast)
                 for text, where, cited in texts:
                     if cited:
                         with self.block(f"if {text}:"):
-                            self.sourced_row(obj, path.child("reference"), rule, fixed, self.whole(text, where), env)
+                            self.sourced_row(here, path.child("reference"), rule, fixed, self.whole(text, where), env)
 
     def items(self, step: Step, group: list[RowAt], obj: Obj, env: Env) -> None:
         """Items of a list: one, or one for each repetition of the source."""
@@ -389,7 +401,7 @@ class Writer:
                 self.leaf(at.row, Obj(held, path, fast, obj.sink, True, obj.draft), None, env)
             return
         if nested:
-            self.resources(group, obj, env, held, path)
+            self.resources(group, obj, env, held, path, fast)
             return
         var, mark = self.name("o"), self.name("w")
         mixed = any(at.row.const for at in group) and any(at.row.source and not at.row.const for at in group)
