@@ -156,7 +156,8 @@ def _settled(run: Any, value: Any) -> Any:
     if isinstance(value, Draft):
         return _named(run, value)
     if isinstance(value, dict):
-        return {k: _settled(run, v) for k, v in value.items()}
+        # Sorted: the order of elements depends on the shape that a map was compiled for, an id must not.
+        return {k: _settled(run, v) for k, v in sorted(value.items())}
     return [_settled(run, v) for v in value] if isinstance(value, list) else value
 
 
