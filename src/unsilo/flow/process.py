@@ -118,9 +118,12 @@ DECODERS: dict[str, Callable[[State], Result[Any]]] = {"hl7v2": _tree_hl7v2, "cc
 
 
 def decode(state: State) -> Result[State]:
-    """Bytes to the tree of their format."""
+    """Bytes to the tree of their format.
+
+    An error stops here, as it does at receipt: a message that says no type is a dead letter however often it is tried.
+    """
     result = DECODERS[state.envelope.format](state)
-    if result.value is None:
+    if not result.ok:
         return Result(None, result.issues)
     state.tree = result.value
     return Result(state, result.issues)

@@ -1,0 +1,33 @@
+"""What a worker does with one message, without a store."""
+
+import pytest
+
+from unsilo.config import Feed
+from unsilo.flow.process import process
+from unsilo.kernel import seal
+
+FEED = Feed("wards", organisation="Wards")
+PID = "PID|1||4711^^^WARDS^MR||Rivera^Ana||19700102|F"
+
+
+def message(type_: str, *segments: str) -> bytes:
+    """A message of a type with a patient."""
+    return "\r".join([f"MSH|^~\\&|A|B|C|D|20260101||{type_}|1|P|2.5", PID, *segments, ""]).encode()
+
+
+def test_a_message_becomes_resources_with_rows_and_lineage() -> None:
+    """An admission gives its patient with index rows, packed lineage and a matching record."""
+    done = process(seal("wards", "hl7v2", message("ADT^A01", "PV1|1|I|||||||||||||||||V1"), 1), FEED)
+    assert not done.failed
+    patient = next(piece for piece in done.pieces if piece.type == "Patient")
+    assert patient.index.strings
+    assert patient.lineage
+    assert patient.keys
+
+
+@pytest.mark.parametrize("content", [b"", b"no message", message(""), b"MSH|^~\\&|A|B|C|D|20260101||ADT^A01|1|P|2.5\r"])
+def test_what_receipt_refuses_fails_however_often_it_is_tried(content: bytes) -> None:
+    """A replay of a dead letter whose cause stands gives no resource and says why."""
+    done = process(seal("wards", "hl7v2", content, 1), FEED)
+    assert done.failed
+    assert any(issue.severity in ("error", "fatal") for issue in done.issues)
