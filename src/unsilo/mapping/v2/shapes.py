@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from unsilo.mapping.compile.shape import Facts, Shape, selectors
+from unsilo.mapping.sources import Ref, parse_v2
 from unsilo.mapping.v2.forms import formed
 
 if TYPE_CHECKING:
     from unsilo.mapping.model import Draft
     from unsilo.mapping.program import Program
+    from unsilo.mapping.rows import MapRow
     from unsilo.mapping.v2.run import V2Run
 
 __all__ = ["Shaped"]
 
 _OFTEN = 24
 _MOST = 24
+_LABEL = re.compile(r"^[\w.()]*\[[\w-]+\]")
+
+
+def _side_by_side(segment: str, rows: list[MapRow]) -> list[frozenset[int]]:
+    """The fields that fill the same labelled items, of each label that more than one field fills."""
+    fields: dict[str, set[int]] = {}
+    for row in rows:
+        label = _LABEL.match(row.target)
+        if label is None or not row.source:
+            continue
+        with contextlib.suppress(ValueError):
+            own = {p.field for p in parse_v2(row.source) if isinstance(p, Ref) and p.segment == segment and p.field}
+            fields.setdefault(label[0], set()).update(own)
+    return [frozenset(found) for found in fields.values() if len(found) > 1]
 
 
 class Shaped:
@@ -26,7 +44,9 @@ class Shaped:
         self.name = name
         self.segment = name.partition("[")[0]
         self.general = program.general(name)
-        self.selectors = sorted(selectors(self.segment, program.tables.maps.get(name, [])).items())
+        rows = program.tables.maps.get(name, [])
+        self.selectors = sorted(selectors(self.segment, rows).items())
+        self.side_by_side = _side_by_side(self.segment, rows)
         self.variants = 0
         self.seen: dict[Any, int] = {}
 
@@ -51,6 +71,11 @@ class Shaped:
         if len(self.seen) < 4096 or times > 1:
             self.seen[shape, key] = times
         if times < _OFTEN or self.variants >= _MOST:
+            return self.general
+        odd = shape.present - shape.plain
+        if any(len(odd & fields) > 1 for fields in self.side_by_side):
+            # Items that several repeating fields fill together are counted off by the general map alone.
+            shape.functions[key] = self.general
             return self.general
         constants: dict[int, str | None] = {}
         for number, known in self.selectors:
