@@ -179,6 +179,8 @@ async def serve(settings: Settings, service: Service | None = None) -> bool:
 def run(settings: Settings, service: Service | None = None) -> int:
     """Serve in this process, with uvloop where there is one; return the exit status."""
     log_to_stderr(settings.log_level)
+    # The writer's thread shares the interpreter with the event loop: short turns keep acknowledgements quick.
+    sys.setswitchinterval(0.001)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") is not None else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:
