@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +30,7 @@ def makes(name: str) -> str:
     return inner if inner in resource_types() else ""
 
 
-class Writer:
+class Writer(ABC):
     """Collects lines of Python and the constants they name."""
 
     pure: frozenset[str] = frozenset()
@@ -117,9 +118,9 @@ class Writer:
         tree = parse_condition(row.when)
         self.check_sources(row, tree, env)
 
+    @abstractmethod
     def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:
         """Refuse sources and references that this format cannot read here."""
-        raise NotImplementedError
 
     def assign(self, rows: list[RowAt], obj: Obj, env: Env) -> None:
         """Write rows, grouped by the element they begin with, in order of first appearance."""
@@ -170,9 +171,9 @@ class Writer:
         with self.block(f"if {code}:"):
             yield [RowAt(_without_when(at.row), at.steps) for at in group]
 
+    @abstractmethod
     def touches(self, when: str, group: list[RowAt], loops: list[Any]) -> bool:
         """True when a condition reads the very field that the group repeats over."""
-        raise NotImplementedError
 
     def open_list(self, obj: Obj, name: str) -> None:
         """Begin a list element."""
@@ -589,8 +590,8 @@ class Writer:
         return False
 
     def recall(self, row: MapRow, obj: Obj, key: str | None, path: PathExpr, val: Val) -> None:
-        """Write a call of a function whose results are remembered."""
-        raise NotImplementedError
+        """Write a call of a function whose results are remembered; only asked of a format that `recalls`."""
+        raise TypeError(f"{type(self).__name__} remembers nothing: {row.id} {obj} {key} {path} {val}")
 
     def call_map(self, row: MapRow, obj: Obj, env: Env) -> None:
         """Fill `obj` by the rows of another map applied to the row's source."""
@@ -640,17 +641,17 @@ class Writer:
 
     # -- what a format adds -------------------------------------------------------------------------------------
 
+    @abstractmethod
     def write(self, name: str, level: str = "", facts: Any = None) -> str:
         """Return the source of a map's function `m`; `facts` narrow what it will meet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write_test(self, name: str, when: str) -> str:
         """Return the source of a condition's function `m`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loop_roots(self, group: list[RowAt], env: Env) -> list[Any]:
         """The repeating sources of a group that no loop has bound yet."""
-        raise NotImplementedError
 
     @contextmanager
     def looped(self, loops: list[Any], group: list[RowAt], obj: Obj, step: Step, env: Env) -> Iterator[Env]:
@@ -658,29 +659,29 @@ class Writer:
         del loops, group, obj, step
         yield env
 
+    @abstractmethod
     def fetch(self, row: MapRow, env: Env, obj: Obj, raw: bool = False) -> Val:
         """Write what reads a row's source; `raw` leaves it as it stands for a map or function."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enter(self, row: MapRow, env: Env, val: Val) -> Env:
         """Write what opens a value for a map, and return where the map reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def condition(self, when: str, row: MapRow, env: Env) -> str:
         """Python for a condition."""
-        raise NotImplementedError
 
+    @abstractmethod
     def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:
         """Python that calls a map which makes a resource."""
-        raise NotImplementedError
 
+    @abstractmethod
     def code_of(self, env: Env, val: Val) -> tuple[str, str]:
         """Python for the code and the coding-system URI of a coded value."""
-        raise NotImplementedError
 
     def maker_fill(self, row: MapRow, env: Env, val: Val, draft: str) -> str:
         """Python that calls a map which makes a resource on one that is begun already."""
-        raise NotImplementedError
+        raise ValueError(f"{row.id}: this format cannot fill a resource that is begun already ({env} {val} {draft})")
 
     def texts(self, group: list[RowAt], env: Env) -> list[tuple[str, str, bool]]:
         """The texts that decide what a group makes: variable, place, and whether they are sources; none: no memory."""
@@ -691,13 +692,13 @@ class Writer:
         """A text of `texts` as a value that is cited as a whole."""
         return Val(text, Place(where))
 
+    @abstractmethod
     def here(self, env: Env) -> str:
         """Python for the node itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def here_place(self, env: Env) -> str:
         """Python for the node's locator."""
-        raise NotImplementedError
 
 
 def _place(at: RowAt) -> tuple[str, ...]:
