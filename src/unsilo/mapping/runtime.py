@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any
 
@@ -76,7 +77,7 @@ class Maker:
         self.name, self.type, self.function = name, kind, function
 
 
-class Run:
+class Run(ABC):
     """The mapping of one message or document."""
 
     def __init__(self, program: Any, envelope: Envelope, tree: Any) -> None:
@@ -128,9 +129,9 @@ class Run:
                 return found
         return None
 
+    @abstractmethod
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource; None when it came to nothing."""
-        raise NotImplementedError
 
     # -- resources --------------------------------------------------------------------------------------------------
 
@@ -158,9 +159,9 @@ class Run:
 
     # -- codes --------------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def uri_of(self, name: str) -> str:
         """The URI of a coding system as the source names it."""
-        raise NotImplementedError
 
     def foreign(self, vocabulary: Vocabulary, system: str) -> bool:
         """True when a code names a coding system that a vocabulary does not speak of; a local name is none."""

@@ -9,7 +9,7 @@ from typing import Any
 from unsilo.mapping.ccda.walk import path_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.writer import Writer
-from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
+from unsilo.mapping.condition import Not, Test, Tree, parse_condition
 from unsilo.mapping.paths import Step
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, parse_xml
@@ -179,22 +179,6 @@ class CcdaWriter(Writer):
         return f"L[{self.here(env)}]"
 
     # -- conditions ---------------------------------------------------------------------------------------------
-
-    def condition(self, when: str, row: MapRow, env: Env) -> str:
-        """Python for a condition."""
-        tree = parse_condition(when)
-        assert tree is not None  # noqa: S101 - callers ask only when there is one
-        return self.tree(tree, row, env)
-
-    def tree(self, tree: Tree, row: MapRow, env: Env) -> str:
-        """Python for one node of a condition."""
-        if isinstance(tree, All):
-            return "(" + " and ".join(self.tree(part, row, env) for part in tree.parts) + ")"
-        if isinstance(tree, Any_):
-            return "(" + " or ".join(self.tree(part, row, env) for part in tree.parts) + ")"
-        if isinstance(tree, Not):
-            return f"(not {self.tree(tree.part, row, env)})"
-        return self.test(tree, row, env)
 
     def test(self, test: Test, row: MapRow, env: Env) -> str:
         """Python for one predicate."""

@@ -10,7 +10,7 @@ from typing import Any
 from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.writer import Writer, makes
-from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
+from unsilo.mapping.condition import Test, Tree, parse_condition
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
@@ -604,23 +604,11 @@ class V2Writer(Writer):
 
     # -- conditions ---------------------------------------------------------------------------------------------
 
-    def condition(self, when: str, row: MapRow, env: Env) -> str:
-        """Python for a condition; what it reads is written before."""
-        tree = parse_condition(when)
-        assert tree is not None  # noqa: S101 - callers ask only when there is one
-        return self.tree(tree, row, env)
-
-    def tree(self, tree: Tree, row: MapRow, env: Env) -> str:
-        """Python for one node of a condition."""
-        if isinstance(tree, All):
-            return "(" + " and ".join(self.tree(part, row, env) for part in tree.parts) + ")"
-        if isinstance(tree, Any_):
-            return "(" + " or ".join(self.tree(part, row, env) for part in tree.parts) + ")"
-        if isinstance(tree, Not):
-            if isinstance(tree.part, Test) and tree.part.op in ("EQUALS", "IN") and not tree.part.by_ref:
-                return self.tree(tree.part, row, env).replace(" == ", " != ", 1).replace(" in ", " not in ", 1)
-            return f"not {self.tree(tree.part, row, env)}"
-        return self.test(tree, row, env)
+    def negated(self, part: Tree, row: MapRow, env: Env) -> str:
+        code = self.tree(part, row, env)
+        if isinstance(part, Test) and part.op in ("EQUALS", "IN") and not part.by_ref:
+            return code.replace(" == ", " != ", 1).replace(" in ", " not in ", 1)
+        return f"not {code}"
 
     def test(self, test: Test, row: MapRow, env: Env) -> str:
         """Python for one predicate."""

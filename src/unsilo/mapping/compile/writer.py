@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
-from unsilo.mapping.condition import Tree, parse_condition
+from unsilo.mapping.condition import All, Any_, Not, Test, Tree, parse_condition
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.spec.r4 import resource_types
@@ -639,6 +639,28 @@ class Writer(ABC):
             self.fill(self.maps[row.type], obj, inner)
             self.put(f"run.source_system({obj.var}, {where}, {table}, {system}, {rule}, {obj.sink})")
 
+    # -- conditions ---------------------------------------------------------------------------------------------
+
+    def condition(self, when: str, row: MapRow, env: Env) -> str:
+        """Python for a condition; what it reads is written before."""
+        tree = parse_condition(when)
+        assert tree is not None  # noqa: S101 - callers ask only when there is one
+        return self.tree(tree, row, env)
+
+    def tree(self, tree: Tree, row: MapRow, env: Env) -> str:
+        """Python for one node of a condition."""
+        if isinstance(tree, All):
+            return "(" + " and ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Any_):
+            return "(" + " or ".join(self.tree(part, row, env) for part in tree.parts) + ")"
+        if isinstance(tree, Not):
+            return self.negated(tree.part, row, env)
+        return self.test(tree, row, env)
+
+    def negated(self, part: Tree, row: MapRow, env: Env) -> str:
+        """Python for the opposite of one node of a condition."""
+        return f"(not {self.tree(part, row, env)})"
+
     # -- what a format adds -------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -668,8 +690,8 @@ class Writer(ABC):
         """Write what opens a value for a map, and return where the map reads."""
 
     @abstractmethod
-    def condition(self, when: str, row: MapRow, env: Env) -> str:
-        """Python for a condition."""
+    def test(self, test: Test, row: MapRow, env: Env) -> str:
+        """Python for one predicate."""
 
     @abstractmethod
     def maker(self, row: MapRow, env: Env, val: Val, rule: str) -> str:
