@@ -23,6 +23,7 @@ def test_from_search_to_the_original_bytes_by_keyboard_alone(visit: Any, site: A
     page = visit.go("/feeds")
     page.keyboard.press("/")
     page.wait_for_url("**/people")
+    page.wait_for_function("document.activeElement?.id === 'q'")
     page.keyboard.type("ada demirci")
     page.keyboard.press("Enter")
     page.wait_for_url("**/people?q=*")
@@ -61,6 +62,7 @@ def test_focus_is_never_hidden_behind_the_sticky_banner(visit: Any, site: Any) -
 def test_people_are_found_while_typing(visit: Any) -> None:
     """The list changes with each letter, without a new page, in any writing."""
     page = visit.go("/people")
+    page.wait_for_function("document.activeElement?.id === 'q'")
     page.keyboard.type("demir")
     page.wait_for_selector("a.name")
     assert page.locator("a.name").inner_text().startswith("DEMIRCI")
