@@ -1,0 +1,17 @@
+"""Units of measure: UCUM expressions parsed exactly, compared and converted; common misspellings; mass and amount."""
+
+from unsilo.units.convert import comparable, compare, convert, interval, ratio
+from unsilo.units.unit import Canonical, Special, Unit, canonical, parse
+
+__all__ = [
+    "Canonical",
+    "Special",
+    "Unit",
+    "canonical",
+    "comparable",
+    "compare",
+    "convert",
+    "interval",
+    "parse",
+    "ratio",
+]
