@@ -42,6 +42,13 @@ def _node(settings: Settings) -> Iterator[Problem]:
         value = getattr(settings, name)
         if not least <= value <= most:
             yield (name,), f"{value} is out of range", f"{least} to {most}"
+    for name, least, most in (
+        ("limit_bytes", 1024, 1 << 30), ("limit_entries", 1, 1_000_000), ("body_seconds", 1, 3600),
+        ("keep_alive_seconds", 1, 3600), ("most_waiting", 1, 1_000_000),
+    ):  # fmt: skip
+        value = getattr(settings.http, name)
+        if not least <= value <= most:
+            yield ("http", name), f"{value} is out of range", f"{least} to {most}"
     yield from _tls(settings.tls, ("tls",))
 
 

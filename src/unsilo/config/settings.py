@@ -8,7 +8,7 @@ import msgspec
 
 from unsilo.kernel.limits import DEFAULT, Limits
 
-__all__ = ["FORMATS", "Feed", "Listener", "Route", "Settings", "Tls", "default_feeds"]
+__all__ = ["FORMATS", "Feed", "Http", "Listener", "Route", "Settings", "Tls", "default_feeds"]
 
 FORMATS: dict[str, str] = {
     "hl7v2": "HL7 version 2 messages",
@@ -25,6 +25,23 @@ class Tls(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     key_password: str = ""
     client_ca: str = ""
+
+
+class Http(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Bounds of the web server towards its clients, and which pages of other sites may call it."""
+
+    cors: list[str] = []
+    """Origins of web pages that may call `/fhir` (`https://app.example`); `*` for all that show a token."""
+    limit_bytes: int = 64 * 1024 * 1024
+    """Largest body of a FHIR request, unpacked."""
+    limit_entries: int = 50_000
+    """Most entries of a batch or transaction."""
+    body_seconds: int = 60
+    """A body that takes longer to come is answered 408."""
+    keep_alive_seconds: int = 75
+    """A connection without a request for so long is closed."""
+    most_waiting: int = 5_000
+    """Jobs that wait for the writer above which writing is answered 503 with Retry-After."""
 
 
 class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,6 +153,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """TCP port of the web server."""
     tls: Tls = Tls()
     """PEM files of the web server."""
+    http: Http = Http()
+    """Bounds of the web server."""
     public_url: str = ""
     """Address under which others reach this node; empty: the one they asked."""
     workers: int = 0

@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 ROLES = ("clinician", "steward", "engineer", "admin")
-SCOPES = ("read", "ingest", "metrics", "*")
+SCOPES = ("read", "write", "operate", "ingest", "metrics", "*")
 """What a client token may be for; `*` is everything."""
 
 _LEAST_PASSWORD = 10
