@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tools import import_v2_to_fhir, r4_elements
+from tools import import_v2_to_fhir, r4_definitions
+from unsilo.spec.definitions import pack
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +40,7 @@ GENERATORS = (
         import_v2_to_fhir.OUTPUT,
         import_v2_to_fhir.main,
     ),
-    Generator("FHIR R4 elements", "UNSILO_R4_PACKAGE", "", r4_elements.OUTPUT, r4_elements.main),
+    Generator("FHIR R4 definitions", "UNSILO_R4_PACKAGE", "", r4_definitions.OUTPUT, r4_definitions.main),
 )
 
 
@@ -47,9 +48,14 @@ def differences(fresh: Path, kept: Path) -> list[str]:
     """Name the files of `fresh` (a file or folder) that are not the same in `kept`."""
     files = [p for p in fresh.rglob("*") if p.is_file()] if fresh.is_dir() else [fresh]
     pairs = [(p, kept / p.relative_to(fresh) if fresh.is_dir() else kept) for p in files]
-    return [
-        str(own.relative_to(ROOT)) for new, own in pairs if not own.exists() or not filecmp.cmp(new, own, shallow=False)
-    ]
+    return [str(own.relative_to(ROOT)) for new, own in pairs if not own.exists() or not same(new, own)]
+
+
+def same(new: Path, own: Path) -> bool:
+    """Whether two files hold the same; packs are compared by what is in them, as compressors differ by version."""
+    if new.suffix == ".zst":
+        return list(pack.contents(new).items()) == list(pack.contents(own).items())
+    return filecmp.cmp(new, own, shallow=False)
 
 
 def check(generator: Generator, source: Path) -> bool:

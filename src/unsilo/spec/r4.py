@@ -1,12 +1,14 @@
-"""FHIR R4 element paths: which exist, how often they may appear and of which types they are."""
+"""FHIR R4 by name and path: resource types and their numbers, which elements there are, how often, of which types."""
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib import resources
 
 import msgspec
+
+from unsilo.spec.model import types
+
+__all__ = ["Element", "child", "required", "resolve", "resource_types", "type_name", "type_number"]
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -20,68 +22,67 @@ class Element(msgspec.Struct, frozen=True):
     context: str
 
 
-@cache
-def _rows() -> dict[str, tuple[str, str, str]]:
-    text = resources.files(__package__).joinpath("r4_elements.csv").read_text(encoding="utf-8")
-    lines = csv.reader(line for line in text.splitlines() if not line.startswith("#"))
-    next(lines)
-    return {path: (low, high, kinds) for path, low, high, kinds in lines}
-
-
-@cache
 def resource_types() -> frozenset[str]:
-    """The resource types known here."""
-    return frozenset(
-        path for path, row in _rows().items() if "." not in path and row[2] in ("DomainResource", "Resource")
-    )
-
-
-def _owners(context: str) -> list[str]:
-    """The context and the base types whose elements it has too."""
-    owners = [context]
-    primitive = "Element" if context[:1].islower() else ""
-    base = "BackboneElement" if "." in context else _rows().get(context, ("", "", primitive))[2]
-    while base:
-        owners.append(base)
-        base = _rows().get(base, ("", "", ""))[2]
-    return owners
-
-
-def _element(path: str, row: tuple[str, str, str], kinds: list[str]) -> Element:
-    names = tuple(kind.partition("(")[0] for kind in kinds)
-    targets = tuple(target for kind in kinds for target in kind.partition("(")[2].removesuffix(")").split())
-    context = names[0].removeprefix("#")
-    if context in ("BackboneElement", "Element"):
-        context = path
-    return Element(path=path, required=row[0] != "0", many=row[1] != "1", types=names, targets=targets, context=context)
+    """Return the names of R4's concrete resource types."""
+    return types.resources
 
 
 @cache
+def _sorted() -> tuple[str, ...]:
+    return tuple(sorted(types.resources))
+
+
+@cache
+def _numbers() -> dict[str, int]:
+    return {name: number for number, name in enumerate(_sorted(), start=1)}
+
+
+def type_number(name: str) -> int:
+    """Return the fixed number of a resource type: its place, from 1, in the sorted list. KeyError if unknown."""
+    return _numbers()[name]
+
+
+def type_name(number: int) -> str:
+    """Return the resource type of a number. IndexError for an unknown one."""
+    if number < 1:
+        raise IndexError(number)
+    return _sorted()[number - 1]
+
+
+_children: dict[tuple[str, str], Element] = {}
+
+
 def child(context: str, name: str) -> Element | None:
-    """The element `name` of a resource type, datatype or backbone path, or None where R4 has no such element.
+    """Return the element `name` of a resource type, datatype or backbone path, None where R4 has no such element.
 
     A choice is asked for as JSON writes it (`valueQuantity`) and answers that one type.
     """
-    rows = _rows()
-    for owner in _owners(context):
-        if row := rows.get(f"{owner}.{name}"):
-            return _element(f"{owner}.{name}", row, row[2].split("|"))
-        for end in range(1, len(name)):
-            path = f"{owner}.{name[:end]}[x]"
-            if name[end].isupper() and (row := rows.get(path)):
-                kinds = [kind for kind in row[2].split("|") if _written(kind) == name[end:]]
-                if kinds:
-                    return _element(path, row, kinds)
-    return None
+    known = _children.get((context, name))
+    if known is None and name in types.fields(context):
+        known = _children[context, name] = _child(context, name)
+    return known
 
 
-def _written(kind: str) -> str:
-    name = kind.partition("(")[0]
-    return name[0].upper() + name[1:]
+def _child(context: str, name: str) -> Element:
+    found = types.child(context, name)
+    assert found is not None  # noqa: S101 - asked only for a name that the fields have
+    element, below = found
+    if element.choice:
+        kinds: tuple[str, ...] = (below,)
+    else:
+        kinds = (f"#{element.content}",) if element.content else element.types
+    return Element(
+        path=element.path,
+        required=element.min > 0,
+        many=element.max != 1,
+        types=kinds,
+        targets=element.targets if not element.choice or below in ("Reference", "canonical") else (),
+        context=below,
+    )
 
 
 def resolve(root: str, path: str) -> Element | None:
-    """The element at a dotted path without indices below a resource type or datatype; None at an unknown step."""
+    """Return the element at a dotted path without indices below a type; None at an unknown step."""
     found: Element | None = None
     context = root
     for name in path.split("."):
@@ -93,7 +94,5 @@ def resolve(root: str, path: str) -> Element | None:
 
 
 def required(context: str) -> list[str]:
-    """The names of the elements that R4 demands of a resource type, datatype or backbone (1..1 or 1..*)."""
-    prefix = f"{context}."
-    names = (path.removeprefix(prefix) for path, row in _rows().items() if path.startswith(prefix) and row[0] != "0")
-    return [name for name in names if "." not in name]
+    """Name the elements that R4 demands of a resource type, datatype or backbone (1..1 or 1..*); a choice as `x[x]`."""
+    return [e.path.rpartition(".")[2] for e in types.elements(context) if e.min > 0]
