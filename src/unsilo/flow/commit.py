@@ -116,7 +116,7 @@ class _Writing:
     def _put(self, piece: Piece, previous: Stored | None) -> None:
         self.tx.put(
             piece.type, piece.id, piece.body, index=piece.index, lineage=piece.lineage, clock=piece.clock,
-            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at,
+            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at, find=piece.find,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
         if piece.type == "Patient":

@@ -10,11 +10,12 @@ import msgspec
 from unsilo import identity, mapping
 from unsilo.config import Feed
 from unsilo.fhir import codec
-from unsilo.fhir.extract import IndexRows, index
+from unsilo.fhir.index import IndexRows
+from unsilo.fhir.interim import index
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
 from unsilo.mapping.model import Mapped, Site
-from unsilo.storage import pack_lineage, pack_unconsumed
+from unsilo.storage import pack_lineage, pack_unconsumed, terms
 
 __all__ = [
     "STEPS", "Act", "Piece", "Processed", "State", "body_digest", "compiled", "orphan", "prepare_resource",
@@ -26,7 +27,7 @@ class Piece(msgspec.Struct, array_like=True):
     """One resource, ready for the store.
 
     `body` is its JSON, `digest` 16 bytes of its SHA-256, `lineage` packed as the store keeps it; `record` and `keys`
-    are the matching record of a Patient.
+    are the matching record of a Patient, `find` the words that find it.
     """
 
     type: str
@@ -40,6 +41,7 @@ class Piece(msgspec.Struct, array_like=True):
     cleared: list[str]
     record: bytes = b""
     keys: list[int] = []
+    find: list[str] = []
 
 
 class Act(msgspec.Struct, array_like=True):
@@ -150,7 +152,7 @@ def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: i
     )  # fmt: skip
     if piece.type == "Patient":
         record = identity.record(resource)
-        piece.record, piece.keys = identity.pack(record), identity.keys(record)
+        piece.record, piece.keys, piece.find = identity.pack(record), identity.keys(record), terms(resource)
     return piece
 
 

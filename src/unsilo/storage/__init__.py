@@ -3,6 +3,7 @@
 from unsilo.storage.accounts import Accounts, ClientToken, User
 from unsilo.storage.backup import backup, restore
 from unsilo.storage.faults import Hooks, NotDurableError, StaleVersionError, StoreTooNewError
+from unsilo.storage.keys import terms
 from unsilo.storage.packing import pack_lineage, pack_unconsumed
 from unsilo.storage.retention import drop_day
 from unsilo.storage.rows import (
@@ -60,5 +61,6 @@ __all__ = [
     "pack_lineage",
     "pack_unconsumed",
     "restore",
+    "terms",
     "verify",
 ]  # fmt: skip

@@ -31,12 +31,12 @@ def _folded_key(keys: bytes, type_: str, control_id: str, kind: str, prefix: str
 def _own_date(idx: bytes, parameter: int | None, comparator: str, lo: int, hi: int) -> bool:
     """Tell whether a resource's own keys hold a date of a parameter that compares so."""
     compare = _COMPARE[comparator]
-    return any(key[0] == parameter and compare(key[1], key[2], lo, hi) for key in read_image(idx)[2])
+    return any(key[0] == parameter and compare(key[1], key[2], lo, hi) for key in read_image(idx).dat)
 
 
 def _own_text(idx: bytes, parameter: int | None, prefix: str) -> bool:
     """Tell whether a resource's own keys hold a text of a parameter that begins so."""
-    return any(key[0] == parameter and key[1].startswith(prefix) for key in read_image(idx)[1])
+    return any(key[0] == parameter and key[1].startswith(prefix) for key in read_image(idx).str)
 
 
 def prepare(connection: sqlite3.Connection) -> None:

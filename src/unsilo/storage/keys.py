@@ -1,38 +1,35 @@
 """Turns a resource's index rows into the integer keys of the narrow tables, and finds what changed between two sets."""
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.dates import bounds
 from unsilo.fhir.fold import fold
-from unsilo.kernel import hash64
-from unsilo.storage.packing import clean
+from unsilo.fhir.index import IndexRows
+from unsilo.kernel import Json
+from unsilo.spec.r4 import resource_types
+from unsilo.storage.packing import clean, scrub, squeeze_small, unsqueeze_small
 
-__all__ = ["TABLES", "Image", "bounded", "code_key", "date_terms", "delta", "fold_key", "read_image", "terms", "words"]
+__all__ = [
+    "EMPTY", "IDENTIFIER", "TABLES", "Image", "bounded", "date_terms", "delta", "fold_key", "image_of",
+    "is_local", "pack_image", "read_image", "terms", "with_rid", "words",
+]  # fmt: skip
 
-Image = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]
-"""A resource's own keys by table, without rid, in the order of `TABLES`."""
+IDENTIFIER = 1_000_000
+"""What is added to a parameter's number for the keys of `Reference.identifier` (`:identifier`)."""
 
-TABLES = ("tok", "str", "dat", "ref", "pat", "find")
-
-_decode = msgspec.msgpack.Decoder(tuple[list[Any], list[Any], list[Any], list[Any], list[Any], list[Any]]).decode
-_LONGEST = 200  # characters of a text key; what is longer is found by its beginning
+_LONGEST = 200  # characters of a term; what is longer is found by its beginning
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}")
 _LOWEST, _HIGHEST = -(1 << 62), 1 << 62
 _WORD = re.compile(r"[^\s,;/|^]+")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})[-./](\d{1,2}|[a-z]{3})[-./](\d{4})")
-
-
-@lru_cache(maxsize=16_384)
-def code_key(code: str) -> int:
-    """Return the key under which a code is found; codes are compared as they are (FHIR R4 search.html#token)."""
-    return hash64(clean(code)) if code else 0
 
 
 def fold_key(text: str) -> str:
@@ -76,18 +73,23 @@ def date_terms(lo: int) -> str:
         return ""
 
 
-def terms(index: IndexRows) -> list[str]:
-    """Return what a person types to find a Patient: words of names, identifiers, birth date."""
+def _texts(node: Any, *names: str) -> Iterable[str]:
+    for item in node if isinstance(node, list) else [node]:
+        if isinstance(item, dict):
+            for name in names:
+                part = item.get(name)
+                yield from (text for text in (part if isinstance(part, list) else [part]) if isinstance(text, str))
+
+
+def terms(patient: Json) -> list[str]:
+    """Return what a person types to find a Patient (FHIR JSON): words of names, identifiers, birth date."""
     found: set[str] = set()
-    for param, text in index.strings:
-        if param in ("name", "family", "given"):
-            found.update(w for w in (fold_key(w) for w in _WORD.findall(clean(text))) if w)
-    for param, _system, code in index.tokens:
-        if param == "identifier" and code:
-            found.add(fold_key(code))
-    for param, lo, _hi in index.dates:
-        if param == "birthdate":
-            found.add(date_terms(lo))
+    for text in _texts(patient.get("name"), "family", "given", "prefix", "suffix", "text"):
+        found.update(fold_key(word) for word in _WORD.findall(clean(text)))
+    found.update(fold_key(value) for value in _texts(patient.get("identifier"), "value"))
+    born = bounds(patient.get("birthDate"))
+    if born is not None:
+        found.add(date_terms(born[0]))
     found.discard("")
     return sorted(found)
 
@@ -96,25 +98,108 @@ def _bounded(value: int) -> int:
     return min(max(value, _LOWEST), _HIGHEST)
 
 
-def read_image(blob: bytes) -> Image:
-    """Decode the keys that a resource row keeps of itself."""
-    return _decode(blob) if blob else ([], [], [], [], [], [])
+Text: TypeAlias = str
 
 
-def delta(old: bytes, new: bytes) -> tuple[Image, Image]:
-    """Return (keys to delete, keys to add) between two images."""
-    if not old:
-        return ([], [], [], [], [], []), read_image(new)
-    gone: list[list[Any]] = []
-    come: list[list[Any]] = []
-    for was, now in zip(read_image(old), read_image(new), strict=True):
-        before = {tuple(k) if isinstance(k, list) else k for k in was}
-        after = {tuple(k) if isinstance(k, list) else k for k in now}
-        gone.append(sorted(before - after))
-        come.append(sorted(after - before))
-    return (gone[0], gone[1], gone[2], gone[3], gone[4], gone[5]), (
-        come[0], come[1], come[2], come[3], come[4], come[5],
+class Image(msgspec.Struct, array_like=True, gc=False):
+    """A resource's own keys by table, each without rid, as tuples in the order of the table's columns.
+
+    `tok` also holds the rows of `-sp` (hash of a text) and of `sp + IDENTIFIER`; `pat` ends with code and category;
+    `find` holds plain texts.
+    """
+
+    tok: list[tuple[int, int, int]] = []
+    str: list[tuple[int, Text, int]] = []
+    dat: list[tuple[int, int, int]] = []
+    num: list[tuple[int, float, float]] = []
+    qty: list[tuple[int, int, float, float]] = []
+    uri: list[tuple[int, Text]] = []
+    ref: list[tuple[int, int]] = []
+    cmp: list[tuple[int, int, int, int, int, float, float, Text]] = []
+    pat: list[tuple[int, int, int, int, int]] = []
+    pos: list[tuple[int, float, float]] = []
+    find: list[Text] = []
+
+
+TABLES = ("tok", "str", "dat", "num", "qty", "uri", "ref", "cmp", "pat", "pos", "find")
+"""The narrow tables (`ix_` and the name) in the order of `Image`."""
+
+EMPTY = Image()
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Image).decode
+
+
+def is_local(target: str) -> bool:
+    """Tell whether a reference names a resource that this store could hold: `Type/id` with a type of R4."""
+    found = _LOCAL.fullmatch(target)
+    return found is not None and found[1] in resource_types()
+
+
+def image_of(
+    index: IndexRows, find: Iterable[str], resource_type: int, system: Callable[[str], int], rid: Callable[[str], int]
+) -> Image:
+    """Return the finished keys of a resource; `system` and `rid` give the numbers of code systems and of `Type/id`."""
+    tok = [(sp, code, system(uri)) for sp, code, uri in index.tok]
+    if index.txt:
+        tok += [(-sp, code, 0) for sp, code, _ in index.txt]
+    if index.idn:
+        tok += [(sp + IDENTIFIER, code, system(uri)) for sp, code, uri in index.idn]
+    uri = [(sp, text) for sp, text in index.uri]
+    ref = []
+    for sp, target in index.ref:
+        if is_local(target):
+            ref.append((sp, rid(target)))
+        else:
+            uri.append((sp, target))
+    return Image(
+        _once(tok), _once(index.str), [(sp, *bounded(lo, hi)) for sp, lo, hi in _once(index.dat)], _once(index.num),
+        _once(index.qty), _once(uri), _once(ref),
+        _once([(sp, c, system(s), d, system(t), lo, hi, v) for sp, c, s, d, t, lo, hi, v in index.cmp]),
+        [(rid(p), resource_type, bounded(day, 0)[0], c, k) for p, day, c, k in index.pat if is_local(p)],
+        _once(index.pos), list(find),
     )  # fmt: skip
+
+
+def _once(rows: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(rows)) if len(rows) > 1 else rows
+
+
+def pack_image(image: Image) -> tuple[Image, bytes]:
+    """Encode the keys that a resource row keeps of itself; return them with texts that UTF-8 can hold."""
+    try:
+        return image, squeeze_small(_encode(image))
+    except UnicodeEncodeError:
+        image = msgspec.convert(scrub(image), Image)
+        return image, squeeze_small(_encode(image))
+
+
+def read_image(blob: bytes) -> Image:
+    """Decode the keys that a resource row keeps of itself; no blob, no keys."""
+    return _decode(unsqueeze_small(blob)) if blob else EMPTY
+
+
+def delta(old: bytes, new: Image) -> tuple[Image, Image]:
+    """Return (keys to delete, keys to add) between what a row kept and what it will keep."""
+    if not old:
+        return EMPTY, new
+    was = read_image(old)
+    gone, come = Image(), Image()
+    for name in TABLES:
+        before, after = getattr(was, name), getattr(new, name)
+        if before != after:
+            setattr(gone, name, sorted(set(before).difference(after)))
+            setattr(come, name, sorted(set(after).difference(before)))
+    return gone, come
+
+
+def with_rid(table: str, keys: list[Any], rid: int) -> list[tuple[Any, ...]]:
+    """Return the rows of a narrow table that a resource's keys make."""
+    if table == "find":
+        return [(term, rid) for term in keys]
+    if table == "pat":
+        return [(pat, kind, day, rid, code, category) for pat, kind, day, code, category in keys]
+    return [(*key, rid) for key in keys]
 
 
 def bounded(lo: int, hi: int) -> tuple[int, int]:

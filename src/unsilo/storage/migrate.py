@@ -1,18 +1,23 @@
 """Brings a database forward through the numbered migrations, with its data in place."""
 
 import sqlite3
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 from unsilo.kernel import clock
 from unsilo.storage.faults import StoreTooNewError
+from unsilo.storage.renew import extract_anew, is_current, renew
 from unsilo.storage.statements import load, split
 
-__all__ = ["APPLICATION_ID", "migrate", "migrations", "version_of"]
+__all__ = ["APPLICATION_ID", "migrate", "migrations", "refresh", "version_of"]
 
 APPLICATION_ID = 0x756E7369
 """`unsi` in the file header, so that `file` and we know an unsilo store."""
+
+_AFTER: dict[int, Callable[[sqlite3.Connection], None]] = {6: renew}
+"""What a migration does with the data after its script, in the same transaction."""
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -28,6 +33,21 @@ def migrations() -> list[tuple[int, str, str]]:
 def version_of(connection: sqlite3.Connection) -> int:
     """Return the number of the last migration that the database has, 0 for an empty one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def refresh(connection: sqlite3.Connection) -> int:
+    """Extract the search keys of all resources again when this version extracts others; return of how many."""
+    if is_current(connection):
+        return 0
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = 0 if is_current(connection) else extract_anew(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return done
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: list[tuple[int, str, str]] | None = None) -> list[int]:
@@ -54,6 +74,8 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: list[tuple[int, s
                 continue
             for statement in split(script):
                 connection.execute(statement)
+            if number in _AFTER:
+                _AFTER[number](connection)
             connection.execute(sql["table"])
             row = (number, name, clock.now(), sha256(script.encode()).hexdigest())
             connection.execute(sql["record"], row)

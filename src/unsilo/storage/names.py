@@ -1,4 +1,4 @@
-"""The dictionaries in memory: feeds, resource types, parameters, code systems and key kinds as small integers."""
+"""The dictionaries in memory: feeds, resource types, code systems and key kinds as small integers."""
 
 import sqlite3
 from collections import defaultdict
@@ -7,10 +7,12 @@ from typing import Any
 from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 
-__all__ = ["Names"]
+__all__ = ["FOREIGN", "Names"]
 
+FOREIGN = 1000
+"""Numbers of types that R4 does not have begin here; those of R4 are in the table from the start."""
 _SQL = load("names")
-_TABLES = ("feed", "resource_type", "parameter", "system", "key_kind")
+_TABLES = ("feed", "resource_type", "system", "key_kind")
 
 
 class Names:
@@ -29,19 +31,16 @@ class Names:
         self._new.clear()
         for table in _TABLES:
             rows = connection.execute(_SQL[f"{table}_all"]).fetchall()
-            if table == "parameter":
-                self._known[table] = {(row[1], row[2]): row[0] for row in rows}
-            else:
-                self._known[table] = {row[1]: row[0] for row in rows}
+            self._known[table] = {row[1]: row[0] for row in rows}
             self._text[table] = {number: word for word, number in self._known[table].items()}
 
     def _number(self, table: str, word: Any) -> int:
         known = self._known[table]
         number = known.get(word)
         if number is None:
-            number = known[word] = len(known) + 1
+            number = known[word] = len(known) + (FOREIGN if table == "resource_type" else 1)
             self._text[table][number] = word
-            self._new[table].append((number, *word) if isinstance(word, tuple) else (number, word))
+            self._new[table].append((number, word))
         return number
 
     def feed(self, name: str) -> int:
@@ -59,10 +58,6 @@ class Names:
     def type_name(self, number: int) -> str:
         """Return the resource type that has a number."""
         return str(self._text["resource_type"][number])
-
-    def parameter(self, resource_type: int, code: str) -> int:
-        """Return the number of a search parameter of one resource type."""
-        return self._number("parameter", (resource_type, clean(code)))
 
     def system(self, uri: str) -> int:
         """Return the number of a code system; 0 for none."""

@@ -11,8 +11,9 @@ from unsilo.kernel import Issue, Lineage
 from unsilo.storage.rows import Unconsumed
 
 __all__ = [
-    "clean", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "squeeze", "unpack_issues", "unpack_keys",
-    "unpack_lineage", "unpack_unconsumed", "unsqueeze",
+    "clean", "pack_body", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "scrub", "squeeze",
+    "squeeze_small", "unpack_body", "unpack_issues", "unpack_keys", "unpack_lineage", "unpack_unconsumed", "unsqueeze",
+    "unsqueeze_small",
 ]  # fmt: skip
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -45,16 +46,36 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _scrub(value: Any) -> Any:
+def pack_body(body: bytes) -> bytes:
+    """Return what the store keeps of a resource's JSON."""
+    return body
+
+
+def unpack_body(kept: bytes) -> bytes:
+    """Return the JSON of a resource, byte for byte as it went in."""
+    return kept
+
+
+def squeeze_small(content: bytes) -> bytes:
+    """Compress something of a few hundred bytes with what this store has learned."""
+    return content
+
+
+def unsqueeze_small(packed: bytes) -> bytes:
+    """Undo `squeeze_small`."""
+    return packed
+
+
+def scrub(value: Any) -> Any:
     """Return the value with every text cleaned; only for what the encoder refused."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list | tuple):
-        return [_scrub(part) for part in value]
+        return [scrub(part) for part in value]
     if isinstance(value, dict):
-        return {_scrub(k): _scrub(v) for k, v in value.items()}
+        return {scrub(k): scrub(v) for k, v in value.items()}
     if isinstance(value, msgspec.Struct):
-        return _scrub(msgspec.to_builtins(value))
+        return scrub(msgspec.to_builtins(value))
     return value
 
 
@@ -62,7 +83,7 @@ def _pack(value: Any) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
-        return _encode(_scrub(value))
+        return _encode(scrub(value))
 
 
 def pack_issues(issues: Sequence[Issue]) -> bytes:

@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from typing import Any
 
-from unsilo.storage.keys import TABLES, delta
+from unsilo.storage.keys import TABLES, Image, delta, with_rid
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.work import Finish
@@ -12,6 +12,9 @@ from unsilo.storage.work import Finish
 __all__ = ["Pending", "flush"]
 
 _SQL = load("resource")
+
+Change = tuple[bytes, bytes, Image]
+"""(the packed keys in the database, those it will have, the latter unpacked)"""
 
 
 class Pending:
@@ -24,46 +27,69 @@ class Pending:
     def __init__(self) -> None:
         self.current: dict[tuple[str, str], Stored | None] = {}
         self.rids: dict[tuple[str, str], int] = {}
+        self.texts: set[tuple[int, int]] = set()
         self.res: dict[int, tuple[Any, ...]] = {}
-        self.images: dict[int, tuple[bytes, bytes]] = {}
+        self.renewed: dict[int, bytes] = {}
+        self.images: dict[int, Change] = {}
         self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self.finished: list[Finish] = []
         self.written = 0
 
-    def absorb(self, job: "Pending") -> None:
-        """Take over the rows of a job that succeeded."""
+    @property
+    def unwritten(self) -> bool:
+        """True when there are rows that no statement has written yet."""
+        return bool(self.res or self.rows or self.renewed)
+
+    def absorb(self, job: "Pending") -> "Pending":
+        """Take over the rows of a job that succeeded; return self."""
         self.current.update(job.current)
         self.rids.update(job.rids)
-        self.res.update(job.res)
-        for rid, (before, after) in job.images.items():
-            self.images[rid] = (self.images[rid][0] if rid in self.images else before, after)
-        for name, rows in job.rows.items():
-            self.rows[name].extend(rows)
+        self.texts |= job.texts
         self.finished.extend(job.finished)
         self.written += job.written
+        return self._add_rows(job)
+
+    def _add_rows(self, later: "Pending") -> "Pending":
+        self.res.update(later.res)
+        self.renewed.update(later.renewed)
+        for rid in later.res:
+            self.renewed.pop(rid, None)
+        for rid, (before, after, image) in later.images.items():
+            self.images[rid] = (self.images[rid][0] if rid in self.images else before, after, image)
+        for name, rows in later.rows.items():
+            self.rows[name].extend(rows)
+        return self
+
+    def take_rows(self) -> "Pending":
+        """Give away the rows, to be written now; what is known of resources stays."""
+        taken = Pending()
+        taken.res, taken.renewed, taken.images, taken.rows = self.res, self.renewed, self.images, self.rows
+        self.res, self.renewed, self.images, self.rows = {}, {}, {}, defaultdict(list)
+        return taken
+
+    def give_back(self, taken: "Pending") -> None:
+        """Take rows back whose writing was undone; what was gathered since came after them."""
+        later = self.take_rows()
+        self._add_rows(taken)._add_rows(later)
 
 
-def _index(connection: sqlite3.Connection, images: dict[int, tuple[bytes, bytes]]) -> None:
-    """Write the difference between the keys that resources had and have."""
+def _index(connection: sqlite3.Connection, images: dict[int, Change]) -> None:
+    """Write the difference between the keys that resources had and have, each table in the order of its key."""
     add: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
     drop: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
-    for rid, (before, after) in images.items():
+    for rid, (before, after, image) in images.items():
         if before == after:
             continue
-        gone, come = delta(before, after)
-        for name, old, new in zip(TABLES, gone, come, strict=True):
-            if name == "find":
-                drop[name].extend((term, rid) for term in old)
-                add[name].extend((term, rid) for term in new)
-            elif name == "pat":
-                drop[name].extend((*key[:3], rid) for key in old)
-                add[name].extend((*key[:3], rid, *key[3:]) for key in new)
-            else:
-                drop[name].extend((*key, rid) for key in old)
-                add[name].extend((*key, rid) for key in new)
+        gone, come = delta(before, image)
+        for name in TABLES:
+            if old := getattr(gone, name):
+                drop[name] += with_rid(name, old, rid)
+            if new := getattr(come, name):
+                add[name] += with_rid(name, new, rid)
     for name in TABLES:
         if drop[name]:
-            connection.executemany(_SQL[f"drop_{name}"], drop[name])
+            rows = [row[:4] for row in drop[name]] if name == "pat" else drop[name]
+            connection.executemany(_SQL[f"drop_{name}"], rows)
         if add[name]:
             run_rows(connection, _SQL[f"add_{name}"], sorted(add[name]))
 
@@ -72,10 +98,13 @@ def flush(connection: sqlite3.Connection, pending: Pending) -> None:
     """Write all gathered resource rows in the open transaction, each table in key order."""
     if pending.res:
         run_rows(connection, _SQL["write"], [pending.res[rid] for rid in sorted(pending.res)])
+    if pending.renewed:
+        connection.executemany(_SQL["renew"], [(idx, rid) for rid, idx in sorted(pending.renewed.items())])
     _index(connection, pending.images)
     live: Counter[int] = Counter()
-    for rid, (before, after) in pending.images.items():
-        live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own
+    for rid, (before, after, _image) in pending.images.items():
+        if rid in pending.res:
+            live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own
     run_rows(connection, _SQL["type_add"], list(live.items()))
     for name, rows in pending.rows.items():
         run_rows(connection, _SQL[name], rows)

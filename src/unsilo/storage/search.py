@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from unsilo.storage.keys import code_key, fold_key
+from unsilo.fhir.index.keys import token_hash
+from unsilo.spec.parameters import parameter
+from unsilo.storage.keys import fold_key
 from unsilo.storage.rows import Criterion
 
 __all__ = [
@@ -79,7 +81,12 @@ WHERE {condition} AND r.state = 0"""  # noqa: S608
 
 # Resources
 
-_SP = "(SELECT p.id FROM parameter p JOIN resource_type t ON t.id = p.type WHERE t.name = ? AND p.code = ?)"
+
+def _sp(kind: str, code: str) -> int:
+    found = parameter(kind, code)
+    return 0 if found is None else found.number
+
+
 _SYS = "(SELECT id FROM system WHERE uri = ?)"
 _RID = """(SELECT s.rid FROM res s JOIN resource_type t ON t.id = s.type
   WHERE s.tenant = 0 AND t.name = ? AND s.fhir_id = ?)"""
@@ -103,11 +110,11 @@ _DATES = {
 
 def _token(kind: str, param: str, value: Any) -> Query:
     system, code = value
-    parts = [f"x.sp = {_SP}"]
-    values: list[Any] = [kind, param]
+    parts = ["x.sp = ?"]
+    values: list[Any] = [_sp(kind, param)]
     if code is not None:
         parts.append("x.code = ?")
-        values.append(code_key(code))
+        values.append(token_hash(code))
     if system is not None:
         parts.append(f"x.sys = {_SYS}" if system else "x.sys = 0")
         values += [system] if system else []
@@ -120,14 +127,14 @@ def _string(kind: str, param: str, value: Any) -> Query:
     folded = fold_key(str(value))
     if not folded:
         return "SELECT x.rid FROM ix_str x WHERE 0", []
-    sql = f"SELECT x.rid FROM ix_str x WHERE x.sp = {_SP} AND x.v >= ? AND x.v < ?"  # noqa: S608
-    return sql, [kind, param, folded, prefix_end(folded)]
+    sql = "SELECT x.rid FROM ix_str x WHERE x.sp = ? AND x.v >= ? AND x.v < ?"
+    return sql, [_sp(kind, param), folded, prefix_end(folded)]
 
 
 def _date(kind: str, param: str, value: Any) -> Query:
     condition, takes = _DATES[value[0]]
-    sql = f"SELECT x.rid FROM ix_dat x WHERE x.sp = {_SP} AND {condition}"  # noqa: S608
-    return sql, [kind, param, *(value[1 + n] for n in takes)]
+    sql = f"SELECT x.rid FROM ix_dat x WHERE x.sp = ? AND {condition}"  # noqa: S608
+    return sql, [_sp(kind, param), *(value[1 + n] for n in takes)]
 
 
 def _updated(kind: str, _param: str, value: Any) -> Query:
@@ -152,8 +159,8 @@ def _target(value: Any, expand: bool) -> Query:
 
 def _reference(kind: str, param: str, value: Any, expand: bool) -> Query:
     target, values = _target(value, expand)
-    sql = f"SELECT x.rid FROM ix_ref x WHERE x.sp = {_SP} AND x.tgt {target}"  # noqa: S608
-    return sql, [kind, param, *values]
+    sql = f"SELECT x.rid FROM ix_ref x WHERE x.sp = ? AND x.tgt {target}"  # noqa: S608
+    return sql, [_sp(kind, param), *values]
 
 
 def _patient(kind: str, value: Any, expand: bool) -> Query:
@@ -208,11 +215,11 @@ def _own(kind: str, criterion: Criterion) -> Query:
     values: list[Any] = []
     for value in criterion.values:
         if isinstance(value, tuple):
-            conditions.append(f"own_date(r.idx, {_SP}, ?, ?, ?)")
-            values += [kind, criterion.param, *value]
+            conditions.append("own_date(r.idx, ?, ?, ?, ?)")
+            values += [_sp(kind, criterion.param), *value]
         elif folded := fold_key(str(value)):
-            conditions.append(f"own_text(r.idx, {_SP}, ?)")
-            values += [kind, criterion.param, folded]
+            conditions.append("own_text(r.idx, ?, ?)")
+            values += [_sp(kind, criterion.param), folded]
     return f"({' OR '.join(conditions) or '0'})", values
 
 

@@ -15,7 +15,7 @@ from unsilo.storage.days import DayReader, sync_directory
 from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
 from unsilo.storage.messages import MessageReads
-from unsilo.storage.migrate import migrate
+from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.resources import ResourceReads
 from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
 from unsilo.storage.search import audit_query, estimate_query, resources_query
@@ -190,6 +190,7 @@ def open_store(directory: Path, *, readers: int = 2, group_ms: float = 2, hooks:
     connection = connect(directory / "unsilo.db")
     try:
         migrate(connection, directory / "unsilo.db")
+        refresh(connection)
     finally:
         connection.close()
     return Store(directory, readers, group_ms, hooks or Hooks())

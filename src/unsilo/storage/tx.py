@@ -1,54 +1,64 @@
 """One job's hands on the store inside the writer's transaction: resources and their versions."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
 from unsilo.storage.faults import StaleVersionError
-from unsilo.storage.keys import bounded, code_key, fold_key, terms
+from unsilo.storage.keys import EMPTY, Image, image_of, pack_image
 from unsilo.storage.names import Names
-from unsilo.storage.packing import clean, pack_lineage, unpack_lineage
-from unsilo.storage.pending import Pending
+from unsilo.storage.packing import clean, pack_body, pack_lineage, unpack_body, unpack_lineage
+from unsilo.storage.pending import Pending, flush
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load
 
-__all__ = ["DELETED", "LIVE", "STUB", "Counters", "ResourceTx", "stored"]
+__all__ = ["DELETED", "LIVE", "STUB", "Counters", "ResourceTx", "stored", "whole"]
 
 _REMEMBERED = 50_000
+_TEXTS = 200_000
 
 LIVE, DELETED, STUB = 0, 1, 2
 
 _SQL = load("resource")
-_image = msgspec.msgpack.Encoder().encode
 
 
 class Counters:
-    """The next numbers, which only the writer gives out, and the row numbers that were needed lately."""
+    """The next numbers, which only the writer gives out, and the row numbers that were needed lately.
+
+    `at` is the time (microseconds) of the group, which only grows; `texts` are (parameter, hash) of token texts that
+    are known to be in the store.
+    """
 
     rid = 0
     mid = 0
     t = 0
+    at = 0
 
     def __init__(self) -> None:
         self._rids: dict[tuple[str, str], int] = {}
+        self.texts: set[tuple[int, int]] = set()
 
     def known(self, key: tuple[str, str]) -> int | None:
         """Return the row number of a resource that is committed, when it is remembered."""
         return self._rids.get(key)
 
-    def remember(self, rids: dict[tuple[str, str], int]) -> None:
-        """Remember row numbers that are committed; a row number never changes."""
+    def remember(self, group: Pending) -> None:
+        """Remember row numbers and texts that are committed; neither ever changes."""
         if len(self._rids) > _REMEMBERED:
             self._rids.clear()
-        self._rids.update(rids)
+        self._rids.update(group.rids)
+        if len(self.texts) > _TEXTS:
+            self.texts.clear()
+        self.texts |= group.texts
 
     def forget(self) -> None:
         """Forget all: somebody else has written."""
         self._rids.clear()
+        self.texts.clear()
 
 
 _make: Callable[..., Stored] = Stored
@@ -56,7 +66,12 @@ _make: Callable[..., Stored] = Stored
 
 def stored(row: Any) -> Stored:
     """Make a `Stored` of a row of the read statements; the twelfth column, where there is one, says late."""
-    return _make(*row) if len(row) == 11 else _make(*row[:11], bool(row[11]))
+    return _make(*row[:10], unpack_body(row[10]), len(row) > 11 and bool(row[11]))
+
+
+def whole(row: Any) -> Stored:
+    """Make a `Stored` of a row of `current` and `current_many`, with what only the writer needs."""
+    return _make(*row[:10], unpack_body(row[10]), False, row[11], row[12])
 
 
 class ResourceTx:
@@ -69,6 +84,12 @@ class ResourceTx:
         self._group = group
         self._job = Pending()
         self._saved = False
+        self._stash: Pending | None = None
+
+    @property
+    def at(self) -> int:
+        """The time of this transaction in microseconds; it is later than that of every one before."""
+        return self._counters.at
 
     def _hold(self) -> None:
         """Begin the savepoint that undoes this job's own statements should it fail."""
@@ -84,6 +105,22 @@ class ResourceTx:
             self._connection.execute("RELEASE job")
         if keep:
             self._group.absorb(self._job)
+        elif self._stash is not None:
+            self._group.give_back(self._stash)
+
+    def settle(self) -> None:
+        """Write what this job and the group before it have gathered, so that a search on this connection sees it."""
+        if self._group.unwritten:
+            if self._saved:  # were this job to fail, the group's rows would go with it: they are kept until its end
+                taken = self._group.take_rows()
+                flush(self._connection, taken)
+                self._stash = taken if self._stash is None else self._stash.absorb(taken)
+            else:
+                flush(self._connection, self._group.take_rows())
+        if self._job.unwritten:
+            self._hold()
+            flush(self._connection, self._job.take_rows())
+        self._names.flush(self._connection)
 
     def _look(self, resource_type: str, id_: str) -> Stored | None:
         """Return the row of a resource, a stub too, as this transaction sees it."""
@@ -92,7 +129,7 @@ class ResourceTx:
             if key in pending.current:
                 return pending.current[key]
         row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
-        found = None if row is None else _make(*row[:11], False, row[11], row[12])
+        found = None if row is None else whole(row)
         self._group.current[key] = found
         return found
 
@@ -105,7 +142,7 @@ class ResourceTx:
             self._group.current[key] = None
         asked = msgspec.json.encode(wanted).decode()
         for row in self._connection.execute(_SQL["current_many"], (asked,)).fetchall():
-            self._group.current[row[1], row[2]] = _make(*row[:11], False, row[11], row[12])
+            self._group.current[row[1], row[2]] = whole(row)
 
     def current(self, resource_type: str, id_: str) -> Stored | None:
         """Return the current version (state 1 when deleted), None when there has never been one."""
@@ -145,22 +182,21 @@ class ResourceTx:
         return rid
 
     def _write_row(self, new: Stored) -> None:
+        self._job.renewed.pop(new.rid, None)
         self._job.res[new.rid] = (
             new.rid, self._names.type(new.type), new.id, new.version, new.top, self._counters.t, new.updated, new.state,
-            new.clock, new.rank, new.mid, new.digest, new.body, new.idx,
+            new.clock, new.rank, new.mid, new.digest, pack_body(new.body), new.idx,
         )  # fmt: skip
 
-    def _keys(self, resource_type: str, index: IndexRows) -> bytes:
+    def _keys(self, resource_type: str, index: IndexRows, find: Sequence[str]) -> tuple[Image, bytes]:
         number = self._names.type(resource_type)
-        parameter, system = self._names.parameter, self._names.system
-        return _image((
-            [(parameter(number, p), code_key(c), system(s)) for p, s, c in index.tokens],
-            [(parameter(number, p), fold_key(v)) for p, v in index.strings],
-            [(parameter(number, p), *bounded(lo, hi)) for p, lo, hi in index.dates],
-            [(parameter(number, p), self.rid(r)) for p, r in index.references],
-            [(self.rid(r), number, bounded(d, 0)[0], code_key(c), code_key(k)) for r, d, c, k in index.patient],
-            terms(index) if resource_type == "Patient" else [],
-        ))  # fmt: skip
+        image = pack_image(image_of(index, find, number, self._names.system, self.rid))
+        for sp, code, text in index.txt:
+            key = (sp, code)
+            if not (key in self._counters.texts or key in self._group.texts or key in self._job.texts):
+                self._job.texts.add(key)
+                self._job.rows["txt"].append((sp, clean(text), code))
+        return image
 
     def _former(self, resource_type: str, id_: str, previous: Stored | None) -> Stored | None:
         """Return the row as it is now; StaleVersionError unless it is the one that the caller decided on."""
@@ -172,17 +208,17 @@ class ResourceTx:
 
     def _supersede(self, old: Stored) -> None:
         self._job.rows["hist"].append((
-            old.rid, old.version, self._counters.t, old.updated, old.state, 0, old.clock, old.rank, old.mid,
-            old.digest, old.body,
+            old.rid, old.version, self._names.type(old.type), self._counters.t, old.updated, old.state, 0, old.clock,
+            old.rank, old.mid, old.digest, pack_body(old.body),
         ))  # fmt: skip
 
-    def _replace(self, new: Stored, now: Stored | None, lineage: list[Lineage] | bytes) -> Stored:
+    def _replace(self, new: Stored, image: Image, now: Stored | None, lineage: list[Lineage] | bytes) -> Stored:
         if now is not None and now.state != STUB:
             self._supersede(now)
         self._write_row(new)
         first = self._job.images.get(new.rid)
         before = first[0] if first is not None else now.idx if now is not None else b""
-        self._job.images[new.rid] = (before, new.idx)
+        self._job.images[new.rid] = (before, new.idx, image)
         self._job.current[new.type, new.id] = new
         self._job.rids[new.type, new.id] = new.rid
         self._annotate(new.rid, new.version, new.mid, lineage)
@@ -199,19 +235,34 @@ class ResourceTx:
     def put(
         self, resource_type: str, id_: str, body: bytes, *, index: IndexRows, lineage: list[Lineage] | bytes,
         clock: int = 0, rank: int = 0, digest: bytes = b"", mid: int = 0, previous: Stored | None = None, at: int,
+        find: Sequence[str] = (),
     ) -> Stored:  # fmt: skip
         """Make `body` the current version; the former one goes to history, index rows follow.
 
         `previous` is what `current` said (None for a new one): StaleVersionError when that is no longer so. `lineage`
-        may be packed already (`pack_lineage`).
+        may be packed already (`pack_lineage`). `find` are the words by which a Patient is found (`keys.terms`).
         """
         now = self._former(resource_type, id_, previous)
         # A stub's number is used; a new resource's own references may point at itself, so it gets its number first.
         rid = now.rid if now is not None else self.rid(f"{resource_type}/{id_}")
         top = (now.top if now is not None else 0) + 1
-        idx = self._keys(resource_type, index)
+        image, idx = self._keys(resource_type, index, find)
         new = Stored(rid, resource_type, id_, top, LIVE, at, clock, rank, mid, digest, body, False, top, idx)
-        return self._replace(new, now, lineage)
+        return self._replace(new, image, now, lineage)
+
+    def renew_keys(self, now: Stored, index: IndexRows, find: Sequence[str] = ()) -> None:
+        """Replace the keys of a live resource without a new version; `now` is its row as this transaction sees it."""
+        image, idx = self._keys(now.type, index, find)
+        if idx == now.idx:
+            return
+        new = msgspec.structs.replace(now, idx=idx)
+        if now.rid in self._job.res or now.rid in self._group.res:
+            self._write_row(new)
+        else:
+            self._job.renewed[now.rid] = idx
+        first = self._job.images.get(now.rid)
+        self._job.images[now.rid] = (first[0] if first is not None else now.idx, idx, image)
+        self._job.current[now.type, now.id] = new
 
     def delete(
         self, resource_type: str, id_: str, *, clock: int = 0, rank: int = 0, mid: int = 0, previous: Stored, at: int,
@@ -223,7 +274,7 @@ class ResourceTx:
             raise StaleVersionError(f"{resource_type}/{id_} is not there to be deleted")
         top = now.top + 1
         gone = Stored(previous.rid, resource_type, id_, top, DELETED, at, clock, rank, mid, b"", b"", False, top, b"")
-        return self._replace(gone, now, lineage)
+        return self._replace(gone, EMPTY, now, lineage)
 
     def put_late(
         self, resource_type: str, id_: str, body: bytes, *, lineage: list[Lineage] | bytes, clock: int = 0,
@@ -234,7 +285,10 @@ class ResourceTx:
         if now is None:
             raise StaleVersionError(f"{resource_type}/{id_} has no current version to be late for")
         top = now.top + 1
-        self._job.rows["hist"].append((now.rid, top, self._counters.t, at, LIVE, 1, clock, rank, mid, digest, body))
+        self._job.rows["hist"].append((
+            now.rid, top, self._names.type(now.type), self._counters.t, at, LIVE, 1, clock, rank, mid, digest,
+            pack_body(body),
+        ))  # fmt: skip
         kept = msgspec.structs.replace(now, top=top)
         self._write_row(kept)
         self._job.current[resource_type, id_] = kept

@@ -240,7 +240,7 @@ class Writer:
             self._counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
             self._counters.mid = int(connection.execute(_MSG["top_mid"]).fetchone()[0])
             self._counters.forget()
-            self._counters.t = int(connection.execute(_RES["top_t"]).fetchone()[0])
+            self._counters.t, self._counters.at = connection.execute(_RES["top_t"]).fetchone()
             self._version = version
         return connection
 
@@ -319,6 +319,7 @@ class Writer:
         started = time.perf_counter()
         connection = self._begin()
         self._counters.t += 1
+        self._counters.at = max(clock.now(), self._counters.at + 1)
         group = Pending()
         given = list(taken)
         while True:
@@ -343,11 +344,11 @@ class Writer:
         flush(connection, group)
         requeued = move(connection, self._names, group.finished) if group.finished else []
         if group.written:
-            run_rows(connection, _RES["tx"], [(self._counters.t, clock.now(), group.written)])
+            run_rows(connection, _RES["tx"], [(self._counters.t, self._counters.at, group.written)])
             each = (time.perf_counter() - flushing) / group.written
             self._seconds_each = 0.8 * self._seconds_each + 0.2 * each
         self._commit(connection)
-        self._counters.remember(group.rids)
+        self._counters.remember(group)
         self._requeued += requeued
 
     def _run_one(

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
 from unsilo.kernel import clock, seal
 from unsilo.storage import Hooks, Incoming, Tx, open_store
 
-NONE = IndexRows([], [], [], [], [])
+NONE = IndexRows()
 
 CHILD = """
 import sys
 from pathlib import Path
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
 from unsilo.kernel import clock, seal
 from unsilo.storage import Incoming, open_store
 store = open_store(Path(sys.argv[1]))
@@ -28,7 +28,7 @@ def done(n):
         sys.stdout.write(f"{n} {future.result().id}\\n")
         sys.stdout.flush()
     return tell
-rows = IndexRows([("code", "s", "1")], [], [], [], [])
+rows = IndexRows(tok=[(1, 2, "s")])
 for n in range(100_000):
     future = store.receive(Incoming(seal("f", "hl7v2", f"MSH|{sys.argv[2]}|{n}".encode() * 20, clock.now())))
     future.add_done_callback(done(n))

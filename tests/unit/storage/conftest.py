@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
+from unsilo.fhir.interim import index as extract
 from unsilo.kernel import clock, seal
-from unsilo.storage import Incoming, Receipt, Store, Stored, Tx, open_store
+from unsilo.storage import Incoming, Receipt, Store, Stored, Tx, open_store, terms
 
 
 @pytest.fixture
@@ -38,24 +39,17 @@ def receive(store: Store, piece: Callable[..., Incoming]) -> Callable[..., Recei
 
 
 @pytest.fixture
-def rows() -> Callable[..., IndexRows]:
-    """Make index rows; what is not given is empty."""
-    return lambda tokens=(), strings=(), dates=(), references=(), patient=(): IndexRows(
-        list(tokens), list(strings), list(dates), list(references), list(patient)
-    )
-
-
-@pytest.fixture
 def put(store: Store) -> Callable[..., Stored]:
     """Make a version of a resource, whatever the former one was."""
 
-    def make(name: str, body: bytes = b"{}", index: IndexRows | None = None, **more: Any) -> Stored:
+    def make(name: str, body: bytes = b"{}", index: IndexRows | dict[str, Any] | None = None, **more: Any) -> Stored:
         kind, _, id_ = name.partition("/")
-        keys = index or IndexRows([], [], [], [], [])
+        keys = extract(index) if isinstance(index, dict) else index or IndexRows()
+        find = terms(index) if isinstance(index, dict) else []
 
         def job(tx: Tx) -> Stored:
             former = tx.current(kind, id_)
-            return tx.put(kind, id_, body, index=keys, previous=former, **({"lineage": [], "at": 1} | more))
+            return tx.put(kind, id_, body, index=keys, find=find, previous=former, **({"lineage": [], "at": 1} | more))
 
         return store.submit(job).result(10)
 

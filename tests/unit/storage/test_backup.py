@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
 from unsilo.storage import Incoming, Receipt, Store, backup, open_store, restore, verify
 
 
@@ -24,7 +24,7 @@ def test_a_backup_while_writing_restores_to_a_sound_store(
             mid = store.receive(piece(f"MSH|during {n}")).result(10).mid
             store.submit(
                 lambda tx, n=n, mid=mid: (
-                    tx.put("Basic", f"b{n}", b"{}", index=IndexRows([], [], [], [], []), lineage=[], mid=mid, at=1),
+                    tx.put("Basic", f"b{n}", b"{}", index=IndexRows(), lineage=[], mid=mid, at=1),
                     tx.finish(mid, "done", entries=1),
                 )
             ).result(10)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
-from unsilo.storage import Incoming, StoreTooNewError, open_store
+from tests.unit.storage.keyed import rows
+from unsilo.kernel import json
+from unsilo.storage import Criterion, Incoming, StoreTooNewError, open_store
 from unsilo.storage.connect import connect
 from unsilo.storage.migrate import APPLICATION_ID, migrate, migrations, version_of
 
@@ -49,25 +50,84 @@ def test_a_migration_keeps_the_data(tmp_path: Path, piece: Callable[..., Incomin
     connection.close()
 
 
-def test_totals_are_made_of_what_is_there(tmp_path: Path, piece: Callable[..., Incoming]) -> None:
-    """A store of the first schema gets its totals from its rows, and is sound afterwards."""
+_SAME = (
+    "feed", "message", "control_seen", "message_key", "outcome", "effect", "feed_day", "feed_minute", "feed_last",
+    "feed_latency", "res", "hist", "lineage", "tx", "person", "link", "link_event", "audit", "outbox",
+)  # fmt: skip
+
+
+def _older(directory: Path, number: int) -> None:
+    """Make of a store what an unsilo with schema `number` would have written: types counted as they came, no keys."""
+    old = connect(directory / "old.db")
+    migrate(old, directory / "old.db", migrations()[:number])
+    old.execute(f"ATTACH '{directory / 'unsilo.db'}' AS new")
+    for table in _SAME:
+        had = [row[1] for row in old.execute(f"PRAGMA main.table_info({table})")]
+        has = {row[1] for row in old.execute(f"PRAGMA new.table_info({table})")}
+        columns = ", ".join(column for column in had if column in has)
+        old.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")  # noqa: S608
+    used = [row[0] for row in old.execute("SELECT DISTINCT type FROM res ORDER BY type DESC")]
+    for place, type_ in enumerate(used, 1):
+        old.execute("UPDATE res SET type = ? WHERE type = ?", (10_000 + place, type_))
+        old.execute("INSERT INTO main.resource_type SELECT ?, name FROM new.resource_type WHERE id = ?", (place, type_))
+    old.execute("UPDATE res SET type = type - 10000, idx = x'96' WHERE type > 10000")
+    if number > 1:
+        old.execute("DELETE FROM main.type_total")
+        old.execute("INSERT INTO main.feed_total SELECT * FROM new.feed_total")
+        old.execute("INSERT INTO main.type_total SELECT type, count(*) FROM main.res WHERE state = 0 GROUP BY type")
+    old.execute("DETACH new")
+    old.close()
+    (directory / "old.db").replace(directory / "unsilo.db")
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_store_of_an_older_schema_comes_forward_with_its_data(
+    tmp_path: Path, piece: Callable[..., Incoming], number: int
+) -> None:
+    """Totals, numbers of types, histories and every search key are there afterwards, and the store is sound."""
+    bodies = {
+        "Patient/p": {"resourceType": "Patient", "id": "p", "name": [{"family": "Doe"}], "gender": "male"},
+        "Observation/o": {
+            "resourceType": "Observation", "id": "o", "status": "final", "subject": {"reference": "Patient/p"},
+            "performer": [{"reference": "Practitioner/x"}],
+        },
+    }  # fmt: skip
     with open_store(tmp_path) as store:
         for n in range(5):
             store.receive(piece(f"MSH|{n}", feed="ab"[n % 2])).result(10)
-        rows = IndexRows([("code", "s", "1")], [], [], [], [])
-        store.submit(lambda tx: tx.put("Basic", "b", b"{}", index=rows, lineage=[], at=1)).result(10)
-        before = (store.counts(), store.feeds())
+        for name, body in bodies.items():
+            kind, _, id_ = name.partition("/")
+            for content in (b"{}", json.encode(body)):
+                store.submit(
+                    lambda tx, k=kind, i=id_, c=content: tx.put(
+                        k, i, c, index=rows(), lineage=[], previous=tx.current(k, i), at=1
+                    )
+                ).result(10)
+        store.submit(lambda tx: tx.link("p", None, "none", "", "m", 1, 1)).result(10)
+        before = (store.counts(), store.feeds(), store.history("Patient", "p"))
+    _older(tmp_path, number)
+    with open_store(tmp_path) as store:
+        assert (store.counts(), store.feeds(), store.history("Patient", "p")) == before
+        assert [f.id for f in store.search("Patient", [Criterion("family", "string", ["do"])])] == ["p"]
+        assert [f.id for f in store.search("Observation", [Criterion("subject", "reference", ["Patient/p"])])] == ["o"]
+        assert [hit.uid for hit in store.find_people("doe")] != []
+        assert store.verify() == []
+        store.submit(lambda tx: tx.rid("Practitioner/x")).result(10)
+
+
+def test_keys_are_extracted_anew_when_this_version_extracts_others(tmp_path: Path) -> None:
+    """A store that was written with other keys gets those of this version when it is opened."""
+    body = {"resourceType": "Patient", "id": "p", "gender": "male"}
+    with open_store(tmp_path) as store:
+        store.submit(lambda tx: tx.put("Patient", "p", json.encode(body), index=rows(), lineage=[], at=1)).result(10)
+        store.submit(lambda tx: tx.link("p", None, "none", "", "m", 1, 1)).result(10)
+        male = Criterion("gender", "token", [(None, "male")])
+        assert store.count("Patient", [male]) == 0
     connection = connect(tmp_path / "unsilo.db")
-    for table in ("feed_total", "type_total"):
-        connection.execute(f"DROP TABLE {table}")
-    for index in ("message_holds", "ix_find_rid", "res_live"):
-        connection.execute(f"DROP INDEX {index}")
-    connection.execute("ALTER TABLE message DROP COLUMN holds")
-    connection.execute("DELETE FROM migration WHERE number > 1")
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute("UPDATE keep SET value = x'00' WHERE name = 'index'")
     connection.close()
     with open_store(tmp_path) as store:
-        assert (store.counts(), store.feeds()) == before
+        assert store.count("Patient", [male]) == 1
         assert store.verify() == []
 
 

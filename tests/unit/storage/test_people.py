@@ -4,24 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from tests.unit.storage.keyed import person, rows
+from unsilo.fhir.index import IndexRows
 from unsilo.identity.record import pack, record
 from unsilo.storage import Criterion, Store, Stored, Tx
 
 Put = Callable[..., Stored]
 
 
-def patient(family: str, given: str = "Ann", birth: int = 0, mrn: str = "1") -> IndexRows:
-    """Index rows of a Patient."""
-    return IndexRows(
-        [("identifier", "urn:mrn", mrn)], [("family", family), ("given", given), ("name", f"{given} {family}")],
-        [("birthdate", birth, birth + 86_400_000_000)], [], [],
-    )  # fmt: skip
-
-
 def fact(of: str, date: int = 0) -> IndexRows:
     """Index rows of a clinical resource."""
-    return IndexRows([], [], [("date", date, date + 1)], [("subject", of), ("patient", of)], [(of, date, "s|c", "lab")])
+    return rows([], [], [("date", date, date + 1)], [("subject", of), ("patient", of)], [(of, date, "s|c", "lab")])
 
 
 def link(store: Store, patient_id: str, person: int | None, at: int = 1, mid: int = 1, reason: str = "why") -> int:
@@ -32,7 +25,7 @@ def link(store: Store, patient_id: str, person: int | None, at: int = 1, mid: in
 def test_a_person_is_the_set_of_its_linked_patients(store: Store, put: Put) -> None:
     """Facts of all its source Patients are the person's, newest first, and link and unlink act at once."""
     for n in ("a", "b"):
-        put(f"Patient/{n}", index=patient("Doe"))
+        put(f"Patient/{n}", index=person("Doe"))
         put(f"Observation/o{n}", index=fact(f"Patient/{n}", 5 if n == "a" else 9))
     one = link(store, "a", None)
     assert [f.id for f in store.facts(one)] == ["oa"]
@@ -53,8 +46,8 @@ def test_a_person_is_the_set_of_its_linked_patients(store: Store, put: Put) -> N
 
 def test_the_history_of_links_is_kept_for_ever(store: Store, put: Put) -> None:
     """Every change says from where to where, why, by whom, when; it can neither be changed nor removed."""
-    put("Patient/a", index=patient("Doe"))
-    put("Patient/b", index=patient("Roe"))
+    put("Patient/a", index=person("Doe"))
+    put("Patient/b", index=person("Roe"))
     one, two = link(store, "a", None), link(store, "b", None)
     link(store, "b", one, at=7, reason="same number")
     back = store.submit(lambda tx: tx.unlink("b", "hand", "wrong person", "kim", 9)).result(10)
@@ -75,7 +68,7 @@ def test_a_uid_leads_to_where_the_person_went(store: Store, put: Put) -> None:
     """A bookmarked person that was merged away is found under its old uid, through any number of merges."""
     people = []
     for n in "abc":
-        put(f"Patient/{n}", index=patient(n))
+        put(f"Patient/{n}", index=person(n))
         people.append(link(store, n, None))
     uids = [store.person(p).uid for p in people if store.person(p)]  # type: ignore[union-attr]
     link(store, "a", people[1])
@@ -91,7 +84,7 @@ def test_a_uid_leads_to_where_the_person_went(store: Store, put: Put) -> None:
 
 def test_a_link_found_again_keeps_its_first_reason(store: Store, put: Put) -> None:
     """A machine that meets a known edge changes nothing; a person who confirms it is on record."""
-    put("Patient/a", index=patient("Doe"))
+    put("Patient/a", index=person("Doe"))
     one = link(store, "a", None, reason="first")
     link(store, "a", one, reason="again")
     assert [s.reason for s in store.sources(one)] == ["first"]
@@ -114,7 +107,7 @@ def test_a_link_to_nobody_is_refused(store: Store) -> None:
 
 def test_sources_say_why_each_record_is_there(store: Store, put: Put) -> None:
     """Rule, score and resource of each edge; a Patient that was only spoken of has no resource."""
-    put("Patient/a", b"A", index=patient("Doe"))
+    put("Patient/a", b"A", index=person("Doe"))
     one = link(store, "a", None)
     link(store, "stub", one)
     sources = store.sources(one)
@@ -177,10 +170,9 @@ def test_two_that_meet_the_same_new_person_make_one(store: Store) -> None:
 
 def test_people_are_found_as_one_types(store: Store, put: Put) -> None:
     """Beginnings of names, identifiers and birth dates in any order and case, with and without accents."""
-    day = 86_400_000_000
-    put("Patient/a", index=patient("müller", "Änne", birth=3790 * day, mrn="MRN-00123"))
-    put("Patient/b", index=patient("Mueller", "Ann", birth=0, mrn="9"))
-    put("Patient/c", index=patient("O'Neill", "Bo", birth=day, mrn="77"))
+    put("Patient/a", index=person("müller", "Änne", birth="1980-05-18", mrn="MRN-00123"))
+    put("Patient/b", index=person("Mueller", "Ann", birth="1970-01-01", mrn="9"))
+    put("Patient/c", index=person("O'Neill", "Bo", birth="1970-01-02", mrn="77"))
     one, two, three = (link(store, n, None) for n in "abc")
     for text, expected in (
         ("mul", [one]), ("MÜL änn", [one]), ("anne mueller", []), ("ann mue", [two]), ("mrn-001", [one]),
@@ -192,8 +184,8 @@ def test_people_are_found_as_one_types(store: Store, put: Put) -> None:
 
 def test_a_person_is_found_once_with_all_its_records(store: Store, put: Put) -> None:
     """Two records of a person that match are one hit."""
-    put("Patient/a", b"A", index=patient("Doe"))
-    put("Patient/b", b"B", index=patient("Doe"))
+    put("Patient/a", b"A", index=person("Doe"))
+    put("Patient/b", b"B", index=person("Doe"))
     one = link(store, "a", None)
     link(store, "b", one)
     [hit] = store.find_people("doe")
@@ -202,12 +194,12 @@ def test_a_person_is_found_once_with_all_its_records(store: Store, put: Put) -> 
 
 def test_facts_can_be_narrowed(store: Store, put: Put) -> None:
     """By type, by date, by count; deleted and duplicate ones do not show."""
-    put("Patient/a", index=patient("Doe"))
+    put("Patient/a", index=person("Doe"))
     one = link(store, "a", None)
     link(store, "b", one)
     for n in range(6):
         put(f"Observation/o{n}", index=fact("Patient/a", n))
-    both = IndexRows([], [], [], [], [("Patient/a", 10, "", ""), ("Patient/b", 10, "", "")])
+    both = rows([], [], [], [], [("Patient/a", 10, "", ""), ("Patient/b", 10, "", "")])
     put("Condition/c", index=both)
     assert [f.id for f in store.facts(one)] == ["c", "o5", "o4", "o3", "o2", "o1", "o0"]
     assert [f.id for f in store.facts(one, limit=3)] == ["c", "o5", "o4"]

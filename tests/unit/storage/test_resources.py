@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from tests.unit.storage.keyed import NONE, rows
+from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage, Row
 from unsilo.storage import Criterion, StaleVersionError, Store, Stored, Tx, pack_lineage
 from unsilo.storage.connect import connect
 
 Put = Callable[..., Stored]
 Rows = Callable[..., IndexRows]
-NONE = IndexRows([], [], [], [], [])
 
 
 def lineage(*paths: str) -> list[Lineage]:
@@ -71,7 +71,7 @@ def test_versions_within_one_group_are_all_kept(store: Store) -> None:
 
 def test_a_late_version_is_history_and_never_current(store: Store, put: Put) -> None:
     """What is older than the current version is kept, flagged, and searches do not find it."""
-    put("Observation/o", b"new", clock=20, mid=2, index=IndexRows([("status", "", "final")], [], [], [], []))
+    put("Observation/o", b"new", clock=20, mid=2, index=rows([("status", "", "final")], [], [], [], []))
 
     def late(tx: Tx) -> int:
         current = tx.current("Observation", "o")
@@ -95,7 +95,7 @@ def test_a_late_version_is_history_and_never_current(store: Store, put: Put) -> 
 
 def test_a_deletion_is_a_version(store: Store, put: Put) -> None:
     """The deleted is gone from searches, its versions stay, and it can come back."""
-    keys = IndexRows([("code", "s", "c")], [], [], [], [("Patient/p", 5, "s|c", "lab")])
+    keys = rows([("code", "s", "c")], [], [], [], [("Patient/p", 5, "s|c", "lab")])
     put("Observation/o", b"1", keys)
 
     def delete(tx: Tx) -> Stored:
@@ -114,7 +114,7 @@ def test_a_deletion_is_a_version(store: Store, put: Put) -> None:
 
 def test_a_reference_to_the_unknown_makes_a_stub_that_nobody_reads(store: Store, put: Put) -> None:
     """What is only referred to has a number and no version; its first version is number one."""
-    put("Observation/o", index=IndexRows([], [], [], [("subject", "Patient/p")], [("Patient/p", 0, "", "")]))
+    put("Observation/o", index=rows([], [], [], [("subject", "Patient/p")], [("Patient/p", 0, "", "")]))
     assert store.read("Patient", "p") is None
     assert store.history("Patient", "p") == []
     assert store.submit(lambda tx: tx.current("Patient", "p")).result(10) is None
@@ -126,7 +126,7 @@ def test_a_reference_to_the_unknown_makes_a_stub_that_nobody_reads(store: Store,
 
 def test_a_resource_may_refer_to_itself(store: Store, put: Put) -> None:
     """A reference to one's own id is the same row."""
-    put("Location/l", index=IndexRows([], [], [], [("partof", "Location/l")], []))
+    put("Location/l", index=rows(references=[("partof", "Location/l")], kind="Location"))
     assert [f.id for f in store.search("Location", [Criterion("partof", "reference", ["Location/l"])])] == ["l"]
     assert store.counts().resources == {"Location": 1}
 
@@ -147,15 +147,19 @@ def test_index_rows_follow_the_current_version(store: Store, put: Put) -> None:
     """A value that went is not found any more, one that came is, one that stayed stays."""
     put(
         "Observation/o",
-        index=IndexRows([("code", "s", "stays"), ("code", "s", "goes")], [("note", "abc")], [("date", 0, 10)], [], []),
+        index=rows(
+            [("code", "s", "stays"), ("code", "s", "goes")], [("value-string", "abc")], [("date", 0, 10)], [], []
+        ),
     )
     put(
         "Observation/o",
-        index=IndexRows([("code", "s", "stays"), ("code", "s", "comes")], [("note", "abx")], [("date", 0, 20)], [], []),
+        index=rows(
+            [("code", "s", "stays"), ("code", "s", "comes")], [("value-string", "abx")], [("date", 0, 20)], [], []
+        ),
     )
     for code, expected in (("stays", 1), ("goes", 0), ("comes", 1)):
         assert store.count("Observation", [Criterion("code", "token", [("s", code)])]) == expected
-    assert store.count("Observation", [Criterion("note", "string", ["abc"])]) == 0
+    assert store.count("Observation", [Criterion("value-string", "string", ["abc"])]) == 0
     assert store.count("Observation", [Criterion("date", "date", [("eq", 0, 10)])]) == 0
     assert store.verify() == []
 
@@ -165,7 +169,7 @@ def test_a_failed_job_leaves_no_version_and_no_stub(store: Store, put: Put) -> N
     put("Basic/b", b"1")
 
     def bad(tx: Tx) -> None:
-        tx.put("Basic", "b", b"2", index=IndexRows([], [], [], [("x", "Patient/new")], []), lineage=[],
+        tx.put("Basic", "b", b"2", index=rows([], [], [], [("author", "Patient/new")], [], kind="Basic"), lineage=[],
                previous=tx.current("Basic", "b"), at=1)  # fmt: skip
         raise RuntimeError
 
@@ -222,11 +226,15 @@ def test_hostile_values_are_values(store: Store, put: Put, text: str) -> None:
     """Odd texts in index rows neither break the store nor act as anything but text."""
     put(
         "Observation/o",
-        index=IndexRows(
-            [("code", text, text)], [("note", text)], [("date", -(1 << 62), 1 << 70)], [("subject", "Patient/p")], []
+        index=rows(
+            [("code", text, text)],
+            [("value-string", text)],
+            [("date", -(1 << 62), 1 << 70)],
+            [("subject", "Patient/p")],
+            [],
         ),
     )
-    store.search("Observation", [Criterion("note", "string", [text])])
+    store.search("Observation", [Criterion("value-string", "string", [text])])
     store.search("Observation", [Criterion("code", "token", [(None, text)])])
     store.find_people(text)
     store.search_messages(text)

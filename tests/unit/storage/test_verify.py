@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from tests.unit.storage.keyed import rows
 from unsilo.storage import Receipt, Store, Stored, verify
 from unsilo.storage.days import day_path
 
@@ -23,16 +23,16 @@ def spoil(store: Store, sql: str) -> None:
 def filled(store: Store, receive: Callable[..., Receipt], put: Callable[..., Stored]) -> Store:
     """A sound store with something of everything."""
     mid = receive("MSH|1", control_id="C1").mid
-    rows = IndexRows(
+    keys = rows(
         [("code", "s", "c")],
-        [("family", "doe")],
+        [("value-string", "doe")],
         [("date", 1, 2)],
         [("subject", "Patient/p")],
         [("Patient/p", 1, "", "")],
     )
-    put("Patient/p", index=rows, mid=mid)
-    put("Patient/p", b"2", index=rows, mid=mid)
-    put("Observation/o", index=rows, mid=mid)
+    put("Patient/p", index=keys, mid=mid)
+    put("Patient/p", b"2", index=keys, mid=mid)
+    put("Observation/o", index=keys, mid=mid)
     store.submit(lambda tx: tx.link("p", None, "none", "", "m", 1, mid)).result(10)
     store.submit(lambda tx: tx.finish(mid, "done", entries=2)).result(10)
     assert store.verify() == []

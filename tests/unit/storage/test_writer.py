@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows
 from unsilo.storage import Hooks, Incoming, NotDurableError, Store, Tx, open_store
 
-NO_ROWS = IndexRows([], [], [], [], [])
+NO_ROWS = IndexRows()
 EIO = OSError(errno.EIO, "Input/output error")
 ENOSPC = OSError(errno.ENOSPC, "No space left on device")
 

@@ -10,12 +10,6 @@ SELECT id, name FROM resource_type
 -- name: resource_type_insert
 INSERT OR IGNORE INTO resource_type (id, name) VALUES (?, ?)
 
--- name: parameter_all
-SELECT id, type, code FROM parameter
-
--- name: parameter_insert
-INSERT OR IGNORE INTO parameter (id, type, code) VALUES (?, ?, ?)
-
 -- name: system_all
 SELECT id, uri FROM system
 

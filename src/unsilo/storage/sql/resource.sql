@@ -2,7 +2,7 @@
 SELECT COALESCE(max(rid), 0) FROM res
 
 -- name: top_t
-SELECT COALESCE(max(t), 0) FROM tx
+SELECT COALESCE(max(t), 0), COALESCE(max(at), 0) FROM tx
 
 -- name: current
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, r.top, r.idx
@@ -21,9 +21,12 @@ ON CONFLICT (rid) DO UPDATE SET version = excluded.version, top = excluded.top, 
   updated = excluded.updated, state = excluded.state, clock = excluded.clock, rank = excluded.rank,
   mid = excluded.mid, digest = excluded.digest, body = excluded.body, idx = excluded.idx
 
+-- name: renew
+UPDATE res SET idx = ? WHERE rid = ?
+
 -- name: hist
-INSERT INTO hist (rid, version, t, updated, state, late, clock, rank, mid, digest, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO hist (rid, version, type, t, updated, state, late, clock, rank, mid, digest, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: lineage
 INSERT INTO lineage (rid, version, rows) VALUES (?, ?, ?)
@@ -49,38 +52,71 @@ ON CONFLICT (mid) DO UPDATE SET at = excluded.at, digest = excluded.digest, issu
 INSERT OR IGNORE INTO ix_tok (sp, code, sys, rid) VALUES (?, ?, ?, ?)
 
 -- name: add_str
-INSERT OR IGNORE INTO ix_str (sp, v, rid) VALUES (?, ?, ?)
+INSERT OR IGNORE INTO ix_str (sp, v, raw, rid) VALUES (?, ?, ?, ?)
 
 -- name: add_dat
 INSERT OR IGNORE INTO ix_dat (sp, lo, hi, rid) VALUES (?, ?, ?, ?)
 
+-- name: add_num
+INSERT OR IGNORE INTO ix_num (sp, lo, hi, rid) VALUES (?, ?, ?, ?)
+
+-- name: add_qty
+INSERT OR IGNORE INTO ix_qty (sp, unit, lo, hi, rid) VALUES (?, ?, ?, ?, ?)
+
+-- name: add_uri
+INSERT OR IGNORE INTO ix_uri (sp, v, rid) VALUES (?, ?, ?)
+
 -- name: add_ref
 INSERT OR IGNORE INTO ix_ref (sp, tgt, rid) VALUES (?, ?, ?)
+
+-- name: add_cmp
+INSERT OR IGNORE INTO ix_cmp (sp, code, sys, code2, sys2, lo, hi, v, rid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: add_pos
+INSERT OR IGNORE INTO ix_pos (sp, lat, lon, rid) VALUES (?, ?, ?, ?)
+
+-- name: add_find
+INSERT OR IGNORE INTO ix_find (term, rid) VALUES (?, ?)
 
 -- name: add_pat
 INSERT INTO ix_pat (pat, type, dlo, rid, code, cat) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET code = excluded.code, cat = excluded.cat
 
--- name: add_find
-INSERT OR IGNORE INTO ix_find (term, rid) VALUES (?, ?)
+-- name: txt
+INSERT OR IGNORE INTO ix_txt (sp, v, code) VALUES (?, ?, ?)
 
 -- name: drop_tok
 DELETE FROM ix_tok WHERE sp = ? AND code = ? AND sys = ? AND rid = ?
 
 -- name: drop_str
-DELETE FROM ix_str WHERE sp = ? AND v = ? AND rid = ?
+DELETE FROM ix_str WHERE sp = ? AND v = ? AND raw = ? AND rid = ?
 
 -- name: drop_dat
 DELETE FROM ix_dat WHERE sp = ? AND lo = ? AND hi = ? AND rid = ?
 
+-- name: drop_num
+DELETE FROM ix_num WHERE sp = ? AND lo = ? AND hi = ? AND rid = ?
+
+-- name: drop_qty
+DELETE FROM ix_qty WHERE sp = ? AND unit = ? AND lo = ? AND hi = ? AND rid = ?
+
+-- name: drop_uri
+DELETE FROM ix_uri WHERE sp = ? AND v = ? AND rid = ?
+
 -- name: drop_ref
 DELETE FROM ix_ref WHERE sp = ? AND tgt = ? AND rid = ?
 
--- name: drop_pat
-DELETE FROM ix_pat WHERE pat = ? AND type = ? AND dlo = ? AND rid = ?
+-- name: drop_cmp
+DELETE FROM ix_cmp WHERE sp = ? AND code = ? AND sys = ? AND code2 = ? AND sys2 = ? AND lo = ? AND hi = ? AND v = ? AND rid = ?
+
+-- name: drop_pos
+DELETE FROM ix_pos WHERE sp = ? AND lat = ? AND lon = ? AND rid = ?
 
 -- name: drop_find
 DELETE FROM ix_find WHERE term = ? AND rid = ?
+
+-- name: drop_pat
+DELETE FROM ix_pat WHERE pat = ? AND type = ? AND dlo = ? AND rid = ?
 
 -- name: versions
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0

@@ -2,8 +2,13 @@
 SELECT 'ix_tok', x.rid FROM ix_tok x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 UNION ALL SELECT 'ix_str', x.rid FROM ix_str x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 UNION ALL SELECT 'ix_dat', x.rid FROM ix_dat x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_num', x.rid FROM ix_num x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_qty', x.rid FROM ix_qty x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_uri', x.rid FROM ix_uri x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 UNION ALL SELECT 'ix_ref', x.rid FROM ix_ref x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_cmp', x.rid FROM ix_cmp x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 UNION ALL SELECT 'ix_pat', x.rid FROM ix_pat x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
+UNION ALL SELECT 'ix_pos', x.rid FROM ix_pos x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 UNION ALL SELECT 'ix_find', x.rid FROM ix_find x LEFT JOIN res r ON r.rid = x.rid WHERE r.state IS NULL OR r.state <> 0
 
 -- name: patient_without_person
