@@ -44,3 +44,5 @@ class IndexRows(msgspec.Struct, array_like=True):
     """("Patient/id", microseconds or 0, hash of "system|code" or 0, hash of the category's code or 0)"""
     pos: list[tuple[int, float, float]] = []
     """(sp, latitude, longitude) in degrees"""
+    cod: list[tuple[int, Text]] = []
+    """(hash of a code of `tok`, its `token_key` cut to `LONGEST_CODE`): by these tokens are sorted"""

@@ -1,0 +1,335 @@
+"""Elements of FHIR datatypes to search keys, one small function for each datatype (FHIR R4 search.html 3.1.1.4)."""
+
+from decimal import Decimal
+from functools import lru_cache
+from math import inf, isfinite, nextafter
+from typing import Any, Final
+
+from unsilo.fhir.dates import ALWAYS, NEVER, range_of
+from unsilo.fhir.index.keys import (
+    CURRENCIES,
+    LONGEST,
+    UCUM,
+    canonical_forms,
+    canonical_value,
+    clean,
+    number,
+    reference_type,
+    stated_unit,
+    string_key,
+    target,
+    text_key,
+    token,
+    type_hash,
+    unit_hash,
+)  # fmt: skip
+from unsilo.units import canonical
+
+__all__ = [
+    "address_keys", "canonical_keys", "coding_keys", "coding_texts", "concept_keys", "concept_texts", "contact_keys",
+    "date_keys", "has_extension", "identifier_keys", "identifier_texts", "identifier_types", "literal", "logical",
+    "money_keys", "name_keys", "number_keys", "period_keys", "position", "quantity_keys", "range_keys", "string_keys",
+    "targets", "timing_keys", "token_keys", "uri_keys", "value_range_keys",
+]  # fmt: skip
+
+Token = tuple[int, str, str]
+"""(key, system, text to sort by)"""
+Text = tuple[int, str]
+Span = tuple[int, int]
+Measure = tuple[int, float, float]
+
+_LONGEST_UNIT: Final = 200
+_SHORT: Final = 256  # what is longer would only fill the caches
+_ADDRESS: Final = ("line", "city", "district", "state", "postalCode", "country", "text")
+_NAME: Final = ("family", "given", "prefix", "suffix", "text")
+
+
+def _text(node: dict[str, Any], name: str) -> str:
+    found = node.get(name)
+    return found if type(found) is str else ""
+
+
+def coding_keys(v: dict[str, Any]) -> list[Token]:
+    """Return the key of a Coding."""
+    code, system = v.get("code"), v.get("system")
+    if type(code) is not str:
+        code = ""
+    if type(system) is not str:
+        system = ""
+    if code or system:
+        key, text = token(code)
+        return [(key, clean(system), text)]
+    return []
+
+
+def concept_keys(v: dict[str, Any]) -> list[Token]:
+    """Return the keys of a CodeableConcept's codings."""
+    codings = v.get("coding")
+    found: list[Token] = []
+    if type(codings) is list:
+        for coding in codings:
+            if type(coding) is dict:
+                found += coding_keys(coding)
+    return found
+
+
+def coding_texts(v: dict[str, Any]) -> list[Text]:
+    """Return the key of a Coding's display."""
+    display = v.get("display")
+    return [text_key(display)] if type(display) is str and display else []
+
+
+def concept_texts(v: dict[str, Any]) -> list[Text]:
+    """Return the keys of a CodeableConcept's text and displays."""
+    text, codings = v.get("text"), v.get("coding")
+    found = [text_key(text)] if type(text) is str and text else []
+    if type(codings) is list:
+        for coding in codings:
+            if type(coding) is dict:
+                found += coding_texts(coding)
+    return found
+
+
+def identifier_keys(v: dict[str, Any]) -> list[Token]:
+    """Return the key of an Identifier: its value, in its system."""
+    value, system = _text(v, "value"), _text(v, "system")
+    if value or system:
+        key, text = token(value)
+        return [(key, clean(system), text)]
+    return []
+
+
+def identifier_texts(v: dict[str, Any]) -> list[Text]:
+    """Return the key of the text of an Identifier's type."""
+    kind = v.get("type")
+    text = _text(kind, "text") if type(kind) is dict else ""
+    return [text_key(text)] if text else []
+
+
+def identifier_types(v: dict[str, Any]) -> list[Text]:
+    """Return the keys for `:of-type`: each coding of the type, with the value."""
+    kind, value = v.get("type"), _text(v, "value")
+    codings = kind.get("coding") if type(kind) is dict else None
+    if not value or type(codings) is not list:
+        return []
+    return [
+        (type_hash(code, value), clean(_text(coding, "system")))
+        for coding in codings
+        if type(coding) is dict and (code := _text(coding, "code"))
+    ]
+
+
+def contact_keys(v: dict[str, Any]) -> list[Token]:
+    """Return the key of a ContactPoint: its value, in its system (`phone`, `email`, ...)."""
+    value = _text(v, "value")
+    if value:
+        key, text = token(value)
+        return [(key, clean(_text(v, "system")), text)]
+    return []
+
+
+def token_keys(v: Any) -> list[Token]:
+    """Return the key of a code, text, URI or boolean: no system."""
+    if type(v) is bool:
+        v = "true" if v else "false"
+    if type(v) is str and v:
+        key, text = token(v)
+        return [(key, "", text)]
+    return []
+
+
+def date_keys(v: Any) -> list[Span]:
+    """Return the range of a date, dateTime or instant."""
+    found = range_of(v) if type(v) is str else None
+    return [found] if found else []
+
+
+def period_keys(v: dict[str, Any]) -> list[Span]:
+    """Return the range of a Period; an end that is not said is open."""
+    start, end = v.get("start"), v.get("end")
+    low = range_of(start) if type(start) is str else None
+    high = range_of(end) if type(end) is str else None
+    if low is None and high is None:
+        return []
+    return [(low[0] if low else NEVER, high[1] if high else ALWAYS)]
+
+
+def timing_keys(v: dict[str, Any]) -> list[Span]:
+    """Return the outer limits of a Timing's events and bounds; what is scheduled between them does not matter."""
+    events, repeat = v.get("event"), v.get("repeat")
+    found = [span for event in events for span in date_keys(event)] if type(events) is list else []
+    limits = repeat.get("boundsPeriod") if type(repeat) is dict else None
+    if type(limits) is dict:
+        found += period_keys(limits)
+    return [(min(low for low, _ in found), max(high for _, high in found))] if found else []
+
+
+def number_keys(v: Any) -> list[tuple[float, float]]:
+    """Return a number as a range of one value."""
+    found = number(v)
+    return [] if found is None else [(found, found)]
+
+
+def value_range_keys(v: dict[str, Any]) -> list[tuple[float, float]]:
+    """Return a Range's numbers whatever their units; an end that is not said is open."""
+    low, high = v.get("low"), v.get("high")
+    lowest = number(low.get("value")) if type(low) is dict else None
+    highest = number(high.get("value")) if type(high) is dict else None
+    if lowest is None and highest is None:
+        return []
+    return [(-inf if lowest is None else lowest, inf if highest is None else highest)]
+
+
+def _bounds(value: float, comparator: str) -> tuple[float, float]:
+    """Return what a value with a comparator may be; `<` and `>` leave the value itself out."""
+    match comparator:
+        case "<":
+            return -inf, nextafter(value, -inf)
+        case "<=":
+            return -inf, value
+        case ">":
+            return nextafter(value, inf), inf
+        case ">=":
+            return value, inf
+    return value, value
+
+
+def _in_units(value: Any, comparator: str, unit: str, system: str, code: str) -> dict[int, tuple[float, float]]:
+    """Return the range of a quantity under each unit key under which it is found."""
+    stated = number(value)
+    if stated is None:
+        return {}
+    plain = _bounds(stated, comparator)
+    found = {0: plain}
+    if code:
+        found[unit_hash("", code)] = plain
+    if unit:
+        found[unit_hash("", unit)] = plain
+    if code and system:
+        base = canonical(code) if system == UCUM and len(code) <= _LONGEST_UNIT and isfinite(stated) else None
+        converted = canonical_value(value if type(value) is not float else Decimal(value), base) if base else None
+        if base is not None and converted is not None:
+            found[stated_unit(base.code)] = _bounds(converted, comparator)
+        else:
+            found[unit_hash(system, code)] = plain
+    return found
+
+
+@lru_cache(maxsize=16_384)
+def _measured(value: Any, comparator: str, unit: str, system: str, code: str) -> tuple[Measure, ...]:
+    found = _in_units(value, comparator, unit, system, code)
+    return tuple((key, low, high) for key, (low, high) in found.items())
+
+
+def quantity_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
+    """Return (unit key, low, high) of a Quantity or of a type made of it (Age, Count, Distance, Duration)."""
+    value = v.get("value")
+    if type(value) is bool or value is None or type(value) in (str, list, dict):
+        return ()
+    unit, system, code = _text(v, "unit"), _text(v, "system"), _text(v, "code")
+    read = _measured if len(unit) + len(system) + len(code) <= _SHORT else _measured.__wrapped__
+    return read(value, _text(v, "comparator"), unit, system, code)
+
+
+def money_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
+    """Return (unit key, low, high) of Money; the currency is a code of ISO 4217."""
+    value, currency = v.get("value"), _text(v, "currency")
+    if type(value) is bool or value is None or type(value) in (str, list, dict):
+        return ()
+    read = _measured if len(currency) <= _SHORT else _measured.__wrapped__
+    return read(value, "", "", CURRENCIES if currency else "", currency)
+
+
+def range_keys(v: dict[str, Any]) -> list[Measure]:
+    """Return (unit key, low, high) of a Range: under the unit keys that the ends that are said have in common."""
+    ends = [
+        {} if type(end) is not dict or number(end.get("value")) is None
+        else _in_units(end.get("value"), "", _text(end, "unit"), _text(end, "system"), _text(end, "code"))
+        for end in (v.get("low"), v.get("high"))
+    ]  # fmt: skip
+    low, high = ends
+    if low and high:
+        return [(key, low[key][0], high[key][1]) for key in low if key in high]
+    return [(key, at, inf) for key, (at, _) in low.items()] + [(key, -inf, at) for key, (_, at) in high.items()]
+
+
+def string_keys(v: Any) -> list[tuple[str, int]]:
+    """Return (folded beginning, hash of the text as it stands) of a text."""
+    if type(v) is not str:
+        return []
+    found = string_key(v)
+    return [found] if found[0] else []
+
+
+def _parts(v: dict[str, Any], names: tuple[str, ...]) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    for name in names:
+        part = v.get(name)
+        if type(part) is str:
+            found += string_keys(part)
+        elif type(part) is list:
+            for text in part:
+                found += string_keys(text)
+    return found
+
+
+def name_keys(v: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the keys of the texts of a HumanName, part by part."""
+    return _parts(v, _NAME)
+
+
+def address_keys(v: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the keys of the texts of an Address, part by part."""
+    return _parts(v, _ADDRESS)
+
+
+def uri_keys(v: Any) -> list[str]:
+    """Return a URI's beginning as it stands."""
+    return [clean(v)[:LONGEST]] if type(v) is str and v else []
+
+
+def canonical_keys(v: Any) -> tuple[str, ...]:
+    """Return the forms under which a canonical is found."""
+    return canonical_forms(v) if type(v) is str else ()
+
+
+@lru_cache(maxsize=16_384)
+def _literal(text: str) -> tuple[str, str]:
+    return target(text), reference_type(text)
+
+
+def literal(v: dict[str, Any]) -> tuple[str, str]:
+    """Return (target, resource type) of a Reference; "" for what it does not say or what it contains itself."""
+    text, kind = v.get("reference"), v.get("type")
+    found = ("", "")
+    if type(text) is str and text:
+        found = _literal(text) if len(text) <= _SHORT else (target(text), reference_type(text))
+    if not found[1] and type(kind) is str:
+        return found[0], kind.rpartition("/")[2]
+    return found
+
+
+def logical(v: dict[str, Any]) -> list[Token]:
+    """Return the key of a Reference's identifier."""
+    identifier = v.get("identifier")
+    return identifier_keys(identifier) if type(identifier) is dict else []
+
+
+def targets(v: dict[str, Any]) -> list[str]:
+    """Return the target of a Reference as a part of a composite."""
+    found = literal(v)[0]
+    return [found] if found else []
+
+
+def has_extension(v: dict[str, Any], url: str) -> bool:
+    """Whether an element has an extension with this URL."""
+    found = v.get("extension")
+    return type(found) is list and any(type(one) is dict and one.get("url") == url for one in found)
+
+
+def position(v: dict[str, Any]) -> list[tuple[float, float]]:
+    """Return (latitude, longitude) of a Location's position in degrees."""
+    latitude, longitude = number(v.get("latitude")), number(v.get("longitude"))
+    if latitude is None or longitude is None or not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        return []
+    return [(latitude, longitude)]
