@@ -1,72 +1,93 @@
 """FHIR dates as ranges of microseconds: a partial date is the whole day, month or year (FHIR R4 search.html#date)."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["ALWAYS", "NEVER", "bounds", "range_of"]
+__all__ = ["ALWAYS", "NEVER", "bounds", "period", "range_of", "timing"]
 
 ALWAYS: Final = 1 << 62
 """Upper bound of a period without an end."""
 NEVER: Final = -(1 << 62)
 """Lower bound of a period without a start."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
+_DAY: Final = 86_400_000_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_LONGEST: Final = 64
+_DATE: Final = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d):(\d\d))?)?)?)?", re.ASCII
+)
 
 
-def _micros(when: datetime) -> int:
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return (when - _EPOCH) // _MICRO
+@lru_cache(maxsize=16_384)
+def _range_of(text: str) -> tuple[int, int] | None:
+    said = _DATE.fullmatch(text)
+    if said is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _, sign, ahead, minutes = said.groups()
+    try:
+        low = (date(int(year), int(month or 1), int(day or 1)).toordinal() - _EPOCH) * _DAY
+    except ValueError:
+        return None
+    if day is None:
+        # The year after 9999 has no date, so the length is reckoned instead.
+        first = date(int(year), int(month or 12), 1)
+        days = 31 if first.month == 12 else (first.replace(month=first.month + 1) - first).days
+        return low, (first.toordinal() - _EPOCH + days) * _DAY
+    if hour is None:
+        return low, low + _DAY
+    # FHIR allows the second 60 for leap seconds; it is the first moment of the next minute.
+    if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 60 or int(ahead or 0) > 14 or int(minutes or 0) > 59:
+        return None
+    low += (int(hour) * 60 + int(minute)) * 60_000_000
+    if sign:
+        offset = (int(ahead) * 60 + int(minutes)) * 60_000_000
+        low += -offset if sign == "+" else offset
+    if second is None:
+        return low, low + 60_000_000
+    low += int(second) * 1_000_000
+    if fraction is None:
+        return low, low + 1_000_000
+    return low + int(fraction[:6].ljust(6, "0")), low + int(fraction[:6].ljust(6, "0")) + 10 ** max(
+        6 - len(fraction), 0
+    )
 
 
-@lru_cache(maxsize=4096)
 def range_of(text: str) -> tuple[int, int] | None:
     """Return (from, to), half open, of a FHIR date, dateTime or instant; None when it is not one.
 
-    Without a zone the time is taken as UTC, which FHIR allows only for dates.
+    Without a zone the time is taken as UTC, which FHIR allows only for dates. A time may end at the minute, as searches
+    write it.
     """
-    try:
-        if len(text) == 10:
-            low = _micros(datetime.fromisoformat(text))
-            return low, low + 86_400_000_000
-        if len(text) == 7:
-            year, month = int(text[:4]), int(text[5:])
-            following = (year + 1, 1) if month == 12 else (year, month + 1)
-            return _micros(datetime(year, month, 1, tzinfo=UTC)), _micros(datetime(*following, 1, tzinfo=UTC))
-        if len(text) == 4:
-            year = int(text)
-            return _micros(datetime(year, 1, 1, tzinfo=UTC)), _micros(datetime(year + 1, 1, 1, tzinfo=UTC))
-        low = _micros(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
+    return _range_of(text) if len(text) <= _LONGEST else None
+
+
+def period(value: dict[str, Any]) -> tuple[int, int] | None:
+    """Return (from, to) of a Period, open where an end is not said; None when neither is."""
+    start, end = value.get("start"), value.get("end")
+    low = range_of(start) if type(start) is str else None
+    high = range_of(end) if type(end) is str else None
+    if low is None and high is None:
         return None
-    if len(text) < 19 or text[16] != ":":
-        return low, low + 60_000_000
-    if text[19:20] != ".":
-        return low, low + 1_000_000
-    digits = 0
-    while text[20 + digits : 21 + digits].isdigit():
-        digits += 1
-    return low, low + max(1, 10 ** (6 - digits) if digits < 6 else 1)
+    return low[0] if low else NEVER, high[1] if high else ALWAYS
+
+
+def timing(value: dict[str, Any]) -> tuple[int, int] | None:
+    """Return (from, to) of a Timing: the outer limits of its events and its `repeat.boundsPeriod`.
+
+    What is scheduled between them does not matter (FHIR R4 search.html#date).
+    """
+    events, repeat = value.get("event"), value.get("repeat")
+    found = [r for e in events if type(e) is str and (r := range_of(e))] if type(events) is list else []
+    limits = repeat.get("boundsPeriod") if type(repeat) is dict else None
+    if type(limits) is dict and (whole := period(limits)) is not None:
+        found.append(whole)
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
 def bounds(value: Any) -> tuple[int, int] | None:
-    """Return (from, to) of a dateTime, Period or Timing element (its events); None when it says no time."""
-    if isinstance(value, str):
+    """Return (from, to) of a dateTime, Period or Timing element; None when it says no time."""
+    if type(value) is str:
         return range_of(value)
-    if not isinstance(value, dict):
-        return None
-    start, end = value.get("start"), value.get("end")
-    if isinstance(start, str) or isinstance(end, str):
-        low = range_of(start) if isinstance(start, str) else None
-        high = range_of(end) if isinstance(end, str) else None
-        if low is None and high is None:
-            return None
-        return low[0] if low else NEVER, high[1] if high else ALWAYS
-    events = value.get("event")
-    found = [r for e in events if isinstance(e, str) and (r := range_of(e))] if isinstance(events, list) else []
-    if found:
-        return min(f[0] for f in found), max(f[1] for f in found)
-    repeat = value.get("repeat")
-    return bounds(repeat.get("boundsPeriod")) if isinstance(repeat, dict) else None
+    return (period(value) or timing(value)) if type(value) is dict else None

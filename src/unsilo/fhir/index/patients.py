@@ -3,10 +3,9 @@
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from unsilo.fhir.dates import ALWAYS, NEVER
+from unsilo.fhir.dates import ALWAYS, NEVER, bounds
 from unsilo.fhir.index.keys import clean, token_key
 from unsilo.fhir.index.trie import table
-from unsilo.fhir.index.values import date_keys, period_keys, timing_keys
 from unsilo.kernel import hash64
 from unsilo.spec.compartments import compartment
 from unsilo.spec.parameters import parameters
@@ -70,10 +69,10 @@ def first_date(v: Any) -> int:
     if v is None:
         return 0
     node = v[0] if type(v) is list and v else v
-    found = (period_keys(node) or timing_keys(node)) if type(node) is dict else date_keys(node)
-    if not found:
+    found = bounds(node)
+    if found is None:
         return 0
-    low, high = found[0]
+    low, high = found
     return low if low != NEVER else high if high != ALWAYS else 0
 
 

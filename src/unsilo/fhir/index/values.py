@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import inf, isfinite, nextafter
 from typing import Any, Final
 
-from unsilo.fhir.dates import ALWAYS, NEVER, range_of
+from unsilo.fhir.dates import period, range_of, timing
 from unsilo.fhir.index.keys import (
     CURRENCIES,
     LONGEST,
@@ -146,22 +146,14 @@ def date_keys(v: Any) -> list[Span]:
 
 def period_keys(v: dict[str, Any]) -> list[Span]:
     """Return the range of a Period; an end that is not said is open."""
-    start, end = v.get("start"), v.get("end")
-    low = range_of(start) if type(start) is str else None
-    high = range_of(end) if type(end) is str else None
-    if low is None and high is None:
-        return []
-    return [(low[0] if low else NEVER, high[1] if high else ALWAYS)]
+    found = period(v)
+    return [found] if found else []
 
 
 def timing_keys(v: dict[str, Any]) -> list[Span]:
-    """Return the outer limits of a Timing's events and bounds; what is scheduled between them does not matter."""
-    events, repeat = v.get("event"), v.get("repeat")
-    found = [span for event in events for span in date_keys(event)] if type(events) is list else []
-    limits = repeat.get("boundsPeriod") if type(repeat) is dict else None
-    if type(limits) is dict:
-        found += period_keys(limits)
-    return [(min(low for low, _ in found), max(high for _, high in found))] if found else []
+    """Return the outer limits of a Timing."""
+    found = timing(v)
+    return [found] if found else []
 
 
 def number_keys(v: Any) -> list[tuple[float, float]]:
