@@ -68,12 +68,13 @@ def _issue(code: str, place: int, text: str, rule: str, kind: Code = "code-inval
 
 
 @cache
-def _atom(code: str) -> _Symbol:
+def _atom(code: str, amounts: bool) -> _Symbol:
     """Reduce one atom by its definition; the cache is bounded by the essence file."""
     atom = essence().atoms[code]
-    if atom.unit == "" or code in _OWN_KIND or (atom.arbitrary and atom.unit == "1"):
+    own = code in _OWN_KIND or (amounts and code == "mol")
+    if own or atom.unit == "" or (atom.arbitrary and atom.unit == "1"):
         return _Symbol(1, 1, ((code, 1),), None, 1)
-    inner = reduce(atom.unit)
+    inner = reduce(atom.unit, amounts=amounts)
     if isinstance(inner, Issue):  # the essence file is wrong; its hash is tested
         raise LookupError(f"{code}: {inner.text}")
     powers = tuple((name, power) for name, power in inner.powers.items() if power)
@@ -102,21 +103,21 @@ def _split(symbol: str, case_insensitive: bool) -> tuple[str, str] | None:
     return None
 
 
-_known: dict[tuple[str, bool], _Symbol] = {}
+_known: dict[tuple[str, bool, bool], _Symbol] = {}
 """Symbols met that exist: prefixes times atoms, a few thousand at most."""
 
 
-def _symbol(text: str, case_insensitive: bool) -> _Symbol | None:
+def _symbol(text: str, case_insensitive: bool, amounts: bool) -> _Symbol | None:
     parts = _split(text, case_insensitive)
     if parts is None:
         return None
     prefix, code = parts
-    plain = _atom(code)
+    plain = _atom(code, amounts)
     if prefix:
         factor = essence().prefixes[prefix]
         up, down = plain.up * factor.numerator, plain.down * factor.denominator
         plain = plain._replace(up=up, down=down, bits=max(up.bit_length(), down.bit_length()))
-    _known[text, case_insensitive] = plain
+    _known[text, case_insensitive, amounts] = plain
     return plain
 
 
@@ -139,8 +140,10 @@ def _misplaced(code: str, place: int, expected: bool) -> Issue:
     return _issue(code, place, f"{rest!r} cannot stand here{', a unit is expected' if expected else ''}.", "syntax")
 
 
-def reduce(code: str, case_insensitive: bool = False) -> Reduced | Issue:
+def reduce(code: str, case_insensitive: bool = False, *, amounts: bool = False) -> Reduced | Issue:
     """Reduce an expression to base units, or say what is wrong with it and where.
+
+    `amounts` keeps the mole as a base unit instead of the number that UCUM defines it to be.
 
     Bounds: 1000 characters, and 8192 bits for the numbers; beyond them the Issue is `too-long` or `too-costly`.
     """
@@ -188,7 +191,7 @@ def reduce(code: str, case_insensitive: bool = False) -> Reduced | Issue:
             return _misplaced(code, place, False)
         wanted = begun = False
         if symbol is not None:
-            known = _known.get((symbol, case_insensitive)) or _symbol(symbol, case_insensitive)
+            known = _known.get((symbol, case_insensitive, amounts)) or _symbol(symbol, case_insensitive, amounts)
             if known is None:
                 return _unknown(code, place, symbol)
             times = sign if power is None else sign * int(power)
