@@ -1,357 +1,210 @@
-"""Renders searches over the narrow tables to SQL: the one place where statements are put together at run time."""
+"""Runs a search plan: looks up what it names, counts its clauses, reads one page and what that includes."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from unsilo.fhir.index.keys import token_hash
-from unsilo.spec.parameters import parameter
-from unsilo.storage.keys import fold_key
-from unsilo.storage.rows import Criterion
-
-__all__ = [
-    "FEW", "audit_query", "estimate_query", "facts_query", "is_dense", "matches_query", "messages_query",
-    "people_query", "prefix_end", "resources_query", "terms_query",
-]  # fmt: skip
-
-Query = tuple[str, list[Any]]
-
-_COLUMNS = "r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
-FEW = 2000
-"""Matches of one criterion up to which a search begins with them."""
-
-_DENSE = 100_000
-"""Matches up to which all are gathered and sorted; a prefix that has more is met soon when walking from the newest."""
-
-
-def prefix_end(prefix: str) -> str:
-    """Return the first text after all that begin with `prefix`, in the order of UTF-8 bytes."""
-    last = ord(prefix[-1])
-    after = last + 1 if not 0xD7FF <= last < 0xE000 else 0xE000
-    return prefix + "\U0010ffff" if last >= 0x10FFFF else prefix[:-1] + chr(after)
-
-
-def _marks(values: list[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-# Persons
-
-
-def terms_query(word: str) -> Query:
-    """How many terms begin with a word, counted no further than it matters for choosing where to begin."""
-    sql = "SELECT count(*) FROM (SELECT 1 FROM ix_find WHERE term >= ? AND term < ? LIMIT 2000)"
-    return sql, [word, prefix_end(word)]
-
-
-def people_query(rarest: str, others: list[str], limit: int) -> Query:
-    """Persons with one record that has all words; whole words before beginnings, then the newest record first."""
-    parts = ["f.term >= ? AND f.term < ?"]
-    values: list[Any] = [rarest, rarest, prefix_end(rarest)]
-    for word in others:
-        parts.append("EXISTS (SELECT 1 FROM ix_find o WHERE o.rid = f.rid AND o.term >= ? AND o.term < ?)")
-        values += [word, prefix_end(word)]
-    # Thousands of persons are no answer: what is typed next says whom of them.
-    sql = f"""SELECT l.person FROM (
-  SELECT f.rid, f.term = ? AS whole FROM ix_find f WHERE {" AND ".join(parts)} LIMIT 5000
-) g JOIN link l ON l.pat = g.rid GROUP BY l.person ORDER BY max(g.whole) DESC, max(g.rid) DESC LIMIT ?"""  # noqa: S608
-    return sql, [*values, limit]
-
-
-def facts_query(person: int, types: list[str] | None, since: int | None, limit: int | None) -> Query:
-    """Everything of a person's compartment: date, then the resource's columns; sorted only where a limit needs it."""
-    where = ["l.person = ?"]
-    values: list[Any] = [person]
-    if types is not None:
-        where.append(f"p.type IN (SELECT id FROM resource_type WHERE name IN ({_marks(types)}))")  # noqa: S608
-        values += types
-    if since is not None:
-        where.append("p.dlo >= ?")
-        values.append(since)
-    condition = " AND ".join(where)
-    if limit is None:
-        sql = f"""SELECT p.dlo, {_COLUMNS} FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
-CROSS JOIN res r ON r.rid = p.rid CROSS JOIN resource_type y ON y.id = r.type
-WHERE {condition} AND r.state = 0"""  # noqa: S608
-        return sql, values
-    sql = f"""SELECT f.day, {_COLUMNS} FROM (
-  SELECT p.rid, max(p.dlo) AS day FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
-  WHERE {condition} GROUP BY p.rid ORDER BY day DESC, p.rid DESC LIMIT ?
-) f CROSS JOIN res r ON r.rid = f.rid JOIN resource_type y ON y.id = r.type WHERE r.state = 0"""  # noqa: S608
-    return sql, [*values, limit]
-
-
-# Resources
-
-
-def _sp(kind: str, code: str) -> int:
-    found = parameter(kind, code)
-    return 0 if found is None else found.number
-
-
-_SYS = "(SELECT id FROM system WHERE uri = ?)"
-_RID = """(SELECT s.rid FROM res s JOIN resource_type t ON t.id = s.type
-  WHERE s.tenant = 0 AND t.name = ? AND s.fhir_id = ?)"""
-_KIN = f"(SELECT o.pat FROM link m JOIN link o ON o.person = m.person WHERE m.pat = {_RID} UNION SELECT {_RID})"  # noqa: S608
-
-_DATES = {
-    "eq": ("x.lo >= ? AND x.hi <= ?", (0, 1)),
-    "ne": ("NOT (x.lo >= ? AND x.hi <= ?)", (0, 1)),
-    "gt": ("x.hi > ?", (1,)),
-    "lt": ("x.lo < ?", (0,)),
-    "ge": ("(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", (1, 0, 1)),
-    "le": ("(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", (0, 0, 1)),
-    "sa": ("x.lo >= ?", (1,)),
-    "eb": ("x.hi <= ?", (0,)),
-}
-"""FHIR R4 search.html#prefix on half-open bounds: condition on a row's (lo, hi) and which of the value's it takes."""
-
-
-# Each clause is a set of row numbers: a SELECT of x.rid that ends in a condition, so that another can be added.
-
-
-def _token(kind: str, param: str, value: Any) -> Query:
-    system, code = value
-    parts = ["x.sp = ?"]
-    values: list[Any] = [_sp(kind, param)]
-    if code is not None:
-        parts.append("x.code = ?")
-        values.append(token_hash(code))
-    if system is not None:
-        parts.append(f"x.sys = {_SYS}" if system else "x.sys = 0")
-        values += [system] if system else []
-    elif code is not None:
-        parts.append("x.sys IN (SELECT id FROM system UNION ALL SELECT 0)")  # keeps the row number within reach
-    return f"SELECT x.rid FROM ix_tok x WHERE {' AND '.join(parts)}", values  # noqa: S608
-
-
-def _string(kind: str, param: str, value: Any) -> Query:
-    folded = fold_key(str(value))
-    if not folded:
-        return "SELECT x.rid FROM ix_str x WHERE 0", []
-    sql = "SELECT x.rid FROM ix_str x WHERE x.sp = ? AND x.v >= ? AND x.v < ?"
-    return sql, [_sp(kind, param), folded, prefix_end(folded)]
-
-
-def _date(kind: str, param: str, value: Any) -> Query:
-    condition, takes = _DATES[value[0]]
-    sql = f"SELECT x.rid FROM ix_dat x WHERE x.sp = ? AND {condition}"  # noqa: S608
-    return sql, [_sp(kind, param), *(value[1 + n] for n in takes)]
-
-
-def _updated(kind: str, _param: str, value: Any) -> Query:
-    condition, takes = _DATES[value[0]]
-    condition = condition.replace("x.lo", "x.updated").replace("x.hi", "x.updated + 1")
-    typed = "x.tenant = 0 AND x.state < 2 AND x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    sql = f"SELECT x.rid FROM res x WHERE {typed} AND {condition}"  # noqa: S608
-    return sql, [kind, *(value[1 + n] for n in takes)]
-
-
-def _id(kind: str, _param: str, value: Any) -> Query:
-    typed = "x.tenant = 0 AND x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    return f"SELECT x.rid FROM res x WHERE {typed} AND x.fhir_id = ?", [kind, value]  # noqa: S608
-
-
-def _target(value: Any, expand: bool) -> Query:
-    resource_type, _, id_ = str(value).partition("/")
-    if expand and resource_type == "Patient":
-        return f"IN {_KIN}", [resource_type, id_, resource_type, id_]
-    return f"= {_RID}", [resource_type, id_]
-
-
-def _reference(kind: str, param: str, value: Any, expand: bool) -> Query:
-    target, values = _target(value, expand)
-    sql = f"SELECT x.rid FROM ix_ref x WHERE x.sp = ? AND x.tgt {target}"  # noqa: S608
-    return sql, [_sp(kind, param), *values]
-
-
-def _patient(kind: str, value: Any, expand: bool) -> Query:
-    target, values = _target(value, expand)
-    typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    return f"SELECT x.rid FROM ix_pat x WHERE x.pat {target} AND {typed}", [*values, kind]  # noqa: S608
-
-
-def _person(kind: str, value: Any) -> Query:
-    if kind == "Patient":
-        return "SELECT x.rid FROM (SELECT pat AS rid FROM link WHERE person = ?) x WHERE 1", [value]
-    typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
-    sql = f"SELECT x.rid FROM link l CROSS JOIN ix_pat x ON x.pat = l.pat WHERE l.person = ? AND {typed}"  # noqa: S608
-    return sql, [value, kind]
-
-
-def _clause(kind: str, criterion: Criterion, value: Any) -> Query:
-    shape = criterion.kind
-    if shape == "reference":
-        return _reference(kind, criterion.param, value, criterion.expand)
-    if shape == "patient":
-        return _patient(kind, value, criterion.expand)
-    if shape == "person":
-        return _person(kind, value)
-    plain = {"token": _token, "string": _string, "date": _date, "updated": _updated, "id": _id}
-    return plain[shape](kind, criterion.param, value)
-
-
-def _clauses(kind: str, criterion: Criterion) -> list[Query]:
-    return [_clause(kind, criterion, value) for value in criterion.values]
-
-
-def _union(clauses: list[Query], word: str = "UNION") -> Query:
-    if not clauses:
-        return "SELECT rid FROM res WHERE 0", []
-    return f" {word} ".join(sql for sql, _ in clauses), [value for _, some in clauses for value in some]
-
-
-def estimate_query(kind: str, criterion: Criterion) -> Query:
-    """How many rows meet one criterion, counted no further than `FEW` and one."""
-    sql, values = _union(_clauses(kind, criterion), "UNION ALL")
-    return f"SELECT count(*) FROM ({sql} LIMIT {FEW + 1})", values  # noqa: S608
-
-
-_PROBED = ("token", "reference", "id")
-"""Kinds whose narrow table can be asked for one row number at once; the sets of the others are gathered."""
-
-
-def _own(kind: str, criterion: Criterion) -> Query:
-    """The condition that the keys which a row of `res r` keeps of itself meet a date or text criterion."""
-    conditions = []
-    values: list[Any] = []
-    for value in criterion.values:
-        if isinstance(value, tuple):
-            conditions.append("own_date(r.idx, ?, ?, ?, ?)")
-            values += [_sp(kind, criterion.param), *value]
-        elif folded := fold_key(str(value)):
-            conditions.append("own_text(r.idx, ?, ?)")
-            values += [_sp(kind, criterion.param), folded]
-    return f"({' OR '.join(conditions) or '0'})", values
-
-
-def _member(kind: str, criterion: Criterion, estimate: int, driven: bool) -> Query:
-    """The condition that a row of `res r` meets a criterion; `driven`: few rows are asked."""
-    if estimate > FEW and driven and criterion.kind in ("date", "string"):
-        return _own(kind, criterion)
-    clauses = _clauses(kind, criterion)
-    if estimate > FEW and criterion.kind in _PROBED:
-        probes = " OR ".join(f"EXISTS ({sql} AND x.rid = r.rid)" for sql, _ in clauses)
-        return f"({probes})", [value for _, some in clauses for value in some]
-    sql, values = _union(clauses)
-    return f"r.rid IN ({sql})", values
-
-
-def resources_query(
-    kind: str, criteria: list[Criterion], estimates: list[int], limit: int, after: int | None, *, count: bool = False
-) -> Query:
-    """Live resources of one type that meet all criteria, the newest row first; `after` is the last one seen.
-
-    It begins with the criterion that the fewest rows meet; when very many meet every one, it walks from the newest.
-    """
-    values: list[Any] = []
-    order = sorted(range(len(criteria)), key=lambda n: estimates[n])
-    if order and estimates[order[0]] <= FEW:
-        first, *rest = order
-        sql, values = _union(_clauses(kind, criteria[first]), "UNION ALL")
-        source = f"(SELECT DISTINCT rid FROM ({sql})) d CROSS JOIN res r ON r.rid = d.rid"  # noqa: S608
-    else:
-        source, rest = "res r INDEXED BY res_live", order
-    where = ["r.tenant = 0", "r.type = (SELECT id FROM resource_type WHERE name = ?)", "r.state = 0"]
-    values.append(kind)
-    for n in rest:
-        condition, more = _member(kind, criteria[n], estimates[n], len(rest) < len(order))
-        where.append(condition)
-        values += more
-    if after is not None:
-        where.append("r.rid < ?")
-        values.append(after)
-    met = " AND ".join(where)
-    if count:
-        return f"SELECT count(*) FROM {source} WHERE {met}", values  # noqa: S608
-    sql = f"""SELECT {_COLUMNS} FROM {source} CROSS JOIN resource_type y ON y.id = r.type
-WHERE {met} ORDER BY r.rid DESC LIMIT ?"""  # noqa: S608
-    return sql, [*values, limit]
-
-
-# Messages
-
-
-def messages_query(
-    columns: str, *, text: str, kind: str, feed: str, state: str, cause: str, parent: str, since: int, until: int,
-    limit: int, before: int | None, dense: bool = False,
-) -> Query:  # fmt: skip
-    """Journal rows, newest first. `text` is a folded beginning of a business key of `kind` (or of any kind).
-
-    `dense` walks the journal instead of gathering the matches: for a beginning that very many messages share.
-    """
-    where: list[str] = []
-    values: list[Any] = []
-
-    def add(sql: str, *more: Any) -> None:
-        where.append(sql)
-        values.extend(more)
-
-    if text:
-        kinds = "(SELECT id FROM key_kind WHERE name = ?)" if kind else "(SELECT id FROM key_kind)"
-        bounds = ([kind] if kind else []) + [text, prefix_end(text)]
-        if dense:
-            add("folded_key(m.keys, m.type, m.control_id, ?, ?)", kind, text)
-        else:
-            add(f"m.mid IN (SELECT mid FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ?)", *bounds)  # noqa: S608
-    if feed:
-        add("m.feed = (SELECT id FROM feed WHERE name = ?)", feed)
-    if state in ("queued", "held", "dead"):
-        add("m.state IN ('queued', 'held', 'dead')")
-    if state:
-        add("m.state = ?", state)
-    if cause:
-        add("m.cause <> ''")
-        add("m.cause = ?", cause)
-    if parent:
-        add("m.parent <> ''")
-        add("m.parent = ?", parent)
-    if since:
-        # Row numbers grow with time but for receipts of the same moment, so the walk may begin and end near it.
-        add(
-            "m.mid >= COALESCE((SELECT mid FROM message WHERE received >= ? ORDER BY received LIMIT 1), 0) - 1000",
-            since,
-        )
-        add("m.received >= ?", since)
-    if until:
-        add(
-            "m.mid < COALESCE((SELECT mid FROM message WHERE received >= ? ORDER BY received LIMIT 1), 1 << 62) + 1000",
-            until,
-        )
-        add("m.received < ?", until)
-    if before is not None:
-        add("m.mid < ?", before)
-    condition = ("WHERE " + " AND ".join(where)) if where else ""
-    return f"{columns} {condition} ORDER BY m.mid DESC LIMIT ?", [*values, limit]
-
-
-def matches_query(text: str, kind: str) -> Query:
-    """How many keys begin with `text`, counted no further than it matters."""
-    kinds = "(SELECT id FROM key_kind WHERE name = ?)" if kind else "(SELECT id FROM key_kind)"
-    sql = f"""SELECT count(*) FROM (
-  SELECT 1 FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ? LIMIT {_DENSE + 1})"""  # noqa: S608
-    return sql, [*([kind] if kind else []), text, prefix_end(text)]
-
-
-def is_dense(matches: int) -> bool:
-    """Tell whether so many keys match that walking from the newest is quicker."""
-    return matches > _DENSE
-
-
-def audit_query(
-    columns: str, person: int | None, actor: str, action: str, since: int, until: int, limit: int, before: int | None
-) -> Query:
-    """Audit rows, newest first."""
-    where: list[str] = []
-    values: list[Any] = []
-    for sql, value, wanted in (
-        ("person <> 0 AND person = ?", person, person is not None),
-        ("actor = ?", actor, bool(actor)),
-        ("action = ?", action, bool(action)),
-        ("at >= ?", since, bool(since)),
-        ("at < ?", until, bool(until)),
-        ("n < ?", before, before is not None),
-    ):
-        if wanted:
-            where.append(sql)
-            values.append(value)
-    condition = ("WHERE " + " AND ".join(where)) if where else ""
-    return f"{columns} {condition} ORDER BY n DESC LIMIT ?", [*values, limit]
+import msgspec
+
+from unsilo.spec import r4
+from unsilo.storage import plan as p
+from unsilo.storage.connect import Readers
+from unsilo.storage.functions_search import targets_of, uris_of
+from unsilo.storage.listing import *  # noqa: F403 # until its users name the new place
+from unsilo.storage.packing import unpack_body
+from unsilo.storage.plan import Include, Page, Plan
+from unsilo.storage.render.dialect import SQLITE, Dialect, Sql
+from unsilo.storage.render.select import (
+    Walk,
+    count_query,
+    included_query,
+    page_query,
+    referring_query,
+    walk_of,
+)
+from unsilo.storage.render.sight import Sight
+from unsilo.storage.render.tree import Tree
+from unsilo.storage.resolve import Run, counted, resolved
+from unsilo.storage.rows import Stored
+
+__all__ = ["SearchReads", "run"]
+
+_ESTIMATED = 10_000
+"""Rows up to which an estimated total is exact; beyond them it says so many."""
+_ROUNDS = 10
+"""How often included resources are asked for what they include."""
+
+_make: Callable[..., Stored] = Stored
+
+
+def _stored(row: Any) -> Stored:
+    return _make(row[0], r4.type_name(row[1]), *row[2:10], unpack_body(row[10]), False, 0, row[11])
+
+
+def _unique(rows: list[Any]) -> list[Any]:
+    """Drop a row's second appearance: one with two keys of the same beginning is met twice along an index."""
+    seen: set[int] = set()
+    return [row for row in rows if not (row[0] in seen or seen.add(row[0]))]  # type: ignore[func-returns-value]
+
+
+class _Search:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, run: Run, dialect: Dialect, log: list[tuple[str, Sql]] | None) -> None:
+        self.known: dict[Any, int] = {}
+        self.tree = Tree(Sight(plan.predicate, dialect), self.known)
+        self._run = run
+        self._log = log
+        clauses = tuple(resolved(self.tree, self.ask, clause) for clause in plan.clauses)
+        self.plan = plan if clauses == plan.clauses else msgspec.structs.replace(plan, clauses=clauses)
+        self.empty = p.NEVER in clauses
+
+    def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
+        if self._log is not None:
+            self._log.append(("look up", Sql(text, list(values))))
+        return self._run(text, values)
+
+    def _read(self, what: str, query: Sql) -> list[Any]:
+        if self._log is not None:
+            self._log.append((what, query))
+        return self._run(query.text, query.values)
+
+    def page(self) -> Page:
+        """Return the page, with its total and what it includes."""
+        plan = self.plan
+        if self.empty:
+            return Page([], [], None if plan.total == "none" and not plan.only_count else 0)
+        counted(self.tree, self.ask, plan.clauses, plan.types, self.known)
+        walk = walk_of(self.tree, plan)
+        total = self._total(walk)
+        if plan.only_count or plan.count == 0:
+            return Page([], [], total)
+        rows = self._rows(walk, plan.count + 1)
+        page, after = rows[: plan.count], None
+        if len(rows) > plan.count:
+            last = page[-1]
+            after = (*last[12:], last[0])
+        found = [_stored(row) for row in page]
+        includes, cut = self._included(found) if plan.includes else ([], False)
+        return Page(found, includes, total, after, cut)
+
+    def _total(self, walk: Walk) -> int | None:
+        plan = self.plan
+        if plan.total == "none" and not plan.only_count:
+            return None
+        walk = Walk(walk.driver, walk.listed)
+        if walk.driver is None:
+            # A set is faster to count than a walk over the type that asks each row.
+            for n, clause in enumerate(plan.clauses):
+                if self.tree.members(clause, plan.types) is not None:
+                    walk = Walk(n, self.tree.ordered(clause))
+                    break
+        most = _ESTIMATED if plan.total == "estimate" and not plan.only_count else None
+        return int(self._read("count", count_query(self.tree, plan, walk, most))[0][0])
+
+    def _rows(self, walk: Walk, limit: int) -> list[Any]:
+        plan = self.plan
+        if not walk.sorted:
+            return self._read("page", page_query(self.tree, plan, walk, limit))
+        rows: list[Any] = []
+        if plan.after is None or plan.after[0] is not None:
+            while True:
+                more = self._read("page", page_query(self.tree, plan, walk, limit - len(rows)))
+                full = len(more) == limit - len(rows)
+                rows = _unique(rows + more)
+                if not full or len(rows) >= limit:
+                    break
+                last = rows[-1]
+                plan = msgspec.structs.replace(plan, after=(*last[12:], last[0]))
+        if len(rows) < limit and plan.sort[0].table not in ("updated", "id"):
+            begun = plan.after if plan.after is not None and plan.after[0] is None else None
+            rest = msgspec.structs.replace(plan, after=begun)
+            query = page_query(self.tree, rest, walk._replace(missing=True), limit - len(rows))
+            rows += self._read("page without the sort key", query)
+        return rows
+
+    # Includes
+
+    def _included(self, page: list[Stored]) -> tuple[list[Stored], bool]:
+        have = {row.rid for row in page}
+        found: list[Stored] = []
+        fresh = page
+        for turn in range(_ROUNDS):
+            asked = [i for i in self.plan.includes if turn == 0 or i.iterate]
+            new: dict[int, Stored] = {}
+            for include in asked:
+                room = self.plan.most - len(found) - len(new)
+                for row in self._follow(include, fresh, room + 1):
+                    if row.rid not in have and row.rid not in new:
+                        if room <= 0:
+                            return found + list(new.values()), True
+                        new[row.rid] = row
+                        room -= 1
+            if not new:
+                return found, False
+            found += new.values()
+            have.update(new)
+            fresh = list(new.values())
+        return found, bool([i for i in self.plan.includes if i.iterate])
+
+    def _follow(self, include: Include, rows: list[Stored], limit: int) -> list[Stored]:
+        sps = frozenset(include.sp)
+        if include.reverse:
+            wanted = {r4.type_name(number) for number in include.types}
+            named = [row.rid for row in rows if not wanted or row.type in wanted]
+            if not named:
+                return []
+            query = referring_query(self.tree, named, include.sp, include.source, limit + len(rows))
+            return [_stored(row) for row in self._read("reverse include", query)]
+        source = {r4.type_name(number) for number in include.source}
+        holders = [row for row in rows if row.type in source]
+        targets = sorted({target for row in holders for target in targets_of(row.idx, sps)})
+        found: list[Stored] = []
+        if targets:
+            query = included_query(self.tree, targets, include.types, limit + len(rows))
+            found = [_stored(row) for row in self._read("include", query)]
+        if include.urls and (urls := sorted({url for row in holders for url in uris_of(row.idx, sps)})):
+            found += self._by_url(include, urls, limit)
+        return found
+
+    def _by_url(self, include: Include, urls: list[str], limit: int) -> list[Stored]:
+        """Return the resources whose canonical address is one of these."""
+        node = p.Uri(include.urls, "is", tuple(urls))
+        members = self.tree.members(node, include.types)
+        if members is None:
+            return []
+        rids = [row[0] for row in self.ask(f"{members.text} LIMIT {limit}", members.values)]
+        query = included_query(self.tree, rids, include.types, limit)
+        return [_stored(row) for row in self._read("include by address", query)]
+
+
+def run(ask: Run, plan: Plan, dialect: Dialect = SQLITE, log: list[tuple[str, Sql]] | None = None) -> Page:
+    """Run a plan by `ask`, which runs a statement at one moment for all of them; `log` gets every statement."""
+    return _Search(plan, ask, dialect, log).page()
+
+
+class SearchReads:
+    """The searching half of the store; every plan carries the predicate."""
+
+    _readers: Readers
+
+    def find(self, plan: Plan) -> Page:
+        """Return one page of what a plan finds."""
+        with self._readers.moment() as ask:
+            return run(ask, plan)
+
+    def explain(self, plan: Plan) -> list[dict[str, Any]]:
+        """Run a plan and return its statements: what for, the SQL text (values left out), how SQLite runs it, rows."""
+        log: list[tuple[str, Sql]] = []
+        told: list[dict[str, Any]] = []
+        with self._readers.moment() as ask:
+            search = _Search(plan, ask, SQLITE, log)
+            search.page()
+            for what, query in log:
+                steps = [row[3] for row in ask(f"EXPLAIN QUERY PLAN {query.text}", query.values)]
+                told.append({"for": what, "sql": query.text, "steps": steps})
+            told.append({"for": "rows by clause", "counted": [_told(node, n) for node, n in search.known.items()]})
+        return told
+
+
+def _told(node: Any, rows: int) -> dict[str, Any]:
+    return {"clause": type(node).__name__, "parameters": list(getattr(node, "sp", ())), "rows": rows}

@@ -1,0 +1,1 @@
+"""A FHIR search and the policy predicate become one plan, which `storage` renders and runs."""

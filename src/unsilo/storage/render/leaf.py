@@ -1,0 +1,284 @@
+"""Each kind of search clause as conditions on its narrow table: how its rows are gathered, and how one row is asked."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from unsilo.storage.plan import (
+    Composite,
+    Date,
+    Number,
+    Position,
+    Quantity,
+    Text,
+    Token,
+    Uri,
+    Words,
+)
+from unsilo.storage.render.dialect import Dialect, Sql, numbers
+
+__all__ = ["Shape", "Targets", "prefix_end", "shape", "sps"]
+
+DAY = 86_400_000_000
+_SYSTEM = "(SELECT id FROM system WHERE uri = ?)"
+
+
+class Targets(msgspec.Struct, frozen=True, gc=False):
+    """A `plan.Reference` whose row numbers are known: of the resource, and of the Patients linked with it."""
+
+    sp: tuple[int, ...]
+    rids: tuple[int, ...]
+
+
+class Shape(NamedTuple):
+    """`scans`: conditions on alias x of `table` that together give the clause's rows, each by an index range.
+
+    `whole`: the same as one condition, for one row; `own`: asked of the row's own keys where the table has no way to
+    one row; `ordered`: the only scan is a list in the order of rid without doubles.
+    """
+
+    table: str
+    scans: list[Sql]
+    whole: Sql
+    own: Sql | None = None
+    ordered: bool = False
+
+
+def prefix_end(prefix: str) -> str:
+    """Return the first text after all that begin with `prefix`, in the order of UTF-8 bytes; "" when there is none."""
+    for at in range(len(prefix) - 1, -1, -1):
+        last = ord(prefix[at])
+        if last < 0x10FFFF:
+            after = last + 1 if not 0xD7FF <= last < 0xE000 else 0xE000
+            return prefix[:at] + chr(after)
+    return ""
+
+
+def _begins(column: str, prefix: str) -> Sql:
+    end = prefix_end(prefix)
+    if not end:
+        return Sql(f"{column} >= ?", [prefix])
+    return Sql(f"{column} >= ? AND {column} < ?", [prefix, end])
+
+
+def sps(found: tuple[int, ...], column: str = "x.sp") -> str:
+    """Return the condition that a column is one of our parameter numbers."""
+    return f"{column} = {found[0]}" if len(found) == 1 else f"{column} IN ({numbers(found)})"
+
+
+def _system(system: str | None, column: str) -> Sql:
+    if system is None:
+        return Sql("", [])
+    return Sql(f" AND {column} = {_SYSTEM}", [system]) if system else Sql(f" AND {column} = 0", [])
+
+
+def _token(node: Token, _dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    if node.code is None:
+        system = _system(node.system, "x.sys")
+        where = Sql(f"{head}{system.text}", system.values)
+        own = Sql(f"own_sys({{0}}, '{numbers(node.sp)}', {_SYSTEM if node.system else '0'})", system.values)
+        return Shape("ix_tok", [where], where, own)
+    if node.system is not None:
+        system = _system(node.system, "x.sys")
+        where = Sql(f"{head} AND x.code = ?{system.text}", [node.code, *system.values])
+        return Shape("ix_tok", [where], where, ordered=len(node.sp) == 1)
+    # Any system: the few systems that the code has are met by leaps, so that the row number stays within reach.
+    inner = sps(node.sp, "sp")
+    leaps = f"""(WITH RECURSIVE s(v) AS (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ?
+UNION ALL SELECT (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ? AND sys > s.v) FROM s WHERE s.v IS NOT NULL)
+SELECT v FROM s WHERE v IS NOT NULL)"""
+    scan = Sql(f"{head} AND x.code = ?", [node.code])
+    whole = Sql(f"{head} AND x.code = ? AND x.sys IN {leaps}", [node.code, node.code, node.code])
+    return Shape("ix_tok", [scan], whole)
+
+
+def _words(node: Words, _dialect: Dialect) -> Shape:
+    begins = _begins("d.v", node.text)
+    minus = sps(tuple(-sp for sp in node.sp))
+    codes = f"(SELECT d.code FROM ix_txt d WHERE {sps(node.sp, 'd.sp')} AND {begins.text})"
+    where = Sql(f"{minus} AND x.code IN {codes} AND x.sys = 0", begins.values)
+    return Shape("ix_tok", [where], where)
+
+
+def _text(node: Text, dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    if node.how == "exact":
+        where = Sql(f"{head} AND x.v = ? AND x.raw = ?", [node.text, node.raw])
+        return Shape("ix_str", [where], where, ordered=len(node.sp) == 1)
+    own = Sql(f"own_str({{0}}, '{numbers(node.sp)}', '{node.how}', ?)", [node.text])
+    if node.how == "contains":
+        where = Sql(f"{head} AND {dialect.within('x.v')}", [node.text])
+        return Shape("ix_str", [where], where, own)
+    begins = _begins("x.v", node.text)
+    where = Sql(f"{head} AND {begins.text}", begins.values)
+    return Shape("ix_str", [where], where, own)
+
+
+_DATE_WHOLE: dict[str, tuple[str, str]] = {
+    "eq": ("x.lo >= ? AND x.hi <= ?", "ab"),
+    "ne": ("NOT (x.lo >= ? AND x.hi <= ?)", "ab"),
+    "gt": ("x.hi > ?", "b"),
+    "lt": ("x.lo < ?", "a"),
+    "ge": ("(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", "bab"),
+    "le": ("(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", "aab"),
+    "sa": ("x.lo >= ?", "b"),
+    "eb": ("x.hi <= ?", "a"),
+    "ap": ("x.hi > ? AND x.lo < ?", "ab"),
+}
+"""FHIR R4 search.html#prefix on half-open bounds of a row (x.lo, x.hi) and of the asked value (a, b)."""
+
+_DATE_EDGE: dict[str, tuple[str, str]] = {
+    "eq": ("x.lo >= ? AND x.lo < ?", "ab"),  # what is contained also begins before the end
+    "lt": ("x.lo < ?", "a"),
+    "le": ("x.lo < ?", "b"),
+    "sa": ("x.lo >= ?", "b"),
+    "eb": ("x.lo < ?", "a"),
+}
+"""What bounds the range of the key that is scanned, where the row's beginning says enough."""
+
+
+def _date(node: Date, _dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    bound = {"a": node.lo, "b": node.hi}
+    text, takes = _DATE_WHOLE[node.how]
+    values = [bound[c] for c in takes]
+    whole = Sql(f"{head} AND {text}", values)
+    own = Sql(f"own_dat({{0}}, '{numbers(node.sp)}', '{node.how}', ?, ?)", [node.lo, node.hi])
+    if node.how in ("gt", "ge", "ap"):
+        # An instant or a day begins less than a day before it ends; what lasts longer has an index by its end.
+        late = node.lo if node.how == "ap" else node.hi
+        edge = min(node.lo - 1, late - DAY) if node.how == "ge" else late - DAY
+        long = f"{head} AND x.hi - x.lo > 86400000000 AND x.hi > ? AND x.lo <= ? AND {text}"
+        scans = [Sql(f"{head} AND x.lo > ? AND {text}", [edge, *values]), Sql(long, [late, edge, *values])]
+    elif node.how in _DATE_EDGE:
+        range_, takes = _DATE_EDGE[node.how]
+        scans = [Sql(f"{head} AND {range_} AND {text}", [*(bound[c] for c in takes), *values])]
+    else:
+        scans = [whole]
+    return Shape("ix_dat", scans, whole, own)
+
+
+_NUMBERS: dict[str, tuple[str, str, str, str, str, str]] = {
+    # prefix: (scan, takes, scan of ranges, takes, whole, takes); a and b are the asked value's bounds
+    "eq": ("x.lo >= ? AND x.lo < ? AND x.hi < ?", "abb", "", "", "x.lo >= ? AND x.hi < ?", "ab"),
+    "ne": ("NOT (x.lo >= ? AND x.hi < ?)", "ab", "", "", "NOT (x.lo >= ? AND x.hi < ?)", "ab"),
+    "gt": ("x.lo > ?", "b", "x.hi > ? AND x.lo <= ?", "bb", "x.hi > ?", "b"),
+    "ge": ("x.lo >= ?", "a", "x.hi > ? AND x.lo < ?", "ba", "(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", "bab"),
+    "lt": ("x.lo < ?", "a", "", "", "x.lo < ?", "a"),
+    "le": (
+        "x.lo <= ? AND (x.lo < ? OR x.hi <= ?)", "aab", "", "", "(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", "aab",
+    ),
+    "sa": ("x.lo > ?", "b", "", "", "x.lo > ?", "b"),
+    "eb": ("x.lo < ? AND x.hi < ?", "aa", "", "", "x.hi < ?", "a"),
+    "ap": ("x.lo >= ? AND x.lo <= ?", "ab", "x.hi >= ? AND x.lo < ?", "aa", "x.hi >= ? AND x.lo <= ?", "ab"),
+}  # fmt: skip
+"""FHIR R4 search.html#prefix on a row's closed range (x.lo, x.hi); eq and ne ask for a half-open range."""
+
+
+def _ranged(table: str, head: Sql, how: str, lo: float, hi: float, own: Sql) -> Shape:
+    bound = {"a": lo, "b": hi}
+    scan, takes, wide, wide_takes, whole, whole_takes = _NUMBERS[how]
+    scans = [Sql(f"{head.text} AND {scan}", [*head.values, *(bound[c] for c in takes)])]
+    if wide:
+        text = f"{head.text} AND x.hi > x.lo AND {wide}"
+        scans.append(Sql(text, [*head.values, *(bound[c] for c in wide_takes)]))
+    text = f"{head.text} AND {whole}"
+    return Shape(table, scans, Sql(text, [*head.values, *(bound[c] for c in whole_takes)]), own)
+
+
+def _number(node: Number, _dialect: Dialect) -> Shape:
+    own = Sql(f"own_num({{0}}, '{numbers(node.sp)}', '{node.how}', ?, ?)", [node.lo, node.hi])
+    return _ranged("ix_num", Sql(sps(node.sp), []), node.how, node.lo, node.hi, own)
+
+
+def _quantity(node: Quantity, _dialect: Dialect) -> Shape:
+    own = Sql(f"own_qty({{0}}, '{numbers(node.sp)}', ?, '{node.how}', ?, ?)", [node.unit, node.lo, node.hi])
+    head = Sql(f"{sps(node.sp)} AND x.unit = ?", [node.unit])
+    return _ranged("ix_qty", head, node.how, node.lo, node.hi, own)
+
+
+def _uri(node: Uri, dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    if node.how == "below":
+        begins = _begins("x.v", node.values[0])
+        where = Sql(f"{head} AND {begins.text}", begins.values)
+        return Shape("ix_uri", [where], where, Sql(f"own_uri({{0}}, '{numbers(node.sp)}', ?)", [node.values[0]]))
+    if len(node.values) == 1:
+        where = Sql(f"{head} AND x.v = ?", [node.values[0]])
+        return Shape("ix_uri", [where], where, ordered=len(node.sp) == 1)
+    many = dialect.many(node.values)
+    where = Sql(f"{head} AND x.v IN {many.text}", many.values)
+    return Shape("ix_uri", [where], where)
+
+
+def _targets(node: Targets, dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    if len(node.rids) == 1:
+        where = Sql(f"{head} AND x.tgt = ?", [node.rids[0]])
+        return Shape("ix_ref", [where], where, ordered=len(node.sp) == 1)
+    many = dialect.many(node.rids)
+    where = Sql(f"{head} AND x.tgt IN {many.text}", many.values)
+    return Shape("ix_ref", [where], where)
+
+
+def _pair(pair: tuple[int | None, str | None], code: str, system: str) -> Sql:
+    said = _system(pair[1], system)
+    if pair[0] is None:
+        return said
+    return Sql(f" AND {code} = ?{said.text}", [pair[0], *said.values])
+
+
+def _own_pair(pair: tuple[int | None, str | None] | None) -> Sql:
+    """Return two arguments of own_cmp: code and system, NULL for any."""
+    code, system = pair or (None, None)
+    if system is None:
+        return Sql("?, NULL", [code])
+    return Sql(f"?, coalesce({_SYSTEM}, -1)", [code, system]) if system else Sql("?, 0", [code])
+
+
+def _composite(node: Composite, _dialect: Dialect) -> Shape:
+    text = sps(node.sp)
+    values: list[Any] = []
+    for pair, code, system in ((node.token, "x.code", "x.sys"), (node.token2, "x.code2", "x.sys2")):
+        if pair is not None:
+            said = _pair(pair, code, system)
+            text, values = text + said.text, [*values, *said.values]
+    if node.unit is not None:
+        text, values = f"{text} AND x.code2 = ?", [*values, node.unit]
+    for span, low, high in ((node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi")):
+        if span is not None:
+            _, _, _, _, whole, takes = _NUMBERS[span[0]]
+            bound = {"a": span[1], "b": span[2]}
+            text = f"{text} AND {whole.replace('x.lo', '@').replace('x.hi', high).replace('@', low)}"
+            values = [*values, *(bound[c] for c in takes)]
+    if node.text is not None:
+        begins = Sql("x.v = ?", [node.text]) if node.exact else _begins("x.v", node.text)
+        text, values = f"{text} AND {begins.text}", [*values, *begins.values]
+    where = Sql(text, values)
+    one, two = _own_pair(node.token), _own_pair(node.token2)
+    rest = msgspec.json.encode([node.unit, node.span, node.low, node.high, node.text, node.exact]).decode()
+    own = Sql(f"own_cmp({{0}}, '{numbers(node.sp)}', {one.text}, {two.text}, ?)", [*one.values, *two.values, rest])
+    return Shape("ix_cmp", [where], where, own)
+
+
+def _position(node: Position, dialect: Dialect) -> Shape:
+    text = f"{sps(node.sp)} AND x.lat >= ? AND x.lat <= ? AND {dialect.distance('x.lat', 'x.lon')} <= ?"
+    reach = node.km / 110.57  # kilometres of a degree of latitude, the shortest that there is
+    values: list[Any] = [node.lat - reach, node.lat + reach, *dialect.point(node.lat, node.lon), node.km]
+    where = Sql(text, values)
+    own = Sql(f"own_pos({{0}}, '{numbers(node.sp)}', ?, ?, ?)", [node.lat, node.lon, node.km])
+    return Shape("ix_pos", [where], where, own)
+
+
+_SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
+    Token: _token, Words: _words, Text: _text, Date: _date, Number: _number, Quantity: _quantity, Uri: _uri,
+    Targets: _targets, Composite: _composite, Position: _position,
+}  # fmt: skip
+
+
+def shape(node: Any, dialect: Dialect) -> Shape | None:
+    """Return a leaf's conditions; None for what is not found in one narrow table."""
+    make = _SHAPES.get(type(node))
+    return make(node, dialect) if make is not None else None

@@ -1,0 +1,210 @@
+"""The statements of a search: how many rows a clause has, one page in order, the count of all."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from unsilo.storage.plan import Plan
+from unsilo.storage.render.dialect import Sql
+from unsilo.storage.render.leaf import Shape
+from unsilo.storage.render.order import after_condition, order_by, sort_key
+from unsilo.storage.render.tree import FEW, Tree
+
+__all__ = [
+    "COLUMNS",
+    "Walk",
+    "bounded_count",
+    "count_query",
+    "included_query",
+    "page_query",
+    "referring_query",
+    "walk_of",
+]
+
+COLUMNS = "r.rid, r.type, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, r.idx"
+"""What is read of each row on a page; `storage/search.py` makes `Stored` of it."""
+
+_WALKED = {"dat": "lo", "num": "lo", "qty": "lo", "str": "v", "uri": "v"}
+"""Tables whose key order is the order of a sort, and the column."""
+
+
+class Walk(NamedTuple):
+    """How a page's rows are met: `driver` is the place of the clause to begin with, None to walk over the type.
+
+    `listed`: the clause is a list in the order of rid, read from its end. `sorted`: walk over the first sort key's
+    table. `missing`: only rows without a first sort key, which come last.
+    """
+
+    driver: int | None
+    listed: Shape | None = None
+    sorted: bool = False
+    missing: bool = False
+
+
+def bounded_count(tree: Tree, node: Any, types: Sequence[int], most: int = FEW) -> Sql | None:
+    """How many rows meet a node, doubles counted, no further than `most` and one; None when they cannot be listed."""
+    found = tree.members(node, types)
+    if found is None:
+        return None
+    return Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {most + 1}) f", found.values)
+
+
+def walk_of(tree: Tree, plan: Plan) -> Walk:
+    """Choose how to meet the rows: the fewest first; when many meet every clause, along a list or the sort key."""
+    clauses = plan.clauses
+    order = sorted(range(len(clauses)), key=lambda n: tree.counted.get(clauses[n], FEW + 1))
+    best = order[0] if order and tree.counted.get(clauses[order[0]], FEW + 1) <= FEW else None
+    if best is not None:
+        return Walk(best, None if plan.sort else tree.ordered(clauses[best]))
+    if plan.sort:
+        first = plan.sort[0]
+        walked = (first.table in _WALKED and len(first.sp) == 1) or first.table in ("updated", "id")
+        return Walk(None, sorted=walked and len(plan.types) == 1)
+    for n, clause in enumerate(clauses):
+        if (listed := tree.ordered(clause)) is not None:
+            return Walk(n, listed)
+    return Walk(None)
+
+
+def _rest(tree: Tree, plan: Plan, walk: Walk, alias: str) -> Sql:
+    """Return the conditions of the clauses that do not drive, each with its AND."""
+    parts = [tree.probe(c, alias, plan.types) for n, c in enumerate(plan.clauses) if n != walk.driver]
+    return Sql("".join(f" AND {part.text}" for part in parts), [value for part in parts for value in part.values])
+
+
+def _source(tree: Tree, plan: Plan, walk: Walk, alias: str, below: int | None, *, newest: bool) -> tuple[Sql, Sql]:
+    """Return what stands in FROM, and the conditions of the opened alias (with those of a list that is walked).
+
+    `below`: only rows with a smaller number. `newest`: in falling order of row numbers.
+    """
+    d = tree.dialect
+    if walk.listed is not None:
+        scan, table = walk.listed.scans[0], walk.listed.table
+        opened = tree.sight.opened(alias, plan.types)
+        text, values = f"{scan.text} AND {opened.where}", [*scan.values, *opened.values]
+        if below is not None:
+            text, values = f"{text} AND x.rid < ?", [*values, below]
+        return Sql(f"{table} x {d.join} {opened.table} ON {alias}.rid = x.rid", []), Sql(text, values)
+    if walk.driver is not None:
+        found = tree.members(plan.clauses[walk.driver], plan.types)
+        if found is None:
+            raise TypeError(type(plan.clauses[walk.driver]).__name__)
+        opened = tree.sight.opened(alias, plan.types)
+        where = " WHERE e.rid < ?" if below is not None else ""
+        tail = f" ORDER BY rid DESC {d.all_rows}" if newest else ""
+        text = f"(SELECT DISTINCT e.rid AS rid FROM ({found.text}) e{where}{tail}) d {d.join} {opened.table}"
+        values = [*found.values, *([below] if below is not None else [])]
+        return Sql(f"{text} ON {alias}.rid = d.rid", values), Sql(opened.where, opened.values)
+    hint = d.live if len(plan.types) == 1 else d.unindexed if newest else ""
+    opened = tree.sight.opened(alias, plan.types, hint=hint)
+    if below is None:
+        return Sql(opened.table, []), Sql(opened.where, opened.values)
+    return Sql(opened.table, []), Sql(f"{opened.where} AND {alias}.rid < ?", [*opened.values, below])
+
+
+def page_query(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
+    """One page of rows after `plan.after`, in the order of `plan.sort` and then the newest row first.
+
+    Columns are `COLUMNS` and then the sort keys.
+    """
+    if not plan.sort:
+        below = None if plan.after is None else plan.after[-1]
+        source, where = _source(tree, plan, walk, "r", below, newest=True)  # type: ignore[arg-type] # a row number
+        rest = _rest(tree, plan, walk, "r")
+        # A listed driver and a walk are in the order of their index; a set was put in order, and is the outer loop.
+        say = walk.listed is not None or walk.driver is None or tree.dialect.ordered_outer
+        order = f" ORDER BY {'x' if walk.listed is not None else 'r'}.rid DESC" if say else ""
+        text = f"SELECT {COLUMNS} FROM {source.text} WHERE {where.text}{rest.text}{order} LIMIT {limit}"
+        return Sql(text, [*source.values, *where.values, *rest.values])
+    if walk.sorted and not walk.missing:
+        return _along_key(tree, plan, walk, limit)
+    return _gathered(tree, plan, walk, limit)
+
+
+def _gathered(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
+    """Rows that were gathered with their keys, then put in order; bodies are read for the page only."""
+    d = tree.dialect
+    source, where = _source(tree, plan, walk, "r", None, newest=False)
+    rest = _rest(tree, plan, walk, "r")
+    keys = [sort_key(tree, "r", sort) for sort in plan.sort]
+    values: list[Any] = [v for key in keys for v in key.values]
+    named = ", ".join(f"{key.text} AS k{n}" for n, key in enumerate(keys))
+    without = ""
+    if walk.missing:
+        first = plan.sort[0]
+        without = f" AND NOT {d.has('r', first.table, first.sp)}"
+    inner = f"SELECT r.rid AS rid, {named} FROM {source.text} WHERE {where.text}{rest.text}{without}"
+    values += [*source.values, *where.values, *rest.values]
+    names = [f"k{n}" for n in range(len(keys))]
+    begun = after_condition(plan.sort, names, "rid", plan.after)
+    order = order_by(plan.sort, names, "rid")
+    cut = f"SELECT * FROM q{' WHERE ' + begun.text if begun else ''} ORDER BY {order} LIMIT {limit}"
+    opened = tree.sight.opened("r", plan.types)
+    again = f" ORDER BY {order_by(plan.sort, [f's.{n}' for n in names], 's.rid')}" if d.ordered_outer else ""
+    text = f"""WITH q AS MATERIALIZED ({inner})
+SELECT {COLUMNS}, {", ".join(f"s.{n}" for n in names)} FROM ({cut}) s {d.join} {opened.table} ON r.rid = s.rid
+WHERE {opened.where}{again}"""
+    return Sql(text, [*values, *(begun.values if begun else []), *opened.values])
+
+
+def _along_key(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
+    """Rows in the order of the first sort key's own index; a page is full soon, because many rows meet every clause."""
+    d, first = tree.dialect, plan.sort[0]
+    if first.table in ("updated", "id"):
+        column = "r.updated" if first.table == "updated" else "r.fhir_id"
+        opened = tree.sight.opened("r", plan.types, hint=d.updated if first.table == "updated" else d.by_id)
+        source, tied, values = opened.table, opened.where, list(opened.values)
+    else:
+        column = f"s.{_WALKED[first.table]}"
+        opened = tree.sight.opened("r", plan.types)
+        source = f"ix_{first.table} s {d.join} {opened.table} ON r.rid = s.rid"
+        unit = " AND s.unit = 0" if first.table == "qty" else ""
+        own = d.sort_key("r", first.table, first.sp, first.down)
+        tied = f"s.sp = {first.sp[0]}{unit} AND {opened.where} AND {column} = {own}"
+        values = list(opened.values)
+    rest = _rest(tree, plan, walk, "r")
+    keys = [Sql(column, []), *(sort_key(tree, "r", sort) for sort in plan.sort[1:])]
+    named = ", ".join(f"{key.text} AS k{n}" for n, key in enumerate(keys))
+    text, bound = f"{tied}{rest.text}", [*(v for key in keys for v in key.values), *values, *rest.values]
+    if plan.after is not None and plan.after[0] is not None:
+        # Said twice: the first condition is the range of the index, the second the exact place within it.
+        text, bound = f"{text} AND {column} {'<=' if first.down else '>='} ?", [*bound, plan.after[0]]
+        exact = after_condition(plan.sort, [key.text for key in keys], "r.rid", plan.after, [k.values for k in keys])
+        if exact is not None:
+            text, bound = f"{text} AND {exact.text}", [*bound, *exact.values]
+    ordered = [f"{column} {'DESC' if first.down else 'ASC'}"]
+    if len(keys) > 1:
+        ordered.append(order_by(plan.sort[1:], [f"k{n}" for n in range(1, len(keys))], "r.rid"))
+    else:
+        ordered.append("r.rid DESC")
+    return Sql(
+        f"SELECT {COLUMNS}, {named} FROM {source} WHERE {text} ORDER BY {', '.join(ordered)} LIMIT {limit}", bound
+    )
+
+
+def count_query(tree: Tree, plan: Plan, walk: Walk, most: int | None) -> Sql:
+    """How many rows meet every clause, no further than `most` (None: all)."""
+    source, where = _source(tree, plan, walk, "r", None, newest=False)
+    rest = _rest(tree, plan, walk, "r")
+    values = [*source.values, *where.values, *rest.values]
+    if most is None:
+        return Sql(f"SELECT count(*) FROM {source.text} WHERE {where.text}{rest.text}", values)
+    inner = f"SELECT 1 FROM {source.text} WHERE {where.text}{rest.text} LIMIT {most}"
+    return Sql(f"SELECT count(*) FROM ({inner}) f", values)
+
+
+def included_query(tree: Tree, rids: Sequence[int], types: Sequence[int], limit: int) -> Sql:
+    """Rows with these numbers that are seen, the newest first."""
+    opened = tree.sight.opened("r", types)
+    many = tree.dialect.many(list(rids))
+    text = f"SELECT {COLUMNS} FROM {opened.table} WHERE r.rid IN {many.text} AND {opened.where}"
+    return Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values])
+
+
+def referring_query(tree: Tree, rids: Sequence[int], sp: Sequence[int], types: Sequence[int], limit: int) -> Sql:
+    """Rows of these types that refer to rows with these numbers, the newest first."""
+    opened = tree.sight.opened("r", types)
+    many = tree.dialect.many(list(rids))
+    among = ",".join(map(str, sp))
+    inner = f"SELECT DISTINCT x.rid AS rid FROM ix_ref x WHERE x.sp IN ({among}) AND x.tgt IN {many.text}"
+    text = f"SELECT {COLUMNS} FROM ({inner}) d {tree.dialect.join} {opened.table} ON r.rid = d.rid WHERE {opened.where}"
+    return Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values])
