@@ -1,0 +1,184 @@
+"""Steps from nodes to their children (FHIRPath N1, 2.2; choices and extensions as in FHIR R4 fhirpath.html)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from unsilo.fhir.path.context import Place, State
+from unsilo.fhir.path.kinds import CHOICE, ONE, PART, RESOURCE, SIMPLE, Item, Items, Kind, Plan, resource_kind
+
+__all__ = ["StepRun", "children", "extensions", "member", "placed_member"]
+
+StepRun: TypeAlias = Callable[[State, Items], Items]
+
+
+def extensions(item: Item) -> Any:
+    """Return the JSON object that holds id and extensions of an item: the node itself, `_name` for a primitive."""
+    value, kind, extra = item
+    if not kind.primitive:
+        return value
+    return extra.extensions() if type(extra) is Place else extra
+
+
+def _simple(node: Any, key: str, below: str, kind: Kind, out: Items) -> None:
+    """Append the primitive children of a name, each with its `_name`; values of a wrong shape are left out."""
+    value, extra = node.get(key), node.get(below)
+    if type(value) is list:
+        if type(extra) is not list:
+            out += [(v, kind, None) for v in value if v is not None and type(v) is not dict and type(v) is not list]
+            return
+        for index in range(max(len(value), len(extra))):
+            v = value[index] if index < len(value) else None
+            e = extra[index] if index < len(extra) else None
+            if (v is not None or type(e) is dict) and type(v) is not dict and type(v) is not list:
+                out.append((v, kind, e if type(e) is dict else None))
+    elif type(value) is not dict and (value is not None or type(extra) is dict):
+        out.append((value, kind, extra if type(extra) is dict else None))
+    elif type(extra) is list:
+        out += [(None, kind, e) for e in extra if type(e) is dict]
+
+
+def _nodes(child: Any, kind: Kind | None, out: Items) -> None:
+    """Append complex children; `kind` None: the resource says it."""
+    if type(child) is dict:
+        out.append((child, kind or resource_kind(child), None))
+    elif type(child) is list:
+        out += [(c, kind or resource_kind(c), None) for c in child if type(c) is dict]
+
+
+def _choice(node: Any, plan: Plan, out: Items) -> None:
+    choices = plan.choices
+    for key in node:
+        kind = choices.get(key)
+        if kind is not None:
+            if kind.primitive:
+                _simple(node, key, "_" + key, kind, out)
+            else:
+                _nodes(node[key], kind, out)
+        elif key[:1] == "_" and key[1:] in choices and key[1:] not in node:
+            _simple(node, key[1:], key, choices[key[1:]], out)
+
+
+def _part(item: Item, plan: Plan, out: Items) -> None:
+    """Append `id`, `extension` or `value` of a primitive."""
+    value, kind, _ = item
+    if plan.key == "value":
+        if value is not None and not kind.system:
+            out.append((kind.convert(value) if kind.convert else value, plan.kind, None))
+        return
+    holder = extensions(item)
+    if type(holder) is not dict:
+        return
+    if plan.key == "id":
+        _simple(holder, "id", "_id", plan.kind, out)
+    else:
+        _nodes(holder.get("extension"), plan.kind, out)
+
+
+def member(name: str) -> StepRun:
+    """Return the step to the children of that name; unknown names have none (4.1: lenient)."""
+
+    def run(state: State, items: Items) -> Items:
+        out: Items = []
+        for item in items:
+            node, kind, _ = item
+            plan = kind.members.get(name)
+            if plan is None:
+                continue
+            mode = plan.mode
+            if mode == ONE:
+                child = node.get(plan.key)
+                if child is None:
+                    continue
+                below = plan.kind
+                if type(child) is list:
+                    for c in child:
+                        if type(c) is dict:
+                            out.append((c, below, None))
+                elif type(child) is dict:
+                    out.append((child, below, None))
+            elif mode == SIMPLE:
+                child = node.get(plan.key)
+                if (type(child) is str or type(child) is bool) and plan.below not in node:
+                    out.append((child, plan.kind, None))
+                elif child is not None or plan.below in node:
+                    _simple(node, plan.key, plan.below, plan.kind, out)
+            elif mode == CHOICE:
+                _choice(node, plan, out)
+            elif mode == RESOURCE:
+                _nodes(node.get(plan.key), None, out)
+            else:
+                _part(item, plan, out)
+        if len(out) > 16:
+            state.spend(len(out))
+        return out
+
+    return run
+
+
+def placed_member(name: str) -> StepRun:
+    """Return the same step with the `Place` of each child instead of its extensions."""
+    plain = member(name)
+
+    def run(state: State, items: Items) -> Items:
+        out: Items = []
+        for item in items:
+            node, kind, _ = item
+            plan = kind.members.get(name)
+            if plan is None:
+                continue
+            if plan.mode == PART:
+                holder = extensions(item)
+                if plan.key == "extension" and type(holder) is dict:
+                    _placed(holder, plan.key, plan.kind, out)
+                else:
+                    out += plain(state, [item])
+            elif plan.mode == CHOICE:
+                for key, below in plan.choices.items():
+                    if key in node or "_" + key in node:
+                        _placed(node, key, below, out)
+            else:
+                _placed(node, plan.key, None if plan.mode == RESOURCE else plan.kind, out)
+        state.spend(len(out))
+        return out
+
+    return run
+
+
+def _placed(node: Any, key: str, kind: Kind | None, out: Items) -> None:
+    child, extra = node.get(key), node.get("_" + key)
+    if type(child) is list or type(extra) is list:
+        values: list[Any] = child if type(child) is list else []
+        beside: list[Any] = extra if type(extra) is list else []
+        for index in range(max(len(values), len(beside))):
+            value = values[index] if index < len(values) else None
+            if value is not None or (index < len(beside) and beside[index] is not None):
+                out.append((value, kind or resource_kind(value), Place(node, key, index)))
+    elif child is not None or extra is not None:
+        out.append((child, kind or resource_kind(child), Place(node, key, None)))
+
+
+def children(items: Iterable[Item]) -> Items:
+    """Return all children of all items, in the order of the JSON (5.8.1)."""
+    out: Items = []
+    for item in items:
+        node, kind, _ = item
+        holder = extensions(item)
+        if type(holder) is not dict:
+            continue
+        if kind.primitive:
+            for name in ("id", "extension"):
+                plan = kind.members.get(name)
+                if plan is not None:
+                    _part(item, plan, out)
+            continue
+        fields = kind.fields
+        for key in node:
+            below = fields.get(key)
+            if below is not None:
+                if below.primitive:
+                    _simple(node, key, "_" + key, below, out)
+                else:
+                    _nodes(node[key], None if below.resource else below, out)
+            elif key[:1] == "_" and key[1:] not in node and key[1:] in fields:
+                _simple(node, key[1:], key, fields[key[1:]], out)
+    return out
