@@ -4,81 +4,95 @@ from __future__ import annotations
 
 from typing import Any
 
-from unsilo.kernel import Json, Locator, Row, content_id
-from unsilo.kernel.clock import instant
+from unsilo.kernel import Row
 from unsilo.mapping.identity import merge_into
 from unsilo.mapping.model import Draft, Entry
-from unsilo.mapping.plan import join
+from unsilo.mapping.plan import Listed, join
+from unsilo.mapping.provenance import Said, provenance
 from unsilo.mapping.runtime import sourced
 
 __all__ = ["Said", "finish"]
 
-SHA256_URL = "urn:unsilo:sha256"
-DIGEST_URL = "urn:unsilo:map-digest"
-_ROLE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-
-
-class _Targets(dict[int, Row]):
-    def __missing__(self, number: int) -> Row:
-        row = Row(f"target[{number}].reference", "provenance.target", None)
-        if number < 1000:
-            self[number] = row
-        return row
-
-
-_TARGETS = _Targets()
-
-Said = dict[str, tuple[str, Locator]]
-"""What the source says about itself: `occurred` (FHIR dateTime), `sender`, `control`, each with its place."""
-
 
 def finish(run: Any, facts: Said) -> list[Entry]:
     """Return the entries of a run, its Provenance last."""
-    kept = [draft for draft in run.drafts if sourced(draft.rows, 0)]
-    alive = set(map(id, kept))
-    run.alive = alive
+    kept = [draft for draft in run.drafts if draft.told is not None or sourced(draft.rows, 0)]
+    run.alive = set(map(id, kept))
     if run.site.default_authority:
         for draft in kept:
             if draft.type == "Patient":
                 _default_authority(draft, run.site.default_authority)
-    identities = run.program.identities
-    settle = identities.settle
-    unique: dict[str, Draft] = {}
+    unique = _settled(run, kept)
     for draft in kept:
-        ref = settle(run, draft)
-        first = unique.setdefault(ref, draft)
-        if first is not draft:
-            merge_into(first, draft)
-    for origin in kept:
-        if not origin.links:
-            continue
-        draft = origin
-        while draft.into is not None:
-            draft = draft.into
-        body = draft.body
-        for made, known in origin.links:
-            if made.simple and not made.many and made.name in body:
-                continue
-            target = known if known is not None else run.target(origin, made.names)
-            if target is None or id(target) not in alive:
-                continue
-            while target.into is not None:
-                target = target.into
-            if target is not draft:
-                join(run, draft, made, target.ref)
+        if draft.links:
+            _link(run, draft)
+    settle = run.program.identities.settle
     for reference in run.refs:
         target = reference["reference"]
         if isinstance(target, Draft):
             while target.into is not None:
                 target = target.into
             reference["reference"] = target.ref or settle(run, target)
+    policies = run.program.policies
     entries = []
-    complete = run.program.policies.complete
     for draft in unique.values():
-        clock, rank = complete(run, draft)
+        told = draft.told
+        seal = told.seal if told is not None and not draft.mixed else None
+        if seal is not None and draft.body.keys() >= seal.needs:
+            clock, rank = run.clock(draft, policies.of(draft.type).clock), seal.rank
+        else:
+            clock, rank = policies.complete(run, draft)
         entries.append(Entry(draft.body, draft.rows, clock, rank, list(draft.cleared)))
-    entries.append(_provenance(run, list(unique), facts))
+    entries.append(provenance(run, list(unique), facts))
     return entries
+
+
+def _settled(run: Any, kept: list[Draft]) -> dict[str, Draft]:
+    """Give every resource its id; those of the same id become one."""
+    settle = run.program.identities.settle
+    unique: dict[str, Draft] = {}
+    for draft in kept:
+        told = draft.told
+        seal = told.seal if told is not None and not draft.mixed else None
+        ref = settle(run, draft) if seal is None else seal.settle(run, draft)
+        first = unique.setdefault(ref, draft)
+        if first is not draft:
+            merge_into(first, draft)
+    return unique
+
+
+def _link(run: Any, origin: Draft) -> None:
+    """Make the references of a resource to what stands in variables near by."""
+    draft = origin
+    while draft.into is not None:
+        draft = draft.into
+    body = draft.body
+    ready = None if origin.merged else run.references(origin)
+    if ready is not None and ready.names.isdisjoint(body):
+        for name, many, ref in ready.items:
+            body[name] = [{"reference": ref}] if many else {"reference": ref}
+        draft.rows += ready.rows
+        return
+    alive = run.alive
+    lists: dict[str, Listed] = {}
+    for made, known in origin.links:
+        name = made.name
+        if made.simple and not made.many and name in body:
+            continue
+        target = known if known is not None else run.target(origin, made.names)
+        if target is None or id(target) not in alive:
+            continue
+        while target.into is not None:
+            target = target.into
+        if target is draft:
+            continue
+        if origin.merged or not (made.simple and made.many):
+            join(run, draft, made, target.ref)
+            continue
+        listed = lists.get(name)
+        if listed is None:
+            listed = lists[name] = Listed(draft, name)
+        listed.add(made, target.ref)
 
 
 def _default_authority(draft: Draft, system: str) -> None:
@@ -88,42 +102,3 @@ def _default_authority(draft: Draft, system: str) -> None:
         if "value" in item and "system" not in item and not kinds - {"MR", "PI", "PT"}:
             item["system"] = system
             draft.rows.append(Row(f"identifier[{index}].system", "site.default_authority", None))
-
-
-def _provenance(run: Any, targets: list[str], facts: Said) -> Entry:
-    envelope = run.envelope
-    rows: list[Row] = []
-    body: Json = {"resourceType": "Provenance", "id": content_id("Provenance", envelope.id)}
-    rows.append(Row("id", "provenance.id", None))
-    body["target"] = [{"reference": target} for target in targets]
-    rows += map(_TARGETS.__getitem__, range(len(targets)))
-    occurred, place = facts.get("occurred", ("", None))
-    if occurred:
-        body["occurredDateTime"] = occurred
-        rows.append(Row("occurredDateTime", "provenance.occurred", place))
-    body["recorded"] = instant(envelope.received_at)
-    rows.append(Row("recorded", "provenance.recorded", None))
-    sender, place = facts.get("sender", ("", None))
-    body["agent"] = [
-        {
-            "type": {"coding": [{"system": _ROLE, "code": "author"}]},
-            "who": {"display": sender or run.site.organisation or envelope.feed},
-        }
-    ]
-    rows.append(Row("agent[0].type.coding[0].system", "provenance.agent", None))
-    rows.append(Row("agent[0].type.coding[0].code", "provenance.agent", None))
-    rows.append(Row("agent[0].who.display", "provenance.agent.who", place if sender else None))
-    what: Json = {"reference": f"Binary/{envelope.id}"}
-    control, place = facts.get("control", ("", None))
-    if control:
-        what["identifier"] = {"value": control}
-        rows.append(Row("entity[0].what.identifier.value", "provenance.control", place))
-    body["entity"] = [{"role": "source", "what": what}]
-    rows.append(Row("entity[0].role", "provenance.entity", None))
-    rows.append(Row("entity[0].what.reference", "provenance.entity", None))
-    extensions = ((SHA256_URL, envelope.sha256), (DIGEST_URL, run.program.tables.digest))
-    body["extension"] = [{"url": url, "valueString": value} for url, value in extensions]
-    for number in range(2):
-        rows.append(Row(f"extension[{number}].url", "provenance.digest", None))
-        rows.append(Row(f"extension[{number}].valueString", "provenance.digest", None))
-    return Entry(body, rows)

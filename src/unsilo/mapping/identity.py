@@ -81,8 +81,7 @@ class Identities:
                 if not scoped:
                     key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
                 if counted:
-                    count = run.notes.setdefault("ordinals", {})
-                    number = count[draft.type, key] = count.get((draft.type, key), 0) + 1
+                    number = run.ordinals[draft.type, key] = run.ordinals.get((draft.type, key), 0) + 1
                     key = f"{key}{SEP}{number}"
                 break
         if row is None:
@@ -111,10 +110,10 @@ def _part(text: str, reading: Callable[[str], Reading]) -> Part:
     if text == "identifier":
         return lambda run, draft: preferred_identifier(draft.body, run.site.feed)
     if text == "@parent":
-        return lambda run, draft: _named(run, draft.parent)
+        return lambda run, draft: run.settled(draft.parent) if draft.parent is not None else ""
     if text.startswith("@"):
-        names = (text[1:],)
-        return lambda run, draft: _named(run, run.target(draft, names))
+        name = text[1:]
+        return lambda run, draft: str(run.named(draft, name))
     if text == "$message":
         return lambda run, _draft: str(run.envelope.id)
     if text == "$control":
@@ -143,18 +142,9 @@ def _third(one: str, two: str, three: str) -> Part:
     return read
 
 
-def _named(run: Any, draft: Draft | None) -> str:
-    if draft is None:
-        return ""
-    if draft.into is None and len(draft.ref) > 1:
-        return draft.ref
-    ref = run.program.identities.settle(run, draft)
-    return "" if ref == "?" else str(ref)
-
-
 def _settled(run: Any, value: Any) -> Any:
     if isinstance(value, Draft):
-        return _named(run, value)
+        return run.settled(value)
     if isinstance(value, dict):
         # Sorted: the order of elements depends on the shape that a map was compiled for, an id must not.
         return {k: _settled(run, v) for k, v in sorted(value.items())}
@@ -186,6 +176,7 @@ def merge_into(first: Draft, second: Draft) -> None:
             first.rows.append(Row(new, row[1], row[2]))
     first.cleared = [*first.cleared, *(c for c in second.cleared if c not in first.cleared)]
     second.into = first
+    first.mixed = second.mixed = first.merged = second.merged = True
 
 
 def _merge(mine: Json, other: Json, here: str, there: str, moved: dict[str, str]) -> None:

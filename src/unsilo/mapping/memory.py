@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from unsilo.kernel import Row
+from unsilo.kernel import Locator, Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["Made", "Memory", "Template", "room"]
+__all__ = ["Made", "Memory", "Named", "Template", "Told", "room", "told"]
 
 _MOST = 1024
 _LONGEST = 200
@@ -24,6 +24,30 @@ def room() -> bool:
         return False
     _kept[0] += 1
     return True
+
+
+class Told(NamedTuple):
+    """What is known of a resource that is made from memory: lineage, and what is left to be asked of its fields.
+
+    All that stands in the fields of segment `segment` (its index) which are not in `look` is cited; `away` has the
+    citations of other segments and of those fields, `touched` the segments that these are in. Without a `segment`
+    (-1) `away` has all citations. `seal` is what is known of the resource's end.
+    """
+
+    rows: tuple[Row, ...]
+    segment: int
+    look: tuple[int, ...]
+    away: frozenset[Locator]
+    touched: frozenset[int]
+    seal: Any = None
+
+
+def told(rows: tuple[Row, ...], segment: int = -1, look: tuple[int, ...] = (), seal: Any = None) -> Told:
+    """Say of v2 lineage rows what `Told` holds."""
+    away = [place for _, _, place in rows if isinstance(place, tuple)]
+    if segment >= 0:
+        away = [place for place in away if place[0] != segment or place[1] in look]
+    return Told(rows, segment, look, frozenset(away), frozenset([place[0] for place in away]), seal)
 
 
 class _Rows(dict[int, tuple[Row, ...]]):
@@ -65,34 +89,43 @@ class Memory(dict[str, "tuple[Callable[[], Any], _Rows]"]):
             self[text] = (made, _Rows(list(rows)))
 
 
-class _Placed(dict[tuple[int, ...], tuple[Row, ...]]):
+class _Placed(dict[tuple[int, ...], Told]):
     """The lineage of one made resource, by the place of the value it was made from."""
 
     def __init__(self, rows: list[Row], depth: int) -> None:
         super().__init__()
         self.rows, self.depth = rows, depth
 
-    def __missing__(self, place: tuple[int, ...]) -> tuple[Row, ...]:
+    def __missing__(self, place: tuple[int, ...]) -> Told:
         head = place[: self.depth]
-        made = tuple(
-            [row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows]
+        made = told(
+            tuple([row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows])
         )
         if room():
             self[place] = made
         return made
 
 
-class Template:
-    """One remembered resource: `make` its body, the `rows` by place, `origins` of what it refers to, and its `name`.
+class Named:
+    """A resource that always has the same body: `name` is its reference, key and the lineage of its id.
 
-    `name` is the reference, key and lineage of its id once that was found from the body alone.
+    It is None until the id was found from the body alone.
     """
 
-    __slots__ = ("make", "name", "origins", "rows")
+    __slots__ = ("name",)
+
+    def __init__(self) -> None:
+        self.name: tuple[str, str, Row] | None = None
+
+
+class Template(Named):
+    """One remembered resource: `make` its body, the `rows` by place, and `origins` of what it refers to."""
+
+    __slots__ = ("make", "origins", "rows")
 
     def __init__(self, make: Callable[..., Any], rows: _Placed, origins: list[Any]) -> None:
+        super().__init__()
         self.make, self.rows, self.origins = make, rows, origins
-        self.name: tuple[str, str, Row] | None = None
 
 
 class Made:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from unsilo.kernel import Issue, Json, Locator, Row
 
-__all__ = ["Action", "Draft", "Entry", "Mapped", "Reading", "Site", "leaf"]
+__all__ = ["Action", "Clock", "Draft", "Entry", "Mapped", "Reading", "Site", "leaf"]
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -78,14 +78,22 @@ class Mapped(msgspec.Struct):
 
 
 class Draft:
-    """A resource being made: its body, its lineage, and where in the source it came from."""
+    """A resource being made: its body, its lineage, and where in the source it came from.
+
+    `links` are references to be made, with their targets where those are known; the tuple of a message row as long as
+    nothing else refers from here. `told` is what a remembered form says of it, `mixed` that something was added since,
+    `merged` that it is one of several that became one.
+    """
 
     cleared: list[str] | tuple[()] = ()
     parent: Draft | None = None
     into: Draft | None = None
     origin: Any = None
     template: Any = None
-    form: Any = None
+    told: Any = None
+    mixed = False
+    merged = False
+    links: list[tuple[Any, Draft | None]] | tuple[tuple[Any, None], ...] = ()
     ref = ""
     key = ""
 
@@ -96,7 +104,16 @@ class Draft:
         self.node = node
         self.body: Json = {"resourceType": kind}
         self.rows: list[Row] = []
-        self.links: list[tuple[Any, Draft | None]] = []
+
+    def refers(self, made: Any, target: Draft | None) -> None:
+        """Note a reference from here, to a target that is known or to be looked for."""
+        if isinstance(self.links, tuple):
+            self.links = [*self.links]
+        self.links.append((made, target))
+
+    def joins(self, links: tuple[tuple[Any, None], ...]) -> None:
+        """Note the references of a message row."""
+        self.links = [*self.links, *links] if self.links else links
 
 
 def leaf(rows: list[Row], path: str, rule: str, source: Locator) -> None:
@@ -106,3 +123,11 @@ def leaf(rows: list[Row], path: str, rule: str, source: Locator) -> None:
 
 Reading = Callable[[Any, Draft], tuple[str, Locator]]
 """Reads a source near a resource: text, ready to be a value, and its place."""
+
+
+class Clock(NamedTuple):
+    """When resources of a type happened: readings in order, `near` what they look at (segments), `key` a name."""
+
+    key: str = ""
+    reads: tuple[Reading, ...] = ()
+    near: frozenset[str] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from unsilo.kernel import Json, Row
@@ -9,7 +10,7 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MessageRow
 
-__all__ = ["Join", "Planned", "applies", "join", "plan_row"]
+__all__ = ["Join", "Links", "Listed", "Planned", "References", "applies", "join", "plan_row", "references_of"]
 
 
 class Join:
@@ -30,6 +31,26 @@ class Join:
         self.row = Row(f"{self.name}.reference", rule, None)
 
 
+class Links(tuple[tuple[Join, None], ...]):
+    """The references of a message row; `asked` are the variables that they look for."""
+
+    asked: frozenset[str]
+
+    def __new__(cls, joins: Iterable[Join]) -> Links:
+        """Take the joins in order."""
+        made = super().__new__(cls, [(one, None) for one in joins])
+        made.asked = frozenset(name for one, _ in made for name in one.names)
+        return made
+
+
+class References(NamedTuple):
+    """References ready to be put in: (element, whether it is a list, target), their elements and their lineage."""
+
+    items: tuple[tuple[str, bool, str], ...]
+    names: frozenset[str]
+    rows: tuple[Row, ...]
+
+
 class Planned(NamedTuple):
     """A message row: `functions` fill the resource; `own` says that `as` must stand in this very group to be reused."""
 
@@ -38,7 +59,7 @@ class Planned(NamedTuple):
     own: bool
     name: str
     functions: tuple[Any, ...]
-    links: tuple[tuple[Join, None], ...]
+    links: Links
     backs: tuple[tuple[str, Join], ...]
     test: Any
 
@@ -59,7 +80,7 @@ def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:
         element, equals, names = text.partition("=")
         if not equals:
             raise ValueError(f"link {text!r} needs element=variable")
-        links.append((Join(element.strip(), tuple(n.strip() for n in names.split("|")), f"{row.id}:link"), None))
+        links.append(Join(element.strip(), tuple(n.strip() for n in names.split("|")), f"{row.id}:link"))
     backs = []
     for text in _parts(row.back):
         name, dot, element = text.partition(".")
@@ -68,12 +89,31 @@ def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:
         backs.append((name.strip(), Join(element.strip(), (), f"{row.id}:back")))
     make = row.make.strip()
     return Planned(
-        row, make.rstrip("?"), make.endswith("?"), row.as_.strip(), functions, tuple(links), tuple(backs), test
+        row, make.rstrip("?"), make.endswith("?"), row.as_.strip(), functions, Links(links), tuple(backs), test
     )  # fmt: skip
 
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def references_of(run: Any, draft: Draft, links: Links) -> References | None:
+    """The references of a message row as seen from a resource; None where an element is not simply set."""
+    items: list[tuple[str, bool, str]] = []
+    rows = []
+    for made, _ in links:
+        target = run.target(draft, made.names)
+        if not made.simple or any(made.name == name for name, _, _ in items):
+            return None
+        if target is None or id(target) not in run.alive:
+            continue
+        while target.into is not None:
+            target = target.into
+        if target is draft:
+            return None
+        items.append((made.name, made.many, target.ref))
+        rows.append(made.table[0] if made.many else made.row)
+    return References(tuple(items), frozenset(name for name, _, _ in items), tuple(rows))
 
 
 def join(run: Any, draft: Draft, made: Join, target: str) -> None:
@@ -98,6 +138,29 @@ def join(run: Any, draft: Draft, made: Join, target: str) -> None:
         elif (id(draft), name, "") not in run.joined and any(_names(item, target) for item in items[:8]):
             return
         draft.rows.append(made.table[len(items)])
+        items.append({"reference": target})
+
+
+class Listed:
+    """A list of references of a resource that nothing else adds to meanwhile; each target stands there once."""
+
+    __slots__ = ("before", "items", "known", "rows")
+
+    def __init__(self, draft: Draft, name: str) -> None:
+        self.before = name in draft.body
+        self.items: list[Json] = draft.body.setdefault(name, [])
+        self.rows = draft.rows
+        self.known: set[str] = set()
+
+    def add(self, made: Join, target: str) -> None:
+        """Add a reference unless it stands there."""
+        if target in self.known:
+            return
+        self.known.add(target)
+        items = self.items
+        if self.before and any(_names(item, target) for item in items[:8]):
+            return
+        self.rows.append(made.table[len(items)])
         items.append({"reference": target})
 
 

@@ -8,21 +8,27 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.kernel import Json, Row
-from unsilo.mapping.model import Draft, Reading
+from unsilo.mapping.model import Clock, Draft, Reading
 from unsilo.mapping.rows import ResourceRow
 from unsilo.spec.r4 import child
 
-__all__ = ["Policies"]
+__all__ = ["Policies", "Policy"]
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
-class _Policy(NamedTuple):
+class Policy(NamedTuple):
+    """The rules of one type: what it `needs` (rule, steps, value, whether that is said), when, how final, how secret.
+
+    `deep` are elements inside which something is needed.
+    """
+
     needs: list[tuple[str, list[str], str, bool]]
-    clock: list[Reading]
+    clock: Clock
     rank_of: str
     ranks: dict[str, int]
     security: list[tuple[str, Reading, str]]
+    deep: frozenset[str]
 
 
 class Policies:
@@ -31,29 +37,31 @@ class Policies:
     def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
         self.rows = resources
         self.reading = reading
-        self.ready: dict[str, _Policy] = {}
+        self.ready: dict[str, Policy] = {}
 
-    def of(self, kind: str) -> _Policy:
+    def of(self, kind: str) -> Policy:
         """The policy of a resource type."""
         if kind not in self.ready:
             self.ready[kind] = self._make(kind)
         return self.ready[kind]
 
-    def _make(self, kind: str) -> _Policy:
-        policy = _Policy([], [], "", {}, [])
+    def _make(self, kind: str) -> Policy:
+        policy = Policy([], Clock(), "", {}, [], frozenset())
         rows = self.rows.get(kind, []) + self.rows.get("*", [])
         for row in rows:
             if row.rule in ("required", "default"):
                 policy.needs.append((row.id, row.element.split("."), row.value, row.rule == "required"))
-            elif row.rule == "clock" and not policy.clock:
-                policy.clock.extend(self.reading(part.strip()) for part in row.value.split("|") if part.strip())
+            elif row.rule == "clock" and not policy.clock.reads:
+                parts = [part.strip() for part in row.value.split("|") if part.strip()]
+                near = frozenset(part.partition("-")[0] for part in parts)
+                policy = policy._replace(clock=Clock(f"clock {row.value}", tuple(map(self.reading, parts)), near))
             elif row.rule == "rank" and not policy.ranks:
                 pairs = [pair.partition("=") for pair in row.value.split(";") if "=" in pair]
                 ranks = {code.strip(): int(rank) for code, _, rank in pairs}
                 policy = policy._replace(rank_of=row.element, ranks=ranks)
             elif row.rule == "security":
                 policy.security.extend((row.id, self.reading(p.strip()), row.element) for p in row.value.split("|"))
-        return policy
+        return policy._replace(deep=frozenset(steps[0] for _, steps, _, _ in policy.needs if len(steps) > 1))
 
     def complete(self, run: Any, draft: Draft) -> tuple[int, int]:
         """Fill what must not be missing, add security labels; return clock and rank."""
@@ -64,14 +72,8 @@ class Policies:
                 self._need(run, draft, draft.body, draft.type, steps, "", (rule, value, loud))
         if policy.security:
             _label(run, draft, policy.security)
-        clock = 0
-        for read in policy.clock:
-            text = read(run, draft)[0]
-            clock = run.program.moment[text] if text else 0
-            if clock:
-                break
         rank = policy.ranks.get(draft.body.get(policy.rank_of, ""), 0) if policy.ranks else 0
-        return clock, rank
+        return run.clock(draft, policy.clock), rank
 
     def _need(
         self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]

@@ -9,7 +9,8 @@ from typing import Any
 from unsilo.kernel import Envelope, Issue, Json, Locator, Row, Where
 from unsilo.kernel.issue import Code as IssueCode
 from unsilo.kernel.issue import Severity
-from unsilo.mapping.model import Draft, Site
+from unsilo.mapping.model import Clock, Draft, Site
+from unsilo.mapping.plan import References
 from unsilo.mapping.values import Code, Vocabulary
 
 __all__ = ["NOTHING", "Maker", "Run", "T", "referred", "row_table", "sourced"]
@@ -99,6 +100,7 @@ class Run(ABC):
         self.again: Locator = None
         self.draft: Draft | None = None
         self.notes: dict[Any, Any] = {}
+        self.ordinals: dict[tuple[str, str], int] = {}
 
     # -- trouble --------------------------------------------------------------------------------------------------
 
@@ -128,6 +130,32 @@ class Run(ABC):
             if found is not None:
                 return found
         return None
+
+    def named(self, draft: Draft, name: str) -> str:
+        """The reference to the resource of a variable, seen from a resource; "" when there is none (yet)."""
+        target = self.target(draft, (name,))
+        return "" if target is None else self.settled(target)
+
+    def settled(self, draft: Draft) -> str:
+        """The reference to a resource, "" while its id is being made."""
+        if draft.into is None and len(draft.ref) > 1:
+            return draft.ref
+        ref: str = self.program.identities.settle(self, draft)
+        return "" if ref == "?" else ref
+
+    def references(self, draft: Draft) -> References | None:
+        """The references of a resource ready to be put in; None where each has to be looked at."""
+        del draft
+        return None
+
+    def clock(self, draft: Draft, readings: Clock) -> int:
+        """When what a resource says happened, by the first reading that gives a time; 0 unknown."""
+        for read in readings.reads:
+            text = read(self, draft)[0]
+            moment: int = self.program.moment[text] if text else 0
+            if moment:
+                return moment
+        return 0
 
     @abstractmethod
     def variable(self, draft: Draft, name: str) -> Draft | None:

@@ -109,11 +109,11 @@ class CcdaMap:
             return False
         for function in planned.functions:
             function(run, node, draft)
-        draft.links.extend(planned.links)
+        draft.joins(planned.links)
         for other, made in planned.backs:
             target = frame.find(other)
             if target is not None:
-                target.links.append((made, draft))
+                target.refers(made, draft)
         return True
 
     def _use(self, name: str, row: str) -> Callable[..., Any]:

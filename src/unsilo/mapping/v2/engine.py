@@ -17,6 +17,7 @@ from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues
+from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.shapes import Shaped
 from unsilo.mapping.v2.unconsumed import unconsumed
@@ -37,7 +38,7 @@ class V2Map:
         tables = program.tables
         self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
         self.known = {row.map for row in tables.messages}
-        self.plans: dict[tuple[str, str, str], list[Planned]] = {}
+        self.spots: dict[tuple[str, str, str], Spot] = {}
 
     @property
     def digest(self) -> str:
@@ -98,11 +99,14 @@ class V2Map:
 
     def segment(self, run: V2Run, place: Placed, structure: str) -> None:
         """Run the rows of a segment's place."""
-        segment, frame = place.segment, place.frame
-        key = (structure, place.path, segment.name)
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = self.plans[key] = self.plan(*key)
+        segment, path, frame, _ = place
+        key = (structure, path, segment.name)
+        spot = self.spots.get(key)
+        if spot is None:
+            spot = self.spots[key] = self.spot(*key)
+        if spot.ways and run.usual and spot.fill(run, segment, frame):
+            return
+        plan = spot.plan
         index = segment.index
         shape = run.shapes[index] = run.shape(segment)
         if shape is not None and plan:
@@ -115,9 +119,11 @@ class V2Map:
                 if not test(run, segment, index, here):
                     continue
             draft: Draft | None
+            new = False
             if make:
                 draft = frame.vars.get(name) if own and name else None
                 if draft is None:
+                    new = True
                     draft = Draft(make, row.id, frame, segment)
                     run.drafts.append(draft)
                     if name:
@@ -126,18 +132,28 @@ class V2Map:
                 draft = frame.find(name)
                 if draft is None:
                     continue
+            draft.mixed = draft.mixed or not new
             if functions:
                 own_node, own_frame = draft.node, draft.frame
                 draft.node, draft.frame = segment, frame
+                run.formed = None
                 for function in functions:
                     function(run, segment, index, draft)
                 draft.node, draft.frame = own_node, own_frame
+                if run.formed is not None and len(plan) == len(functions) == 1 and test is None and new:
+                    spot.learn(run, segment, draft, plan[0])
             if links:
-                draft.links += links
+                draft.joins(links)
             for other, made in backs:
                 target = frame.find(other)
                 if target is not None:
-                    target.links.append((made, draft))
+                    target.refers(made, draft)
+
+    def spot(self, structure: str, path: str, name: str) -> Spot:
+        """A place with its rows; what it is best looked up by says the map of its first row."""
+        plan = self.plan(structure, path, name)
+        first = next((function for planned in plan for function in planned.functions[:1]), None)
+        return Spot(plan, dict(first.selectors) if isinstance(first, Shaped) else {})
 
     def plan(self, structure: str, path: str, name: str) -> list[Planned]:
         """The message rows for a place, those of the structure before the general ones."""

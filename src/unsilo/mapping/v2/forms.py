@@ -6,257 +6,98 @@ a segment's map made of such fields is kept as a form, by the texts of all field
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.hl7v2.message import HEADERS
-from unsilo.kernel import Locator, Row
-from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
-from unsilo.mapping.compile.v2 import TEXT_ONLY
-from unsilo.mapping.condition import parse_condition
-from unsilo.mapping.memory import room
+from unsilo.kernel import Row
+from unsilo.mapping.compile.shape import Facts
+from unsilo.mapping.memory import Named
 from unsilo.mapping.model import Draft
-from unsilo.mapping.paths import parse_target
-from unsilo.mapping.rows import MapRow
-from unsilo.mapping.runtime import row_table
-from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
+from unsilo.mapping.runtime import sourced
+from unsilo.mapping.seal import Seal, sealed
+from unsilo.mapping.sources import parse_v2_ref
+from unsilo.mapping.v2.form import Form, FormLineage, New
+from unsilo.mapping.v2.form_plan import FormPlan, plan_of
+from unsilo.mapping.v2.literal import maker_of, value_at
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["Formed", "formed"]
+__all__ = ["Forms", "convert", "fitting", "formed"]
 
 _MOST_FORMS = 2048
 _LONGEST = 1000
 _TRIES = 1000
 _WORTH = 20
 _VARIANTS = 4
-_DIRECT = frozenset({"", "string", "code", "uri", "markdown"})
-_CONVERTED = frozenset(
-    {"decimal", "integer", "positiveInt", "unsignedInt", "boolean", "date", "dateTime", "instant", "time"}
-)
 _kept = [0]
 """How many forms this process holds."""
 
 Fill = Callable[[Any, Any, int, Draft], None]
 
 
-class _Plan(NamedTuple):
-    """`coded` fields, `holes` (field and type) with the rows that fill them, `lengths`, and fields of `others`."""
-
-    coded: list[int]
-    holes: dict[tuple[int, str], list[str]]
-    lengths: list[int]
-    numeric: list[int]
-    others: list[tuple[str, int, int]]
-
-
 def formed(program: Program, name: str, facts: Facts, slow: Fill) -> Fill | None:
     """Return what fills a fresh resource from a known form, else by `slow`; None where the map does not lend itself."""
-    found = _plan(program, name, facts)
+    found = plan_of(program, name, facts)
     if found is None:
         return None
-    forms = _Forms(found, slow)
-    space: dict[str, Any] = {"known": forms.known, "learn": forms.learn, "slow": slow}
+    forms = Forms(found, facts, slow)
+    space: dict[str, Any] = {"owner": forms, "known": forms.known, "learn": forms.learn, "slow": slow}
     exec(_source(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
     function: Fill = space["m"]
     return function
 
 
-def _plan(program: Program, name: str, facts: Facts) -> _Plan | None:
-    """What a map looks at; NUMERIC tests are taken to be true, which is made sure of before a form is used."""
-    maps = program.tables.maps
-    try:
-        numeric = {
-            ref.field
-            for row in folded_rows(maps[name], facts)
-            for test in tests_of(parse_condition(row.when))
-            if test.op == "NUMERIC" and (ref := own_ref(test.ref, row)).comp < 2 and ref.field in facts.plain
-        }
-        rows = folded_rows(maps[name], facts._replace(numeric=frozenset(numeric)))
-        coded: set[int] = set()
-        lengths: set[int] = set()
-        holes: dict[tuple[int, str], list[str]] = {}
-        others: dict[tuple[str, int, int], None] = {}
-        for row in rows:
-            if "[" in row.type and _looks_around(maps, row.type, set()):
-                return None
-            coded.update(TEXT_ONLY.get(row.type, ()))
-            sources = [p for p in parse_v2(row.source) if isinstance(p, Ref)] if row.source else []
-            hole = _hole(row, sources, facts)
-            if hole is not None:
-                holes.setdefault(hole, []).append(row.id)
-            looked = [] if hole is not None or (row.const and _whole(sources, facts)) else sources
-            for test in tests_of(parse_condition(row.when)):
-                ref = own_ref(test.ref, row)
-                if test.op == "LENGTH" and not ref.comp and ref.segment == facts.segment:
-                    lengths.add(ref.field)
-                    continue
-                looked = [*looked, ref, *([parse_v2_ref(test.values[0])] if test.by_ref else [])]
-            for ref in looked:
-                if not ref.field:
-                    return None
-                if ref.segment == facts.segment:
-                    coded.add(ref.field)
-                else:
-                    others[ref.segment, ref.field, ref.rep or 0] = None
-    except ValueError:
-        return None
-    holes = {hole: ids for hole, ids in holes.items() if hole[0] not in coded}
-    there = facts.present
-    return _Plan(sorted(coded & there), holes, sorted(lengths & there), sorted(numeric), list(others))
-
-
-def _whole(sources: list[Ref], facts: Facts) -> bool:
-    """A fixed value asks only whether a field of this shape is there."""
-    return all(ref.segment == facts.segment and not ref.comp and ref.field in facts.plain for ref in sources)
-
-
-def _hole(row: MapRow, sources: list[Ref], facts: Facts) -> tuple[int, str] | None:
-    """The field and type of a row that puts one primitive in one place."""
-    if len(sources) != 1 or row.const or row.vocab or '"' in row.source:
-        return None
-    ref = sources[0]
-    if any(step.type for step in parse_target(row.target)):
-        return None  # resources are known by the texts that they are made from
-    plain = ref.segment == facts.segment and ref.comp < 2 and ref.sub == 0 and ref.rep is None
-    if not plain or ref.field not in facts.plain or row.type not in _DIRECT | _CONVERTED:
-        return None
-    return ref.field, "" if row.type in _DIRECT else row.type
-
-
-def _looks_around(maps: dict[str, list[MapRow]], name: str, seen: set[str]) -> bool:
-    """True when a map that is called on a value reads more than the value."""
-    if name in seen:
-        return False
-    seen.add(name)
-    for row in maps.get(name, ()):
-        refs = [p for p in parse_v2(row.source) if isinstance(p, Ref)] if row.source else []
-        refs += [own_ref(test.ref, row) for test in tests_of(parse_condition(row.when))]
-        if any(ref.segment for ref in refs) or ("[" in row.type and _looks_around(maps, row.type, seen)):
-            return True
-    return False
-
-
-def _source(plan: _Plan) -> str:
-    lines = ["def m(run, seg, i, d):", "    f = seg.fields; S = run.S"]
-    names, asked, places = [], [], ["i"]
+def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
+    """Lines that read the holes of a plan as `h0`, `h1` ... (`failed` where one does not fit), and their names."""
+    lines = []
     for number, (field, kind) in enumerate(plan.holes):
         first = f"f[{field}].strip()"
-        lines.append(f"    h{number} = " + (f"run.{kind}[{first}]" if kind else first))
-        names.append(f"h{number}")
-    tests = [f"{name} is None" if kind else f"not {name}" for name, (_, kind) in zip(names, plan.holes, strict=True)]
+        lines.append(f"h{number} = " + (f"run.{kind}[{first}]" if kind else first))
+    tests = [f"h{n} is None" if kind else f"not h{n}" for n, (_, kind) in enumerate(plan.holes)]
     tests += [f"S in f[{n}]" for n in sorted({field for field, _ in plan.holes})]
     tests += [f"run.decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
     if tests:
-        lines.append(f"    if {' or '.join(tests)}: return slow(run, seg, i, d)")
-    asked += [f"f[{n}]" for n in plan.coded] + [f"len(f[{n}])" for n in plan.lengths]
+        lines.append(f"if {' or '.join(tests)}: {failed}")
+    return lines, "".join(f"h{n}, " for n in range(len(plan.holes)))
+
+
+def fitting(failed: str) -> list[str]:
+    """Lines that choose the form among `forms` by what was made before; `found` are the resources that it refers to."""
+    return [
+        "made = run.made",
+        "for form in forms:",
+        "    found = [made.get(ref) for ref in form.refs]",
+        "    if None not in found and (not form.absent or made.keys().isdisjoint(form.absent)): break",
+        f"else: {failed}",
+    ]
+
+
+def _source(plan: FormPlan) -> str:
+    lines, given = convert(plan, "return slow(run, seg, i, d)")
+    asked = [f"f[{n}]" for n in plan.coded] + [f"len(f[{n}])" for n in plan.lengths]
+    places = ["i"]
     for number, (segment, field, rep) in enumerate(plan.others):
-        lines.append(f"    t{number}, g{number} = run.glance(d, {segment!r}, {field}, {rep})")
+        lines.append(f"t{number}, g{number} = run.glance(d, {segment!r}, {field}, {rep})")
         asked.append(f"t{number}")
         places.append(f"g{number}")
-    given = "".join(f"{name}, " for name in names)
+    learn = f"return learn(run, seg, i, d, key, ({given}), at)"
+    lines += [
+        f"key = ({''.join(f'{one}, ' for one in asked)})",
+        f"at = ({', '.join(places)},)",
+        "forms = known.get(key)",
+        f"if forms is None or d.rows: {learn}",
+        *fitting(learn),
+        "if form.news: form.open(run, d, found, at)",
+        f"d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
+        "d.told = told = form.rows[at]",
+        "d.rows += told.rows",
+        "run.formed = owner, forms",
+    ]
     return "\n".join(
-        [
-            *lines,
-            f"    key = ({''.join(f'{one}, ' for one in asked)})",
-            f"    at = ({', '.join(places)},)",
-            "    forms = known.get(key)",
-            f"    if forms is None or d.rows: return learn(run, seg, i, d, key, ({given}), at)",
-            "    made = run.made",
-            "    for form in forms:",
-            "        found = [made.get(ref) for ref in form.refs]",
-            "        if None not in found and (not form.absent or made.keys().isdisjoint(form.absent)): break",
-            f"    else: return learn(run, seg, i, d, key, ({given}), at)",
-            "    if form.news: form.open(run, d, found, at)",
-            f"    d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
-            "    d.form = form.rows[at]",
-            "    d.rows += d.form.rows",
-            "",
-        ]
+        ["def m(run, seg, i, d):", "    f = seg.fields; S = run.S", *(f"    {line}" for line in lines), ""]
     )
-
-
-class Formed(NamedTuple):
-    """What a form says of a segment at its place: lineage, and what is left to be asked of its fields.
-
-    All that stands in the fields of segment `segment` (its index) which are not in `look` is cited; `away` has the
-    citations of other segments and of those fields.
-    """
-
-    rows: tuple[Row, ...]
-    segment: int
-    look: tuple[int, ...]
-    away: frozenset[Locator]
-
-
-class _Lineage(dict[tuple[int, ...], Formed]):
-    """The lineage of a form by the indexes of the segments that it reads."""
-
-    def __init__(self, rows: list[tuple[Row, int]], look: tuple[int, ...]) -> None:
-        super().__init__()
-        self.rows, self.look = rows, look
-
-    def __missing__(self, places: tuple[int, ...]) -> Formed:
-        rows = tuple(
-            [
-                row if slot < 0 else row_table(row[0], row[1], row[2][1:])[places[slot]]  # type: ignore[index,arg-type]
-                for row, slot in self.rows
-            ]
-        )
-        index = places[0]
-        away = [place for _, _, place in rows if isinstance(place, tuple)]
-        away = [place for place in away if place[0] != index or place[1] in self.look]
-        made = Formed(rows, index, self.look, frozenset(away))
-        if room():
-            self[places] = made
-        return made
-
-
-class _New(NamedTuple):
-    """A resource that a form makes besides: of `parent` (-1 the segment's own), with the references `given` to it."""
-
-    kind: str
-    rule: str
-    origin: Any
-    template: Any
-    parent: int
-    make: Callable[..., Any]
-    given: tuple[int, ...]
-    rows: _Lineage
-
-
-class Form(NamedTuple):
-    """One form: `make` its body from the holes and the references `given`, which count `refs` and then `news`.
-
-    It fits where the resources known by `refs` were made before and those of `absent` were not; `made` says under
-    which keys the new ones (-1: nothing) are known from then on.
-    """
-
-    make: Callable[..., Any]
-    given: tuple[int, ...]
-    rows: _Lineage
-    refs: tuple[Any, ...]
-    absent: frozenset[Any]
-    news: tuple[_New, ...]
-    made: tuple[tuple[Any, int], ...]
-
-    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> None:
-        """Make the resources that the segment is the first to name; they join `found`."""
-        new = []
-        for one in self.news:
-            draft = Draft(one.kind, one.rule, d.frame, d.node)
-            draft.origin, draft.template = one.origin, one.template
-            new.append(draft)
-        found += new
-        for one, draft in zip(self.news, new, strict=True):
-            draft.parent = d if one.parent < 0 else new[one.parent]
-            draft.body = one.make(*[run.refer(found[n]) for n in one.given])
-            draft.rows = list(one.rows[at].rows)
-        run.drafts += new
-        for key, number in self.made:
-            run.made[key] = new[number] if number >= 0 else None
 
 
 class _Watched(dict[Any, Any]):
@@ -276,12 +117,12 @@ class _Watched(dict[Any, Any]):
         return super().get(key, default)
 
 
-class _Forms:
+class Forms:
     """The forms of one map and shape."""
 
-    def __init__(self, plan: _Plan, slow: Fill) -> None:
-        self.plan, self.slow = plan, slow
-        self.known: dict[tuple[Any, ...], tuple[Form, ...]] = {}
+    def __init__(self, plan: FormPlan, facts: Facts, slow: Fill) -> None:
+        self.plan, self.facts, self.slow = plan, facts, slow
+        self.known: dict[tuple[Any, ...], list[Form]] = {}
         self.once: set[int] = set()
         self.tries = 0
 
@@ -307,7 +148,7 @@ class _Forms:
             form = self.form(run, seg, d, holes, at, (before, watched.asked, run.drafts[drafts:]))
             if form is not None:
                 _kept[0] += 1
-                self.known[key] = (*self.known.get(key, ()), form)
+                self.known.setdefault(key, []).append(form)
 
     def form(
         self,
@@ -320,6 +161,8 @@ class _Forms:
     ) -> Form | None:
         """What a draft that was just filled has in common with the next of its kind; `done` is what came of it."""
         before, asked, new = done
+        if not sourced(d.rows, 0):
+            return None
         refs = [key for key in asked if key in before]
         if any(before[key] is None for key in refs):
             return None
@@ -331,19 +174,22 @@ class _Forms:
         for row in d.rows:
             if isinstance(row[2], tuple) and row[2][0] == at[0] and (row[1], row[2][1]) in rules:
                 filled[row[0]] = rules[row[1], row[2][1]]
-                if _at(d.body, row[0]) != holes[filled[row[0]]]:
+                if value_at(d.body, row[0]) != holes[filled[row[0]]]:
                     return None
-        made = _maker(d.body, filled, len(holes), known)
+        made = maker_of(d.body, filled, len(holes), known)
         if rows is None or made is None:
             return None
         news = []
         for draft in new:
-            own, lineage = _maker(draft.body, {}, 0, known), _slots(draft.rows, at)
+            own, lineage = maker_of(draft.body, {}, 0, known), _slots(draft.rows, at)
             here = draft.frame is d.frame and draft.node is d.node and not draft.links and not draft.cleared
             if own is None or lineage is None or not here or id(draft.parent) not in parents:
                 return None
+            if not sourced(draft.rows, 0):
+                return None
             parent = parents[id(draft.parent)]
-            news.append(_New(draft.type, draft.rule, draft.origin, draft.template, parent, *own, _Lineage(lineage, ())))
+            where = (draft.type, draft.rule, draft.origin, draft.template or Named(), parent)
+            news.append(New(*where, *own, FormLineage(lineage, None)))
         added = [(key, value) for key, value in run.made.items() if key not in before]
         if any(value is not None and id(value) not in parents for _, value in added):
             return None
@@ -354,7 +200,24 @@ class _Forms:
         fields = enumerate(seg.fields)
         look = [n for n, text in fields if n >= start and text and (n not in certain or _left(run, n, text, cited))]
         absent = frozenset(key for key in asked if key not in before)
-        return Form(*made, _Lineage(rows, tuple(look)), tuple(refs), absent, tuple(news), keys)
+        whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)))
+        return Form(*made, whole, tuple(refs), absent, tuple(news), keys)
+
+    def seal(self, run: Any, seg: Any, d: Draft, filled: set[str]) -> Seal | None:
+        """What is known of the end of all resources of a form; `filled` are the paths that differ."""
+        open_names = {path.partition(".")[0].partition("[")[0] for path in filled}
+        loose = {*(field for field, _ in self.plan.holes), *self.plan.lengths}
+        certain = {*self.plan.coded, *(n for n in range(1000) if n not in self.facts.present)} - loose
+
+        def fixed(name: str) -> bool:
+            if name[0] in "@$":
+                return False
+            if "-" in name or name[0] == "{":
+                ref = parse_v2_ref(name.strip("{}"))
+                return ref.segment == seg.name and ref.field in certain
+            return name.partition(".")[0] not in open_names
+
+        return sealed(run, d, fixed)
 
 
 def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None:
@@ -368,19 +231,6 @@ def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None
     return found
 
 
-def _maker(
-    body: Any, filled: dict[str, int], holes: int, known: dict[int, int]
-) -> tuple[Callable[..., Any], tuple[int, ...]] | None:
-    """A function that makes a body from holes and references, and which known resources those are to."""
-    literal = _Literal(filled)
-    source = literal.write(body, "")
-    if source is None or any(id(draft) not in known for draft in literal.referred):
-        return None
-    names = [f"h{n}" for n in range(holes)] + [f"r{n}" for n in range(len(literal.referred))]
-    make = eval(f"lambda {', '.join(names)}: {source}", literal.constants)  # noqa: S307 - a literal of our own making
-    return make, tuple(known[id(draft)] for draft in literal.referred)
-
-
 def _left(run: Any, number: int, field: str, cited: set[Any]) -> bool:
     """True when a field holds a subcomponent that no row cites."""
     for rep, repetition in enumerate(field.split(run.P)):
@@ -390,42 +240,3 @@ def _left(run: Any, number: int, field: str, cited: set[Any]) -> bool:
                 if text and cited.isdisjoint(places):
                     return True
     return False
-
-
-def _at(body: Any, path: str) -> Any:
-    """The value at a path, None where there is none."""
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        try:
-            body = body[int(index)] if index else body[name]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return body
-
-
-class _Literal:
-    """Python for a body: `filled` paths are parameters `h0`..., references to drafts `r0`..., numbers are constants."""
-
-    def __init__(self, filled: dict[str, int]) -> None:
-        self.filled = filled
-        self.constants: dict[str, Any] = {}
-        self.referred: list[Draft] = []
-
-    def write(self, value: Any, path: str) -> str | None:
-        """The literal of a value at a path, None for what has none."""
-        if path in self.filled:
-            return f"h{self.filled[path]}"
-        if isinstance(value, dict):
-            if isinstance(value.get("reference"), Draft):
-                self.referred.append(value["reference"])
-                return f"r{len(self.referred) - 1}" if len(value) == 1 else None
-            inner = [(key, self.write(item, f"{path}.{key}" if path else key)) for key, item in value.items()]
-            return (
-                None if any(part is None for _, part in inner) else f"{{{', '.join(f'{k!r}: {p}' for k, p in inner)}}}"
-            )
-        if isinstance(value, list):
-            parts = [self.write(item, f"{path}[{n}]") for n, item in enumerate(value)]
-            return None if None in parts else f"[{', '.join(str(part) for part in parts)}]"
-        if value is None or isinstance(value, str | bool | int):
-            return repr(value)
-        self.constants[f"n{len(self.constants)}"] = value
-        return f"n{len(self.constants) - 1}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from unsilo.formats.hl7v2 import Message, Segment
 from unsilo.mapping.model import Draft
@@ -12,15 +13,19 @@ __all__ = ["Frame", "Placed", "Structure"]
 
 
 class Frame:
-    """One instance of a repeating group (or the message): its segments by name and the variables made in it."""
+    """One instance of a repeating group (or the message): its segments by name and the variables made in it.
 
-    __slots__ = ("parent", "path", "segments", "vars")
+    `memo` holds texts and numbers that are the same for all that stands in the groups inside, by who asks.
+    """
+
+    __slots__ = ("memo", "parent", "path", "segments", "vars")
 
     def __init__(self, parent: Frame | None, path: str) -> None:
         self.parent = parent
         self.path = path
         self.segments: dict[str, Segment] = {}
         self.vars: dict[str, Draft] = {}
+        self.memo: dict[Any, Any] = {}
 
     def find(self, name: str) -> Draft | None:
         """The resource of a variable, here or in a group around."""
@@ -40,6 +45,10 @@ class Placed(NamedTuple):
     path: str
     frame: Frame
     misplaced: bool
+
+
+_placed = partial(tuple.__new__, Placed)
+"""Make a `Placed` without the keyword handling of its constructor: there is one for each segment."""
 
 
 class _Leaf(NamedTuple):
@@ -105,23 +114,25 @@ class Structure:
         placed = []
         moves = self.moves
         for segment in message.segments:
-            key = (state, segment.name)
+            name = segment.name
+            key = (state, name)
             move = moves[key] if key in moves else self._remember(key)
             if move is None:
                 frame = stack[-1]
-                placed.append(Placed(segment, "", frame, False))
-                frame.segments.setdefault(segment.name, segment)
+                placed.append(_placed((segment, "", frame, False)))
+                frame.segments.setdefault(name, segment)
                 continue
-            if move.misplaced and not move.opens:
-                frame = stack[min(move.keep, len(stack) - 1)]
+            at, path, keep, opens, misplaced = move
+            if misplaced and not opens:
+                frame = stack[min(keep, len(stack) - 1)]
             else:
-                state = move.state
-                del stack[move.keep + 1 :]
-                for path in move.opens:
-                    stack.append(Frame(stack[-1], path))
+                state = at
+                del stack[keep + 1 :]
+                for group in opens:
+                    stack.append(Frame(stack[-1], group))
                 frame = stack[-1]
-            frame.segments.setdefault(segment.name, segment)
-            placed.append(Placed(segment, move.path, frame, move.misplaced))
+            frame.segments.setdefault(name, segment)
+            placed.append(_placed((segment, path, frame, misplaced)))
         return placed
 
     def _remember(self, key: tuple[int, str]) -> _Move | None:

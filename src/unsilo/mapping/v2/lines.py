@@ -46,6 +46,7 @@ def continue_text(run: V2Run, before: Placed, here: Placed) -> None:
     if draft is None:
         del here.frame.vars["ob"]
         return
+    draft.mixed = True
     first = run.notes.setdefault(("line", id(draft)), before.segment)
     text = _at(segment.fields, 5)
     repetitions = text.split(run.P) if text else [""]

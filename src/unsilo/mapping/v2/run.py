@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
 from unsilo.kernel import Envelope, Locator, Row
 from unsilo.mapping.compile.shape import Shape
-from unsilo.mapping.model import Draft
+from unsilo.mapping.model import Clock, Draft
+from unsilo.mapping.plan import Links, References, references_of
 from unsilo.mapping.runtime import Maker, Run
 from unsilo.mapping.v2.frames import Frame
 
@@ -34,6 +35,7 @@ class V2Run(Run):
         self.code = self.event = ""
         self.targets: dict[Any, Draft | None] = {}
         self.shapes: dict[int, Shape | None] = {}
+        self.formed: Any = None
 
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource."""
@@ -49,6 +51,45 @@ class V2Run(Run):
         if key in self.targets:
             return self.targets[key]
         found = self.targets[key] = super().target(draft, names)
+        return found
+
+    def named(self, draft: Draft, name: str) -> str:
+        """The reference to the resource of a variable; results of one order ask for the same ones."""
+        frame = draft.frame
+        if frame is None or frame.parent is None or name in frame.vars:
+            return super().named(draft, name)
+        memo = frame.parent.memo
+        ref: str | None = memo.get(name)
+        if ref is None:
+            ref = super().named(draft, name)
+            if ref or self.target(draft, (name,)) is None:
+                memo[name] = ref
+        return ref
+
+    def clock(self, draft: Draft, readings: Clock) -> int:
+        """The same, kept for all that looks at the same segments."""
+        frame, node = draft.frame, draft.node
+        if frame is None or (node is not None and node.name in readings.near):
+            return super().clock(draft, readings)
+        if frame.parent is not None and frame.segments.keys().isdisjoint(readings.near):
+            frame = frame.parent
+        known: int | None = frame.memo.get(readings.key)
+        if known is None:
+            known = frame.memo[readings.key] = super().clock(draft, readings)
+        return known
+
+    def references(self, draft: Draft) -> References | None:
+        """The references that a message row makes, ready to be put in; None where each has to be looked at."""
+        links, frame = draft.links, draft.frame
+        if not isinstance(links, Links):
+            return None
+        if frame is None or frame.parent is None or not frame.vars.keys().isdisjoint(links.asked):
+            return references_of(self, draft, links)
+        memo = frame.parent.memo
+        key = id(links)
+        found: References | None = memo.get(key)
+        if found is None:
+            found = memo[key] = references_of(self, draft, links)
         return found
 
     def path_of(self, place: Locator) -> str:
@@ -149,7 +190,14 @@ class V2Run(Run):
 
     def glance(self, draft: Any, name: str, field: int, rep: int) -> tuple[str, int]:
         """A repetition of a neighbouring segment's field as it stands (escaped), with the segment's index."""
-        segment = self.near(draft, name)
+        return self.beside(draft.frame, draft.node, name, field, rep)
+
+    def beside(self, frame: Frame | None, node: Segment | None, name: str, field: int, rep: int) -> tuple[str, int]:
+        """The same, seen from a segment in its group."""
+        segment = node if node is not None and node.name == name else None
+        while segment is None and frame is not None:
+            segment = frame.segments.get(name)
+            frame = frame.parent
         if segment is None or field >= len(segment.fields):
             return "", 0
         text = segment.fields[field]
@@ -188,7 +236,8 @@ class V2Run(Run):
             draft.template = known
             draft.body = known.make(*[self._referred(origin, i, field, rep, draft) for origin in known.origins])
             self.drafts.append(draft)
-            draft.rows = list(known.rows[i, field, rep, comp])
+            draft.told = told = known.rows[i, field, rep, comp]
+            draft.rows = list(told.rows)
         else:
             maker.function(self, text, i, field, rep, comp, rule, draft)
         first = next((row[2] for row in draft.rows if row[2] is not None), None)

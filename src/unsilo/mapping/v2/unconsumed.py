@@ -7,12 +7,41 @@ from collections.abc import Iterable, Sequence
 from unsilo.formats.hl7v2 import Message, Segment, unescape
 from unsilo.formats.hl7v2.message import HEADERS
 from unsilo.kernel import Locator
+from unsilo.mapping.memory import Told
 from unsilo.mapping.model import Draft, Entry
-from unsilo.mapping.v2.forms import Formed
 
 __all__ = ["unconsumed"]
 
 Rest = list[tuple[Locator, str, str]]
+
+
+class _Cited:
+    """What lineage cites: places, the segments they are in, and of segments known by a form the fields left to ask."""
+
+    __slots__ = ("looks", "places", "touched")
+
+    def __init__(self, entries: list[Entry], drafts: list[Draft]) -> None:
+        known: dict[int, Told] = {id(d.rows): d.told for d in drafts if d.told is not None}
+        self.looks: dict[int, tuple[int, ...]] = {}
+        places: set[Locator] = set()
+        touched: set[int] = set()
+        for entry in entries:
+            rows = entry.rows
+            told = known.get(id(rows))
+            if told is None:
+                places.update([row[2] for row in rows])
+                touched.update([row[2][0] for row in rows if row[2]])  # type: ignore[misc]
+                continue
+            places |= told.away
+            touched |= told.touched
+            if told.segment >= 0:
+                look = self.looks.get(told.segment)
+                self.looks[told.segment] = told.look if look is None else tuple(n for n in look if n in told.look)
+            further = [row[2] for row in rows[len(told.rows) :] if row[2]]
+            if further:
+                places.update(further)
+                touched.update([place[0] for place in further])  # type: ignore[misc]
+        self.places, self.touched = places, touched
 
 
 def unconsumed(message: Message, entries: list[Entry], drafts: list[Draft]) -> Rest:
@@ -21,71 +50,78 @@ def unconsumed(message: Message, entries: list[Entry], drafts: list[Draft]) -> R
     A row that cites a repetition or a component as a whole cites all that is in it. Of a segment that became a resource
     by a form only those fields are looked at which the form does not cite whole.
     """
-    forms: dict[int, Formed] = {id(d.rows): d.form for d in drafts if d.form is not None}
-    cited: set[Locator] = set()
-    looks: dict[int, tuple[int, ...]] = {}
-    for entry in entries:
-        rows = entry.rows
-        form = forms.get(id(rows))
-        if form is not None:
-            cited |= form.away
-            look = looks.get(form.segment)
-            looks[form.segment] = form.look if look is None else tuple([n for n in look if n in form.look])
-            rows = rows[len(form.rows) :]
-        cited.update([row[2] for row in rows])
-    return _rest(message, cited, looks)
-
-
-def _rest(message: Message, cited: set[Locator], looks: dict[int, tuple[int, ...]]) -> Rest:
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
     escape = marks.escape_char
+    known = _Cited(entries, drafts)
+    cited, touched, looks = known.places, known.touched, known.looks
+    labels = _labels(message)
     found: Rest = []
-    for segment in message.segments:
+    for segment, label in zip(message.segments, labels, strict=True):
         i = segment.index
-        fields = segment.fields
+        fields = segment.cut or segment.fields
         look: Sequence[int] | None = looks.get(i)
         if look is None:
             raw = segment.raw
             if rep_mark in raw or sub_mark in raw or segment.name in HEADERS:
-                _deep(message, segment, cited, found, range(3 if segment.name in HEADERS else 1, len(fields)))
+                start = 3 if segment.name in HEADERS else 1
+                _deep(message, segment, label, cited, found, range(start, len(fields)))
                 continue
             look = range(1, len(fields))
-        label = ""
+        alone = i not in touched
         for number in look:
             field = fields[number]
             if not field:
                 continue
-            if rep_mark in field or sub_mark in field:
-                _deep(message, segment, cited, found, (number,))
-                continue
-            if comp_mark in field:
-                _components(message, segment, number, cited, found)
-                continue
-            if (i, number, 0, 1, 0) in cited or (i, number, 0, 0, 0) in cited or (i, number, 0, 1, 1) in cited:
-                continue
-            label = label or _label(message, segment)
-            text = field if escape not in field else unescape(field, marks)
-            found.append(((i, number, 0, 1, 1), f"{label}-{number}", text))
+            if not field.isalnum():
+                if rep_mark in field or sub_mark in field:
+                    _deep(message, segment, label, cited, found, (number,))
+                    continue
+                if comp_mark in field:
+                    _components(message, segment, label, number, cited, found)
+                    continue
+                if escape in field:
+                    field = unescape(field, marks)
+            if not alone:
+                places = ((i, number, 0, 1, 0), (i, number, 0, 0, 0), (i, number, 0, 1, 1))
+                if not cited.isdisjoint(places):
+                    continue
+            found.append(((i, number, 0, 1, 1), f"{label}-{number}", field))
     return found
 
 
-def _components(message: Message, segment: Segment, number: int, cited: set[Locator], found: Rest) -> None:
+def _labels(message: Message) -> list[str]:
+    """The names of the segments, numbered where several have the same name."""
+    counts: dict[str, int] = {}
+    labels = []
+    for segment in message.segments:
+        name = segment.name
+        number = counts[name] = counts.get(name, 0) + 1
+        labels.append(f"{name}[{number}]" if number > 1 else name)
+    for index, segment in enumerate(message.segments):
+        if labels[index] == segment.name and counts[segment.name] > 1:
+            labels[index] = f"{segment.name}[1]"
+    return labels
+
+
+def _components(message: Message, segment: Segment, label: str, number: int, cited: set[Locator], found: Rest) -> None:
     """A field of one repetition without subcomponents."""
     i = segment.index
     for comp, component in enumerate(segment.fields[number].split(message.component_sep), 1):
         if component and (i, number, 0, comp, 0) not in cited and (i, number, 0, comp, 1) not in cited:
             if (i, number, 0, 0, 0) in cited:
                 return
-            path = f"{_label(message, segment)}-{number}.{comp}"
+            path = f"{label}-{number}.{comp}"
             found.append(((i, number, 0, comp, 1), path, unescape(component, message.delimiters)))
 
 
-def _deep(message: Message, segment: Segment, cited: set[Locator], found: Rest, numbers: Iterable[int]) -> None:
+def _deep(
+    message: Message, segment: Segment, label: str, cited: set[Locator], found: Rest, numbers: Iterable[int]
+) -> None:
     """Fields that may hold anything."""
     marks = message.delimiters
+    escape = marks.escape_char
     i = segment.index
-    label = _label(message, segment)
     for number in numbers:
         field = segment.fields[number]
         repetitions = field.split(marks.repetition_sep)
@@ -103,14 +139,4 @@ def _deep(message: Message, segment: Segment, cited: set[Locator], found: Rest, 
                         continue
                     path = f"{base}.{comp}" if len(components) > 1 or len(pieces) > 1 else base
                     path += f".{sub}" if len(pieces) > 1 else ""
-                    found.append(((i, number, rep, comp, sub), path, unescape(text, marks)))
-
-
-def _label(message: Message, segment: Segment) -> str:
-    same = message.all(segment.name)
-    if len(same) == 1:
-        return segment.name
-    # The segments of a name stand in order, most often without gaps: look where this one would be first.
-    guess = segment.index - same[0].index
-    at = guess if guess < len(same) and same[guess] is segment else same.index(segment)
-    return f"{segment.name}[{at + 1}]"
+                    found.append(((i, number, rep, comp, sub), path, unescape(text, marks) if escape in text else text))

@@ -1,0 +1,97 @@
+"""What is known of the end of a resource before its message is: how its id begins, what it lacks, how final it is.
+
+A resource that is made from a form always has the same elements. Which identity rule holds, whether something required
+is missing and what its rank is are found once for the form, and not again for each resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from unsilo.kernel import Row, content_id
+from unsilo.mapping.identity import SEP
+from unsilo.mapping.model import Draft
+
+__all__ = ["Seal", "sealed"]
+
+
+class Seal(NamedTuple):
+    """`touch` and `variable` name resources near by; the id is of the variable's reference, `tail`, and a count.
+
+    `needs` must be in the body when all references are made, `rank` is the rank of its status.
+    """
+
+    kind: str
+    row: Row
+    touch: tuple[str, ...]
+    variable: str
+    tail: str
+    counted: bool
+    needs: frozenset[str]
+    rank: int
+
+    def settle(self, run: Any, draft: Draft) -> str:
+        """Give a draft its reference; the general rules decide where the variable names nothing."""
+        if draft.ref:
+            return draft.ref
+        for name in self.touch:
+            run.named(draft, name)
+        start = run.named(draft, self.variable)
+        if not start:
+            settled: str = run.program.identities.settle(run, draft)
+            return settled
+        key = start + self.tail
+        if self.counted:
+            counts = run.ordinals
+            slot = (self.kind, key)
+            number = counts[slot] = counts.get(slot, 0) + 1
+            key = f"{key}{SEP}{number}"
+        draft.key = key
+        ident = content_id(self.kind, key)
+        draft.ref = ref = f"{self.kind}/{ident}"
+        draft.body["id"] = ident
+        draft.rows.append(self.row)
+        return ref
+
+
+def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:
+    """The seal of a draft that was just filled; `fixed` says whether a part of a key is the same for all of its form.
+
+    None when the type has no rule that is one variable and fixed parts, or where more than the body decides.
+    """
+    program = run.program
+    policy = program.policies.of(draft.type)
+    if policy.security or policy.deep or (draft.type == "Patient" and run.site.default_authority):
+        return None
+    if policy.ranks and not fixed(policy.rank_of):
+        return None
+    body = draft.body
+    needs = [steps[0] for _, steps, _, _ in policy.needs if len(steps) == 1 and steps[0] not in body]
+    if any(name.endswith("[x]") for name in needs):
+        return None
+    rank = policy.ranks.get(body.get(policy.rank_of, ""), 0) if policy.ranks else 0
+    touch: dict[str, None] = {}
+    for _, row, parts, scoped, counted in program.identities.rules.get(draft.type, ()):
+        names: list[str] = []
+        texts: list[str] = []
+        fits = True
+        for name, part in parts:
+            if name.startswith("@") and name != "@parent":
+                names.append(name[1:])
+                touch[name[1:]] = None
+                fits = fits and not texts
+                continue
+            if not fixed(name):
+                return None
+            text = part(run, draft)
+            if not text:
+                break
+            texts.append(text)
+        else:
+            if not fits or not scoped or len(names) != 1:
+                return None
+            touch.pop(names[0])
+            tail = "".join(SEP + text for text in texts)
+            return Seal(draft.type, row, tuple(touch), names[0], tail, counted, frozenset(needs), rank)
+    return None

@@ -1,0 +1,80 @@
+"""A form: what a segment's map made of fields that come again, its lineage by place, and the resources made besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from unsilo.kernel import Row
+from unsilo.mapping.memory import Told, room, told
+from unsilo.mapping.model import Draft
+from unsilo.mapping.runtime import row_table
+from unsilo.mapping.seal import Seal
+
+__all__ = ["Form", "FormLineage", "New"]
+
+
+class FormLineage(dict[tuple[int, ...], Told]):
+    """The lineage of a form by the indexes of the segments that it reads; `look` is None for what it makes besides."""
+
+    def __init__(self, rows: list[tuple[Row, int]], look: tuple[int, ...] | None, seal: Seal | None = None) -> None:
+        super().__init__()
+        self.rows, self.look, self.seal = rows, look, seal
+
+    def __missing__(self, places: tuple[int, ...]) -> Told:
+        rows = tuple(
+            [
+                row if slot < 0 else row_table(row[0], row[1], row[2][1:])[places[slot]]  # type: ignore[index,arg-type]
+                for row, slot in self.rows
+            ]
+        )
+        made = told(rows) if self.look is None else told(rows, places[0], self.look, self.seal)
+        if room():
+            self[places] = made
+        return made
+
+
+class New(NamedTuple):
+    """A resource that a form makes besides: of `parent` (-1 the segment's own), with the references `given` to it."""
+
+    kind: str
+    rule: str
+    origin: Any
+    template: Any
+    parent: int
+    make: Callable[..., Any]
+    given: tuple[int, ...]
+    rows: FormLineage
+
+
+class Form(NamedTuple):
+    """One form: `make` its body from the holes and the references `given`, which count `refs` and then `news`.
+
+    It fits where the resources known by `refs` were made before and those of `absent` were not; `made` says under
+    which keys the new ones (-1: nothing) are known from then on.
+    """
+
+    make: Callable[..., Any]
+    given: tuple[int, ...]
+    rows: FormLineage
+    refs: tuple[Any, ...]
+    absent: frozenset[Any]
+    news: tuple[New, ...]
+    made: tuple[tuple[Any, int], ...]
+
+    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> None:
+        """Make the resources that the segment is the first to name; they join `found`."""
+        new = []
+        for one in self.news:
+            draft = Draft(one.kind, one.rule, d.frame, d.node)
+            draft.origin, draft.template = one.origin, one.template
+            new.append(draft)
+        found += new
+        for one, draft in zip(self.news, new, strict=True):
+            draft.parent = d if one.parent < 0 else new[one.parent]
+            draft.body = one.make(*[run.refer(found[n]) for n in one.given])
+            draft.told = known = one.rows[at]
+            draft.rows = list(known.rows)
+        run.drafts += new
+        for key, number in self.made:
+            run.made[key] = new[number] if number >= 0 else None
