@@ -1,0 +1,103 @@
+"""Extensions against their definitions: known, allowed here, of the right form (FHIR R4 extensibility.html)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from unsilo.kernel import Json
+from unsilo.validation.place import At
+from unsilo.validation.run import Run
+from unsilo.validation.shape import Field
+
+if TYPE_CHECKING:
+    from unsilo.validation.validator import Validator
+
+__all__ = ["check"]
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
+_HL7 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+def check(field: Field, value: Json, at: At, run: Run, val: Validator) -> None:
+    """Check one extension by its address."""
+    url = value.get("url")
+    if type(url) is not str or not url:
+        return
+    holder = at.parent
+    nested = holder is not None and holder.type == "Extension"
+    if _ABSOLUTE.match(url) is None:
+        if not nested:
+            run.error("value", at, "extension.url", "Extension.url must be an absolute address")
+        return
+    found = val.shapes.structure(url)
+    if found is None:
+        if field.name == "modifierExtension":
+            text = f"nothing is known of the modifier extension {url}, so what it changes cannot be understood"
+            run.say("warning", "not-supported", at, "extension.modifier", text)
+        else:
+            severity = "warning" if url.startswith(_HL7) else "information"
+            text = f"nothing is known of the extension {url}: its content was not checked"
+            run.say(severity, "not-supported", at, "extension.unknown", text)  # type: ignore[arg-type]
+        return
+    definition, _ = found
+    if definition.get("type") != "Extension":
+        run.error("value", at, "extension.definition", f"{url} defines a {definition.get('type')}, no extension")
+        return
+    shape = val.shapes.of_profile(url)
+    if shape is not None:
+        val.check_shape(shape, value, at, run)
+    if holder is not None:
+        _context(definition, holder, at, run, val)
+    modifier = bool(definition["snapshot"]["element"][0].get("isModifier"))
+    if modifier != (field.name == "modifierExtension"):
+        where = "modifierExtension" if modifier else "extension"
+        run.error("structure", at, "extension.modifier", f"{url} belongs into {where}")
+
+
+def _context(definition: Json, holder: At, at: At, run: Run, val: Validator) -> None:
+    """Check that the extension may stand where it does (StructureDefinition.context)."""
+    contexts = definition.get("context", ())
+    if not contexts:
+        return
+    places = _places(holder, val)
+    for each in contexts:
+        kind, said = each.get("type"), each.get("expression", "")
+        if kind == "fhirpath":
+            return  # told by an expression over the whole resource, which the rule itself repeats
+        if kind == "extension":
+            if holder.type == "Extension":
+                return
+        elif said in places or said.partition("#")[2] in places:
+            return
+    allowed = ", ".join(str(each.get("expression", "")) for each in contexts)
+    text = f"the extension {definition.get('url')} is not allowed here; allowed: {allowed}"
+    run.error("structure", at, "extension.context", text)
+
+
+def _places(holder: At, val: Validator) -> set[str]:
+    """Return every name under which a context may mean this element: its path, its type, and the bases of that."""
+    steps: list[str] = []
+    here: At | None = holder
+    top = ""
+    while here is not None:
+        if here.type in val.resources or here.parent is None:
+            top = here.type or here.step
+            break
+        steps.append(here.step)
+        here = here.parent
+    steps.reverse()
+    plain = [step.partition(".ofType(")[0] for step in steps]
+    choice = [f"{step.partition('.ofType(')[0]}[x]" if ".ofType(" in step else step for step in steps]
+    names = {".".join((top, *plain)), ".".join((top, *choice)), "Element", *val.bases(holder.type)}
+    if not steps:
+        names |= {top, "Resource", "DomainResource", "CanonicalResource", "MetadataResource"}
+    # An element of a datatype may be meant by the datatype's own path (`Coding.system`).
+    here = holder
+    tail: list[str] = []
+    while here is not None and here.parent is not None:
+        tail.insert(0, here.step.partition(".ofType(")[0])
+        here = here.parent
+        if here.type:
+            names.add(".".join((here.type, *tail)))
+    return names

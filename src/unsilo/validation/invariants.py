@@ -1,0 +1,95 @@
+"""Invariants made ready: each FHIRPath rule compiled once; those that every element meets in a direct form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from unsilo.fhir.path import PathError, compile_path
+from unsilo.validation.node import Rule
+from unsilo.validation.run import Run
+from unsilo.validation.shape import Holds
+
+__all__ = ["DIRECT", "prepare"]
+
+
+def _always(_value: Any, _type: str, _run: Run) -> bool:
+    return True
+
+
+def _extension(value: Any, _type: str, _run: Run) -> bool:
+    if type(value) is not dict:
+        return True
+    has_value = any(key.startswith(("value", "_value")) for key in value)
+    return has_value != bool(value.get("extension"))
+
+
+def _reference(value: Any, _type: str, run: Run) -> bool:
+    if type(value) is not dict:
+        return True
+    said = value.get("reference")
+    return type(said) is not str or said[:1] != "#" or run.within(said[1:]) is not None
+
+
+def _contained_plain(value: Any, _type: str, _run: Run) -> bool:
+    """Nothing to ask where nothing is contained."""
+    return type(value) is not dict or not value.get("contained")
+
+
+DIRECT: dict[str, Holds] = {
+    # Structure says the same, at every element: an object without content is refused before rules are asked.
+    "hasValue() or (children().count() > id.count())": _always,
+    "hasValue() or (children().count() > id.count()) or $this is Parameters": _always,
+    "extension.exists() != value.exists()": _extension,
+    "reference.startsWith('#').not() or "
+    "(reference.substring(1).trace('url') in %rootResource.contained.id.trace('ids'))": _reference,
+    # `narrative.check` says more than htmlChecks() does.
+    "htmlChecks()": _always,
+}
+"""Invariants in a direct form, by their exact expression; a test holds each against the FHIRPath engine."""
+
+_SKIP: dict[str, Callable[[Any, str, Run], bool]] = {
+    "contained.contained.empty()": _contained_plain,
+    "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": _contained_plain,
+    "contained.meta.security.empty()": _contained_plain,
+}
+"""Rules that hold at once when this does; else FHIRPath decides."""
+
+
+@cache
+def _compiled(key: str, expression: str) -> Holds | None:
+    direct = DIRECT.get(expression)
+    if direct is not None:
+        return direct
+    try:
+        program = compile_path(expression)
+    except PathError:
+        return None  # the definition is at fault; `Validator.faults` names it
+
+    skip = _SKIP.get(expression) or (_contained_plain if key in ("dom-2", "dom-3", "dom-4", "dom-5") else None)
+
+    def holds(value: Any, type_: str, run: Run) -> bool:
+        if skip is not None and skip(value, type_, run):
+            return True
+        try:
+            return program.truth(value, run.context(), kind=type_) is not False
+        except PathError:
+            return True  # a rule that cannot be worked out says nothing against the resource
+
+    return holds
+
+
+@cache
+def _prepared(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, Holds], ...]:
+    made = []
+    for rule in rules:
+        holds = _compiled(rule.key, rule.expression)
+        if holds is not None and holds is not _always and rule.severity == "error":
+            made.append((rule, holds))
+    return tuple(made)
+
+
+def prepare(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, Holds], ...]:
+    """Return the rules that have to be asked, each with its test."""
+    return _prepared(rules)
