@@ -13,8 +13,8 @@ class Step(NamedTuple):
     """One move or test.
 
     `field` goes to the element `name` (`many`: JSON writes an array); `equals` keeps nodes whose element `name` is
-    `value`; `is` keeps References to the type `name`; `has` keeps nodes with the extension `name`; `at` goes on with
-    the item `name` of the array; `root` starts again at the resource.
+    `value`; `is` keeps References to the type `name`; `has` keeps nodes with the extension `name`; `root` starts again
+    at the resource.
     """
 
     verb: str
@@ -38,7 +38,7 @@ _PART: Final = re.compile(
       |where\(\s*hasExtension\(\s*'(?P<has>[^'\\]*)'\s*\)\s*\)
       |extension\(\s*'(?P<extension>[^'\\]*)'\s*\)
       |(?P<resource>%resource|%context)
-      |(?P<name>[A-Za-z_]\w*)(?:\[(?P<at>\d{1,4})\])?(?!\w|\()
+      |(?P<name>[A-Za-z_]\w*)(?![\w(\[])
     )\s*""",
     re.VERBOSE,
 )
@@ -100,10 +100,7 @@ def _step(places: list[_Place], part: re.Match[str]) -> list[_Place]:
         return [done for place in places for done in _narrowed(place, part["type"])]
     settled = [done for place in places for done in _narrowed(place)]
     if part["name"]:
-        gone = [done for place in settled for done in _fields(place, part["name"])]
-        if part["at"] is None:
-            return gone
-        return [p._replace(steps=(*p.steps, Step("at", part["at"]))) for q in gone for p in _narrowed(q)]
+        return [done for place in settled for done in _fields(place, part["name"])]
     if part["extension"] is not None:
         steps = (Step("field", "extension", many=True), Step("equals", "url", part["extension"]))
         return [_Place((*place.steps, *steps), "Extension") for place in settled]
@@ -128,7 +125,7 @@ def _walk(text: str, kind: str, start: str) -> list[_Place] | None:
         at = part.end()
         if first and part["resource"]:
             places = [_Place((Step("root", ""),), kind)]
-        elif not (first and part["name"] == start and part["at"] is None and start == kind):
+        elif not (first and part["name"] == start and start == kind):
             if part["resource"]:
                 return None
             if part["name"] and not moved and not first and part["name"] == kind:

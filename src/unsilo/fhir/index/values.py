@@ -287,7 +287,8 @@ def canonical_keys(v: Any) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16_384)
 def _literal(text: str) -> tuple[str, str]:
-    return target(text), reference_type(text)
+    found = target(text)
+    return found, reference_type(found)
 
 
 def literal(v: dict[str, Any]) -> tuple[str, str]:
@@ -295,7 +296,7 @@ def literal(v: dict[str, Any]) -> tuple[str, str]:
     text, kind = v.get("reference"), v.get("type")
     found = ("", "")
     if type(text) is str and text:
-        found = _literal(text) if len(text) <= _SHORT else (target(text), reference_type(text))
+        found = (_literal if len(text) <= _SHORT else _literal.__wrapped__)(text)
     if not found[1] and type(kind) is str:
         return found[0], kind.rpartition("/")[2]
     return found
