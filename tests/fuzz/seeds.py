@@ -96,6 +96,27 @@ JSON_WORDS = [
     b"\xef\xbb\xbf", b"\xff", b"12345678901234567890", b'"contained"', b'"extension"', b'"value"', b'"date"', b"\\",
 ]  # fmt: skip
 
+XML = [
+    (
+        b'<?xml version="1.0" encoding="UTF-8"?><Patient xmlns="http://hl7.org/fhir"><id value="a"/><text>'
+        b'<status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml"><p title="x>y">a&amp;<br/></p></div>'
+        b'</text><contained><Organization><id value="o"/></Organization></contained><name id="n"><given value="A"/>'
+        b'<given><extension url="u"><valueDecimal value="1.00"/></extension></given></name>'
+        b'<deceasedBoolean value="true"/></Patient>'
+    ),
+    (
+        b'<f:Bundle xmlns:f="http://hl7.org/fhir" xmlns:h="http://www.w3.org/1999/xhtml"><f:type value="batch"/>'
+        b'<f:entry><f:resource><f:Basic><f:text><f:status value="empty"/><h:div/></f:text><f:code><f:text value="c"/>'
+        b"</f:code></f:Basic></f:resource></f:entry><!-- c --></f:Bundle>"
+    ),
+]
+XML_WORDS = [
+    b"<", b">", b"/>", b"</", b'"', b"'", b"&", b"&amp;", b"&#10;", b"&#0;", b"&x;", b"<!DOCTYPE x>", b"<![CDATA[",
+    b"]]>", b"<!--", b"-->", b"<?x?>", b' xmlns="http://hl7.org/fhir"', b' xmlns="http://www.w3.org/1999/xhtml"',
+    b' xmlns:h=""', b' value="', b' id="', b' url="', b"<div", b"</div>", b"<extension", b"<active", b"\xff",
+    b"\xef\xbb\xbf", b"1e999", b"encoding='utf-16'", b"h:", b"f:", b"<contained>", b"<x>" * 60,
+]  # fmt: skip
+
 CCDA = [
     (
         b'<?xml version="1.0" encoding="UTF-8"?><ClinicalDocument xmlns="urn:hl7-org:v3" '

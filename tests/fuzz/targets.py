@@ -160,6 +160,26 @@ def _fhir_json() -> Callable[[bytes], Behaviour]:
     return run
 
 
+def _fhir_xml() -> Callable[[bytes], Behaviour]:
+    from unsilo.fhir import subset, xml
+
+    def run(content: bytes) -> Behaviour:
+        shape: set[str] = set()
+        result = xml.decode(content)
+        if result.value is None:
+            assert result.issues
+            kept = xml.decode(content, keep=True).value
+            if kept is not None:
+                assert xml.decode(xml.encode(kept), keep=True).value is not None
+        else:
+            written = xml.encode(result.value)
+            assert xml.decode(written).value == result.value
+            shape = set(subset.subset(result.value, "true"))
+        return tuple(sorted({issue.rule for issue in result.issues})), frozenset(shape)
+
+    return run
+
+
 TARGETS: dict[str, Target] = {
     "formats.hl7v2": Target(_hl7v2, seeds.HL7V2, seeds.HL7V2_WORDS),
     "formats.hl7v2.batch": Target(_hl7v2_batch, seeds.HL7V2, seeds.HL7V2_WORDS),
@@ -168,6 +188,7 @@ TARGETS: dict[str, Target] = {
     "sources.mllp": Target(_mllp, seeds.MLLP, seeds.MLLP_WORDS),
     "formats.ccda": Target(_ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
+    "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
     "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
     "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
     "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),

@@ -22,7 +22,7 @@ _IN_FHIR: Final = f"{FHIR} "
 _DIV: Final = f"{XHTML} div"
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _INTEGERS: Final = frozenset(("integer", "positiveInt", "unsignedInt"))
-_BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class _StopError(Exception):
@@ -280,8 +280,11 @@ class _Reader:
 
     def close_markup(self) -> None:
         """Cut the `div` out of the document, as it was written."""
-        start, end = self.start_of_markup, self.parser.CurrentByteIndex
-        end = (_end_of_tag(self.content, start) if end == start else self.content.index(b">", end)) + 1
+        start = self.start_of_markup
+        end = _end_of_tag(self.content, start)
+        if self.content[end - 1 : end] != b"/":
+            end = self.content.index(b">", self.parser.CurrentByteIndex)
+        end += 1
         scope = {prefix: bound[-1] for prefix, bound in self.scope.items() if bound and bound[-1]}
         self.stack[-1].node["div"] = alone(self.content[start:end].decode("utf-8"), scope)
 
@@ -306,6 +309,8 @@ def decode(content: bytes, limits: Limits = DEFAULT, *, keep: bool = False) -> R
     """
     if len(content) > limits.message_bytes:
         return Result(None, [fault("size", "", span=(limits.message_bytes, len(content)))])
+    if content[:2] in _UTF16 or b"\0" in content[:4]:
+        return Result(None, [fault("charset", "line 1, column 1", span=(0, 2))])
     reader = _Reader(content, limits)
     try:
         reader.parser.Parse(content, True)
