@@ -89,7 +89,7 @@ def _narrowed(place: _Place, wanted: str = "") -> list[_Place]:
             continue
         kind = next(k for k in element.types if f"{element.name}{k[0].upper()}{k[1:]}" == name)
         # R4 itself writes `DateTime` in a search parameter, so case is not looked at.
-        if not wanted or kind.casefold() == wanted.casefold():
+        if not wanted or kind.casefold() == wanted.casefold() or types.is_a(kind, wanted):
             step = Step("field", name, many=element.max != 1)
             places.append(_Place((*place.steps, step), element.context(kind)))
     return places
