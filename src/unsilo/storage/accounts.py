@@ -64,9 +64,16 @@ class Accounts:
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers = readers
         self._writer = writer
+        self.generation = 0
+        """Grows with each committed change, so that what is remembered of tokens and users can be dropped."""
 
     def _change(self, act: Callable[[Tx], Any]) -> "Future[Any]":
-        return self._writer.submit(act, 1)
+        future = self._writer.submit(act, 1)
+        future.add_done_callback(self._changed)
+        return future
+
+    def _changed(self, _done: "Future[Any]") -> None:
+        self.generation += 1
 
     def add(self, name: str, display: str, roles: list[str], password: str = "") -> "Future[int]":
         """Add a user; the Future fails with ValueError when the name is taken."""

@@ -4,6 +4,9 @@ import sqlite3
 from collections import Counter, defaultdict
 from typing import Any
 
+import msgspec
+
+from unsilo.spec.r4 import type_number
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load, run_rows
@@ -106,5 +109,9 @@ def flush(connection: sqlite3.Connection, pending: Pending) -> None:
         if rid in pending.res:
             live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own
     run_rows(connection, _SQL["type_add"], list(live.items()))
+    trail = pending.rows.get("audit")
+    if trail:  # one step for all: each step gives up the interpreter lock, and a busy event loop takes it
+        connection.execute(_SQL["audit"], (msgspec.json.encode(trail).decode(), type_number("Patient")))
     for name, rows in pending.rows.items():
-        run_rows(connection, _SQL[name], rows)
+        if name != "audit":
+            run_rows(connection, _SQL[name], rows)

@@ -197,7 +197,10 @@ class ListMember(msgspec.Struct):
 
 
 class AuditRow(msgspec.Struct):
-    """Who did what, to whose data, when, from where and why; `person` 0 when no person is concerned."""
+    """Who did what, to whose data, when, from where and why; `person` 0 when no person is concerned.
+
+    `patients` (ids) may be given instead of `person` to write a row for each of their persons; it is not kept.
+    """
 
     actor: str
     action: str
@@ -209,6 +212,7 @@ class AuditRow(msgspec.Struct):
     outcome: str = "success"
     at: int = 0
     n: int = 0
+    patients: tuple[str, ...] = ()
 
 
 class OutboxRow(msgspec.Struct):

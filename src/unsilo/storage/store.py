@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,12 +24,13 @@ from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.verify import verify
+from unsilo.storage.view import View
 from unsilo.storage.writer import Writer
 
 __all__ = ["Counts", "Store", "open_store"]
 
 T = TypeVar("T")
-_RES, _PERSON, _AUDIT = load("resource"), load("person"), load("audit")
+_RES, _PERSON, _AUDIT, _STORE = load("resource"), load("person"), load("audit"), load("store")
 
 
 class Counts(msgspec.Struct):
@@ -52,6 +54,8 @@ class Store(MessageReads, ResourceReads):
         self._writer = Writer(directory, hooks, group_ms)
         self._writer.on_commit = self._checkpointer.committed
         self._writer.behind = self._checkpointer.behind
+        self._views: list[Readers] = []
+        self.guarded = View(self._readers)
         self.users = Accounts(self._readers, self._writer)
 
     def receive(self, incoming: Incoming) -> "Future[Receipt]":
@@ -80,6 +84,21 @@ class Store(MessageReads, ResourceReads):
         it has no effects but those on `Tx`. Keep it small: while it runs, receipts wait.
         """
         return self._writer.submit(job, priority)
+
+    def view(self) -> View:
+        """Return a view with a connection of its own, for a reader that must not wait for others."""
+        readers = Readers(self.directory / "unsilo.db", 1, prepare)
+        self._views.append(readers)
+        return View(readers)
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 random bytes that this store keeps under a name, such as the key that signs page links."""
+        found = self._readers.row(_STORE["secret"], (f"secret.{name}",))
+        if found is None:
+            made = (f"secret.{name}", token_bytes(32))
+            self._writer.submit(lambda tx: tx.run(_STORE["add_secret"], made)).result()
+            found = self._readers.row(_STORE["secret"], made[:1])
+        return bytes(found[0])
 
     def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
         """Call `listener` (in the writer's thread) with messages that are queued again: replayed or released."""
@@ -167,7 +186,8 @@ class Store(MessageReads, ResourceReads):
         self._closed = True
         self._checkpointer.close()
         self._writer.close()
-        self._readers.close()
+        for readers in [self._readers, *self._views]:
+            readers.close()
         self._days.forget()
 
     def __enter__(self) -> "Store":

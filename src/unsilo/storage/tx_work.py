@@ -44,7 +44,7 @@ class Tx(PeopleTx):
         """Add a row to the audit trail; nothing can change or remove it."""
         self._job.rows["audit"].append((
             row.at or clock.now(), clean(row.actor), row.action, row.person, clean(row.what), clean(row.origin),
-            clean(row.reason), row.mid, row.outcome,
+            clean(row.reason), row.mid, row.outcome, row.patients,
         ))  # fmt: skip
 
     def outbox(self, kind: str, payload: bytes, at: int = 0) -> None:

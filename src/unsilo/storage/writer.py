@@ -16,6 +16,7 @@ from unsilo.kernel import clock
 from unsilo.storage.connect import connect
 from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
+from unsilo.storage.functions import prepare
 from unsilo.storage.names import Names
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.receive import content_rows, journal_group
@@ -207,6 +208,7 @@ class Writer:
         except sqlite3.Error:
             self._connection = None
         connection = connect(self._directory / "unsilo.db", cache_mb=32)
+        prepare(connection)
         try:
             if self._broken:
                 connection.execute("BEGIN IMMEDIATE")

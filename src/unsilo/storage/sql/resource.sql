@@ -38,7 +38,16 @@ INSERT OR IGNORE INTO effect (mid, rid, version) VALUES (?, ?, ?)
 INSERT INTO tx (t, at, resources) VALUES (?, ?, ?)
 
 -- name: audit
-INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+WITH asked AS MATERIALIZED (SELECT key AS n, value AS v FROM json_each(?1)),
+who AS MATERIALIZED (
+  SELECT DISTINCT a.n, l.person FROM asked a CROSS JOIN json_each(a.v, '$[9]') p
+  CROSS JOIN res r ON r.tenant = 0 AND r.type = ?2 AND r.fhir_id = p.value CROSS JOIN link l ON l.pat = r.rid
+)
+INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
+SELECT json_extract(a.v, '$[0]'), json_extract(a.v, '$[1]'), json_extract(a.v, '$[2]'),
+  COALESCE(w.person, json_extract(a.v, '$[3]')), json_extract(a.v, '$[4]'), json_extract(a.v, '$[5]'),
+  json_extract(a.v, '$[6]'), json_extract(a.v, '$[7]'), json_extract(a.v, '$[8]')
+FROM asked a LEFT JOIN who w ON w.n = a.n ORDER BY a.n, w.person
 
 -- name: outbox
 INSERT INTO outbox (kind, at, payload) VALUES (?, ?, ?)

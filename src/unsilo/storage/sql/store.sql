@@ -6,3 +6,9 @@ PRAGMA data_version
 
 -- name: checkpoint
 PRAGMA wal_checkpoint(PASSIVE)
+
+-- name: secret
+SELECT value FROM keep WHERE name = ?
+
+-- name: add_secret
+INSERT OR IGNORE INTO keep (name, value) VALUES (?, ?)
