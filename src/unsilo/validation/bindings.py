@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.node import Binding
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
-
-if TYPE_CHECKING:
-    from unsilo.validation.validator import Validator
 
 __all__ = ["check", "check_coding", "in_value_set"]
 
@@ -25,7 +23,7 @@ def _asked(url: str, system: str, code: str, run: Run) -> bool | None:
     return port(url, system, code) if port is not None else None
 
 
-def in_value_set(url: str, type_: str, value: Any, run: Run, val: Validator) -> bool | None:
+def in_value_set(url: str, type_: str, value: Any, run: Run, val: Knowledge) -> bool | None:
     """Tell whether a coded value belongs to a value set; None when nobody can say."""
     codes = val.value_sets.codes(url)
     if type_ in ("code", "string", "uri"):
@@ -47,7 +45,7 @@ def in_value_set(url: str, type_: str, value: Any, run: Run, val: Validator) -> 
     return known if known is not None else _asked(url, system, code, run)
 
 
-def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Validator) -> None:
+def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowledge) -> None:
     """Check a value against its binding: required is an error, extensible a warning, what nobody knows is said."""
     if binding.strength not in ("required", "extensible") or type_ not in _CODED:
         return
@@ -80,7 +78,7 @@ def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Valid
         )
 
 
-def check_coding(value: Any, at: At, run: Run, val: Validator) -> None:
+def check_coding(value: Any, at: At, run: Run, val: Knowledge) -> None:
     """Check that a code exists in its code system, where the whole system is here."""
     system, code = value.get("system"), value.get("code")
     if type(system) is not str or type(code) is not str or not val.value_sets.is_complete(system):

@@ -3,77 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from unsilo.kernel import Json
+from unsilo.validation.entries import RELATIVE, REST, Entries, Entry
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
 
-__all__ = ["Entries", "Entry", "check"]
+__all__ = ["check"]
 
-_REST = re.compile(
-    r"(https?://.*/)([A-Z][A-Za-z]{1,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?", re.ASCII
-)
-_RELATIVE = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?", re.ASCII)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
-
-
-class Entry(NamedTuple):
-    """One entry: its place in the list, its address and its resource."""
-
-    n: int
-    url: str
-    resource: Json
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Type and id as they are said."""
-        return str(self.resource.get("resourceType", "")), str(self.resource.get("id", ""))
-
-    @property
-    def version(self) -> str:
-        """The version that the resource says it is."""
-        meta = self.resource.get("meta")
-        return str(meta.get("versionId", "")) if type(meta) is dict else ""
-
-
-class Entries:
-    """The entries of a Bundle that hold a resource, found by address and by identity."""
-
-    def __init__(self, bundle: Json) -> None:
-        self.all: list[Entry] = []
-        self._by_url: dict[str, list[Entry]] = {}
-        self._by_identity: dict[tuple[str, str], list[Entry]] = {}
-        self._bases: dict[int, str] = {}
-        for n, entry in enumerate(bundle.get("entry") or ()):
-            if type(entry) is dict and type(entry.get("resource")) is dict:
-                url = entry.get("fullUrl")
-                made = Entry(n, url if type(url) is str else "", entry["resource"])
-                self.all.append(made)
-                self._by_url.setdefault(made.url, []).append(made)
-                self._by_identity.setdefault(made.identity, []).append(made)
-                # A server's address counts only for what says by its id that it is there.
-                own = made.url if "id" in made.resource or not made.url.startswith("http") else "-"
-                self._bases[id(made.resource)] = own
-
-    def base_of(self, resource: Json) -> str:
-        """Return the address from which an entry's references go on; `-` when there is none."""
-        return self._bases.get(id(resource), "")
-
-    def find(self, reference: str, base: str) -> list[Entry]:
-        """Return the entries that a reference from an entry at address `base` means (bundle.html#references)."""
-        address, _, version = reference.partition("/_history/")
-        relative = _RELATIVE.fullmatch(reference)
-        found: list[Entry] = []
-        if relative is not None:
-            rest = _REST.fullmatch(base)
-            if rest is not None:
-                address = f"{rest[1]}{address}"
-            elif base.startswith("urn:") or not base:
-                named = self._by_identity.get((relative[1], relative[2]))
-                found = named or self._by_url.get(f"urn:uuid:{relative[2]}", [])
-        found = found or self._by_url.get(address, [])
-        return [entry for entry in found if entry.version == version] if version else found
 
 
 def references_of(node: Any, at: At) -> list[tuple[str, At]]:
@@ -128,7 +67,7 @@ def _addresses(bundle: Json, entries: Entries, at: At, run: Run) -> None:
     if bundle.get("type") in ("batch", "transaction"):
         return
     for entry in entries.all:
-        rest = _REST.fullmatch(entry.url)
+        rest = REST.fullmatch(entry.url)
         if rest is None:
             continue
         kind, id_ = entry.identity
@@ -171,7 +110,7 @@ def _reference(reference: str, entry: Entry, entries: Entries, where: At, run: R
             "structure", where, "bundle.ambiguous", f"{len(found)} entries match the reference {reference[:80]!r}"
         )
         return
-    relative = _RELATIVE.fullmatch(reference)
+    relative = RELATIVE.fullmatch(reference)
     if found and relative is not None and found[0].resource.get("resourceType") != relative[1]:
         text = f"the entry that {reference[:80]!r} leads to is a {found[0].resource.get('resourceType')}"
         run.error("structure", where, "bundle.type", text)
@@ -202,9 +141,10 @@ def _reach(entries: Entries) -> set[int]:
     links: dict[int, set[int]] = {entry.n: set() for entry in entries.all}
     for entry in entries.all:
         for reference, _ in references_of(entry.resource, At(None, "", "")):
-            for other in entries.find(reference, entries.base_of(entry.resource)):
-                links[entry.n].add(other.n)
-                links[other.n].add(entry.n)
+            found = entries.find(reference, entries.base_of(entry.resource))
+            if len(found) == 1:  # a reference that may mean several leads nowhere
+                links[entry.n].add(found[0].n)
+                links[found[0].n].add(entry.n)
     reached = {entries.all[0].n}
     todo = [entries.all[0].n]
     while todo:

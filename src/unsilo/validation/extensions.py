@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from unsilo.kernel import Json
+from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
 from unsilo.validation.shape import Field
-
-if TYPE_CHECKING:
-    from unsilo.validation.validator import Validator
 
 __all__ = ["check"]
 
@@ -19,7 +16,7 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 
 
-def check(field: Field, value: Json, at: At, run: Run, val: Validator) -> None:
+def check(field: Field, value: Json, at: At, run: Run, val: Knowledge) -> None:
     """Check one extension by its address."""
     url = value.get("url")
     if type(url) is not str or not url:
@@ -55,7 +52,7 @@ def check(field: Field, value: Json, at: At, run: Run, val: Validator) -> None:
         run.error("structure", at, "extension.modifier", f"{url} belongs into {where}")
 
 
-def _context(definition: Json, holder: At, at: At, run: Run, val: Validator) -> None:
+def _context(definition: Json, holder: At, at: At, run: Run, val: Knowledge) -> None:
     """Check that the extension may stand where it does (StructureDefinition.context)."""
     contexts = definition.get("context", ())
     if not contexts:
@@ -75,7 +72,7 @@ def _context(definition: Json, holder: At, at: At, run: Run, val: Validator) -> 
     run.error("structure", at, "extension.context", text)
 
 
-def _places(holder: At, val: Validator) -> set[str]:
+def _places(holder: At, val: Knowledge) -> set[str]:
     """Return every name under which a context may mean this element: its path, its type, and the bases of that."""
     steps: list[str] = []
     here: At | None = holder

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unsilo.kernel import Json
+from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
-
-if TYPE_CHECKING:
-    from unsilo.validation.validator import Validator
 
 __all__ = ["check", "resolved", "target_type"]
 
@@ -18,7 +16,7 @@ _LOGICAL = re.compile(r"(?:^|/)([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_hi
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
 
-def target_type(value: Json, run: Run, val: Validator) -> str:
+def target_type(value: Json, run: Run, val: Knowledge) -> str:
     """Return the resource type that a reference leads to, "" when it does not say and nobody here knows."""
     reference = value.get("reference")
     if type(reference) is str and reference:
@@ -35,7 +33,7 @@ def target_type(value: Json, run: Run, val: Validator) -> str:
     return said if type(said) is str and said in val.resources else ""
 
 
-def check(targets: tuple[str, ...], value: Json, at: At, run: Run, val: Validator) -> None:
+def check(targets: tuple[str, ...], value: Json, at: At, run: Run, val: Knowledge) -> None:
     """Check the type of what a reference points to, and that it can be found where that is asked for."""
     kind = target_type(value, run, val)
     allowed = val.types_of(targets)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from unsilo.fhir.path import Context
 from unsilo.kernel import Issue, Json, Where
 from unsilo.kernel.issue import Code, Severity
+from unsilo.validation.entries import Entries
 from unsilo.validation.place import At, expression
-
-if TYPE_CHECKING:
-    from unsilo.validation.bundle import Entries
 
 __all__ = ["Options", "Resolve", "Run", "Terminology"]
 
@@ -45,7 +43,18 @@ class Options(msgspec.Struct, frozen=True):
 class Run:
     """The state of one validation. `said` keeps what was said already, since a profile repeats what its base says."""
 
-    __slots__ = ("_context", "_context_of", "contained", "entries", "issues", "options", "places", "resource", "root", "said")
+    __slots__ = (
+        "_context",
+        "_context_of",
+        "contained",
+        "entries",
+        "issues",
+        "options",
+        "places",
+        "resource",
+        "root",
+        "said",
+    )
 
     def __init__(self, root: Json, options: Options) -> None:
         self.root = root

@@ -37,8 +37,8 @@ class Field:
     """One JSON key of an object: how its value is checked."""
 
     __slots__ = (
-        "binding", "fixed", "group", "highest", "inline", "key", "kind", "least", "longest", "lowest", "many", "most",
-        "name", "node", "pattern", "primitive", "rules", "shape", "slices", "slicing", "step", "type",
+        "binding", "check", "fixed", "group", "highest", "inline", "key", "kind", "least", "longest", "lowest", "many",
+        "most", "name", "node", "pattern", "primitive", "rules", "shape", "slices", "slicing", "step", "type",
     )  # fmt: skip
 
     def __init__(self, node: Node, ref: TypeRef, *, many: bool) -> None:
@@ -51,6 +51,7 @@ class Field:
         self.group = node.name if node.choice else ""
         self.many = many
         self.least, self.most = node.least, node.most
+        self.check = code
         self.primitive = PRIMITIVES.get(code)
         self.fixed, self.pattern, self.longest = node.fixed, node.pattern, node.longest
         self.lowest, self.highest = node.lowest, node.highest

@@ -112,6 +112,7 @@ class Shapes:
             made.append(field)
         for field in made:
             if node.name == "id" and shape.root.children.get("meta") is not None:
+                field.check = "id"
                 field.primitive = PRIMITIVES["id"]  # the snapshot says string; resource.html#id says id
             self._finish(field, target, top)
         return made

@@ -7,6 +7,7 @@ from typing import Any
 
 from unsilo.kernel import Issue, Json
 from unsilo.validation import bindings, bundle, extra
+from unsilo.validation.entries import Entries
 from unsilo.validation.node import Binding, Node
 from unsilo.validation.place import At
 from unsilo.validation.references import resolved
@@ -61,7 +62,7 @@ class Validator:
             run.contained = outer if at.key == "contained" else None
         entries = run.entries
         if kind == "Bundle":
-            run.entries = bundle.Entries(value)
+            run.entries = Entries(value)
         shape = self.shapes.of_type(kind)
         if shape is not None:
             check_object(shape, value, at, run, self, resource=True)

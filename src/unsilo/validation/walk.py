@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unsilo.kernel import Json
 from unsilo.validation import bindings, extensions, narrative, references
 from unsilo.validation.equal import holds_pattern, is_fixed
 from unsilo.validation.extra import BY_TYPE
+from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
 from unsilo.validation.shape import RESOURCE, Field, Shape, Slice
-
-if TYPE_CHECKING:
-    from unsilo.validation.validator import Validator
 
 __all__ = ["check_field", "check_object", "check_rules", "meets_shape"]
 
@@ -30,7 +28,7 @@ def _depth(at: At) -> int:
     return n
 
 
-def check_object(shape: Shape, value: Any, at: At, run: Run, val: Validator, *, resource: bool = False) -> None:
+def check_object(shape: Shape, value: Any, at: At, run: Run, val: Knowledge, *, resource: bool = False) -> None:
     """Check a JSON object: its keys, what they hold, what is missing, and the rules of its definition."""
     if type(value) is not dict:
         run.error("structure", at, "structure.object", f"must be an object ({shape.type}), not {_kind(value)}")
@@ -84,7 +82,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _unknown(shape: Shape, key: str, value: Json, at: At, run: Run, val: Validator) -> None:
+def _unknown(shape: Shape, key: str, value: Json, at: At, run: Run, val: Knowledge) -> None:
     field = shape.fields.get(key[1:]) if key[:1] == "_" else None
     if field is None or field.primitive is None:
         known = ", ".join(sorted(shape.fields))
@@ -94,7 +92,7 @@ def _unknown(shape: Shape, key: str, value: Json, at: At, run: Run, val: Validat
         check_field(field, None, value[key], shape, at, run, val)
 
 
-def check_field(field: Field, held: Any, shadow: Any, shape: Shape, at: At, run: Run, val: Validator) -> None:
+def check_field(field: Field, held: Any, shadow: Any, shape: Shape, at: At, run: Run, val: Knowledge) -> None:
     """Check what stands under one key: one value, or the list of them, and its slices."""
     if not field.many:
         here = At(at, field.step, field.key, -1, field.kind)
@@ -139,7 +137,7 @@ def check_field(field: Field, held: Any, shadow: Any, shape: Shape, at: At, run:
         _slices(field, held, shape, at, run, val)
 
 
-def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Validator) -> None:
+def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Knowledge) -> None:
     check = field.primitive
     if check is not None:
         if value is None:
@@ -149,7 +147,7 @@ def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Validator
         else:
             wrong = check(value)
             if wrong:
-                run.error("value", at, f"type.{field.type.code}", f"{_shown(value)}{wrong}")
+                run.error("value", at, f"type.{field.check}", f"{_shown(value)}{wrong}")
             else:
                 _value(field, value, at, run, val)
         if shadow is not None:
@@ -191,7 +189,7 @@ def _shown(value: Any) -> str:
     return f"{value[:40]!r} " if type(value) is str and len(value) <= 40 else ""
 
 
-def _value(field: Field, value: Any, at: At, run: Run, val: Validator) -> None:
+def _value(field: Field, value: Any, at: At, run: Run, val: Knowledge) -> None:
     if field.fixed is not None and not is_fixed(value, field.fixed):
         run.error("value", at, "value.fixed", f"must be exactly {_wanted(field.fixed)}")
     if field.pattern is not None and not holds_pattern(value, field.pattern):
@@ -223,7 +221,7 @@ def _wanted(value: Any) -> str:
     return str(value)
 
 
-def _shadow(shadow: Any, at: At, run: Run, val: Validator, *, alone: bool) -> None:
+def _shadow(shadow: Any, at: At, run: Run, val: Knowledge, *, alone: bool) -> None:
     """Check what a primitive has beside its value: id and extensions (FHIR R4 json.html#primitive)."""
     element = val.shapes.of_type("Element")
     if not alone and type(shadow) is dict and len(shadow) == 1 and type(shadow.get("id")) is str:
@@ -232,7 +230,7 @@ def _shadow(shadow: Any, at: At, run: Run, val: Validator, *, alone: bool) -> No
         check_object(element, shadow, at, run, val)
 
 
-def _profiled(profiles: tuple[str, ...], value: Any, at: At, run: Run, val: Validator) -> None:
+def _profiled(profiles: tuple[str, ...], value: Any, at: At, run: Run, val: Knowledge) -> None:
     known = [(url, shape) for url in profiles if (shape := val.shapes.of_profile(url)) is not None]
     if len(known) == 1:
         check_object(known[0][1], value, at, run, val)
@@ -240,7 +238,7 @@ def _profiled(profiles: tuple[str, ...], value: Any, at: At, run: Run, val: Vali
         run.error("structure", at, "profile.none", "meets none of " + ", ".join(url for url, _ in known))
 
 
-def meets_shape(shape: Shape, value: Any, run: Run, val: Validator) -> bool:
+def meets_shape(shape: Shape, value: Any, run: Run, val: Knowledge) -> bool:
     """Tell whether a value fits a shape without an error."""
     trial = Run(run.root, run.options)
     trial.resource, trial.entries = run.resource, run.entries
@@ -249,7 +247,7 @@ def meets_shape(shape: Shape, value: Any, run: Run, val: Validator) -> bool:
 
 
 def _slices(
-    field: Field, items: list[Any], shape: Shape, at: At, run: Run, val: Validator, *, single: bool = False
+    field: Field, items: list[Any], shape: Shape, at: At, run: Run, val: Knowledge, *, single: bool = False
 ) -> None:
     slicing = field.slicing
     if slicing is None:

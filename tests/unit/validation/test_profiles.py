@@ -1,4 +1,4 @@
-"""Profiles: slicing, patterns, prohibited elements, extensions with context and binding, profiles that are not there."""
+"""Profiles: slicing, patterns, prohibited elements, extensions with context and binding, unknown profiles."""
 
 import copy
 
@@ -57,7 +57,7 @@ def test_what_meets_the_profile_passes(val):
         (lambda o: o["component"].pop(1), "Observation", "slice.min"),
         (lambda o: o["component"].reverse(), "Observation.component[1]", "slice.order"),
         (lambda o: o["component"].append(copy.deepcopy(o["component"][0])), "Observation", "slice.max"),
-        (lambda o: o["component"][0]["code"]["coding"][0].update(code="1-8"), "Observation.component[0]", "slice.closed"),
+        (lambda o: o["component"][0]["code"]["coding"][0].update(code="1"), "Observation.component[0]", "slice.closed"),
         (lambda o: o["category"][0]["coding"][0].update(code="exam"), "Observation.category[0]", "value.pattern"),
         (lambda o: o.pop("category"), "Observation", "cardinality.min"),
         (lambda o: o.update(note=[{"text": "x"}]), "Observation", "cardinality.max"),

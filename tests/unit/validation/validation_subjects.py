@@ -39,7 +39,11 @@ def observation() -> Json:
     return {
         "resourceType": "Observation", "id": "b1", "status": "final",
         "category": [
-            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}
+            {
+                "coding": [
+                    {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}
+                ]
+            }
         ],
         "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Blood pressure"},
         "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2026-03-01T09:30:00+01:00",
