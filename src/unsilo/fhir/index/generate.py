@@ -124,11 +124,18 @@ class _Writer:
         self.say(depth + 2, "pass")
 
     def _presence(self, names: tuple[str, ...], numbers: list[int], var: str, depth: int) -> None:
-        """Write `X.exists() and X != false`: true or false for every resource."""
+        """Write `X.exists() and X != false`: true or false for every resource, nothing for a value left unsaid."""
         said = " or ".join(f"{var}.get({name!r}) not in (None, False)" for name in names)
+        unsaid = " or ".join(f"{'_' + name!r} in {var}" for name in names)
+        self.say(depth, f"if {said}:")
         for number in numbers:
-            self.say(depth, f"tok.append(({number}, {_TRUE} if {said} else {_FALSE}, ''))")
-        self.say(depth, f"cod.append(({_TRUE}, 'true') if {said} else ({_FALSE}, 'false'))")
+            self.say(depth + 1, f"tok.append(({number}, {_TRUE}, ''))")
+        self.say(depth + 1, f"cod.append(({_TRUE}, 'true'))")
+        plain = " or ".join(f"{var}.get({name!r}) is False" for name in names)
+        self.say(depth, f"elif {plain} or not ({unsaid}):")
+        for number in numbers:
+            self.say(depth + 1, f"tok.append(({number}, {_FALSE}, ''))")
+        self.say(depth + 1, f"cod.append(({_FALSE}, 'false'))")
 
     def _composite(self, composite: Composite, numbers: list[int], var: str, depth: int) -> None:
         lists = []

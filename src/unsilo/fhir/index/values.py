@@ -1,6 +1,7 @@
 """Elements of FHIR datatypes to search keys, one small function for each datatype (FHIR R4 search.html 3.1.1.4)."""
 
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from math import inf, isfinite, nextafter
 from typing import Any, Final
@@ -23,7 +24,7 @@ from unsilo.fhir.index.keys import (
     type_hash,
     unit_hash,
 )  # fmt: skip
-from unsilo.units import canonical
+from unsilo.units import Canonical, canonical
 
 __all__ = [
     "address_keys", "canonical_keys", "coding_keys", "coding_texts", "concept_keys", "concept_texts", "contact_keys",
@@ -186,6 +187,18 @@ def _bounds(value: float, comparator: str) -> tuple[float, float]:
     return value, value
 
 
+_TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@lru_cache(maxsize=256)
+def _falls(unit: Canonical) -> bool:
+    """Whether more in this unit is less in the canonical one, as of pH."""
+    if unit.special is None:
+        return False
+    one, two = unit.to_base(Fraction(1)), unit.to_base(Fraction(2))
+    return one is not None and two is not None and two < one
+
+
 def _in_units(value: Any, comparator: str, unit: str, system: str, code: str) -> dict[int, tuple[float, float]]:
     """Return the range of a quantity under each unit key under which it is found."""
     stated = number(value)
@@ -201,7 +214,8 @@ def _in_units(value: Any, comparator: str, unit: str, system: str, code: str) ->
         base = canonical(code) if system == UCUM and len(code) <= _LONGEST_UNIT and isfinite(stated) else None
         converted = canonical_value(value if type(value) is not float else Decimal(value), base) if base else None
         if base is not None and converted is not None:
-            found[stated_unit(base.code)] = _bounds(converted, comparator)
+            turned = _TURNED.get(comparator, "") if _falls(base) else comparator
+            found[stated_unit(base.code)] = _bounds(converted, turned)
         else:
             found[unit_hash(system, code)] = plain
     return found
@@ -234,15 +248,17 @@ def money_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
 
 def range_keys(v: dict[str, Any]) -> list[Measure]:
     """Return (unit key, low, high) of a Range: under the unit keys that the ends that are said have in common."""
-    ends = [
-        {} if type(end) is not dict or number(end.get("value")) is None
-        else _in_units(end.get("value"), "", _text(end, "unit"), _text(end, "system"), _text(end, "code"))
-        for end in (v.get("low"), v.get("high"))
-    ]  # fmt: skip
-    low, high = ends
-    if low and high:
-        return [(key, low[key][0], high[key][1]) for key in low if key in high]
-    return [(key, at, inf) for key, (at, _) in low.items()] + [(key, -inf, at) for key, (_, at) in high.items()]
+    ends = []
+    for name, comparator in (("low", ">="), ("high", "<=")):
+        end = v.get(name)
+        if type(end) is dict and number(end.get("value")) is not None:
+            said = (_text(end, "unit"), _text(end, "system"), _text(end, "code"))
+            ends.append(_in_units(end.get("value"), comparator, *said))
+    if not ends:
+        return []
+    first, last = ends[0], ends[-1]
+    met = [(key, max(first[key][0], last[key][0]), min(first[key][1], last[key][1])) for key in first if key in last]
+    return [(key, low, high) for key, low, high in met if low <= high]
 
 
 def string_keys(v: Any) -> list[tuple[str, int]]:

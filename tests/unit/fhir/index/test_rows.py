@@ -147,6 +147,21 @@ def test_ranges_and_money() -> None:
     assert (unit_hash("urn:iso:std:iso:4217", "EUR"), 9.5, 9.5) in keys(rows, "qty", "Invoice", "totalnet")
 
 
+def test_special_units() -> None:
+    """Degrees are moved, not only multiplied; a pH below a bound is an activity above one."""
+    for value, code, kelvin in ((37, "Cel", 310.15), (Decimal("98.6"), "[degF]", 310.15)):
+        quantity = {"value": value, "system": UCUM, "code": code}
+        rows = index({"resourceType": "Observation", "valueQuantity": quantity})
+        assert (stated_unit("K"), kelvin, kelvin) in keys(rows, "qty", "Observation", "value-quantity")
+    quantity = {"value": 7, "comparator": "<", "system": UCUM, "code": "[pH]"}
+    rows = index({"resourceType": "Observation", "valueQuantity": quantity})
+    found = {row[1:] for row in keys(rows, "qty", "Observation", "value-quantity") if row[0] not in _PLAIN_PH}
+    assert [(low > 0, high) for low, high in found] == [(True, inf)]
+
+
+_PLAIN_PH = {0, unit_hash("", "[pH]")}
+
+
 def test_numbers() -> None:
     """A number is a range of one; RiskAssessment's probability may be a Range."""
     rows = index(
