@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli import accounts, conversion, journal, running, upkeep
+from unsilo.cli import accounts, conversion, journal, path, running, upkeep
 
 __all__ = ["app"]
 
@@ -43,6 +43,7 @@ def root(
 app.command("demo")(running.demo)
 app.command("serve")(running.serve)
 app.command("convert")(conversion.convert)
+app.command("fhirpath")(path.fhirpath)
 app.command("ingest")(journal.ingest)
 app.command("send")(journal.send)
 app.command("messages")(journal.messages)
