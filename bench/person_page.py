@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 
 from unsilo.config import Feed, Settings
 from unsilo.console.routes import routes
-from unsilo.fhir.extract import index
+from unsilo.fhir.index import index
 from unsilo.flow import access
 from unsilo.flow.service import Service
 from unsilo.kernel import Lineage, Row, clock, seal

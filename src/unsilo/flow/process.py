@@ -10,8 +10,7 @@ import msgspec
 from unsilo import identity, mapping
 from unsilo.config import Feed
 from unsilo.fhir import codec
-from unsilo.fhir.index import IndexRows
-from unsilo.fhir.interim import index
+from unsilo.fhir.index import IndexRows, index
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
 from unsilo.mapping.model import Mapped, Site

@@ -68,7 +68,11 @@ class Accounts:
         """Grows with each committed change, so that what is remembered of tokens and users can be dropped."""
 
     def _change(self, act: Callable[[Tx], Any]) -> "Future[Any]":
-        future = self._writer.submit(act, 1)
+        def counted(tx: Tx) -> Any:
+            self.generation += 1  # before the commit too: who is told of a change must not be answered as before it
+            return act(tx)
+
+        future = self._writer.submit(counted, 1)
         future.add_done_callback(self._changed)
         return future
 

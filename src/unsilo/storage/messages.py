@@ -10,9 +10,9 @@ from unsilo.storage.connect import Readers
 from unsilo.storage.days import DayReader, day_of
 from unsilo.storage.figures import MINUTE, quantiles
 from unsilo.storage.keys import fold_key
+from unsilo.storage.listing import is_dense, matches_query, messages_query
 from unsilo.storage.packing import unpack_issues, unpack_keys, unpack_unconsumed
 from unsilo.storage.rows import DeadGroup, FeedFigures, MessageRow, Outcome, QueueItem
-from unsilo.storage.search import is_dense, matches_query, messages_query
 from unsilo.storage.statements import load
 
 __all__ = ["MessageReads"]

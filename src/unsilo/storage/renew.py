@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from unsilo.fhir.interim import VERSION, index
+from unsilo.fhir.index import index, version
 from unsilo.kernel import json
 from unsilo.spec.r4 import resource_types, type_number
 from unsilo.storage.keys import terms
@@ -56,7 +56,7 @@ def extract_anew(connection: sqlite3.Connection) -> int:
         names.settle()
         counters.remember(group)
         last, done = rows[-1][0], done + len(rows)
-    connection.execute(_SQL["keep"], ("index", VERSION.encode()))
+    connection.execute(_SQL["keep"], ("index", version().encode()))
     return done
 
 
@@ -73,4 +73,4 @@ def renew(connection: sqlite3.Connection) -> None:
 def is_current(connection: sqlite3.Connection) -> bool:
     """Tell whether the stored keys are those that this version extracts."""
     row = connection.execute(_SQL["kept"], ("index",)).fetchone()
-    return row is not None and row[0] == VERSION.encode()
+    return row is not None and row[0] == version().encode()

@@ -8,9 +8,9 @@ import msgspec
 from unsilo.kernel import Lineage
 from unsilo.storage.connect import Readers
 from unsilo.storage.keys import words
+from unsilo.storage.listing import facts_query, people_query, terms_query
 from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
-from unsilo.storage.search import facts_query, people_query, terms_query
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
 

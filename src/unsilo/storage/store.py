@@ -15,11 +15,12 @@ from unsilo.storage.connect import Readers, connect
 from unsilo.storage.days import DayReader, sync_directory
 from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
+from unsilo.storage.listing import audit_query, estimate_query, resources_query
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.resources import ResourceReads
 from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
-from unsilo.storage.search import audit_query, estimate_query, resources_query
+from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
 from unsilo.storage.tx_work import Tx
@@ -42,7 +43,7 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(MessageReads, ResourceReads):
+class Store(MessageReads, ResourceReads, SearchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:
@@ -85,8 +86,10 @@ class Store(MessageReads, ResourceReads):
         """
         return self._writer.submit(job, priority)
 
-    def view(self) -> View:
-        """Return a view with a connection of its own, for a reader that must not wait for others."""
+    def view(self, *, shared: bool = False) -> View:
+        """Return a view with a connection of its own, for a reader that must not wait for others, or a `shared` one."""
+        if shared:
+            return self.guarded
         readers = Readers(self.directory / "unsilo.db", 1, prepare)
         self._views.append(readers)
         return View(readers)
@@ -111,6 +114,10 @@ class Store(MessageReads, ResourceReads):
     def audit(self, row: AuditRow) -> "Future[None]":
         """Add a row to the audit trail, before the jobs that wait."""
         return self._writer.submit(lambda tx: tx.audit(row), 2)
+
+    def audit_many(self, rows: Sequence[tuple[Any, ...]]) -> "Future[None]":
+        """Add rows to the audit trail at once; see `Writer.audit`."""
+        return self._writer.audit(rows)
 
     def audit_rows(
         self, *, person: int | None = None, actor: str = "", action: str = "", since: int = 0, until: int = 0,

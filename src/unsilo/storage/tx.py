@@ -192,11 +192,19 @@ class ResourceTx:
         number = self._names.type(resource_type)
         image = pack_image(image_of(index, find, number, self._names.system, self.rid))
         for sp, code, text in index.txt:
-            key = (sp, code)
-            if not (key in self._counters.texts or key in self._group.texts or key in self._job.texts):
-                self._job.texts.add(key)
+            if self._is_new((sp, code)):
                 self._job.rows["txt"].append((sp, clean(text), code))
+        for code, text in index.cod:
+            if self._is_new((0, code)):
+                self._job.rows["code"].append((code, clean(text)))
         return image
+
+    def _is_new(self, text: tuple[int, int]) -> bool:
+        """Tell whether a text (parameter, or 0 for a code's own; hash) is not known to be in the store; it is now."""
+        if text in self._counters.texts or text in self._group.texts or text in self._job.texts:
+            return False
+        self._job.texts.add(text)
+        return True
 
     def _former(self, resource_type: str, id_: str, previous: Stored | None) -> Stored | None:
         """Return the row as it is now; StaleVersionError unless it is the one that the caller decided on."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from unsilo.kernel import Issue, clock
 from unsilo.storage.packing import clean, pack_issues, pack_unconsumed
+from unsilo.storage.plan import Page, Plan
 from unsilo.storage.rows import AuditRow, Unconsumed
+from unsilo.storage.search import run
 from unsilo.storage.tx_people import PeopleTx
 from unsilo.storage.work import Finish, cause_of, is_poison
 
@@ -50,6 +52,11 @@ class Tx(PeopleTx):
     def outbox(self, kind: str, payload: bytes, at: int = 0) -> None:
         """Add something to be sent on; it exists exactly if this job's other effects do."""
         self._job.rows["outbox"].append((kind, at or clock.now(), payload))
+
+    def search(self, plan: Plan) -> Page:
+        """Run a search inside this transaction: it sees what this job and those before it have put."""
+        self.settle()
+        return run(lambda sql, values: self._connection.execute(sql, values).fetchall(), plan)
 
     def run(self, sql: str, values: Sequence[Any]) -> Any:
         """Run a statement of this room that writes at once; return the first row it gives, or None."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from unsilo.fhir.interim import index
+from unsilo.fhir.index import index
 from unsilo.kernel import Json, json
 from unsilo.policy import And, Everything, Facts, Not, Or, Predicate, Types, admits
 from unsilo.policy.predicate import Allow
@@ -12,6 +12,7 @@ from unsilo.storage.connect import Readers
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.render import SQLITE, Sight
 from unsilo.storage.rows import Stored
+from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
 
 __all__ = ["Before", "View", "facts_of"]
@@ -57,7 +58,7 @@ def facts_of(resource: Json, tenant: int, *, feed: str = "", deleted: bool = Fal
     )  # fmt: skip
 
 
-class View:
+class View(SearchReads):
     """Thread-safe; one with a connection of its own never waits for a search in another thread."""
 
     def __init__(self, readers: Readers) -> None:

@@ -6,18 +6,22 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
+
 from unsilo.kernel import clock
+from unsilo.spec.r4 import type_number
 from unsilo.storage.connect import connect
 from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
 from unsilo.storage.functions import prepare
 from unsilo.storage.names import Names
+from unsilo.storage.packing import scrub
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.receive import content_rows, journal_group
 from unsilo.storage.rows import Incoming, QueueItem, Receipt
@@ -42,6 +46,11 @@ class _Receipts(NamedTuple):
     future: "Future[list[Receipt]]"
 
 
+class _Trail(NamedTuple):
+    rows: Sequence[tuple[Any, ...]]
+    future: "Future[None]"
+
+
 class _Job(NamedTuple):
     order: tuple[int, int]
     run: Callable[[Tx], Any]
@@ -62,6 +71,7 @@ class Writer:
         self._company = group_ms / 1000
         self._wake = threading.Condition()
         self._receipts: deque[_Receipts] = deque()
+        self._trails: deque[_Trail] = deque()
         self._jobs: list[_Job] = []
         self._number = count()
         self._closing = False
@@ -93,12 +103,25 @@ class Writer:
         self._put(_Job((-priority, next(self._number)), job, future))
         return future
 
-    def _put(self, item: _Receipts | _Job) -> None:
+    def audit(self, rows: Sequence[tuple[Any, ...]]) -> "Future[None]":
+        """Add rows to the audit trail, before all jobs.
+
+        One statement that commits itself writes all that wait: each further step would give up the interpreter lock
+        and wait for a busy event loop to get it back. A row is
+        (at, actor, action, what, [Patient ids], origin, reason, outcome) and is written for each person.
+        """
+        future: Future[None] = Future()
+        self._put(_Trail(rows, future))
+        return future
+
+    def _put(self, item: _Receipts | _Job | _Trail) -> None:
         with self._wake:
             if self._closing:
                 raise RuntimeError("the store is closed")
             if isinstance(item, _Job):
                 heapq.heappush(self._jobs, item)
+            elif isinstance(item, _Trail):
+                self._trails.append(item)
             else:
                 self._receipts.append(item)
             if self._thread is None:
@@ -129,11 +152,11 @@ class Writer:
         lonely = True
         while True:
             with self._wake:
-                while not self._receipts and not self._jobs and not self._closing:
+                while not (self._receipts or self._jobs or self._trails or self._closing):
                     self._wake.wait()
-                if self._closing and not self._receipts and not self._jobs:
+                if self._closing and not (self._receipts or self._jobs or self._trails):
                     return
-                if not lonely and not self._jobs and len(self._receipts) < 4 and not self._closing:
+                if not lonely and not self._jobs and not self._trails and len(self._receipts) < 4 and not self._closing:
                     self._wake.wait(self._company)  # others were here a moment ago: one fsync serves more of them
                 batch = self._next_receipts()
             if batch:
@@ -141,8 +164,37 @@ class Writer:
                 self._receive(batch)
             else:
                 lonely = True
+            if self._trails:
+                self._audit_group()
             if self._jobs:
                 self._job_group()
+
+    def _audit_group(self) -> None:
+        """Write all audit rows that wait in one statement, which is its own transaction."""
+        trails: list[_Trail] = []
+        while self._trails:
+            each = self._trails.popleft()
+            if each.future.set_running_or_notify_cancel():
+                trails.append(each)
+        if not trails:
+            return
+        error = self._guarded([each.future for each in trails], lambda: self._write_trails(trails))
+        for each in trails:
+            if error is None:
+                each.future.set_result(None)
+            else:
+                _fail(each.future, error)
+
+    def _write_trails(self, trails: list[_Trail]) -> None:
+        connection = self._connection
+        if connection is None:
+            raise NotDurableError("the store is not open")
+        said = [scrub(row) for each in trails for row in each.rows]
+        self._hooks.before_commit("main")
+        connection.execute(_RES["audit_alone"], (msgspec.json.encode(said).decode(), type_number("Patient")))
+        self._hooks.after_commit("main")
+        if self.on_commit is not None:
+            self.on_commit()
 
     def _receive(self, batch: list[_Receipts]) -> None:
         error = self._guarded([each.future for each in batch], lambda: self._receipt_group(batch))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from unsilo.fhir.index import IndexRows
-from unsilo.fhir.interim import index as extract
+from unsilo.fhir.index import index as extract
 from unsilo.kernel import clock, seal
 from unsilo.storage import Incoming, Receipt, Store, Stored, Tx, open_store, terms
 

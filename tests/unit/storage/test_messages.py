@@ -7,7 +7,7 @@ import pytest
 from unsilo.kernel import Issue, Where, clock
 from unsilo.storage import Incoming, QueueItem, Receipt, Store
 from unsilo.storage.figures import bucket_of, quantiles, upper_bound
-from unsilo.storage.search import messages_query
+from unsilo.storage.listing import messages_query
 from unsilo.storage.statements import load
 from unsilo.storage.work import cause_of
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.unit.storage.keyed import rows as keyed
 from unsilo.fhir.fold import fold
-from unsilo.storage import Criterion, Store, Stored, Tx, open_store, search
-from unsilo.storage.search import prefix_end
+from unsilo.storage import Criterion, Store, Stored, Tx, open_store
+from unsilo.storage import listing as search
+from unsilo.storage.listing import prefix_end
 
 Put = Callable[..., Stored]
 

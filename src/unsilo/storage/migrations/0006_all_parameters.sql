@@ -79,3 +79,8 @@ CREATE TABLE ix_pat (
   pat INTEGER NOT NULL, type INTEGER NOT NULL, dlo INTEGER NOT NULL, rid INTEGER NOT NULL,
   code INTEGER NOT NULL, cat INTEGER NOT NULL, PRIMARY KEY (pat, type, dlo, rid)
 ) STRICT, WITHOUT ROWID;
+-- The text of a code once, for sorting by a token.
+CREATE TABLE ix_code (code INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT;
+-- What is wider than a point, for ranges over ranges.
+CREATE INDEX ix_num_wide ON ix_num (sp, hi, lo, rid) WHERE hi > lo;
+CREATE INDEX ix_qty_wide ON ix_qty (sp, unit, hi, lo, rid) WHERE hi > lo;

@@ -49,6 +49,14 @@ SELECT json_extract(a.v, '$[0]'), json_extract(a.v, '$[1]'), json_extract(a.v, '
   json_extract(a.v, '$[6]'), json_extract(a.v, '$[7]'), json_extract(a.v, '$[8]')
 FROM asked a LEFT JOIN who w ON w.n = a.n ORDER BY a.n, w.person
 
+-- name: audit_alone
+INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
+SELECT DISTINCT json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]'),
+  COALESCE(l.person, 0), json_extract(j.value, '$[3]'), json_extract(j.value, '$[5]'), json_extract(j.value, '$[6]'),
+  0, json_extract(j.value, '$[7]')
+FROM json_each(?1) j LEFT JOIN json_each(j.value, '$[4]') p ON 1
+LEFT JOIN res r ON r.tenant = 0 AND r.type = ?2 AND r.fhir_id = p.value LEFT JOIN link l ON l.pat = r.rid
+
 -- name: outbox
 INSERT INTO outbox (kind, at, payload) VALUES (?, ?, ?)
 
@@ -90,6 +98,9 @@ INSERT OR IGNORE INTO ix_find (term, rid) VALUES (?, ?)
 -- name: add_pat
 INSERT INTO ix_pat (pat, type, dlo, rid, code, cat) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET code = excluded.code, cat = excluded.cat
+
+-- name: code
+INSERT OR IGNORE INTO ix_code (code, v) VALUES (?, ?)
 
 -- name: txt
 INSERT OR IGNORE INTO ix_txt (sp, v, code) VALUES (?, ?, ?)
