@@ -38,6 +38,7 @@ class Compiler:
     def __init__(self, expression: str, *, lenient: bool = False, placed: bool = False) -> None:
         self.expression = expression
         self.lenient = lenient
+        self.placed = placed
         self._member = placed_member if placed else member
 
     def _site(self, at: int, name: str) -> Site:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import msgspec
 
 from unsilo.fhir.path.errors import PathError
-from unsilo.fhir.path.kinds import Item, Items, kind_of
+from unsilo.fhir.path.kinds import Item, Items, Kind, kind_of
 from unsilo.kernel import Json
 
 __all__ = ["BUDGET", "LONGEST_TEXT", "Context", "Place", "Site", "State"]
@@ -47,11 +47,12 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Place(NamedTuple):
-    """Where a node stands: `holder[key]`, or `holder[key][at]`; asked for by patches only."""
+    """Where a node stands: `holder[key]`, or `holder[key][at]`; `owner` is the holder's type. Asked for by patches."""
 
     holder: Any
     key: str
     at: int | None
+    owner: Kind
 
     def extensions(self) -> Any:
         """Return the `_name` that goes with a primitive, or None."""

@@ -129,32 +129,34 @@ def placed_member(name: str) -> StepRun:
             if plan.mode == PART:
                 holder = extensions(item)
                 if plan.key == "extension" and type(holder) is dict:
-                    _placed(holder, plan.key, plan.kind, out)
+                    _placed(holder, plan.key, plan.kind, kind, out)
                 else:
                     out += plain(state, [item])
             elif plan.mode == CHOICE:
                 for key, below in plan.choices.items():
                     if key in node or "_" + key in node:
-                        _placed(node, key, below, out)
+                        _placed(node, key, below, kind, out)
             else:
-                _placed(node, plan.key, None if plan.mode == RESOURCE else plan.kind, out)
+                _placed(node, plan.key, None if plan.mode == RESOURCE else plan.kind, kind, out)
         state.spend(len(out))
         return out
 
     return run
 
 
-def _placed(node: Any, key: str, kind: Kind | None, out: Items) -> None:
+def _placed(node: Any, key: str, kind: Kind | None, owner: Kind, out: Items) -> None:
+    """Append the children of a name with their places; `kind` None: a resource, which says it."""
     child, extra = node.get(key), node.get("_" + key)
-    if type(child) is list or type(extra) is list:
-        values: list[Any] = child if type(child) is list else []
-        beside: list[Any] = extra if type(extra) is list else []
-        for index in range(max(len(values), len(beside))):
-            value = values[index] if index < len(values) else None
-            if value is not None or (index < len(beside) and beside[index] is not None):
-                out.append((value, kind or resource_kind(value), Place(node, key, index)))
-    elif child is not None or extra is not None:
-        out.append((child, kind or resource_kind(child), Place(node, key, None)))
+    repeats = type(child) is list or type(extra) is list
+    values: list[Any] = child if type(child) is list else [child]
+    beside: list[Any] = extra if type(extra) is list else [extra]
+    for index in range(max(len(values), len(beside))):
+        value = values[index] if index < len(values) else None
+        if value is None and (index >= len(beside) or type(beside[index]) is not dict):
+            continue
+        below = kind or resource_kind(value)
+        if (type(value) is dict) is not below.primitive and type(value) is not list:
+            out.append((value, below, Place(node, key, index if repeats else None, owner)))
 
 
 def children(items: Iterable[Item]) -> Items:

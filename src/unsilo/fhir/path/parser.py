@@ -131,7 +131,7 @@ class _Parser:
         while True:
             token = self.token
             if self.take("."):
-                steps.append(self.invocation())
+                steps.append(self.invocation(after_point=True))
             elif self.take("["):
                 self.deeper()
                 steps.append(Index(self.binary(), token.at))
@@ -194,14 +194,14 @@ class _Parser:
         whole = int(token.text)
         return Literal(whole if whole < 2**31 else Decimal(whole), token.at)
 
-    def invocation(self) -> Step:
+    def invocation(self, *, after_point: bool = False) -> Step:
         token = self.token
         if token.kind == "dollar":
             self.fail(f"${token.text} cannot follow a point", token.at)
         if token.kind not in ("name", "quoted"):
             self.unexpected("a name")
-        if token.kind == "name" and token.text in _WORDS - _FREE_WORDS:
-            self.unexpected("a name (an operator's word stands in backticks)")
+        if token.kind == "name" and not after_point and token.text in _WORDS - _FREE_WORDS:
+            self.unexpected("a name (an operator's word stands in backticks)")  # `text.div` cannot be anything else
         self.place += 1
         if self.token.kind != "sign" or self.token.text != "(":
             return Member(token.text, token.at)

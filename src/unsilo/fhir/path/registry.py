@@ -30,6 +30,7 @@ class Build(Protocol):
     """What a function may ask of the compiler."""
 
     lenient: bool
+    placed: bool
 
     def items(self, node: Node) -> ExprRun:
         """Compile an argument to its items."""

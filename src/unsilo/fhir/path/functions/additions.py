@@ -7,7 +7,7 @@ from lxml import etree
 from unsilo.fhir.path.context import Site, State
 from unsilo.fhir.path.equality import plain
 from unsilo.fhir.path.kinds import Item, Items, kind, resource_kind
-from unsilo.fhir.path.navigate import StepRun, extensions
+from unsilo.fhir.path.navigate import StepRun, extensions, placed_member
 from unsilo.fhir.path.registry import Build, TruthStep, eager_truth, special, special_truth, system, text
 from unsilo.fhir.path.resolving import resolved
 from unsilo.fhir.path.tree import Call
@@ -22,6 +22,14 @@ _BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 def _extension(build: Build, call: Call, site: Site) -> StepRun:
     asked = build.items(call.arguments[0])
     below = kind("Extension")
+    if build.placed:
+        step = placed_member("extension")
+
+        def placed(state: State, items: Items) -> Items:
+            url = text(site, asked(state))
+            return [item for item in step(state, items) if item[0].get("url") == url]
+
+        return placed
 
     def run(state: State, items: Items) -> Items:
         url = text(site, asked(state))
