@@ -18,7 +18,8 @@ from starlette.routing import BaseRoute
 
 from unsilo.api import routes as api
 from unsilo.api.access import guard
-from unsilo.api.figures import Counting
+from unsilo.api.figures import Counting, Requests
+from unsilo.api.front import Front
 from unsilo.api.heads import BoundedProtocol
 from unsilo.config import Settings
 from unsilo.console import routes as console
@@ -106,8 +107,9 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
             if sources:
                 await running.stop()
 
-    app = Starlette(routes=_routes(node), lifespan=lifespan)
-    app.add_middleware(Counting)
+    requests = Requests()
+    app = Front(node, requests, routes=_routes(node), lifespan=lifespan)
+    app.add_middleware(Counting, requests=requests)
     app.state.service = node
     return app
 
@@ -169,7 +171,8 @@ async def serve(settings: Settings, service: Service | None = None) -> bool:
         ssl_certfile=settings.tls.certificate or None, ssl_keyfile=settings.tls.key or None,
         ssl_keyfile_password=settings.tls.key_password or None, ssl_ca_certs=settings.tls.client_ca or None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls.client_ca else ssl.CERT_NONE, server_header=False,
-        timeout_graceful_shutdown=5, timeout_keep_alive=30, http=BoundedProtocol, ws="none", proxy_headers=False,
+        timeout_graceful_shutdown=5, timeout_keep_alive=settings.http.keep_alive_seconds, http=BoundedProtocol,
+        ws="none", proxy_headers=False,
     )  # fmt: skip
     server = _Server(config, settings)
     await server.serve()
@@ -180,7 +183,7 @@ def run(settings: Settings, service: Service | None = None) -> int:
     """Serve in this process, with uvloop where there is one; return the exit status."""
     log_to_stderr(settings.log_level)
     # The writer's thread shares the interpreter with the event loop: short turns keep acknowledgements quick.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0002)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     loop_factory = import_module("uvloop").new_event_loop if find_spec("uvloop") is not None else None
     with asyncio.Runner(loop_factory=loop_factory) as runner:

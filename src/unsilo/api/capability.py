@@ -1,38 +1,124 @@
-"""The CapabilityStatement, made from what this node really does (FHIR R4 capabilitystatement.html)."""
+"""The CapabilityStatement, made from the table of interactions and the search parameters that are served
+(FHIR R4 capabilitystatement.html)."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from unsilo import __version__
-from unsilo.fhir.extract import parameters
+from unsilo.api.table import Interaction
 from unsilo.kernel import Json, clock
+from unsilo.spec.parameters import SearchParameter, parameters
+from unsilo.spec.r4 import resource_types
 
-__all__ = ["capability_statement"]
+__all__ = ["MODES", "NORMATIVE", "Served", "capability_statement", "terminology_capabilities"]
 
-_INTERACTIONS = ("read", "vread", "history-instance", "search-type")
+MODES = ("full", "normative", "terminology")
+
+NORMATIVE = frozenset((
+    "Binary", "Bundle", "CapabilityStatement", "CodeSystem", "Observation", "OperationDefinition", "OperationOutcome",
+    "Parameters", "Patient", "StructureDefinition", "ValueSet",
+))  # fmt: skip
+"""Resource types with normative content (FHIR R4 ballot-intro.html)."""
+
+Served = Callable[[str], Iterable[SearchParameter]]
+"""The search parameters of a type that are served; type `Resource` for searches over types."""
+
+_TYPE_LEVEL = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+_SYSTEM_LEVEL = ("transaction", "batch", "search-system", "history-system")
 
 
-def _resource(kind: str) -> Json:
-    row: Json = {
+@cache
+def _referring() -> dict[str, list[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind in resource_types():
+        for row in parameters(kind).values():
+            if row.kind == "reference":
+                for target in row.targets:
+                    found[target].add(f"{kind}:{row.code}")
+    return {target: sorted(names) for target, names in found.items()}
+
+
+def _parameter(row: SearchParameter) -> Json:
+    said: Json = {"name": row.code}
+    if row.url:
+        said["definition"] = row.url
+    said["type"] = row.kind
+    return said
+
+
+def _resource(kind: str, codes: frozenset[str], operations: list[Interaction], served: Served, multiple: bool) -> Json:
+    rows = sorted(served(kind), key=lambda row: row.code)
+    said: Json = {
         "type": kind,
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "interaction": [{"code": code} for code in _TYPE_LEVEL if code in codes],
         "versioning": "versioned",
-        "readHistory": True,
-        "searchParam": [
-            {"name": name, "type": "token" if name == "_id" else shape}
-            for name, shape in sorted({**parameters(kind), "_lastUpdated": "date"}.items())
-        ],
+        "readHistory": "vread" in codes,
     }
-    if kind == "Patient":
-        definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-        row["operation"] = [{"name": "everything", "definition": definition}]
-    return row
+    if "create" in codes:
+        said |= {"updateCreate": "update" in codes, "conditionalCreate": True}
+    said["conditionalRead"] = "full-support"
+    if "update" in codes:
+        said["conditionalUpdate"] = True
+        said["conditionalDelete"] = "multiple" if multiple else "single"
+    said["referencePolicy"] = ["literal", "logical", "local"]
+    includes = [f"{kind}:{row.code}" for row in rows if row.kind == "reference"]
+    if includes:
+        said["searchInclude"] = ["*", *includes]
+    if kind in _referring():
+        said["searchRevInclude"] = _referring()[kind]
+    said["searchParam"] = [_parameter(row) for row in rows]
+    if kind == "Binary":
+        said["documentation"] = "Also the original of a message, by the id of its envelope, to the byte."
+    own = [_operation(row) for row in operations if row.pattern.startswith(f"{kind}/")]
+    general = [_operation(row) for row in operations if row.pattern.startswith("[type]")]
+    if own or general:
+        said["operation"] = _unique([*own, *general])
+    return said
 
 
-def capability_statement(kinds: Iterable[str], base: str, since: int) -> Json:
-    """Return the statement for the resource types that are stored; `since` is when the node started."""
-    rows = [_resource(kind) for kind in sorted({*kinds, "Patient"} - {"Binary"})]
-    original = "The original of a message, by the id of its envelope, to the byte."
-    rows.append({"type": "Binary", "interaction": [{"code": "read"}], "documentation": original})
+def _operation(row: Interaction) -> Json:
+    return {"name": row.code.removeprefix("$"), "definition": row.definition}
+
+
+def _unique(rows: list[Json]) -> list[Json]:
+    return list({row["name"]: row for row in rows}.values())
+
+
+def capability_statement(
+    table: Iterable[Interaction], served: Served, base: str, since: int, *, mode: str = "full", multiple: bool = False
+) -> Json:
+    """Return the statement of what this server does; `since` is when the node started, `multiple` whether a
+    conditional delete may remove more than one."""
+    rows = list(table)
+    codes = frozenset(row.code for row in rows)
+    operations = [row for row in rows if row.code.startswith("$") and row.definition]
+    kinds = sorted(resource_types() & NORMATIVE if mode == "normative" else resource_types())
+    system = [row for row in operations if row.pattern.startswith("$")]
+    rest: Json = {
+        "mode": "server",
+        "security": {
+            "cors": True,
+            "description": "A client token as Bearer; without one, this machine only unless set otherwise.",
+        },
+        "resource": [_resource(kind, codes, operations, served, multiple) for kind in kinds],
+        "interaction": [{"code": code} for code in _SYSTEM_LEVEL if code in codes],
+        "searchParam": [_parameter(row) for row in sorted(served("Resource"), key=lambda row: row.code)],
+    }  # fmt: skip
+    if system:
+        rest["operation"] = _unique([_operation(row) for row in system])
+    rest["compartment"] = ["http://hl7.org/fhir/CompartmentDefinition/patient"]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -41,14 +127,21 @@ def capability_statement(kinds: Iterable[str], base: str, since: int) -> Json:
         "software": {"name": "unsilo", "version": __version__},
         "implementation": {"description": "unsilo", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
-        "rest": [
-            {
-                "mode": "server",
-                "security": {
-                    "description": "A client token as Bearer; without one, loopback only unless set otherwise."
-                },
-                "resource": sorted(rows, key=lambda row: row["type"]),
-            }
-        ],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
+        "rest": [rest],
+    }
+
+
+def terminology_capabilities(base: str, since: int) -> Json:
+    """Return what this server does for terminologies: so far it stores them and answers no operation on them."""
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": clock.instant(since),
+        "kind": "instance",
+        "software": {"name": "unsilo", "version": __version__},
+        "implementation": {"description": "unsilo", "url": base},
+        "lockedDate": False,
+        "codeSearch": "explicit",
     }

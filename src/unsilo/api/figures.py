@@ -72,11 +72,11 @@ class Requests:
 
 
 class Counting:
-    """ASGI middleware that counts every HTTP request of the node by the pattern of its route."""
+    """ASGI middleware that counts HTTP requests by the pattern of their route; `/fhir` counts its own."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: Requests) -> None:
         self.app = app
-        self.requests = Requests()
+        self.requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and note pattern, status and duration; a request without an answer counts as 500."""

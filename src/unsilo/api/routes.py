@@ -1,4 +1,4 @@
-"""The routes of the machine interfaces: `/fhir`, health, metrics; guarded and never without an answer."""
+"""The routes beside `/fhir`: health and metrics; guarded and never without an answer."""
 
 import asyncio
 import logging
@@ -10,14 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from unsilo.api.access import guard
 from unsilo.api.answers import problem
-from unsilo.api.fhir import Fhir
 from unsilo.api.figures import Requests, exposition
 from unsilo.flow.service import Service
 
 __all__ = ["routes"]
 
 _log = logging.getLogger("unsilo.api")
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -41,7 +39,6 @@ def _answering(handler: Handler, check: Callable[[Request], Awaitable[Response |
 
 def routes(service: Service) -> list[BaseRoute]:
     """Return the routes over one node."""
-    fhir = Fhir(service)
 
     async def healthz(_request: Request) -> Response:
         """Say that the process answers; 200 as long as the event loop turns."""
@@ -66,6 +63,4 @@ def routes(service: Service) -> list[BaseRoute]:
         route("/healthz", healthz, ["GET"]),
         route("/readyz", readyz, ["GET"]),
         route("/metrics", metrics, ["GET"], "metrics"),
-        route("/fhir/{path:path}", fhir, _METHODS, "read"),
-        route("/fhir", fhir, _METHODS, "read"),
     ]

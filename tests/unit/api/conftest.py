@@ -7,10 +7,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from unsilo.api.figures import Counting
+from unsilo.api.figures import Counting, Requests
+from unsilo.api.front import Front
 from unsilo.api.routes import routes
 from unsilo.config import Settings
-from unsilo.fhir.extract import index
+from unsilo.fhir.index import index
 from unsilo.flow.service import Service
 from unsilo.kernel import json, seal
 from unsilo.storage import Incoming, Tx
@@ -37,6 +38,11 @@ def observation(n: int, patient: str = "ana-north", code: str = "2345-7") -> dic
         "effectiveDateTime": f"2026-01-{n:02d}",
         "valueQuantity": {"value": 100 + n, "unit": "mg/dL"},
     }
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    """The ids of a Bundle's entries."""
+    return [entry["resource"]["id"] for entry in answer.get("entry", [])]
 
 
 def put(tx: Tx, resource: dict[str, Any], at: int = AT) -> None:
@@ -81,13 +87,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     node.store.close()
 
 
+def app_of(service: Service) -> Starlette:
+    """The node's web application without console and sources."""
+    requests = Requests()
+    app = Front(service, requests, routes=routes(service))
+    app.add_middleware(Counting, requests=requests)
+    return app
+
+
 @pytest.fixture(scope="module")
 def http(service: Service) -> Iterator[TestClient]:
     """A client on the same machine."""
-    app = Starlette(routes=routes(service))
-    app.add_middleware(Counting)
     with TestClient(
-        app, base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50_000),
+        app_of(service), base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50_000),
         raise_server_exceptions=False,
     ) as client:  # fmt: skip
         yield client

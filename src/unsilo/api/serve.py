@@ -1,0 +1,245 @@
+"""The FHIR server as a plain ASGI program: finds the interaction, admits the client, sends the answer."""
+
+import asyncio
+import logging
+import re
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from unsilo.api import answers
+from unsilo.api.access import Admission, Client, Doorkeeper, short_of
+from unsilo.api.ask import Answer, Ask, Refused
+from unsilo.api.figures import Requests
+from unsilo.api.form import shown, written
+from unsilo.api.interactions import INTERACTIONS
+from unsilo.api.media import JSON, negotiate
+from unsilo.api.origins import Origins
+from unsilo.api.policies import Policies
+from unsilo.api.table import Interaction, Table
+from unsilo.api.take import GoneError
+from unsilo.api.trail import Trail
+from unsilo.fhir.outcome import operation_outcome
+from unsilo.flow.service import Service
+from unsilo.kernel import fresh_id, json
+from unsilo.policy import Predicate
+from unsilo.spec.parameters import SearchParameter, parameters
+from unsilo.storage import Stored
+
+if TYPE_CHECKING:
+    from unsilo.flow.fhir.write import Caller
+
+__all__ = ["Fhir"]
+
+_log = logging.getLogger("unsilo.api")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9\-.]{1,64}")
+_GZIP_FROM = 1400
+"""Bytes from which compression pays: what is shorter fits into one packet anyway."""
+_GZIP_INLINE = 65_536
+
+
+class Fhir:
+    """The interactions over one node."""
+
+    def __init__(self, service: Service, requests: Requests | None = None) -> None:
+        self.service, self.store, self.settings = service, service.store, service.settings
+        self.requests = requests or Requests()
+        self.door = Doorkeeper(service)
+        self.trail = Trail(service)
+        self.origins = Origins(service.settings)
+        self.policies = Policies(service.settings)
+        self.table = Table(INTERACTIONS)
+        self._public = service.settings.public_url.rstrip("/")
+        self._prefix, self._number = fresh_id()[:20] + "-", count(1)
+        self.reads = service.store.view()
+        """For the event loop: a connection of its own, which no search in a thread holds."""
+        self.long_reads = service.store.view()
+        self.page_key = service.store.secret("page")
+        self.written_once: dict[tuple[str, str, str], bytes] = {}
+
+    def predicate(self, ask: Ask) -> Predicate:
+        """Return what the client may see; there is no reading without it."""
+        return self.policies.of(ask.actor)
+
+    def shown(self, ask: Ask) -> Callable[[Stored], bytes]:
+        """Return what makes the bytes of a stored version as this client may see it and asked for it."""
+        return shown(ask, self.predicate(ask))
+
+    def served(self, kind: str) -> Iterable[SearchParameter]:
+        """Return the search parameters of a type that are served, those posted here among them."""
+        return [row for row in parameters(kind).values() if row.expression or row.code in ("_lastUpdated", "_id")]
+
+    def parameters_version(self) -> str:
+        """Return a text that changes when a search parameter comes or goes."""
+        return ""
+
+    multiple_deletes = False
+
+    def client(self, ask: Ask) -> "Caller":
+        """Return the client as the use cases of writing know it."""
+        from unsilo.flow.fhir.write import Caller
+
+        return Caller(ask.actor, "api " + ask.origin, self.predicate(ask), ask.header(b"x-purpose")[:200])
+
+    def note(
+        self, ask: Ask, action: str, what: str, patients: Iterable[str], *, outcome: str = "success"
+    ) -> "asyncio.Future[bool]":
+        """Record an access; the future says whether it is durable."""
+        reason = ask.header(b"x-purpose") if b"x-purpose" in ask.headers else ""
+        return self.trail.note(
+            ask.actor, action, what, patients, origin="api " + ask.origin, reason=reason, outcome=outcome
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request below `/fhir`; it is counted by its pattern, which holds no id."""
+        began = time.perf_counter()
+        ask = Ask(scope, receive)
+        status = 500
+        try:
+            answer = await self._caught(ask, lambda: self._answer(ask))
+            status = answer.status
+            await self._send(ask, answer, send)
+        except GoneError:
+            status = 400  # the client went away; there is nobody to answer
+        finally:
+            self.requests.note(ask.pattern, ask.method, status, time.perf_counter() - began)
+
+    async def _caught(self, ask: Ask, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            return await work()
+        except Refused as refused:
+            headers = [(k.encode(), v.encode()) for k, v in (refused.headers or {}).items()]
+            return answers.fail(refused.issues, refused.status, headers)
+        except GoneError:
+            raise
+        except Exception:  # noqa: BLE001 - the client gets an OperationOutcome, the log the place
+            _log.exception("a request failed", extra={"route": ask.pattern})
+            return answers.failed(500, "exception", "the program failed on this request", "fault")
+
+    async def _answer(self, ask: Ask) -> Answer:
+        ways = self._place(ask)
+        said = ask.headers.get(b"x-request-id")
+        if said is not None and _REQUEST_ID.fullmatch(said):
+            ask.request_id = said.decode()
+        else:
+            ask.request_id = f"{self._prefix}{next(self._number):x}"
+        if not ways:
+            return answers.failed(404, "not-found", "nothing is served at this address", "address")
+        row = ways.get("GET" if ask.method == "HEAD" else ask.method)
+        if row is None:
+            return self._other(ask, ways)
+        asked = ask.control("_format") if ask.query else None
+        ask.media = negotiate(ask.headers.get(b"accept", b""), asked)
+        if ask.media is None:
+            if not row.raw or asked is not None:
+                text = "only FHIR JSON and FHIR XML are served"
+                hint = "Accept: application/fhir+json or application/fhir+xml"
+                return answers.failed(406, "not-supported", text, "accept", hint=hint)
+            ask.media = JSON
+        if row.scope:
+            denied = await self._admit(ask, row)
+            if denied is not None:
+                return denied
+        return await row.handler(self, ask)
+
+    async def within(self, outer: Ask, ask: Ask) -> Answer:
+        """Answer the request that an entry of a Bundle stands for, for the client of that Bundle."""
+        ask.actor, ask.scopes, ask.media, ask.request_id = outer.actor, outer.scopes, JSON, outer.request_id
+        ways = self._place(ask)
+        row = ways.get("GET" if ask.method == "HEAD" else ask.method)
+        if not ways:
+            return answers.failed(404, "not-found", "nothing is served at this address", "address")
+        if row is None or row.pattern == "":
+            return self._other(ask, ways)
+        if row.scope and not Client(ask.actor, ask.scopes).may(row.scope):
+            return await self._deny(ask, row, short_of(row.scope))
+        return await self._caught(ask, lambda: row.handler(self, ask))
+
+    def _place(self, ask: Ask) -> dict[str, Interaction]:
+        scope = ask.scope
+        ask.pattern = "/fhir/*"
+        path: bytes = scope.get("raw_path") or scope["path"].encode()
+        parts = path.split(b"/")[2:]
+        if parts and not parts[-1]:
+            parts.pop()
+        try:
+            ask.parts = [(unquote_to_bytes(part) if b"%" in part else part).decode() for part in parts]
+        except UnicodeDecodeError:
+            return {}
+        ways = self.table.find(ask.parts)
+        if ways:
+            row = next(iter(ways.values()))
+            ask.pattern = "/fhir/" + row.pattern if row.pattern else "/fhir"
+            if row.pattern[:1] == "[" or row.pattern[:1].isupper():
+                ask.kind = ask.parts[0]
+                if len(ask.parts) > 1 and ask.parts[1][:1] not in ("_", "$"):
+                    ask.id = ask.parts[1]
+                    if len(ask.parts) > 3:
+                        ask.version = ask.parts[3]
+            if self._public:
+                ask.base = self._public + "/fhir"
+        return ways
+
+    def _other(self, ask: Ask, ways: dict[str, Interaction]) -> Answer:
+        allowed = ", ".join(sorted({*ways, "OPTIONS", *(["HEAD"] if "GET" in ways else [])}))
+        headers = [(b"allow", allowed.encode())]
+        if ask.method == "OPTIONS":
+            return Answer(204, b"", headers)
+        return answers.failed(
+            405, "not-supported", f"{answers.quiet(ask.method)} is not served at this address", "method",
+            hint=f"allowed: {allowed}", headers=headers,
+        )  # fmt: skip
+
+    async def _admit(self, ask: Ask, row: Interaction) -> Answer | None:
+        admission = self.door.admit(ask.headers, ask.origin)
+        client = admission.client
+        if client is not None:
+            ask.actor, ask.scopes = client.actor, client.scopes
+            if client.may(row.scope):
+                return None
+            admission = short_of(row.scope)
+        return await self._deny(ask, row, admission)
+
+    async def _deny(self, ask: Ask, row: Interaction, admission: Admission) -> Answer:
+        self.trail.deny(ask.actor or "unknown", row.code, ask.kind or row.pattern, ask.origin)
+        code = "security" if admission.status == 401 else "forbidden"
+        headers = [(b"www-authenticate", admission.challenge.encode())]
+        return answers.failed(admission.status, code, admission.text, admission.rule, headers=headers)  # type: ignore[arg-type]
+
+    # What goes out.
+
+    async def _send(self, ask: Ask, answer: Answer, send: Any) -> None:
+        body, type_ = answer.body, answer.type
+        if answer.issues is not None:
+            ask.media = ask.media or JSON
+            body, type_ = json.encode(operation_outcome(answer.issues)), b""
+        if body and not type_:
+            media = ask.media or JSON
+            type_ = media.type
+            if media.xml or ask.query:
+                body = written(ask, body)
+        headers = [*answer.headers, (b"cache-control", b"no-store"), (b"x-request-id", ask.request_id.encode())]
+        if body:
+            headers.append((b"content-type", type_))
+            if len(body) >= _GZIP_FROM and b"gzip" in ask.headers.get(b"accept-encoding", b""):
+                body = await _zipped(body)
+                headers.append((b"content-encoding", b"gzip"))
+            headers.append((b"vary", b"Accept, Accept-Encoding"))
+        if answer.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(body)))
+        if b"origin" in ask.headers:
+            headers += self.origins.headers(ask)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if ask.method == "HEAD" else body})
+
+
+def _compress(body: bytes) -> bytes:
+    packer = zlib.compressobj(3, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+async def _zipped(body: bytes) -> bytes:
+    return _compress(body) if len(body) < _GZIP_INLINE else await asyncio.to_thread(_compress, body)
