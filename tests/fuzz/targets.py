@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import mapping, seeds
+from tests.fuzz import mapping, seeds, units
 
 __all__ = ["BY_NAME", "TARGETS", "Target"]
 
@@ -189,6 +189,8 @@ TARGETS: dict[str, Target] = {
     "formats.ccda": Target(_ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
     "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
+    "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
+    "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),
     "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
     "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
     "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),

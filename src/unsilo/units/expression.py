@@ -53,7 +53,7 @@ class Reduced(NamedTuple):
 
 
 class _Symbol(NamedTuple):
-    """A symbol in base units; `bits` is the length of the larger of its two integers."""
+    """A symbol in base units; `bits` bounds what a power of it costs: the length of its integers, the sum of powers."""
 
     up: int
     down: int
@@ -65,6 +65,10 @@ class _Symbol(NamedTuple):
 def _issue(code: str, place: int, text: str, rule: str, kind: Code = "code-invalid", hint: str = "") -> Issue:
     end = min(place + 1, max(len(code), place))
     return Issue("error", kind, text, Where(f"character {place + 1}", (place, end)), hint, f"units.ucum.{rule}")
+
+
+def _bits(up: int, down: int, powers: tuple[tuple[str, int], ...]) -> int:
+    return max(up.bit_length(), down.bit_length(), sum(abs(power) for _, power in powers))
 
 
 @cache
@@ -80,8 +84,8 @@ def _atom(code: str, amounts: bool) -> _Symbol:
     powers = tuple((name, power) for name, power in inner.powers.items() if power)
     up, down = inner.up * atom.value.numerator, inner.down * atom.value.denominator
     if atom.function is not None:
-        return _Symbol(1, 1, powers, SpecialPart(atom.function.name, up, down), 1)
-    return _Symbol(up, down, powers, None, max(up.bit_length(), down.bit_length()))
+        return _Symbol(1, 1, powers, SpecialPart(atom.function.name, up, down), _bits(1, 1, powers))
+    return _Symbol(up, down, powers, None, _bits(up, down, powers))
 
 
 def _split(symbol: str, case_insensitive: bool) -> tuple[str, str] | None:
@@ -116,7 +120,7 @@ def _symbol(text: str, case_insensitive: bool, amounts: bool) -> _Symbol | None:
     if prefix:
         factor = essence().prefixes[prefix]
         up, down = plain.up * factor.numerator, plain.down * factor.denominator
-        plain = plain._replace(up=up, down=down, bits=max(up.bit_length(), down.bit_length()))
+        plain = plain._replace(up=up, down=down, bits=_bits(up, down, plain.powers))
     _known[text, case_insensitive, amounts] = plain
     return plain
 

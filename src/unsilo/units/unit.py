@@ -33,7 +33,7 @@ class Canonical(msgspec.Struct, frozen=True):
 
     `code` is a UCUM expression of base units in the order of their codes, such as `g.m-1.s-2`; "1" without dimension.
     Base units are the seven of UCUM (m, s, g, rad, K, C, cd), each arbitrary unit (UCUM 24) and, as clinical safety
-    asks, `eq` and `osm` (docs/decisions/0006-equivalents-are-not-moles.md).
+    asks, `eq` and `osm` (docs/decisions/0005-equivalents-are-not-moles.md).
     """
 
     code: str

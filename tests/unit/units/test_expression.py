@@ -142,6 +142,8 @@ HOSTILE = [
     "\x00" * LONGEST,
     "[m/s2/Hz^(1/2)]" * 60,
     ".".join(["Ym99"] * 200),
+    "Gy8000",
+    "Gy2000.Gy2000",
 ]
 
 
@@ -153,6 +155,7 @@ def test_hostile_input_is_bounded(code: str) -> None:
         assert len(result.issues[0].text) < 200
     else:
         assert result.value.canonical.factor.numerator.bit_length() <= 10_000
+        assert canonical(result.value.canonical.code) is not None
 
 
 @given(st.text(max_size=40) | st.text(alphabet="mgLsk10*^-+./(){}[]'%23 Celμ", max_size=30))

@@ -48,6 +48,8 @@ EXAMPLES = [
     ("MIU", "", "none"),
     ("MU", "", "none"),
     ("gr", "", "none"),
+    ("N/A", "", "none"),
+    ("G/24h", "", "none"),
     ("tablet", "{tbl}", "alias"),
     ("units", "", "none"),
     ("oz", "", "none"),
