@@ -60,6 +60,10 @@ _NUMBERS: dict[str, Callable[[float, float, float, float], bool]] = {
 """The same on a row's closed range; the asked value is half open for eq and ne."""
 
 
+_SPANS: dict[str, Callable[..., bool]] = _NUMBERS | {f"d{how}": compare for how, compare in DATES.items()}
+"""How a composite's range compares: numbers, and dates with a `d` before the prefix."""
+
+
 @lru_cache(maxsize=4096)
 def _sps(text: str) -> frozenset[int]:
     return frozenset(map(int, text.split(",")))
@@ -98,6 +102,17 @@ def _own_sys(idx: bytes, sps: str, system: int | None) -> bool:
 
 
 @lru_cache(maxsize=256)
+def _codes(text: str) -> frozenset[int]:
+    return frozenset(msgspec.json.decode(text))
+
+
+def _own_tok(idx: bytes, sps: str, codes: str, system: int | None) -> bool:
+    wanted, among = _sps(sps), _codes(codes)
+    found = (key for key in _READ["tok"](idx) if key[1] in among and key[0] in wanted)
+    return any(system is None or key[2] == system for key in found)
+
+
+@lru_cache(maxsize=256)
 def _rest(text: str) -> tuple[Any, ...]:
     return tuple(msgspec.json.decode(text))
 
@@ -115,9 +130,9 @@ def _own_cmp(
             and (code2 is None or key[3] == code2)
             and (system2 is None or key[4] == system2)
             and (unit is None or key[3] == unit)
-            and (span is None or _NUMBERS[span[0]](key[5], key[6], span[1], span[2]))
-            and (low is None or _NUMBERS[low[0]](key[5], key[5], low[1], low[2]))
-            and (high is None or _NUMBERS[high[0]](key[6], key[6], high[1], high[2]))
+            and (span is None or _SPANS[span[0]](key[5], key[6], span[1], span[2]))
+            and (low is None or _SPANS[low[0]](key[5], key[5], low[1], low[2]))
+            and (high is None or _SPANS[high[0]](key[6], key[6], high[1], high[2]))
             and (text is None or (key[7] == text if exact else key[7].startswith(text)))
         ):
             return True
@@ -190,7 +205,8 @@ def functions() -> list[tuple[str, int, Callable[..., Any]]]:
     """Return (name, number of arguments, function) of all."""
     return [
         ("own_dat", 5, _own_dat), ("own_num", 5, _own_num), ("own_qty", 6, _own_qty), ("own_str", 4, _own_str),
-        ("own_uri", 3, _own_uri), ("own_sys", 3, _own_sys), ("own_cmp", 7, _own_cmp), ("own_pos", 5, _own_pos),
+        ("own_uri", 3, _own_uri), ("own_sys", 3, _own_sys), ("own_tok", 4, _own_tok),
+        ("own_cmp", 7, _own_cmp), ("own_pos", 5, _own_pos),
         ("own_has", 3, _own_has), ("own_sort", 4, _own_sort), ("own_refs", 2, _own_refs),
         ("own_codes", 2, _own_codes), ("own_pats", 1, _own_pats), ("security_of", 1, _security_of),
         ("km_between", 4, kilometres),

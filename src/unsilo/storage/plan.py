@@ -12,6 +12,7 @@ __all__ = [
     "All",
     "Any",
     "Chain",
+    "Codes",
     "Comparator",
     "Composite",
     "Date",
@@ -37,7 +38,7 @@ __all__ = [
     "Updated",
     "Uri",
     "Words",
-]  # fmt: skip
+]
 
 Comparator = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 """The prefixes of FHIR R4 search.html#prefix. `ap` comes with bounds that are widened already."""
@@ -52,6 +53,13 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     sp: Numbers
     code: int | None
     system: str | None
+
+
+class Codes(msgspec.Struct, frozen=True, gc=False):
+    """One of several codes: (hash, system as of `Token`)."""
+
+    sp: Numbers
+    codes: tuple[tuple[int, str | None], ...]
 
 
 class Words(msgspec.Struct, frozen=True, gc=False):
@@ -107,28 +115,28 @@ class Uri(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
-    """A reference to a resource of this id and one of these types; `kin`: a Patient stands for its whole person."""
+    """A reference to a resource of these ids and types; `kin`: a Patient stands for its whole person."""
 
     sp: Numbers
     types: tuple[int, ...]
-    id: str
+    ids: tuple[str, ...]
     kin: bool = True
 
 
 class Composite(msgspec.Struct, frozen=True, gc=False):
     """One row of a composite that meets all given parts; None: not asked.
 
-    `lo` and `hi` are each compared alone, as (comparator, low, high) of `Number`: of a quantity, date or number both
-    columns are one range and only `span` is given.
+    `span` compares the range of a quantity, date or number as (comparator, low, high) of `Number`, of a date with `d`
+    before the comparator; `low` and `high` compare two numbers, each alone.
     """
 
     sp: Numbers
     token: tuple[int | None, str | None] | None = None
     token2: tuple[int | None, str | None] | None = None
     unit: int | None = None
-    span: tuple[Comparator, float, float] | None = None
-    low: tuple[Comparator, float, float] | None = None
-    high: tuple[Comparator, float, float] | None = None
+    span: tuple[str, float, float] | None = None
+    low: tuple[str, float, float] | None = None
+    high: tuple[str, float, float] | None = None
     text: str | None = None
     exact: bool = False
 
@@ -221,8 +229,8 @@ class Has(msgspec.Struct, frozen=True):
 
 
 Leaf: TypeAlias = (
-    Token | Words | Text | Date | Number | Quantity | Uri | Reference | Composite | Position | Id | Updated | Missing
-    | InList | Member | Never
+    Token | Codes | Words | Text | Date | Number | Quantity | Uri | Reference | Composite | Position | Id | Updated
+    | Missing | InList | Member | Never
 )  # fmt: skip
 Node: TypeAlias = Leaf | All | Any | Not | Chain | Has
 

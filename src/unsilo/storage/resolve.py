@@ -22,8 +22,8 @@ _ENOUGH = 64
 """Rows of a clause with which a search begins without counting the others."""
 
 _RANK: dict[type, int] = {
-    p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Uri: 3, p.Composite: 4, p.Words: 4,
-    p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Date: 7, p.Updated: 7, p.Any: 7, p.All: 8, p.Chain: 8,
+    p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Codes: 4, p.Uri: 3, p.Composite: 4,
+    p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Date: 7, p.Updated: 7, p.Any: 7, p.All: 8, p.Chain: 8,
     p.Has: 8, p.Missing: 9, p.Not: 9,
 }  # fmt: skip
 """In which order clauses are counted: those that are likely to be the fewest first."""
@@ -38,7 +38,7 @@ def _numbers(tree: Tree, run: Run, types: Sequence[int], ids: Sequence[str], kin
 def resolved(tree: Tree, run: Run, node: Any) -> Any:
     """Return the node with row numbers in the place of ids; what names nothing that is known is `Never`."""
     if isinstance(node, p.Reference):
-        found = _numbers(tree, run, node.types, [node.id], node.kin)
+        found = _numbers(tree, run, node.types, node.ids, node.kin)
         return Targets(node.sp, found) if found else p.NEVER
     if isinstance(node, p.Member):
         pats = _numbers(tree, run, [_PATIENT], [node.patient], node.kin)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.storage.plan import (
+    Codes,
     Composite,
     Date,
     Number,
@@ -94,6 +95,33 @@ SELECT v FROM s WHERE v IS NOT NULL)"""
     return Shape("ix_tok", [scan], whole)
 
 
+def _codes(node: Codes, dialect: Dialect) -> Shape:
+    head = sps(node.sp)
+    by_system: dict[str | None, list[int]] = {}
+    for code, system in node.codes:
+        by_system.setdefault(system, []).append(code)
+    scans, bound = [], True
+    for system, codes in by_system.items():
+        many, said = dialect.many(codes), _system(system, "x.sys")
+        scans.append(Sql(f"{head} AND x.code IN {many.text}{said.text}", [*many.values, *said.values]))
+        bound = bound and system is not None
+    if bound:
+        return Shape("ix_tok", scans, _either(scans))
+    # A code of any system is not within reach of one row: the row's own keys are asked.
+    wholes, owns = [], []
+    for (system, codes), scan in zip(by_system.items(), scans, strict=True):
+        wholes.append(scan)
+        said = Sql(_SYSTEM, [system]) if system else Sql("NULL" if system is None else "0", [])
+        text = f"own_tok({{0}}, '{numbers(node.sp)}', ?, {said.text})"
+        owns.append(Sql(text, [msgspec.json.encode(codes).decode(), *said.values]))
+    return Shape("ix_tok", scans, _either(wholes), _either(owns))
+
+
+def _either(parts: list[Sql]) -> Sql:
+    text = " OR ".join(f"({part.text})" for part in parts)
+    return Sql(f"({text})", [value for part in parts for value in part.values])
+
+
 def _words(node: Words, _dialect: Dialect) -> Shape:
     begins = _begins("d.v", node.text)
     minus = sps(tuple(-sp for sp in node.sp))
@@ -177,6 +205,11 @@ _NUMBERS: dict[str, tuple[str, str, str, str, str, str]] = {
 """FHIR R4 search.html#prefix on a row's closed range (x.lo, x.hi); eq and ne ask for a half-open range."""
 
 
+_SPANS = {how: (whole, takes) for how, (_, _, _, _, whole, takes) in _NUMBERS.items()}
+_SPANS |= {f"d{how}": said for how, said in _DATE_WHOLE.items()}
+"""How a composite's range compares: numbers, and dates with a `d` before the prefix."""
+
+
 def _ranged(table: str, head: Sql, how: str, lo: float, hi: float, own: Sql) -> Shape:
     bound = {"a": lo, "b": hi}
     scan, takes, wide, wide_takes, whole, whole_takes = _NUMBERS[how]
@@ -249,7 +282,7 @@ def _composite(node: Composite, _dialect: Dialect) -> Shape:
         text, values = f"{text} AND x.code2 = ?", [*values, node.unit]
     for span, low, high in ((node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi")):
         if span is not None:
-            _, _, _, _, whole, takes = _NUMBERS[span[0]]
+            whole, takes = _SPANS[span[0]]
             bound = {"a": span[1], "b": span[2]}
             text = f"{text} AND {whole.replace('x.lo', '@').replace('x.hi', high).replace('@', low)}"
             values = [*values, *(bound[c] for c in takes)]
@@ -273,8 +306,8 @@ def _position(node: Position, dialect: Dialect) -> Shape:
 
 
 _SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
-    Token: _token, Words: _words, Text: _text, Date: _date, Number: _number, Quantity: _quantity, Uri: _uri,
-    Targets: _targets, Composite: _composite, Position: _position,
+    Token: _token, Codes: _codes, Words: _words, Text: _text, Date: _date, Number: _number, Quantity: _quantity,
+    Uri: _uri, Targets: _targets, Composite: _composite, Position: _position,
 }  # fmt: skip
 
 

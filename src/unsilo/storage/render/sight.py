@@ -56,6 +56,8 @@ class Sight:
         if types:
             parts.append(_typed(types, alias))
         parts.append(f"{alias}.state = {states[0]}" if len(states) == 1 else f"{alias}.state IN ({numbers(states)})")
+        if hint and hint == self.dialect.updated:
+            parts.append(f"{alias}.state < 2")  # as the index says it
         values: list[Any] = []
         if not self._all:
             text, values = self._said(self._allow, alias, types)
@@ -89,26 +91,27 @@ class Sight:
         """
         first, other = self.visible("p"), self.visible("q")
         many = self.dialect.many(ids)
-        named = self.number(types, ids)
+        named, j = self.number(types, ids), self.dialect.join
         text = f"""{named.text[:-1]}
-UNION SELECT o.pat FROM res p JOIN link m ON m.pat = p.rid JOIN link o ON o.person = m.person
-JOIN res q ON q.rid = o.pat
+UNION SELECT o.pat FROM res p {j} link m ON m.pat = p.rid {j} link o ON o.person = m.person {j} res q ON q.rid = o.pat
 WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id IN {many.text} AND {first.text} AND {other.text})"""
         return Sql(text, [*named.values, *many.values, *first.values, *other.values])
 
     def kin_of(self, pat: str) -> Sql:
         """Return a subquery of the Patients that are linked with the Patient whose number is the expression `pat`."""
         first, other = self.visible("p"), self.visible("q")
-        text = f"""(SELECT {pat} UNION ALL SELECT o.pat FROM link m JOIN res p ON p.rid = m.pat
-JOIN link o ON o.person = m.person JOIN res q ON q.rid = o.pat WHERE m.pat = {pat} AND {first.text} AND {other.text})"""
+        j = self.dialect.join
+        text = f"""(SELECT {pat} UNION ALL SELECT o.pat FROM link m {j} res p ON p.rid = m.pat
+{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE m.pat = {pat} AND {first.text} AND {other.text})"""
         return Sql(text, [*first.values, *other.values])
 
     def kin_all(self, rids: Sql) -> Sql:
         """Return a subquery of all Patients linked with those of a subquery, and those themselves."""
         first, other = self.visible("p"), self.visible("q")
+        j = self.dialect.join
         text = f"""(WITH i(rid) AS MATERIALIZED {rids.text} SELECT i.rid FROM i
-UNION SELECT o.pat FROM i JOIN res p ON p.rid = i.rid JOIN link m ON m.pat = p.rid
-JOIN link o ON o.person = m.person JOIN res q ON q.rid = o.pat WHERE {first.text} AND {other.text})"""
+UNION SELECT o.pat FROM i {j} res p ON p.rid = i.rid {j} link m ON m.pat = p.rid
+{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE {first.text} AND {other.text})"""
         return Sql(text, [*rids.values, *first.values, *other.values])
 
     # The algebra

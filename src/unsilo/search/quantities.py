@@ -1,0 +1,50 @@
+"""Quantity values: a number in any unit, in a stated one, or in UCUM converted (FHIR R4 search.html#quantity)."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from unsilo.fhir.index.keys import UCUM, stated_unit, unit_hash
+from unsilo.search.ask import Ask
+from unsilo.search.numbers import as_float, measure
+from unsilo.search.text import pieces, plain
+from unsilo.storage.plan import Comparator
+from unsilo.units import interval
+
+__all__ = ["Amount", "amount"]
+
+_WIDEST = 400  # a decimal exponent beyond what a float holds
+
+
+class Amount(NamedTuple):
+    """A quantity as the index holds it: unit key, comparator, bounds."""
+
+    unit: int
+    how: Comparator
+    lo: float
+    hi: float
+
+
+def _fits(value: Decimal) -> bool:
+    return abs(value.adjusted()) <= _WIDEST
+
+
+def amount(name: str, text: str, ask: Ask) -> Amount | None:
+    """Read number, number|system|code or number||code; None with an Issue."""
+    parts = [plain(part) for part in pieces(text, "|")]
+    found = measure(parts[0])
+    if found is None:
+        ask.refuse(name, f"{parts[0][:40]!r} is not a number", "such as gt5.4|http://unitsofmeasure.org|mg")
+        return None
+    how, lo, hi = found
+    if len(parts) == 1 or not any(parts[1:]):
+        return Amount(0, how, as_float(lo), as_float(hi))
+    if len(parts) != 3 or not parts[2]:
+        ask.refuse(name, "a quantity is number, number|system|code or number||code")
+        return None
+    _, system, code = parts
+    if not system:
+        return Amount(unit_hash("", code), how, as_float(lo), as_float(hi))
+    if system == UCUM and _fits(lo) and _fits(hi) and (turned := interval(lo, hi, code)) is not None:
+        canonical, low, high = turned
+        return Amount(stated_unit(canonical), how, low, high)
+    return Amount(unit_hash(system, code), how, as_float(lo), as_float(hi))
