@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from unsilo import __version__
-from unsilo.api.table import Interaction
+from unsilo.api.interaction import Interaction
 from unsilo.kernel import Json, clock
 from unsilo.spec.parameters import SearchParameter, parameters
 from unsilo.spec.r4 import resource_types

@@ -1,31 +1,28 @@
 """What this server says of itself: capabilities and OpenAPI, each written once for an address and kept."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from unsilo.api import answers, form
 from unsilo.api.ask import Answer, Ask
 from unsilo.api.capability import MODES, capability_statement, terminology_capabilities
+from unsilo.api.node import Node
 from unsilo.api.openapi import openapi
 from unsilo.kernel import Json, json
-
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
 
 __all__ = ["capabilities", "description"]
 
 _KEPT = 16
 
 
-def _statement(node: "Fhir", base: str, mode: str) -> Json:
+def _statement(node: Node, base: str, mode: str) -> Json:
     if mode == "terminology":
         return terminology_capabilities(base, node.service.started_at)
     return capability_statement(
-        node.table.rows, node.served, base, node.service.started_at, mode=mode, multiple=node.multiple_deletes
+        node.rows, node.served, base, node.service.started_at, mode=mode, multiple=node.multiple_deletes
     )  # fmt: skip
 
 
-async def _kept(node: "Fhir", base: str, mode: str) -> bytes:
+async def _kept(node: Node, base: str, mode: str) -> bytes:
     key = (base, mode, node.parameters_version())
     found = node.written_once.get(key)
     if found is None:
@@ -42,7 +39,7 @@ async def _kept(node: "Fhir", base: str, mode: str) -> bytes:
     return found
 
 
-async def capabilities(node: "Fhir", ask: Ask) -> Answer:
+async def capabilities(node: Node, ask: Ask) -> Answer:
     """Say what this node does (FHIR R4 3.1.0.6); `mode` is full, normative or terminology."""
     form.known(ask, "mode")
     mode = ask.control("mode") or "full"
@@ -53,6 +50,6 @@ async def capabilities(node: "Fhir", ask: Ask) -> Answer:
     return Answer(200, smaller(body) if smaller else body)
 
 
-async def description(node: "Fhir", ask: Ask) -> Answer:
+async def description(node: Node, ask: Ask) -> Answer:
     """Describe the interactions for programs that read OpenAPI 3.1."""
     return Answer(200, await _kept(node, ask.base, "openapi"), type_=b"application/openapi+json")

@@ -1,7 +1,7 @@
 """Every interaction that this server has, in the order of the standard (FHIR R4 http.html)."""
 
 from unsilo.api import describing, originals, reading, records, searching
-from unsilo.api.table import Interaction
+from unsilo.api.interaction import Interaction
 
 __all__ = ["INTERACTIONS"]
 

@@ -3,19 +3,16 @@
 import asyncio
 import base64
 import binascii
-from typing import TYPE_CHECKING
 
 from unsilo.api import answers
 from unsilo.api.ask import ID, Answer, Ask
 from unsilo.api.media import written_in
+from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded, one
 from unsilo.api.trail import patients_in
 from unsilo.flow.fhir import read as single
 from unsilo.kernel import clock, json
 from unsilo.storage import MessageRow, Stored
-
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
 
 __all__ = ["read", "vread"]
 
@@ -34,7 +31,7 @@ def _as_fhir(ask: Ask) -> bool:
     return b"fhir" in ask.headers.get(b"accept", b"").lower()
 
 
-async def read(node: "Fhir", ask: Ask) -> Answer:
+async def read(node: Node, ask: Ask) -> Answer:
     """Return a Binary: a stored one, else the original of a message."""
     row = single.current(node.reads, node.predicate(ask), "Binary", ask.id)
     if row is None:
@@ -42,12 +39,12 @@ async def read(node: "Fhir", ask: Ask) -> Answer:
     return await _stored(node, ask, row)
 
 
-async def vread(node: "Fhir", ask: Ask) -> Answer:
+async def vread(node: Node, ask: Ask) -> Answer:
     """Return one version of a stored Binary."""
     return await _stored(node, ask, single.version(node.reads, node.predicate(ask), "Binary", ask.id, ask.version))
 
 
-async def _stored(node: "Fhir", ask: Ask, row: Stored | None) -> Answer:
+async def _stored(node: Node, ask: Ask, row: Stored | None) -> Answer:
     answer = await one(node, ask, row, "vread" if ask.version else "read")
     if answer.status != 200 or row is None or _as_fhir(ask):
         return answer
@@ -62,7 +59,7 @@ async def _stored(node: "Fhir", ask: Ask, row: Stored | None) -> Answer:
     return Answer(200, content, [*answer.headers, *_SAFE], kind.encode())
 
 
-async def _original(node: "Fhir", ask: Ask) -> Answer:
+async def _original(node: Node, ask: Ask) -> Answer:
     """Return the bytes of a message as they came, or as a Binary resource."""
     id_ = ask.id
     message = await asyncio.to_thread(node.store.message, id_) if ID.fullmatch(id_) else None

@@ -1,19 +1,16 @@
 """read, vread and history over HTTP."""
 
 import asyncio
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, form
 from unsilo.api.ask import ID, Answer, Ask
+from unsilo.api.node import Node
 from unsilo.api.trail import patients_in
 from unsilo.flow.fhir import history as versions
 from unsilo.flow.fhir import read as single
 from unsilo.kernel import json
 from unsilo.storage import Stored
-
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
 
 __all__ = ["history", "not_recorded", "one", "read", "vread"]
 
@@ -24,18 +21,18 @@ def not_recorded() -> Answer:
     return answers.failed(503, "exception", text, "audit", hint="try again", headers=[(b"retry-after", b"2")])
 
 
-async def read(node: "Fhir", ask: Ask) -> Answer:
+async def read(node: Node, ask: Ask) -> Answer:
     """Return the current version (FHIR R4 3.1.0.2); 410 when deleted, 304 when the client has it."""
     return await one(node, ask, single.current(node.reads, node.predicate(ask), ask.kind, ask.id), "read")
 
 
-async def vread(node: "Fhir", ask: Ask) -> Answer:
+async def vread(node: Node, ask: Ask) -> Answer:
     """Return one version (FHIR R4 3.1.0.3)."""
     row = single.version(node.reads, node.predicate(ask), ask.kind, ask.id, ask.version)
     return await one(node, ask, row, "vread")
 
 
-async def one(node: "Fhir", ask: Ask, row: Stored | None, action: str) -> Answer:
+async def one(node: Node, ask: Ask, row: Stored | None, action: str) -> Answer:
     """Answer with one version, or why there is none, once that is recorded."""
     form.known(ask)
     what = f"{ask.kind}/{ask.id[:64]}" if not ask.version else f"{ask.kind}/{ask.id[:64]}/_history/{ask.version[:16]}"
@@ -55,7 +52,7 @@ async def one(node: "Fhir", ask: Ask, row: Stored | None, action: str) -> Answer
     return Answer(200, node.shown(ask)(row), headers, at=row.updated)
 
 
-async def history(node: "Fhir", ask: Ask) -> Answer:
+async def history(node: Node, ask: Ask) -> Answer:
     """Return versions, the newest first (FHIR R4 3.1.0.10), of a resource, a type or the whole server."""
     scope = "/".join(ask.parts)
     if ask.id and not ID.fullmatch(ask.id):

@@ -1,11 +1,11 @@
 """Operations on a person's whole record: Patient/$everything, Patient/$summary (FHIR R4 patient-operations.html)."""
 
 import asyncio
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, form
 from unsilo.api.ask import ID, Answer, Ask, Refused
+from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
 from unsilo.fhir.dates import range_of
@@ -15,9 +15,6 @@ from unsilo.flow.fhir.summary import summary as summarise
 from unsilo.kernel import Issue, Where, clock, json
 from unsilo.spec.r4 import resource_types
 from unsilo.storage import Stored
-
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
 
 __all__ = ["everything", "summary"]
 
@@ -57,7 +54,7 @@ def _asked(ask: Ask) -> tuple[frozenset[str] | None, int, int, str]:
     return kinds, since, count, page
 
 
-async def _patient(node: "Fhir", ask: Ask, action: str) -> Stored | Answer:
+async def _patient(node: Node, ask: Ask, action: str) -> Stored | Answer:
     row = single.current(node.reads, node.predicate(ask), "Patient", ask.id)
     if row is not None and row.state == 0:
         return row
@@ -68,7 +65,7 @@ async def _patient(node: "Fhir", ask: Ask, action: str) -> Stored | Answer:
     return answers.failed(404, "not-found", "there is no such Patient", "none")
 
 
-async def everything(node: "Fhir", ask: Ask) -> Answer:
+async def everything(node: Node, ask: Ask) -> Answer:
     """Return the record page by page: Patients first, then what is in their compartments."""
     kinds, since, count, page = _asked(ask)
     patient = await _patient(node, ask, "everything")
@@ -95,7 +92,7 @@ async def everything(node: "Fhir", ask: Ask) -> Answer:
     return Answer(200, bodies.bundle("searchset", entries, total=found.total, links=links))
 
 
-async def summary(node: "Fhir", ask: Ask) -> Answer:
+async def summary(node: Node, ask: Ask) -> Answer:
     """Return the International Patient Summary as a document Bundle."""
     form.known(ask)
     patient = await _patient(node, ask, "summary")

@@ -1,25 +1,22 @@
 """Searches over HTTP."""
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, take
 from unsilo.api.ask import Answer, Ask, parse_pairs
+from unsilo.api.node import Node
 from unsilo.api.query import parse_query
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.kernel import json
 
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
-
 __all__ = ["search"]
 
 _MOST_FORM = 1_000_000
 
 
-async def search(node: "Fhir", ask: Ask) -> Answer:
+async def search(node: Node, ask: Ask) -> Answer:
     """Return what fits, newest first, page by page (FHIR R4 3.1.0.11); a Patient stands for its whole person."""
     pairs = list(ask.pairs)
     if ask.method == "POST":

@@ -5,32 +5,26 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from unsilo.api import answers
 from unsilo.api.access import Admission, Client, Doorkeeper, short_of
 from unsilo.api.ask import Answer, Ask, Refused
 from unsilo.api.figures import Requests
-from unsilo.api.form import shown, written
+from unsilo.api.form import written
+from unsilo.api.interaction import Interaction
 from unsilo.api.interactions import INTERACTIONS
 from unsilo.api.media import JSON, negotiate
+from unsilo.api.node import Node
 from unsilo.api.origins import Origins
-from unsilo.api.policies import Policies
-from unsilo.api.table import Interaction, Table
+from unsilo.api.table import Table
 from unsilo.api.take import GoneError
-from unsilo.api.trail import Trail
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.service import Service
 from unsilo.kernel import fresh_id, json
-from unsilo.policy import Predicate
-from unsilo.spec.parameters import SearchParameter, parameters
-from unsilo.storage import Stored
-
-if TYPE_CHECKING:
-    from unsilo.flow.fhir.write import Caller
 
 __all__ = ["Fhir"]
 
@@ -41,57 +35,19 @@ _GZIP_FROM = 1400
 _GZIP_INLINE = 65_536
 
 
-class Fhir:
+class Fhir(Node):
     """The interactions over one node."""
 
     def __init__(self, service: Service, requests: Requests | None = None) -> None:
-        self.service, self.store, self.settings = service, service.store, service.settings
+        super().__init__(service)
         self.requests = requests or Requests()
         self.door = Doorkeeper(service)
-        self.trail = Trail(service)
         self.origins = Origins(service.settings)
-        self.policies = Policies(service.settings)
+        self.rows = INTERACTIONS
         self.table = Table(INTERACTIONS)
+        self.within = self._within
         self._public = service.settings.public_url.rstrip("/")
         self._prefix, self._number = fresh_id()[:20] + "-", count(1)
-        self.reads = service.store.view()
-        """For the event loop: a connection of its own, which no search in a thread holds."""
-        self.long_reads = service.store.view()
-        self.page_key = service.store.secret("page")
-        self.written_once: dict[tuple[str, str, str], bytes] = {}
-
-    def predicate(self, ask: Ask) -> Predicate:
-        """Return what the client may see; there is no reading without it."""
-        return self.policies.of(ask.actor)
-
-    def shown(self, ask: Ask) -> Callable[[Stored], bytes]:
-        """Return what makes the bytes of a stored version as this client may see it and asked for it."""
-        return shown(ask, self.predicate(ask))
-
-    def served(self, kind: str) -> Iterable[SearchParameter]:
-        """Return the search parameters of a type that are served, those posted here among them."""
-        return [row for row in parameters(kind).values() if row.expression or row.code in ("_lastUpdated", "_id")]
-
-    def parameters_version(self) -> str:
-        """Return a text that changes when a search parameter comes or goes."""
-        return ""
-
-    multiple_deletes = False
-
-    def client(self, ask: Ask) -> "Caller":
-        """Return the client as the use cases of writing know it."""
-        from unsilo.flow.fhir.write import Caller
-
-        return Caller(ask.actor, "api " + ask.origin, self.predicate(ask), ask.header(b"x-purpose")[:200])
-
-    def note(
-        self, ask: Ask, action: str, what: str, patients: Iterable[str], *, outcome: str = "success"
-    ) -> "asyncio.Future[bool]":
-        """Record an access; the future says whether it is durable."""
-        reason = ask.header(b"x-purpose") if b"x-purpose" in ask.headers else ""
-        return self.trail.note(
-            ask.actor, action, what, patients, origin="api " + ask.origin, reason=reason, outcome=outcome
-        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request below `/fhir`; it is counted by its pattern, which holds no id."""
@@ -145,7 +101,7 @@ class Fhir:
                 return denied
         return await row.handler(self, ask)
 
-    async def within(self, outer: Ask, ask: Ask) -> Answer:
+    async def _within(self, outer: Ask, ask: Ask) -> Answer:
         """Answer the request that an entry of a Bundle stands for, for the client of that Bundle."""
         ask.actor, ask.scopes, ask.media, ask.request_id = outer.actor, outer.scopes, JSON, outer.request_id
         ways = self._place(ask)

@@ -1,32 +1,9 @@
-"""The table of FHIR interactions: address pattern and method, what it is called, what it needs, who answers."""
+"""Finds the interaction of an address: rows by the shape of their pattern."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
-
-from unsilo.api.ask import Answer, Ask
+from unsilo.api.interaction import Interaction
 from unsilo.spec.r4 import resource_types
 
-if TYPE_CHECKING:
-    from unsilo.api.serve import Fhir
-
-__all__ = ["Interaction", "Table", "shape_of"]
-
-Handler = Callable[["Fhir", Ask], Awaitable[Answer]]
-
-
-class Interaction(NamedTuple):
-    """One row: `pattern` as in the standard (`[type]/[id]/_history`), `code` of CapabilityStatement or operation."""
-
-    method: str
-    pattern: str
-    code: str
-    scope: str
-    handler: Handler
-    definition: str = ""
-    """Canonical of the OperationDefinition, for operations."""
-    raw: bool = False
-    """True: other media than FHIR JSON and XML may be asked for."""
-
+__all__ = ["Table", "shape_of"]
 
 Shape = tuple[str, ...]
 _TYPES = resource_types()

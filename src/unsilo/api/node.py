@@ -1,0 +1,70 @@
+"""What the interactions have of the node: store, settings, audit trail, and what the client of a request may see."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from unsilo.api.ask import Answer, Ask
+from unsilo.api.form import shown
+from unsilo.api.interaction import Interaction
+from unsilo.api.policies import Policies
+from unsilo.api.trail import Trail
+from unsilo.flow.service import Service
+from unsilo.policy import Predicate
+from unsilo.spec.parameters import SearchParameter, parameters
+from unsilo.storage import Stored
+
+if TYPE_CHECKING:
+    from unsilo.flow.fhir.write import Caller
+
+__all__ = ["Node"]
+
+
+class Node:
+    """One node as the FHIR server's interactions use it; `rows` is their table, `within` answers an inner request."""
+
+    rows: tuple[Interaction, ...]
+    within: Callable[[Ask, Ask], Awaitable[Answer]]
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.store, self.settings = service, service.store, service.settings
+        self.trail = Trail(service)
+        self.policies = Policies(service.settings)
+        self.reads = service.store.view()
+        """For the event loop: a connection of its own, which no search in a thread holds."""
+        self.long_reads = service.store.view()
+        self.page_key = service.store.secret("page")
+        self.written_once: dict[tuple[str, str, str], bytes] = {}
+
+    def predicate(self, ask: Ask) -> Predicate:
+        """Return what the client may see; there is no reading without it."""
+        return self.policies.of(ask.actor)
+
+    def shown(self, ask: Ask) -> Callable[[Stored], bytes]:
+        """Return what makes the bytes of a stored version as this client may see it and asked for it."""
+        return shown(ask, self.predicate(ask))
+
+    def served(self, kind: str) -> Iterable[SearchParameter]:
+        """Return the search parameters of a type that are served, those posted here among them."""
+        return [row for row in parameters(kind).values() if row.expression or row.code in ("_lastUpdated", "_id")]
+
+    def parameters_version(self) -> str:
+        """Return a text that changes when a search parameter comes or goes."""
+        return ""
+
+    multiple_deletes = False
+
+    def client(self, ask: Ask) -> "Caller":
+        """Return the client as the use cases of writing know it."""
+        from unsilo.flow.fhir.write import Caller
+
+        return Caller(ask.actor, "api " + ask.origin, self.predicate(ask), ask.header(b"x-purpose")[:200])
+
+    def note(
+        self, ask: Ask, action: str, what: str, patients: Iterable[str], *, outcome: str = "success"
+    ) -> "asyncio.Future[bool]":
+        """Record an access; the future says whether it is durable."""
+        reason = ask.header(b"x-purpose") if b"x-purpose" in ask.headers else ""
+        return self.trail.note(
+            ask.actor, action, what, patients, origin="api " + ask.origin, reason=reason, outcome=outcome
+        )
