@@ -10,7 +10,7 @@ from unsilo.fhir.path.equality import distinct, equal_items, equivalent_items, k
 from unsilo.fhir.path.errors import PathError
 from unsilo.fhir.path.functions.filtering import is_of_type
 from unsilo.fhir.path.kinds import INTEGER, STRING, Items, system_kind
-from unsilo.fhir.path.navigate import StepRun, member, placed_member
+from unsilo.fhir.path.navigate import StepRun, member, own_member, placed_member
 from unsilo.fhir.path.ordering import order
 from unsilo.fhir.path.registry import EMPTY, FUNCTIONS, Entry, ExprRun, TruthRun, TruthStep, boolean_items, system
 from unsilo.fhir.path.tree import Call, Chain, Empty, Fold, Index, Literal, Member, Name, Node, Special, Step, Unary
@@ -156,7 +156,7 @@ class Compiler:
         name = first.name
         step = self._member(name)
         if not name[:1].isupper():
-            return lambda state: step(state, [state.this])
+            return (lambda state: step(state, [state.this])) if self.placed else own_member(name)
 
         def run(state: State) -> Items:
             item = state.this

@@ -62,23 +62,34 @@ class Place(NamedTuple):
         return found[self.at] if self.at < len(found) else None
 
 
+_NONE: Final[Items] = []
+
+
 class State:
     """What changes while an expression runs."""
 
-    __slots__ = ("context", "index", "input", "left", "resource", "root", "this", "total", "when")
+    __slots__ = ("context", "index", "input", "left", "this", "total", "when")
 
     def __init__(self, item: Item, context: Context) -> None:
         self.this = item
         self.input = item
         self.index = 0
-        self.total: Items = []
+        self.total = _NONE
         self.context = context
         self.left = context.budget
-        resource = context.resource
-        self.resource: Item = item if resource is None else (resource, kind_of(resource), None)
-        root = context.root
-        self.root: Item = self.resource if root is None else (root, kind_of(root), None)
         self.when = context.now
+
+    @property
+    def resource(self) -> Item:
+        """`%resource`."""
+        resource = self.context.resource
+        return self.input if resource is None else (resource, kind_of(resource), None)
+
+    @property
+    def root(self) -> Item:
+        """`%rootResource`."""
+        root = self.context.root
+        return self.resource if root is None else (root, kind_of(root), None)
 
     def spend(self, steps: int) -> None:
         """Take steps from the budget. PathError (costly) when it is used up."""

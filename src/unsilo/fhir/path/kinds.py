@@ -35,10 +35,14 @@ class Kind:
 
     `name` is the model's context (`Patient`, `Patient.contact`, `HumanName`, `code`) or the System type's name.
     `convert` makes the System value of a primitive or a Quantity, None where the JSON value is it. `ancestors`: the
-    names that `is` answers true to.
+    names that `is` answers true to. `members`: the plan of each name that may follow a point. `fields`: the type below
+    each JSON name; a resource's own type is found in the resource.
     """
 
-    __slots__ = ("_fields", "_members", "ancestors", "convert", "family", "name", "primitive", "resource", "system")
+    members: dict[str, Plan]
+    fields: "dict[str, Kind]"
+
+    __slots__ = ("ancestors", "convert", "family", "fields", "members", "name", "primitive", "resource", "system")
 
     def __init__(self, name: str, *, system: bool = False) -> None:
         self.name = name
@@ -48,8 +52,6 @@ class Kind:
         self.ancestors = frozenset(_ancestors(name)) if not system else frozenset((name, "Any"))
         self.family = name if system else _family(self.ancestors)
         self.convert: Callable[[Any], Any] | None = None if system else _CONVERT.get(self.family)
-        self._members: dict[str, Plan] | None = None
-        self._fields: dict[str, Kind] | None = None
 
     def __repr__(self) -> str:
         return f"Kind({self.said})"
@@ -59,20 +61,16 @@ class Kind:
         """The name with its namespace."""
         return f"System.{self.name}" if self.system else f"FHIR.{self.name}"
 
-    @property
-    def members(self) -> dict[str, Plan]:
-        """The plan of each name that may follow a point."""
-        if self._members is None:
-            self._members = _members(self)
-        return self._members
-
-    @property
-    def fields(self) -> "dict[str, Kind]":
-        """The type below each JSON name; a resource's own type is found in the resource."""
-        if self._fields is None:
+    def __getattr__(self, name: str) -> Any:
+        # Made when first asked for: reading a slot that is filled costs nothing, and most types are never met.
+        if name == "members":
+            self.members = _members(self)
+            return self.members
+        if name == "fields":
             found = {} if self.system or self.primitive else types.fields(self.name)
-            self._fields = {name: kind(_below(self.name, name)) for name in found}
-        return self._fields
+            self.fields = {key: kind(_below(self.name, key)) for key in found}
+            return self.fields
+        raise AttributeError(name)
 
 
 Item: TypeAlias = tuple[Any, Kind, Any]
@@ -160,16 +158,15 @@ def _members(owner: Kind) -> dict[str, Plan]:
 def resource_kind(node: Any) -> Kind:
     """Return the type that a resource says it is; Resource when it says none that is known."""
     name = node.get("resourceType") if isinstance(node, dict) else None
-    return _resource(name) if isinstance(name, str) else kind("Resource")
+    found = _RESOURCES.get(name) if type(name) is str else None
+    if found is None:
+        found = kind(name) if type(name) is str and name in types.resources else kind("Resource")
+        if found.name == name:
+            _RESOURCES[found.name] = found
+    return found
 
 
-@cache
-def _known_resources() -> dict[str, Kind]:
-    return {name: kind(name) for name in types.resources}
-
-
-def _resource(name: str) -> Kind:
-    return _known_resources().get(name) or kind("Resource")
+_RESOURCES: Final[dict[str, Kind]] = {}
 
 
 SYSTEM: Final = {
@@ -193,6 +190,7 @@ def system_kind(value: Any) -> Kind:
 
 def kind_of(value: Any) -> Kind:
     """Return the type of a value that comes without one: a resource, another node, or a System value."""
-    if isinstance(value, dict):
-        return resource_kind(value) if "resourceType" in value else kind("Element")
+    if type(value) is dict:
+        found = _RESOURCES.get(value.get("resourceType", ""))
+        return found or (resource_kind(value) if "resourceType" in value else kind("Element"))
     return _BY_CLASS.get(type(value), STRING)

@@ -1,14 +1,18 @@
 """Steps from nodes to their children (FHIRPath N1, 2.2; choices and extensions as in FHIR R4 fhirpath.html)."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
 
 from unsilo.fhir.path.context import Place, State
 from unsilo.fhir.path.kinds import CHOICE, ONE, PART, RESOURCE, SIMPLE, Item, Items, Kind, Plan, resource_kind
 
-__all__ = ["StepRun", "children", "extensions", "member", "placed_member"]
+__all__ = ["StepRun", "children", "extensions", "member", "own_member", "placed_member"]
 
 StepRun: TypeAlias = Callable[[State, Items], Items]
+
+
+_SCALARS: Final = frozenset((str, bool, int, Decimal, float))
 
 
 def extensions(item: Item) -> Any:
@@ -24,7 +28,7 @@ def _simple(node: Any, key: str, below: str, kind: Kind, out: Items) -> None:
     value, extra = node.get(key), node.get(below)
     if type(value) is list:
         if type(extra) is not list:
-            out += [(v, kind, None) for v in value if v is not None and type(v) is not dict and type(v) is not list]
+            out += [(v, kind, None) for v in value if type(v) in _SCALARS]
             return
         for index in range(max(len(value), len(extra))):
             v = value[index] if index < len(value) else None
@@ -98,8 +102,12 @@ def member(name: str) -> StepRun:
                     out.append((child, below, None))
             elif mode == SIMPLE:
                 child = node.get(plan.key)
-                if (type(child) is str or type(child) is bool) and plan.below not in node:
-                    out.append((child, plan.kind, None))
+                if plan.below not in node:
+                    below = plan.kind
+                    if type(child) is list:
+                        out += [(c, below, None) for c in child if type(c) in _SCALARS]
+                    elif type(child) in _SCALARS:
+                        out.append((child, below, None))
                 elif child is not None or plan.below in node:
                     _simple(node, plan.key, plan.below, plan.kind, out)
             elif mode == CHOICE:
@@ -113,6 +121,37 @@ def member(name: str) -> StepRun:
         return out
 
     return run
+
+
+def own_member(name: str) -> "Callable[[State], Items]":
+    """Return the children of `$this` of a name: what conditions mostly begin with."""
+    step = member(name)
+
+    def run(state: State) -> Items:
+        item = state.this
+        plan = item[1].members.get(name)
+        if plan is None:
+            return _NOTHING
+        mode = plan.mode
+        if mode in _PLAIN:
+            node, below = item[0], plan.kind
+            child = node.get(plan.key)
+            kind = type(child)
+            if mode == ONE:
+                if kind is list:
+                    return [(c, below, None) for c in child if type(c) is dict]
+                return [(child, below, None)] if kind is dict else _NOTHING
+            if plan.below not in node:
+                if kind is list:
+                    return [(c, below, None) for c in child if type(c) in _SCALARS]
+                return [(child, below, None)] if kind in _SCALARS else _NOTHING
+        return step(state, [item])
+
+    return run
+
+
+_NOTHING: Final[Items] = []
+_PLAIN: Final = frozenset((SIMPLE, ONE))
 
 
 def placed_member(name: str) -> StepRun:
@@ -174,13 +213,19 @@ def children(items: Iterable[Item]) -> Items:
                     _part(item, plan, out)
             continue
         fields = kind.fields
-        for key in node:
+        beside = any(key[:1] == "_" for key in node)
+        for key, value in node.items():
             below = fields.get(key)
             if below is not None:
                 if below.primitive:
+                    if not beside and type(value) in _SCALARS:
+                        out.append((value, below, None))
+                        continue
                     _simple(node, key, "_" + key, below, out)
+                elif type(value) is dict and not below.resource:
+                    out.append((value, below, None))
                 else:
-                    _nodes(node[key], None if below.resource else below, out)
-            elif key[:1] == "_" and key[1:] not in node and key[1:] in fields:
+                    _nodes(value, None if below.resource else below, out)
+            elif beside and key[:1] == "_" and key[1:] not in node and key[1:] in fields:
                 _simple(node, key[1:], key, fields[key[1:]], out)
     return out

@@ -6,7 +6,8 @@ from typing import Any, Final
 from unsilo.fhir.path.compiling import Compiler
 from unsilo.fhir.path.context import Context, State
 from unsilo.fhir.path.errors import PathError
-from unsilo.fhir.path.kinds import Items, kind, kind_of
+from unsilo.fhir.path.kinds import Items, kind_of
+from unsilo.fhir.path.kinds import kind as _kind
 from unsilo.fhir.path.parser import parse
 from unsilo.fhir.path.registry import ExprRun, TruthRun
 from unsilo.fhir.path.tree import Node
@@ -21,7 +22,8 @@ class Path:
 
     Calling it with a node gives the values of the result: `dict` for nodes, the JSON value for primitives of FHIR (a
     date is its text), and for System values `bool`, `str`, `int`, `Decimal`, `Date`, `DateTime`, `Time` or `Quantity`.
-    `kind` names the type of the node (`HumanName`, `Patient.contact`); a resource says its own.
+    `kind` names the type of the node (`HumanName`, `Patient.contact`); a resource says its own. `extensions`: the
+    `_name` object of a primitive.
     PathError (execution, costly) when the data do not fit or the budget is used up.
     """
 
@@ -33,35 +35,37 @@ class Path:
         self._run = run
         self._decide = decide
 
-    def __call__(self, node: Any, context: Context = _DEFAULT, kind: str = "") -> list[Any]:
+    def __call__(self, node: Any, context: Context = _DEFAULT, kind: str = "", extensions: Any = None) -> list[Any]:
         """Return the values."""
-        return [item[0] for item in self.items(node, context, kind) if item[0] is not None]
+        try:
+            found = self._run(State((node, _kind(kind) if kind else kind_of(node), extensions), context))
+        except RecursionError:
+            raise PathError("costly", "the evaluation nests too deep", 0, self.expression) from None
+        return [value for value, _, _ in found if value is not None]
 
-    def typed(self, node: Any, context: Context = _DEFAULT, kind: str = "") -> list[tuple[Any, str]]:
+    def typed(
+        self, node: Any, context: Context = _DEFAULT, kind: str = "", extensions: Any = None
+    ) -> list[tuple[Any, str]]:
         """Return (value, type) pairs; types of FHIR as `HumanName`, of System as `System.String`."""
         return [
             (value, f"System.{said.name}" if said.system else said.name)
-            for value, said, _ in self.items(node, context, kind)
+            for value, said, _ in self.items(node, context, kind, extensions)
             if value is not None
         ]
 
-    def items(self, node: Any, context: Context = _DEFAULT, kind: str = "") -> Items:
+    def items(self, node: Any, context: Context = _DEFAULT, kind: str = "", extensions: Any = None) -> Items:
         """Return the items as the engine has them: value, type, extensions; a value may be None beside extensions."""
         try:
-            return self._run(_state(node, context, kind))
+            return self._run(State((node, _kind(kind) if kind else kind_of(node), extensions), context))
         except RecursionError:
             raise PathError("costly", "the evaluation nests too deep", 0, self.expression) from None
 
-    def truth(self, node: Any, context: Context = _DEFAULT, kind: str = "") -> bool | None:
+    def truth(self, node: Any, context: Context = _DEFAULT, kind: str = "", extensions: Any = None) -> bool | None:
         """Return the answer of a condition; None when it is empty."""
         try:
-            return self._decide(_state(node, context, kind))
+            return self._decide(State((node, _kind(kind) if kind else kind_of(node), extensions), context))
         except RecursionError:
             raise PathError("costly", "the evaluation nests too deep", 0, self.expression) from None
-
-
-def _state(node: Any, context: Context, name: str) -> State:
-    return State((node, kind(name) if name else kind_of(node), None), context)
 
 
 @lru_cache(maxsize=4096)
