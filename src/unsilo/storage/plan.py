@@ -73,7 +73,7 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     """A string: `how` it compares with the folded `text`; `raw` is the hash of the text as it stands, for `exact`."""
 
     sp: Numbers
-    how: Literal["starts", "exact", "contains", "is", "before", "after"]
+    how: Literal["starts", "exact", "contains"]
     text: str
     raw: int = 0
 
@@ -263,8 +263,8 @@ class Include(msgspec.Struct, frozen=True, gc=False):
 class Plan(msgspec.Struct, frozen=True):
     """One search. `types` () is every type; `clauses` must all hold; `after` is where the former page ended.
 
-    `total` is `none`, `estimate` (counted up to a bound) or `accurate`. `cheap` says that the first page is met
-    without waiting; `most` bounds what is included.
+    `after` is the former page's: the sort keys of its last row and `Type/id`. `total` is `none`, `estimate` (counted up
+    to a bound) or `accurate`. `cheap` says that the first page is met without waiting; `most` bounds what is included.
     """
 
     predicate: Predicate

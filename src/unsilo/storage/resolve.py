@@ -23,8 +23,8 @@ _ENOUGH = 64
 
 _RANK: dict[type, int] = {
     p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Codes: 4, p.Uri: 3, p.Composite: 4,
-    p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Date: 7, p.Updated: 7, p.Any: 7, p.All: 8, p.Chain: 8,
-    p.Has: 8, p.Missing: 9, p.Not: 9,
+    p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Date: 7, p.Updated: 7, p.Any: 7, p.All: 8,
+    p.Chain: 8, p.Has: 8, p.Missing: 9, p.Not: 9,
 }  # fmt: skip
 """In which order clauses are counted: those that are likely to be the fewest first."""
 

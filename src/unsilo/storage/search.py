@@ -55,8 +55,16 @@ class _Search:
         self._run = run
         self._log = log
         clauses = tuple(resolved(self.tree, self.ask, clause) for clause in plan.clauses)
-        self.plan = plan if clauses == plan.clauses else msgspec.structs.replace(plan, clauses=clauses)
+        after = None if plan.after is None else (*plan.after[:-1], self._place(str(plan.after[-1])))
+        self.plan = msgspec.structs.replace(plan, clauses=clauses, after=after)
         self.empty = p.NEVER in clauses
+
+    def _place(self, name: str) -> int:
+        """Return the row number of `Type/id`, where a page ended: links hold no numbers, which tell of other rows."""
+        kind, _, id_ = name.partition("/")
+        named = self.tree.sight.number([r4.type_number(kind)] if kind in r4.resource_types() else [0], [id_])
+        rows = self.ask(named.text[1:-1], named.values)
+        return int(rows[0][0]) if rows else 0
 
     def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
         if self._log is not None:
@@ -82,7 +90,7 @@ class _Search:
         page, after = rows[: plan.count], None
         if len(rows) > plan.count:
             last = page[-1]
-            after = (*last[12:], last[0])
+            after = (*last[12:], f"{r4.type_name(last[1])}/{last[2]}")
         found = [_stored(row) for row in page]
         includes, cut = self._included(found) if plan.includes else ([], False)
         return Page(found, includes, total, after, cut)
@@ -169,10 +177,8 @@ class _Search:
     def _by_url(self, include: Include, urls: list[str], limit: int) -> list[Stored]:
         """Return the resources whose canonical address is one of these."""
         node = p.Uri(include.urls, "is", tuple(urls))
-        members = self.tree.members(node, include.types)
-        if members is None:
-            return []
-        rids = [row[0] for row in self.ask(f"{members.text} LIMIT {limit}", members.values)]
+        named = self.tree.rows(node, include.types)
+        rids = [row[0] for row in self.ask(f"{named.text} LIMIT {limit}", named.values)]
         query = included_query(self.tree, rids, include.types, limit)
         return [_stored(row) for row in self._read("include by address", query)]
 
