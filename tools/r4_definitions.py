@@ -10,46 +10,22 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import re
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from unsilo.spec.definitions import pack
+from unsilo.spec.definitions.slim import slim
 from unsilo.spec.expression import restrict, without_as
 
 OUTPUT = Path(__file__).parent.parent / "src/unsilo/spec/definitions/data"
 Json = dict[str, Any]
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 SYSTEM = "http://hl7.org/fhirpath/System."
-COMMON = "resourceType id url version name title status copyright".split()
-KEPT: Final[dict[str, list[str]]] = {
-    "StructureDefinition": [
-        *COMMON,
-        *"description kind abstract type baseDefinition derivation context contextInvariant".split(),
-    ],
-    "ValueSet": [*COMMON, *"description compose expansion".split()],
-    "CodeSystem": [
-        *COMMON,
-        *"description caseSensitive valueSet hierarchyMeaning compositional versionNeeded content supplements".split(),
-        *"property filter concept".split(),
-    ],
-    "ConceptMap": [*COMMON, *"sourceUri sourceCanonical targetUri targetCanonical group".split()],
-    "OperationDefinition": [
-        *COMMON,
-        *"description kind affectsState code comment base resource system type instance".split(),
-        *"inputProfile outputProfile parameter overload".split(),
-    ],
-    "SearchParameter": [
-        *COMMON,
-        *"description code base type expression xpathUsage target multipleOr multipleAnd comparator modifier".split(),
-        *"chain component derivedFrom".split(),
-    ],
-    "CompartmentDefinition": [*COMMON, *"code search resource".split()],
-}
 FILES: Final = {
     "StructureDefinition": "structures",
     "ValueSet": "value_sets",
@@ -59,20 +35,13 @@ FILES: Final = {
     "SearchParameter": "search_parameters",
     "CompartmentDefinition": "compartments",
 }
-ELEMENT: Final = set(
-    "id path sliceName slicing min max base contentReference type binding constraint maxLength representation short "
-    "sliceIsConstraining".split()
-)
-FLAGS: Final = {"isModifier", "isSummary", "mustSupport"}
-VALUES: Final = re.compile(r"(fixed|pattern|minValue|maxValue|defaultValue)[A-Z]")
-TYPE_EXTENSIONS: Final = ("structuredefinition-fhir-type", "regex", "structuredefinition-hierarchy")
 
 
 def definitions(source: Path) -> Iterator[Json]:
     """Yield the definitions of the package, whichever wrapping it comes in."""
     if source.is_dir():
         for file in sorted(source.glob("*-*.json")):
-            yield json.loads(file.read_bytes())
+            yield json.loads(file.read_bytes(), parse_float=Decimal)
         return
     content = source.read_bytes()
     if zipfile.is_zipfile(source):
@@ -82,56 +51,7 @@ def definitions(source: Path) -> Iterator[Json]:
         for member in archive:
             name = Path(member.name).name
             if "-" in name and name.endswith(".json") and (stream := archive.extractfile(member)):
-                yield json.load(stream)
-
-
-def slim_element(element: Json) -> Json:
-    """Keep of an ElementDefinition what validation reads; prose goes, but for `short` and the invariants' words."""
-    kept = {k: v for k, v in element.items() if k in ELEMENT or (k in FLAGS and v) or VALUES.match(k)}
-    if "constraint" in kept:
-        kept["constraint"] = [
-            {k: v for k, v in c.items() if k not in ("xpath", "extension")} for c in kept["constraint"]
-        ]
-    if "binding" in kept:
-        kept["binding"] = {k: v for k, v in kept["binding"].items() if k in ("strength", "valueSet")} | bound(kept)
-    if "type" in kept:
-        kept["type"] = [slim_type(kind) for kind in kept["type"]]
-    if kept.get("base") == {k: kept.get(k) for k in ("path", "min", "max")}:
-        del kept["base"]
-    return kept
-
-
-def bound(element: Json) -> Json:
-    """Return the extensions of a binding that narrow it (maxValueSet); the others are names for documents."""
-    kept = [e for e in element["binding"].get("extension", ()) if e["url"].endswith("maxValueSet")]
-    return {"extension": kept} if kept else {}
-
-
-def slim_type(kind: Json) -> Json:
-    """Keep what a type says of its profiles, and the extensions that name a primitive's type and pattern."""
-    kept = {k: v for k, v in kind.items() if k != "extension"}
-    wanted = [e for e in kind.get("extension", ()) if e["url"].rpartition("/")[2] in TYPE_EXTENSIONS]
-    return kept | {"extension": wanted} if wanted else kept
-
-
-def slim_concept(concept: Json) -> Json:
-    """Keep a concept's code, words, properties and children."""
-    kept = {k: v for k, v in concept.items() if k not in ("extension", "concept")}
-    if "concept" in concept:
-        kept["concept"] = [slim_concept(child) for child in concept["concept"]]
-    return kept
-
-
-def slim(resource: Json) -> Json:
-    """Keep of a definition what the product reads."""
-    kind = resource["resourceType"]
-    kept = {k: resource[k] for k in KEPT[kind] if k in resource}
-    if kind == "StructureDefinition":
-        for view in ("snapshot",) if "snapshot" in resource else ("differential",):
-            kept[view] = {"element": [slim_element(e) for e in resource[view]["element"]]}
-    if kind == "CodeSystem" and "concept" in kept:
-        kept["concept"] = [slim_concept(c) for c in kept["concept"]]
-    return kept
+                yield json.load(stream, parse_float=Decimal)
 
 
 def key(resource: Json) -> str:

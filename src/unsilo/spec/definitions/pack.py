@@ -17,6 +17,8 @@ from typing import Any, Final
 import msgspec
 import zstandard
 
+from unsilo.kernel import json
+
 __all__ = ["Pack", "contents", "write"]
 
 _BLOCK: Final = 384 * 1024
@@ -42,7 +44,7 @@ class Pack:
         return zstandard.ZstdDecompressor().decompress(frame, max_output_size=_LARGEST)
 
     def raw(self, key: str) -> bytes | None:
-        """The JSON text stored under a key."""
+        """Return the JSON text stored under a key."""
         place = self.index.get(key)
         if place is None:
             return None
@@ -50,9 +52,9 @@ class Pack:
         return self._block(block)[start : start + length]
 
     def get(self, key: str) -> Any:
-        """The value stored under a key, a fresh copy each time; None where there is none."""
+        """Return the value stored under a key, a new copy each time, with Decimals; None where there is none."""
         raw = self.raw(key)
-        return None if raw is None else msgspec.json.decode(raw)
+        return None if raw is None else json.decode(raw)
 
 
 def write(path: Path, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
@@ -61,7 +63,7 @@ def write(path: Path, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) ->
     blocks: list[bytearray] = [bytearray()]
     index: dict[str, tuple[int, int, int]] = {}
     for key, value in pairs:
-        raw = msgspec.json.encode(value)
+        raw = json.encode(value)
         if blocks[-1] and len(blocks[-1]) + len(raw) > _BLOCK:
             blocks.append(bytearray())
         index[key] = (len(blocks), len(blocks[-1]), len(raw))
@@ -73,6 +75,6 @@ def write(path: Path, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) ->
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """All entries of a pack as JSON text: what two packs are compared by, since compressors differ by version."""
+    """Return all entries of a pack as JSON text: what packs are compared by, since compressors differ by version."""
     pack = Pack(path)
     return {key: raw for key in pack.index if (raw := pack.raw(key)) is not None}
