@@ -2,13 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from unsilo.kernel.limits import DEFAULT, Limits
 
-__all__ = ["FORMATS", "Feed", "Http", "Listener", "Route", "Settings", "Tls", "default_feeds"]
+__all__ = ["FORMATS", "Feed", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "default_feeds"]
 
 FORMATS: dict[str, str] = {
     "hl7v2": "HL7 version 2 messages",
@@ -132,6 +132,23 @@ class Listener(msgspec.Struct, frozen=True, omit_defaults=True):
     """Feed of messages that no route takes; empty: such messages are kept by `default` as dead letters."""
 
 
+class SearchBounds(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How much one FHIR search may ask for."""
+
+    count: int = 50
+    """Matches on a page when `_count` is not said."""
+    most: int = 1000
+    """Matches on a page at most."""
+    values: int = 500
+    """Alternatives of one parameter."""
+    depth: int = 6
+    """Steps of a chain or of nested `_has`."""
+    included: int = 1000
+    """Resources that are included with one page."""
+    persons: bool = True
+    """A Patient in a search stands for all source Patients of the same person."""
+
+
 def default_feeds(mllp: int = 0, host: str = "127.0.0.1") -> dict[str, Feed]:
     """Return the feeds of a node without a file: `default` (HL7 v2 by MLLP on `mllp`), `ccda` and `fhir` by HTTP."""
     feeds = [
@@ -167,6 +184,10 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Messages that are being processed at once, at most."""
     message_seconds: int = 60
     """Processing time after which a message is taken for poison."""
+    search: SearchBounds = SearchBounds()
+    """Bounds of FHIR searches."""
+    policies: dict[str, dict[str, Any]] = {}
+    """What the holders of tokens may see, by the token's name; `*` for all others."""
     open_network: bool = False
     """True: machine interfaces without a token answer other machines too, not loopback only."""
     session_hours: int = 12
