@@ -7,7 +7,7 @@ from typing import Any
 from unsilo.kernel import Row
 from unsilo.mapping.identity import merge_into
 from unsilo.mapping.model import Draft, Entry
-from unsilo.mapping.plan import Listed, join
+from unsilo.mapping.plan import Join, Listed, join
 from unsilo.mapping.provenance import Said, provenance
 from unsilo.mapping.runtime import sourced
 
@@ -24,7 +24,7 @@ def finish(run: Any, facts: Said) -> list[Entry]:
                 _default_authority(draft, run.site.default_authority)
     unique = _settled(run, kept)
     for draft in kept:
-        if draft.links:
+        if draft.links and draft.clock is None:
             _link(run, draft)
     settle = run.program.identities.settle
     for reference in run.refs:
@@ -36,12 +36,10 @@ def finish(run: Any, facts: Said) -> list[Entry]:
     policies = run.program.policies
     entries = []
     for draft in unique.values():
-        told = draft.told
-        seal = told.seal if told is not None and not draft.mixed else None
-        if seal is not None and draft.body.keys() >= seal.needs:
-            clock, rank = run.clock(draft, policies.of(draft.type).clock), seal.rank
-        else:
-            clock, rank = policies.complete(run, draft)
+        if draft.clock is not None:
+            entries.append(Entry(draft.body, draft.rows, draft.clock, draft.told.seal.rank))
+            continue
+        clock, rank = policies.complete(run, draft)
         entries.append(Entry(draft.body, draft.rows, clock, rank, list(draft.cleared)))
     entries.append(provenance(run, list(unique), facts))
     return entries
@@ -74,8 +72,11 @@ def _link(run: Any, origin: Draft) -> None:
         draft.rows += ready.rows
         return
     alive = run.alive
-    lists: dict[str, Listed] = {}
+    lists: dict[Join, Listed] = {}
     for made, known in origin.links:
+        if known is not None and known.into is None and made in lists and id(known) in alive and known is not draft:
+            lists[made].add(made, known.ref)
+            continue
         name = made.name
         if made.simple and not made.many and name in body:
             continue
@@ -89,9 +90,8 @@ def _link(run: Any, origin: Draft) -> None:
         if origin.merged or not (made.simple and made.many):
             join(run, draft, made, target.ref)
             continue
-        listed = lists.get(name)
-        if listed is None:
-            listed = lists[name] = Listed(draft, name)
+        listed = next((one for one in lists.values() if one.name == name), None) or Listed(draft, name)
+        lists[made] = listed
         listed.add(made, target.ref)
 
 

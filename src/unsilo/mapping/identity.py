@@ -48,6 +48,7 @@ class Identities:
 
     def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
         self.rules: dict[str, list[tuple[bool, Row, list[tuple[str, Part]], bool, bool]]] = {}
+        self.by_content = {r.id for rows in resources.values() for r in rows if r.value.strip() == "$content"}
         for kind, rows in resources.items():
             chosen = sorted((r for r in rows if r.rule == "identity"), key=lambda r: float(r.order or 1))
             self.rules[kind] = [_rule(row, reading) for row in chosen]
@@ -93,7 +94,7 @@ class Identities:
         draft.ref = f"{draft.type}/{ident}"
         draft.body["id"] = ident
         draft.rows.append(row)
-        if template is not None and alone:
+        if template is not None and (alone or (row.rule in self.by_content and _all_named(draft.body))):
             template.name = (draft.ref, key, row)
         return draft.ref
 
@@ -151,6 +152,15 @@ def _settled(run: Any, value: Any) -> Any:
     return [_settled(run, v) for v in value] if isinstance(value, list) else value
 
 
+def _all_named(value: Any) -> bool:
+    """True when all that a body refers to has an id that depends on nothing but its own body."""
+    if isinstance(value, Draft):
+        return value.template is not None and value.template.name is not None
+    if isinstance(value, dict):
+        return all(_all_named(item) for item in value.values())
+    return all(_all_named(item) for item in value) if isinstance(value, list) else True
+
+
 def _text(node: Any, steps: list[str]) -> str:
     for step in steps:
         while isinstance(node, list):
@@ -176,6 +186,7 @@ def merge_into(first: Draft, second: Draft) -> None:
             first.rows.append(Row(new, row[1], row[2]))
     first.cleared = [*first.cleared, *(c for c in second.cleared if c not in first.cleared)]
     second.into = first
+    first.clock = None
     first.mixed = second.mixed = first.merged = second.merged = True
 
 

@@ -82,7 +82,7 @@ class Draft:
 
     `links` are references to be made, with their targets where those are known; the tuple of a message row as long as
     nothing else refers from here. `told` is what a remembered form says of it, `mixed` that something was added since,
-    `merged` that it is one of several that became one.
+    `merged` that it is one of several that became one, `clock` when it happened once that is known.
     """
 
     cleared: list[str] | tuple[()] = ()
@@ -91,6 +91,7 @@ class Draft:
     origin: Any = None
     template: Any = None
     told: Any = None
+    clock: int | None = None
     mixed = False
     merged = False
     links: list[tuple[Any, Draft | None]] | tuple[tuple[Any, None], ...] = ()
@@ -126,8 +127,8 @@ Reading = Callable[[Any, Draft], tuple[str, Locator]]
 
 
 class Clock(NamedTuple):
-    """When resources of a type happened: readings in order, `near` what they look at (segments), `key` a name."""
+    """When resources of a type happened: readings in order, what each looks at (a v2 segment), `key` names them all."""
 
     key: str = ""
     reads: tuple[Reading, ...] = ()
-    near: frozenset[str] = frozenset()
+    near: tuple[str, ...] = ()

@@ -32,13 +32,15 @@ class Join:
 
 
 class Links(tuple[tuple[Join, None], ...]):
-    """The references of a message row; `asked` are the variables that they look for."""
+    """The references of the message row `key`; `asked` are the variables that they look for."""
 
+    key: str
     asked: frozenset[str]
 
-    def __new__(cls, joins: Iterable[Join]) -> Links:
+    def __new__(cls, key: str, joins: Iterable[Join]) -> Links:
         """Take the joins in order."""
         made = super().__new__(cls, [(one, None) for one in joins])
+        made.key = key
         made.asked = frozenset(name for one, _ in made for name in one.names)
         return made
 
@@ -87,10 +89,9 @@ def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:
         if not dot:
             raise ValueError(f"back {text!r} needs variable.element")
         backs.append((name.strip(), Join(element.strip(), (), f"{row.id}:back")))
-    make = row.make.strip()
-    return Planned(
-        row, make.rstrip("?"), make.endswith("?"), row.as_.strip(), functions, Links(links), tuple(backs), test
-    )  # fmt: skip
+    make, name = row.make.strip(), row.as_.strip()
+    joins = Links(f"{row.id}:link", links)
+    return Planned(row, make.rstrip("?"), make.endswith("?"), name, functions, joins, tuple(backs), test)
 
 
 def _parts(text: str) -> list[str]:
@@ -109,7 +110,7 @@ def references_of(run: Any, draft: Draft, links: Links) -> References | None:
             continue
         while target.into is not None:
             target = target.into
-        if target is draft:
+        if target is draft or len(target.ref) < 2:
             return None
         items.append((made.name, made.many, target.ref))
         rows.append(made.table[0] if made.many else made.row)
@@ -144,9 +145,10 @@ def join(run: Any, draft: Draft, made: Join, target: str) -> None:
 class Listed:
     """A list of references of a resource that nothing else adds to meanwhile; each target stands there once."""
 
-    __slots__ = ("before", "items", "known", "rows")
+    __slots__ = ("before", "items", "known", "name", "rows")
 
     def __init__(self, draft: Draft, name: str) -> None:
+        self.name = name
         self.before = name in draft.body
         self.items: list[Json] = draft.body.setdefault(name, [])
         self.rows = draft.rows

@@ -53,7 +53,7 @@ class Policies:
                 policy.needs.append((row.id, row.element.split("."), row.value, row.rule == "required"))
             elif row.rule == "clock" and not policy.clock.reads:
                 parts = [part.strip() for part in row.value.split("|") if part.strip()]
-                near = frozenset(part.partition("-")[0] for part in parts)
+                near = tuple(part.partition("-")[0] for part in parts)
                 policy = policy._replace(clock=Clock(f"clock {row.value}", tuple(map(self.reading, parts)), near))
             elif row.rule == "rank" and not policy.ranks:
                 pairs = [pair.partition("=") for pair in row.value.split(";") if "=" in pair]
@@ -67,9 +67,11 @@ class Policies:
         """Fill what must not be missing, add security labels; return clock and rank."""
         policy = self.of(draft.type)
         body = draft.body
-        for rule, steps, value, loud in policy.needs:
+        for need in policy.needs:
+            steps = need[1]
             if (steps[0] in body) is (len(steps) > 1):
-                self._need(run, draft, draft.body, draft.type, steps, "", (rule, value, loud))
+                rule, _, value, loud = need
+                self._need(run, draft, body, draft.type, steps, "", (rule, value, loud))
         if policy.security:
             _label(run, draft, policy.security)
         rank = policy.ranks.get(draft.body.get(policy.rank_of, ""), 0) if policy.ranks else 0

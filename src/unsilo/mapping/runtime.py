@@ -148,6 +148,11 @@ class Run(ABC):
         del draft
         return None
 
+    def close(self, draft: Draft) -> bool:
+        """Make the references of a resource whose end is known, and find its clock; False when that is to be done."""
+        del draft
+        return False
+
     def clock(self, draft: Draft, readings: Clock) -> int:
         """When what a resource says happened, by the first reading that gives a time; 0 unknown."""
         for read in readings.reads:
@@ -183,6 +188,7 @@ class Run(ABC):
     def cite(self, draft: Draft, rule: str) -> None:
         """Say that a place names a resource which is referred to already."""
         if self.again is not None:
+            draft.mixed = True
             draft.rows.append(Row("id", rule, self.again))
 
     # -- codes --------------------------------------------------------------------------------------------------------

@@ -7,32 +7,35 @@ is missing and what its rank is are found once for the form, and not again for e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from unsilo.kernel import Row, content_id
 from unsilo.mapping.identity import SEP
-from unsilo.mapping.model import Draft
+from unsilo.mapping.model import Clock, Draft
 
 __all__ = ["Seal", "sealed"]
 
 
-class Seal(NamedTuple):
+class Seal:
     """`touch` and `variable` name resources near by; the id is of the variable's reference, `tail`, and a count.
 
     `needs` must be in the body when all references are made, `rank` is the rank of its status.
     """
 
-    kind: str
-    row: Row
-    touch: tuple[str, ...]
-    variable: str
-    tail: str
-    counted: bool
-    needs: frozenset[str]
-    rank: int
+    __slots__ = ("clock", "counted", "kind", "needs", "rank", "row", "tail", "touch", "variable")
+
+    def __init__(self, kind: str, row: Row, touch: tuple[str, ...], variable: str, tail: str, counted: bool) -> None:
+        self.kind, self.row, self.touch, self.variable = kind, row, touch, variable
+        self.tail, self.counted = tail, counted
+        self.needs: frozenset[str] = frozenset()
+        self.clock = Clock()
+        self.rank = 0
 
     def settle(self, run: Any, draft: Draft) -> str:
-        """Give a draft its reference; the general rules decide where the variable names nothing."""
+        """Give a draft its reference; the general rules decide where the variable names nothing.
+
+        Where the group around knows what its resources refer to, the references are made and the clock is set, too.
+        """
         if draft.ref:
             return draft.ref
         for name in self.touch:
@@ -44,14 +47,16 @@ class Seal(NamedTuple):
         key = start + self.tail
         if self.counted:
             counts = run.ordinals
-            slot = (self.kind, key)
+            slot = self.kind, key
             number = counts[slot] = counts.get(slot, 0) + 1
             key = f"{key}{SEP}{number}"
         draft.key = key
-        ident = content_id(self.kind, key)
+        body = draft.body
+        body["id"] = ident = content_id(self.kind, key)
         draft.ref = ref = f"{self.kind}/{ident}"
-        draft.body["id"] = ident
         draft.rows.append(self.row)
+        if self.counted:  # nothing else gets this id, so that nothing will be merged with it
+            run.close(draft)
         return ref
 
 
@@ -93,5 +98,7 @@ def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:
                 return None
             touch.pop(names[0])
             tail = "".join(SEP + text for text in texts)
-            return Seal(draft.type, row, tuple(touch), names[0], tail, counted, frozenset(needs), rank)
+            seal = Seal(draft.type, row, tuple(touch), names[0], tail, counted)
+            seal.needs, seal.clock, seal.rank = frozenset(needs), policy.clock, rank
+            return seal
     return None

@@ -16,7 +16,7 @@ from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
-from unsilo.mapping.v2.lines import continue_text, continues
+from unsilo.mapping.v2.lines import continue_text, continues, is_line
 from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.shapes import Shaped
@@ -26,6 +26,9 @@ __all__ = ["V2Map", "reading"]
 
 FALLBACK = "ADT_A01"
 """What an unknown message is read as: patient, visit, allergies, diagnoses and observations where they stand."""
+
+
+_MOST_NAMED = 1000
 
 
 class V2Map:
@@ -39,6 +42,7 @@ class V2Map:
         self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
         self.known = {row.map for row in tables.messages}
         self.spots: dict[tuple[str, str, str], Spot] = {}
+        self.named: dict[tuple[str, str, str], str] = {}
 
     @property
     def digest(self) -> str:
@@ -51,20 +55,28 @@ class V2Map:
         structure = self.structure(run, tree)
         machine = self.structures.get(structure) or self.structures.setdefault(structure, Structure([]))
         placed = machine.place(tree)
-        for index, place in enumerate(placed):
-            if place.misplaced:
-                text = f"{place.segment.name} is not where {structure} has it; it is read as {place.path}"
-                run.issue("information", "structure", text, (place.segment.index, 0, 0, 0, 0), "mapping.v2.place")
-            if index and continues(placed[index - 1], place):
-                continue_text(run, placed[index - 1], place)
-                continue
+        before: Placed | None = None
+        for place in placed:
+            segment = place[0]
+            if place[3]:
+                text = f"{segment.name} is not where {structure} has it; it is read as {place.path}"
+                run.issue("information", "structure", text, (segment.index, 0, 0, 0, 0), "mapping.v2.place")
+            if segment.name == "OBX":
+                line = is_line(segment)
+                if line and before is not None and continues(before, place):
+                    continue_text(run, before, place)
+                    before = place
+                    continue
+                before = place if line else None
+            else:
+                before = None
             self.segment(run, place, structure)
         facts = _facts(run, tree)
         entries = finish(run, facts)
         actions = actions_of(run, placed)
-        rest = unconsumed(tree, entries, run.drafts)
+        rest = unconsumed(tree, entries[-1], run)
         for place in placed:
-            place.frame.vars.clear()
+            place[2].vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)
 
     def check(self) -> list[Issue]:
@@ -84,9 +96,14 @@ class V2Map:
         run.control_id = header.get(10)
         run.event = event
         run.code = code
+        known = self.named.get((code, event, named))
+        if known is not None:
+            return known
         events = self.program.tables.events
         for choice in (named, events.get(f"{code}^{event}", ""), f"{code}_{event}", events.get(f"{code}^*", "")):
             if choice and choice in self.structures and self._mapped(choice):
+                if len(self.named) < _MOST_NAMED:
+                    self.named[code, event, named] = choice
                 return choice
         text = (
             f"messages of type {code}^{event} have no map of their own; patient, visit and what else is known is read"
@@ -132,7 +149,7 @@ class V2Map:
                 draft = frame.find(name)
                 if draft is None:
                     continue
-            draft.mixed = draft.mixed or not new
+            draft.mixed = draft.mixed or not new or len(functions) > 1
             if functions:
                 own_node, own_frame = draft.node, draft.frame
                 draft.node, draft.frame = segment, frame

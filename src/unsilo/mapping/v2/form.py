@@ -62,14 +62,14 @@ class Form(NamedTuple):
     news: tuple[New, ...]
     made: tuple[tuple[Any, int], ...]
 
-    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> None:
-        """Make the resources that the segment is the first to name; they join `found`."""
+    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> list[Draft]:
+        """Make the resources that the segment is the first to name; return them behind `found`."""
         new = []
         for one in self.news:
             draft = Draft(one.kind, one.rule, d.frame, d.node)
             draft.origin, draft.template = one.origin, one.template
             new.append(draft)
-        found += new
+        found = found + new
         for one, draft in zip(self.news, new, strict=True):
             draft.parent = d if one.parent < 0 else new[one.parent]
             draft.body = one.make(*[run.refer(found[n]) for n in one.given])
@@ -78,3 +78,4 @@ class Form(NamedTuple):
         run.drafts += new
         for key, number in self.made:
             run.made[key] = new[number] if number >= 0 else None
+        return found

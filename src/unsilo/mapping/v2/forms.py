@@ -33,6 +33,8 @@ _WORTH = 20
 _VARIANTS = 4
 _kept = [0]
 """How many forms this process holds."""
+_shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+"""What forms refer to: results of one laboratory refer to the same things, which then are looked up once."""
 
 Fill = Callable[[Any, Any, int, Draft], None]
 
@@ -44,6 +46,7 @@ def formed(program: Program, name: str, facts: Facts, slow: Fill) -> Fill | None
         return None
     forms = Forms(found, facts, slow)
     space: dict[str, Any] = {"owner": forms, "known": forms.known, "learn": forms.learn, "slow": slow}
+    space |= program.converters
     exec(_source(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
     function: Fill = space["m"]
     return function
@@ -54,10 +57,10 @@ def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
     lines = []
     for number, (field, kind) in enumerate(plan.holes):
         first = f"f[{field}].strip()"
-        lines.append(f"h{number} = " + (f"run.{kind}[{first}]" if kind else first))
+        lines.append(f"h{number} = " + (f"{kind}[{first}]" if kind else first))
     tests = [f"h{n} is None" if kind else f"not h{n}" for n, (_, kind) in enumerate(plan.holes)]
-    tests += [f"S in f[{n}]" for n in sorted({field for field, _ in plan.holes})]
-    tests += [f"run.decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
+    tests += [f"S in f[{n}]" for n in sorted({field for field, kind in plan.holes if not kind})]
+    tests += [f"decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
     if tests:
         lines.append(f"if {' or '.join(tests)}: {failed}")
     return lines, "".join(f"h{n}, " for n in range(len(plan.holes)))
@@ -66,10 +69,15 @@ def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
 def fitting(failed: str) -> list[str]:
     """Lines that choose the form among `forms` by what was made before; `found` are the resources that it refers to."""
     return [
-        "made = run.made",
         "for form in forms:",
-        "    found = [made.get(ref) for ref in form.refs]",
-        "    if None not in found and (not form.absent or made.keys().isdisjoint(form.absent)): break",
+        "    refs = form.refs",
+        "    if refs is run.asked: found = run.found",
+        "    else:",
+        "        made = run.made",
+        "        found = [made.get(ref) for ref in refs]",
+        "        if None in found: continue",
+        "        run.asked, run.found = refs, found",
+        "    if not form.absent or run.made.keys().isdisjoint(form.absent): break",
         f"else: {failed}",
     ]
 
@@ -89,7 +97,7 @@ def _source(plan: FormPlan) -> str:
         "forms = known.get(key)",
         f"if forms is None or d.rows: {learn}",
         *fitting(learn),
-        "if form.news: form.open(run, d, found, at)",
+        "if form.news: found = form.open(run, d, found, at)",
         f"d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
         "d.told = told = form.rows[at]",
         "d.rows += told.rows",
@@ -201,7 +209,8 @@ class Forms:
         look = [n for n, text in fields if n >= start and text and (n not in certain or _left(run, n, text, cited))]
         absent = frozenset(key for key in asked if key not in before)
         whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)))
-        return Form(*made, whole, tuple(refs), absent, tuple(news), keys)
+        known_refs = _shared.setdefault(tuple(refs), tuple(refs))
+        return Form(*made, whole, known_refs, absent, tuple(news), keys)
 
     def seal(self, run: Any, seg: Any, d: Draft, filled: set[str]) -> Seal | None:
         """What is known of the end of all resources of a form; `filled` are the paths that differ."""

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from unsilo.formats.hl7v2 import Segment
 from unsilo.kernel import Row
 from unsilo.mapping.model import Draft
 from unsilo.mapping.v2.frames import Placed
 from unsilo.mapping.v2.run import V2Run
 
-__all__ = ["continue_text", "continues"]
+__all__ = ["continue_text", "continues", "is_line"]
 
 _TEXT = ("TX", "FT")
 _SAME = (2, 3, 4)
 _SINGLE = (11, 14, 16, 17, 19, 23)
 
 
+def is_line(segment: Segment) -> bool:
+    """True for an OBX of text, which may be one line of several."""
+    fields = segment.cut or segment.fields
+    return len(fields) > 3 and fields[2] in _TEXT
+
+
 def continues(before: Placed, here: Placed) -> bool:
-    """True when a segment is the next line of the text that the segment before began or continued.
+    """True when a line is the next one of the text that the line in the segment before began or continued.
 
     Same type (TX or FT), code and sub-identifier, in the same order; a status, time or observer that differs begins
     a new result.
     """
-    a, b = before.segment, here.segment
-    if b.name != "OBX":
+    if before.path != here.path:
         return False
-    mine = b.fields
-    if len(mine) < 4 or mine[2] not in _TEXT or a.name != "OBX" or before.path != here.path:
-        return False
-    theirs = a.fields
-    if len(theirs) < 4:
-        return False
+    mine, theirs = here.segment.fields, before.segment.fields
     if not mine[3] or any(_at(mine, n) != _at(theirs, n) for n in _SAME):
         return False
     return all(not _at(mine, n) or _at(mine, n) == _at(theirs, n) for n in _SINGLE)

@@ -11,6 +11,7 @@ from unsilo.mapping.plan import Planned
 from unsilo.mapping.v2.form import Form
 from unsilo.mapping.v2.forms import Forms, convert, fitting
 from unsilo.mapping.v2.frames import Frame
+from unsilo.mapping.values import Memo
 
 if TYPE_CHECKING:
     from unsilo.formats.hl7v2 import Segment
@@ -27,10 +28,13 @@ _FEW = 4
 class _Way:
     """The way to the forms of one map and shape: `texts` lead to forms, `take` makes the resource of a segment."""
 
-    def __init__(self, planned: Planned, owner: Forms, size: int, selectors: dict[int, frozenset[str]]) -> None:
+    def __init__(
+        self, planned: Planned, owner: Forms, size: int, selectors: dict[int, frozenset[str]], memos: dict[str, Memo]
+    ) -> None:
         self.owner = owner
         self.texts: dict[Any, list[Form]] = {}
         space: dict[str, Any] = {
+            **memos,
             "texts": self.texts, "Draft": Draft, "links": planned.links,
             "get": itemgetter(*[n for n in range(size) if n not in _loose(owner)]),
             **{f"back{n}": made for n, (_, made) in enumerate(planned.backs)},
@@ -47,7 +51,7 @@ class Spot:
     Ways are kept by the length of the segment and the text of the field that decides most about it (OBX-2): `select`.
     """
 
-    __slots__ = ("plan", "select", "selectors", "ways")
+    __slots__ = ("plan", "select", "selectors", "takes", "ways")
 
     def __init__(self, plan: list[Planned], selectors: dict[int, frozenset[str]]) -> None:
         self.plan = plan
@@ -55,18 +59,14 @@ class Spot:
         most = max(selectors, key=lambda number: len(selectors[number]), default=0)
         self.select = most if len(selectors.get(most, ())) > _FEW else 0
         self.ways: dict[tuple[int, str], list[_Way]] = {}
+        self.takes: dict[tuple[int, str], list[Callable[..., bool]]] = {}
 
     def fill(self, run: V2Run, segment: Segment, frame: Frame) -> bool:
         """Make the resource of a segment whose form is known; False when that is for the rows to do."""
         fields = segment.cut or segment.fields
         size, select = len(fields), self.select
-        ways = self.ways.get((size, fields[select] if select < size else ""))
-        if ways is None:
-            return False
-        raw = segment.raw
-        odd = run.E in raw or run.B in raw or run.P in raw or '""' in raw
-        for way in ways:  # noqa: SIM110 - a generator costs as much as the way
-            if way.take(run, segment, fields, segment.index, frame, odd):
+        for take in self.takes.get((size, fields[select] if select < size else ""), ()):
+            if take(run, segment, fields, segment.index, frame):
                 return True
         return False
 
@@ -85,8 +85,9 @@ class Spot:
         if way is None:
             if len(ways) >= _MOST_WAYS:
                 return
-            way = _Way(planned, owner, len(fields), open_)
+            way = _Way(planned, owner, len(fields), open_, run.program.converters)
             ways.append(way)
+            self.takes[sort] = [way.take for way in ways]
         if len(way.texts) < _MOST_TEXTS:
             way.texts.setdefault(way.key(run, segment, fields, draft.frame), known)
 
@@ -106,19 +107,20 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
     """
     plan = owner.plan
     beside = [
-        f"t{n}, g{n} = run.beside(frame, seg, {segment!r}, {field}, {rep})"
+        f"t{n}, g{n} = run.around(frame, seg, {segment!r}, {field}, {rep}, {f'{segment}-{field}[{rep}]'!r})"
         for n, (segment, field, rep) in enumerate(plan.others)
     ]
     further = [f"len(f[{n}])" for n in plan.lengths] + [f"t{n}" for n in range(len(plan.others))]
     key = f"(get(f), {', '.join(further)})" if further else "get(f)"
     loose = sorted(_loose(owner))
     there = [f"if not ({' and '.join(f'f[{n}]' for n in loose)}): return False"] if loose else []
-    marks = " or ".join(f"E in f[{n}] or B in f[{n}] or P in f[{n}] or f[{n}] == '\"\"'" for n in loose)
-    plain = ["if odd:", "    E = run.E; B = run.B; P = run.P", f"    if {marks}: return False"] if marks else []
+    converted = {field for field, kind in plan.holes if kind}  # no converter takes a text with a delimiter in it
+    plain = [f"if not (f[{n}].isalnum() or run.plain(f[{n}])): return False" for n in loose if n not in converted]
     reads, given = convert(plan, "return False")
     backs = [
-        f"t = frame.find({name!r})\n    if t is not None: t.refers(back{n}, d)"
+        line
         for n, (name, _) in enumerate(planned.backs)
+        for line in (f"t = frame.find({name!r})", f"if t is not None: t.refers(back{n}, d)")
     ]
     take = [
         *beside,
@@ -134,7 +136,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         "run.drafts.append(d)",
         *([f"frame.vars[{planned.name!r}] = d"] if planned.name else []),
         f"at = (i, {''.join(f'g{n}, ' for n in range(len(plan.others)))})",
-        "if form.news: form.open(run, d, found, at)",
+        "if form.news: found = form.open(run, d, found, at)",
         f"d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
         "d.told = told = form.rows[at]",
         "d.rows = list(told.rows)",
@@ -147,7 +149,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         [
             "def key_of(run, seg, f, frame):",
             *(f"    {line}" for line in asked),
-            "def take(run, seg, f, i, frame, odd):",
+            "def take(run, seg, f, i, frame):",
             *(f"    {line}" for line in take),
             "",
         ]

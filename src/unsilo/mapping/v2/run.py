@@ -36,6 +36,8 @@ class V2Run(Run):
         self.targets: dict[Any, Draft | None] = {}
         self.shapes: dict[int, Shape | None] = {}
         self.formed: Any = None
+        self.asked: Any = None
+        self.found: list[Any] = []
 
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource."""
@@ -59,38 +61,65 @@ class V2Run(Run):
         if frame is None or frame.parent is None or name in frame.vars:
             return super().named(draft, name)
         memo = frame.parent.memo
-        ref: str | None = memo.get(name)
-        if ref is None:
-            ref = super().named(draft, name)
-            if ref or self.target(draft, (name,)) is None:
-                memo[name] = ref
+        if name in memo:
+            known: str = memo[name]
+            return known
+        ref = super().named(draft, name)
+        if ref or self.target(draft, (name,)) is None:
+            memo[name] = ref
         return ref
 
     def clock(self, draft: Draft, readings: Clock) -> int:
-        """The same, kept for all that looks at the same segments."""
+        """The same, kept for all in a group whose own segments are not asked."""
         frame, node = draft.frame, draft.node
-        if frame is None or (node is not None and node.name in readings.near):
+        if frame is None or node is None:
             return super().clock(draft, readings)
-        if frame.parent is not None and frame.segments.keys().isdisjoint(readings.near):
-            frame = frame.parent
-        known: int | None = frame.memo.get(readings.key)
-        if known is None:
-            known = frame.memo[readings.key] = super().clock(draft, readings)
-        return known
+        holder = frame.parent or frame
+        known: tuple[int, frozenset[str]] | None = holder.memo.get(readings.key)
+        if known is not None:
+            used = known[1]
+            if node.name not in used and (holder is frame or frame.segments.keys().isdisjoint(used)):
+                return known[0]
+        moment, asked = 0, set()
+        for read, segment in zip(readings.reads, readings.near, strict=True):
+            asked.add(segment)
+            text = read(self, draft)[0]
+            moment = self.program.moment[text] if text else 0
+            if moment:
+                break
+        if node.name not in asked and (holder is frame or frame.segments.keys().isdisjoint(asked)):
+            holder.memo[readings.key] = moment, frozenset(asked)
+        return moment
 
     def references(self, draft: Draft) -> References | None:
         """The references that a message row makes, ready to be put in; None where each has to be looked at."""
+        links = draft.links
+        return references_of(self, draft, links) if isinstance(links, Links) else None
+
+    def close(self, draft: Draft) -> bool:
+        """Results of one order refer to the same things and happened at the same time; that is found out once.
+
+        A reference to what has no id yet is left for later, so that ids are given in the order of the message.
+        """
         links, frame = draft.links, draft.frame
-        if not isinstance(links, Links):
-            return None
-        if frame is None or frame.parent is None or not frame.vars.keys().isdisjoint(links.asked):
-            return references_of(self, draft, links)
-        memo = frame.parent.memo
-        key = id(links)
-        found: References | None = memo.get(key)
-        if found is None:
-            found = memo[key] = references_of(self, draft, links)
-        return found
+        if not isinstance(links, Links) or frame.parent is None or not frame.vars.keys().isdisjoint(links.asked):
+            return False
+        memo, seal, body = frame.parent.memo, draft.told.seal, draft.body
+        references: References | None = memo.get(links.key)
+        if references is None:
+            references = references_of(self, draft, links)
+            if references is None:
+                return False
+            memo[links.key] = references
+        if not references.names.isdisjoint(body):
+            return False
+        if seal.needs and not seal.needs <= body.keys() | references.names:
+            return False
+        for name, many, ref in references.items:
+            body[name] = [{"reference": ref}] if many else {"reference": ref}
+        draft.rows += references.rows
+        draft.clock = self.clock(draft, seal.clock)
+        return True
 
     def path_of(self, place: Locator) -> str:
         """`PID-3[2].4`."""
@@ -204,6 +233,20 @@ class V2Run(Run):
         if rep or self.P in text:
             text = self.repetition(text, rep)
         return ("", 0) if text == DELETE else (text, segment.index)
+
+    def around(self, frame: Frame, node: Segment, name: str, field: int, rep: int, key: str) -> tuple[str, int]:
+        """The same, asked once for all segments of the group around; `key` names what is asked for."""
+        parent = frame.parent
+        if parent is None or node.name == name or name in frame.segments:
+            return self.beside(frame, node, name, field, rep)
+        found: tuple[str, int] | None = parent.memo.get(key)
+        if found is None:
+            found = parent.memo[key] = self.beside(parent, None, name, field, rep)
+        return found
+
+    def plain(self, text: str) -> bool:
+        """True for a text with one repetition, no subcomponents and no escapes, that is no delete."""
+        return not (self.P in text or self.B in text or self.E in text or text == DELETE)
 
     # -- resources ------------------------------------------------------------
 

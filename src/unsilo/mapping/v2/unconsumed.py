@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from unsilo.formats.hl7v2 import Message, Segment, unescape
 from unsilo.formats.hl7v2.message import HEADERS
-from unsilo.kernel import Locator
+from unsilo.kernel import Locator, Row
 from unsilo.mapping.memory import Told
-from unsilo.mapping.model import Draft, Entry
+from unsilo.mapping.model import Entry
+from unsilo.mapping.v2.run import V2Run
 
 __all__ = ["unconsumed"]
 
@@ -20,40 +21,51 @@ class _Cited:
 
     __slots__ = ("looks", "places", "touched")
 
-    def __init__(self, entries: list[Entry], drafts: list[Draft]) -> None:
-        known: dict[int, Told] = {id(d.rows): d.told for d in drafts if d.told is not None}
+    def __init__(self, run: V2Run, last: Entry) -> None:
         self.looks: dict[int, tuple[int, ...]] = {}
-        places: set[Locator] = set()
-        touched: set[int] = set()
-        for entry in entries:
-            rows = entry.rows
-            told = known.get(id(rows))
-            if told is None:
-                places.update([row[2] for row in rows])
-                touched.update([row[2][0] for row in rows if row[2]])  # type: ignore[misc]
-                continue
-            places |= told.away
-            touched |= told.touched
-            if told.segment >= 0:
-                look = self.looks.get(told.segment)
-                self.looks[told.segment] = told.look if look is None else tuple(n for n in look if n in told.look)
-            further = [row[2] for row in rows[len(told.rows) :] if row[2]]
-            if further:
-                places.update(further)
-                touched.update([place[0] for place in further])  # type: ignore[misc]
-        self.places, self.touched = places, touched
+        self.places: set[Locator] = set()
+        self.touched: set[int] = set()
+        alive = run.alive
+        for draft in run.drafts:
+            told = draft.told
+            if told is not None and not draft.mixed:  # nothing was added to it but what has no source
+                if told.away or told.segment in self.looks:
+                    self.take(told)
+                elif told.segment >= 0:
+                    self.looks[told.segment] = told.look
+            elif id(draft) in alive and draft.into is None:
+                if told is not None:
+                    self.take(told)
+                self.cite(draft.rows if told is None else draft.rows[len(told.rows) :])
+        self.cite(last.rows)
+
+    def cite(self, rows: list[Row]) -> None:
+        """Note what rows cite."""
+        places = [row[2] for row in rows if row[2]]
+        self.places.update(places)
+        self.touched.update([place[0] for place in places])  # type: ignore[misc]
+
+    def take(self, told: Told) -> None:
+        """Note what a form cites."""
+        if told.away:
+            self.places |= told.away
+            self.touched |= told.touched
+        if told.segment >= 0:
+            look = self.looks.get(told.segment)
+            self.looks[told.segment] = told.look if look is None else tuple(n for n in look if n in told.look)
 
 
-def unconsumed(message: Message, entries: list[Entry], drafts: list[Draft]) -> Rest:
+def unconsumed(message: Message, last: Entry, run: V2Run) -> Rest:
     """Return (locator, path, value) of every subcomponent with a value that is not cited, in message order.
 
-    A row that cites a repetition or a component as a whole cites all that is in it. Of a segment that became a resource
+    What the resources of the run and the `last` entry (the Provenance) cite counts. A row that cites a repetition or
+    a component as a whole cites all that is in it. Of a segment that became a resource
     by a form only those fields are looked at which the form does not cite whole.
     """
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
     escape = marks.escape_char
-    known = _Cited(entries, drafts)
+    known = _Cited(run, last)
     cited, touched, looks = known.places, known.touched, known.looks
     labels = _labels(message)
     found: Rest = []
