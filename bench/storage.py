@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from unsilo.fhir.extract import IndexRows
+from unsilo.fhir.index import IndexRows, index
 from unsilo.kernel import Lineage, Row, clock, content_id, seal
 from unsilo.storage import Incoming, Store, Tx, open_store, pack_lineage
 
@@ -34,25 +34,22 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
-def index(patient: str, number: int) -> IndexRows:
-    """About ten keys, like a laboratory result's."""
-    date = number * 1_000_000
-    return IndexRows(
-        [
-            ("code", "http://loinc.org", f"{number % 300}-4"),
-            ("status", "", "final"),
-            ("identifier", "urn:lab", f"F{number}"),
-            ("category", "http://terminology.hl7.org/CodeSystem/observation-category", "laboratory"),
-        ],
-        [],
-        [("date", date, date + 1_000_000)],
-        [
-            ("subject", patient),
-            ("patient", patient),
-            ("performer", f"Practitioner/d{number % 40}"),
-            ("encounter", f"Encounter/e{number // 30}"),
-        ],
-        [(patient, date, f"http://loinc.org|{number % 300}-4", "laboratory")],
+def keys(patient: str, number: int) -> IndexRows:
+    """The keys of a laboratory result without its value."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(number % 1_000_000_000))
+    category = "http://terminology.hl7.org/CodeSystem/observation-category"
+    return index(
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "identifier": [{"system": "urn:lab", "value": f"F{number}"}],
+            "category": [{"coding": [{"system": category, "code": "laboratory"}]}],
+            "code": {"coding": [{"system": "http://loinc.org", "code": f"{number % 300}-4"}]},
+            "effectiveDateTime": stamp,
+            "subject": {"reference": patient},
+            "performer": [{"reference": f"Practitioner/d{number % 40}"}],
+            "encounter": {"reference": f"Encounter/e{number // 30}"},
+        }
     )
 
 
@@ -66,7 +63,7 @@ def message_job(number: int, size: int) -> Any:
     """One message's commit: `size` observations of one patient, as flow does it."""
     patient = f"Patient/p{number % 500}"
     base = number * size
-    work = [(f"o{base + n}", index(patient, base + n), pack_lineage(rows(base + n))) for n in range(size)]
+    work = [(f"o{base + n}", keys(patient, base + n), pack_lineage(rows(base + n))) for n in range(size)]
 
     def job(tx: Tx) -> None:
         at = clock.now()
@@ -167,7 +164,7 @@ def facts(store: Store) -> dict[str, float]:
 
     def person(tx: Tx) -> int:
         at = clock.now()
-        tx.put("Patient", "big", b"{}", index=IndexRows([], [("family", "big")], [], [], []), lineage=[], at=at)
+        tx.put("Patient", "big", b"{}", index=IndexRows(), find=["big"], lineage=[], at=at)
         return tx.link("big", None, "none", "bench", "bench", at)
 
     number = store.submit(person).result()
@@ -175,7 +172,7 @@ def facts(store: Store) -> dict[str, float]:
 
         def job(tx: Tx, start: int = start) -> None:
             for n in range(start, start + 50):
-                tx.put("Observation", f"big{n}", BODY, index=index("Patient/big", n), lineage=[], at=1)
+                tx.put("Observation", f"big{n}", BODY, index=keys("Patient/big", n), lineage=[], at=1)
 
         store.submit(job)
     store.submit(lambda _tx: None).result()

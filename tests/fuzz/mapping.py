@@ -82,7 +82,8 @@ def _envelope(fmt: str, content: bytes) -> Any:
 
 def _check(mapped: Any) -> None:
     """Hold what is true of every mapping: valid JSON, ids once, every leaf has a lineage row."""
-    from unsilo.fhir import codec, extract
+    from unsilo.fhir import codec
+    from unsilo.fhir.index import index
     from unsilo.fhir.leaves import leaves
 
     names = [f"{entry.resource['resourceType']}/{entry.resource['id']}" for entry in mapped.entries]
@@ -90,7 +91,7 @@ def _check(mapped: Any) -> None:
     for entry in mapped.entries:
         again = codec.decode(codec.encode(entry.resource))
         assert again.value is not None, again.issues
-        extract.index(entry.resource)
+        index(entry.resource)
         paths = {row.path for row in entry.rows}
         bare = [path for path, _ in leaves(entry.resource) if path not in paths]
         assert not bare, (entry.resource["resourceType"], bare[:5])

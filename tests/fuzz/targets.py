@@ -140,7 +140,8 @@ def _ccda() -> Callable[[bytes], Behaviour]:
 
 
 def _fhir_json() -> Callable[[bytes], Behaviour]:
-    from unsilo.fhir import codec, extract, references
+    from unsilo.fhir import codec, references
+    from unsilo.fhir.index import index
     from unsilo.fhir.leaves import leaves
 
     def run(content: bytes) -> Behaviour:
@@ -154,7 +155,7 @@ def _fhir_json() -> Callable[[bytes], Behaviour]:
             shape = {re.sub(r"\[\d+\]", "", path)[-40:] for path, _ in leaves(result.value)}
             list(references.walk(result.value))
             if isinstance(result.value.get("resourceType"), str):
-                extract.index(result.value)
+                index(result.value)
         return tuple(sorted({issue.rule for issue in result.issues})), frozenset(shape)
 
     return run
@@ -180,6 +181,32 @@ def _fhir_xml() -> Callable[[bytes], Behaviour]:
     return run
 
 
+def _fhir_index() -> Callable[[bytes], Behaviour]:
+    import msgspec
+
+    from unsilo.fhir import codec
+    from unsilo.fhir.index import IndexRows, index
+    from unsilo.spec.model import types
+
+    kinds = sorted(types.resources)
+    again = msgspec.msgpack.Decoder(IndexRows)
+
+    def run(content: bytes) -> Behaviour:
+        value = codec.decode(content).value
+        if value is None:
+            return None
+        seen = []
+        # The same elements are read in other ways in other types.
+        for kind in (value.get("resourceType"), "Patient", "Observation", kinds[len(content) % len(kinds)]):
+            rows = index({**value, "resourceType": kind})
+            assert again.decode(msgspec.msgpack.encode(rows)) == rows
+            assert len(rows.cmp) <= 8192 * (1 + len(content) // 64)
+            seen.append(tuple(bool(getattr(rows, table)) for table in IndexRows.__struct_fields__))
+        return tuple(seen)
+
+    return run
+
+
 TARGETS: dict[str, Target] = {
     "formats.hl7v2": Target(_hl7v2, seeds.HL7V2, seeds.HL7V2_WORDS),
     "formats.hl7v2.batch": Target(_hl7v2_batch, seeds.HL7V2, seeds.HL7V2_WORDS),
@@ -188,6 +215,7 @@ TARGETS: dict[str, Target] = {
     "sources.mllp": Target(_mllp, seeds.MLLP, seeds.MLLP_WORDS),
     "formats.ccda": Target(_ccda, seeds.CCDA, seeds.CCDA_WORDS),
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
+    "fhir.index": Target(_fhir_index, seeds.JSON, seeds.JSON_WORDS),
     "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
     "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
     "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),

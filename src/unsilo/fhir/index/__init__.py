@@ -12,6 +12,7 @@ from unsilo.fhir.index.keys import LONGEST, token_hash, token_key
 from unsilo.fhir.index.patients import patient_date
 from unsilo.fhir.index.rows import IDENTIFIER, OF_TYPE, IndexRows
 from unsilo.kernel import Json
+from unsilo.spec.model import types
 
 __all__ = [
     "IDENTIFIER", "LONGEST", "NOT_INDEXED", "OF_TYPE", "Custom", "IndexRows", "Part", "compile_parameter", "index",
@@ -29,7 +30,8 @@ def index(resource: Json, extra: Mapping[str, Sequence[Custom]] | None = None) -
     """
     rows = IndexRows()
     kind = resource.get("resourceType")
-    if type(kind) is not str:
+    # What is no type of R4 never reaches the compiler nor its cache.
+    if type(kind) is not str or kind not in types.resources:
         return rows
     extractor(kind)(resource, rows)
     if extra:

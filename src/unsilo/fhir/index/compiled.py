@@ -9,6 +9,7 @@ from unsilo.fhir.index.generate import source
 from unsilo.fhir.index.rows import IndexRows
 from unsilo.fhir.index.trie import grow
 from unsilo.kernel import Json
+from unsilo.spec.model import types
 from unsilo.spec.parameters import SearchParameter, parameters
 
 __all__ = ["NOT_INDEXED", "Extractor", "compiled", "extractor", "indexed"]
@@ -27,14 +28,16 @@ def indexed(resource_type: str) -> list[SearchParameter]:
 def compiled(wanted: Iterable[SearchParameter], resource_type: str, members: frozenset[int]) -> Extractor:
     """Compile parameters of one type to one function that adds their keys to rows."""
     root, _left = grow(wanted, resource_type)
-    text = source(root, members, patients.expression(resource_type), resource_type)
+    text = source(root, members, patients.expression(resource_type))
     space: dict[str, Any] = vars(values) | vars(patients)
-    exec(compile(text, f"<index of {resource_type}>", "exec"), space)  # noqa: S102 - names and numbers go in as literals
+    exec(compile(text, "<search keys>", "exec"), space)  # noqa: S102 - names and numbers go in as literals
     made: Extractor = space["index"]
     return made
 
 
 @cache
 def extractor(resource_type: str) -> Extractor:
-    """Return the function of a type; of an unknown type one that adds nothing."""
+    """Return the function of one of R4's types, which the caller has looked up; ValueError for any other."""
+    if resource_type not in types.resources:
+        raise ValueError(resource_type)
     return compiled(indexed(resource_type), resource_type, patients.members(resource_type))

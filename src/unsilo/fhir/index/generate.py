@@ -186,7 +186,7 @@ def _is(kind: str, wanted: str) -> str:
     return f"{kind} == {wanted!r}" if concrete in ([wanted], []) else f"{kind} in {tuple(concrete)!r}"
 
 
-def source(root: Node, members: frozenset[int], patient: str, name: str) -> str:
+def source(root: Node, members: frozenset[int], patient: str) -> str:
     """Return the source of `index(v0, rows)`, which adds the keys of a resource to an IndexRows.
 
     `members` are the numbers of the parameters that put a resource into a patient's compartment; `patient` is the
@@ -195,7 +195,7 @@ def source(root: Node, members: frozenset[int], patient: str, name: str) -> str:
     writer = _Writer(members)
     tables = ", ".join(_TABLES)
     values = ", ".join(f"rows.{table}" for table in _TABLES)
-    writer.say(0, f"def index(v0, rows):  # {name}")
+    writer.say(0, "def index(v0, rows):")
     writer.say(1, f"{tables} = {values}")
     if members:
         writer.say(1, "patients = []")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsilo.fhir.index import NOT_INDEXED, IndexRows, index, indexed
+from unsilo.fhir.index.compiled import extractor
 from unsilo.fhir.index.composites import PAIRS
 from unsilo.fhir.index.paths import branches, inner, presence
 from unsilo.fhir.index.trie import grow
@@ -69,6 +70,16 @@ def test_choices_and_extensions_spread() -> None:
         "deceasedBoolean", "deceasedDateTime",
     )  # fmt: skip
     assert presence("Patient.name.exists() and Patient.name != false", "Patient") is None
+
+
+def test_a_type_is_never_code() -> None:
+    """A `resourceType` made to break out of generated source gives no keys and is not kept."""
+    before = extractor.cache_info().currsize
+    for kind in ("Patient\n    raise SystemExit", "Patient\n", "'", "Resource", "Patient ", "x" * 10**6):
+        assert index({"resourceType": kind, "id": "1", "active": True}) == IndexRows()
+    assert extractor.cache_info().currsize == before
+    with pytest.raises(ValueError, match="Patient"):
+        extractor("Patient\n    raise SystemExit")
 
 
 _scalar = st.none() | st.booleans() | st.integers() | st.decimals() | st.floats() | st.text(max_size=12)
