@@ -4,9 +4,9 @@ from copy import deepcopy
 from typing import Any, Final
 
 from unsilo.fhir.patch import slots
-from unsilo.fhir.patch.faults import LARGEST, MOST_OPERATIONS, PatchError, identity, refuse, size
+from unsilo.fhir.patch.faults import LARGEST, MOST_OPERATIONS, PatchError, identity, refuse, size, too_deep
 from unsilo.fhir.patch.values import assign, key_of, repeats, said, value_of
-from unsilo.fhir.path import Context, Item, PathError, Place, compile_path
+from unsilo.fhir.path import Context, Item, PathError, Place, compile_once
 from unsilo.fhir.path.kinds import Kind
 from unsilo.fhir.path.parser import parse
 from unsilo.fhir.path.tree import Chain, Member
@@ -15,8 +15,10 @@ from unsilo.kernel import Json, Result
 __all__ = ["fhirpath_patch"]
 
 _HINT: Final = "See FHIRPath Patch in FHIR R4 (fhirpatch.html)."
-_BUDGET: Final = 100_000
-"""Steps that the path of one operation may take."""
+_BUDGET: Final = 2_000_000
+"""Steps that all paths of a patch may take together."""
+_LONGEST: Final = 100_000
+"""Characters that all paths of a patch may have together."""
 
 
 def fhirpath_patch(resource: Json, patch: Any) -> Result[Json]:
@@ -31,6 +33,8 @@ def fhirpath_patch(resource: Json, patch: Any) -> Result[Json]:
         return Result(_patched(resource, patch), [])
     except PatchError as fault:
         return Result(None, [fault.issue])
+    except RecursionError:
+        return Result(None, [too_deep()])
 
 
 def _patched(resource: Json, patch: Any) -> Json:
@@ -42,8 +46,14 @@ def _patched(resource: Json, patch: Any) -> Json:
     if len(operations) > MOST_OPERATIONS or size(patch) > LARGEST:
         refuse("too-costly", "The patch is too large.", "Parameters", "Send a smaller patch.", "operations")
     document = deepcopy(resource)
+    context = Context(budget=max(1_000, _BUDGET // max(1, len(operations))))
+    length = 0
     for number, parameter in enumerate(operations):
-        _Operation(document, parameter, f"Parameters.parameter[{number}]").apply()
+        operation = _Operation(document, parameter, f"Parameters.parameter[{number}]", context)
+        length += operation.length
+        if length > _LONGEST:
+            refuse("too-costly", "The paths are too long.", operation.place, "Send a smaller patch.", "operations")
+        operation.apply()
     identity(resource, document, "Parameters")
     return document
 
@@ -51,8 +61,9 @@ def _patched(resource: Json, patch: Any) -> Json:
 class _Operation:
     """One operation on a document."""
 
-    def __init__(self, document: Json, parameter: Any, place: str) -> None:
+    def __init__(self, document: Json, parameter: Any, place: str, context: Context) -> None:
         self.document = document
+        self.context = context
         self.place = place
         if not isinstance(parameter, dict) or parameter.get("name") != "operation":
             refuse("structure", 'A parameter is not named "operation".', place, _HINT, "shape")
@@ -64,6 +75,12 @@ class _Operation:
             if not isinstance(name, str) or name in self.parts:
                 refuse("structure", "A part has no name, or one that is there twice.", where, _HINT, "shape")
             self.parts[name] = part, where
+
+    @property
+    def length(self) -> int:
+        """Characters of the path."""
+        given = said(self.parts["path"][0]) if "path" in self.parts else None
+        return len(given[1]) if given and isinstance(given[1], str) else 0
 
     def apply(self) -> None:
         """Do what the operation says."""
@@ -96,7 +113,7 @@ class _Operation:
         """Return what the path selects."""
         text = self.scalar("path", str)
         try:
-            return compile_path(text, lenient=True, placed=True).items(self.document, Context(budget=_BUDGET))
+            return compile_once(text, lenient=True, placed=True).items(self.document, self.context)
         except PathError as fault:
             refuse("value", f"The path is wrong: {fault.text}.", self.parts["path"][1], _HINT, "path")
 
@@ -169,7 +186,7 @@ class _Operation:
         found: tuple[Json, str, Kind] | None = None
         if isinstance(last, Member):
             before = text[: last.at].rstrip().removesuffix(".").rstrip() or "$this"
-            items = compile_path(before, lenient=True, placed=True).items(self.document, Context(budget=_BUDGET))
+            items = compile_once(before, lenient=True, placed=True).items(self.document, self.context)
             if len(items) == 1 and isinstance(items[0][0], dict) and repeats(items[0][1], last.name):
                 found = items[0][0], last.name, items[0][1]
         if found is None:

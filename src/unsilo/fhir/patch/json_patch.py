@@ -5,7 +5,7 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Final
 
-from unsilo.fhir.patch.faults import LARGEST, MOST_OPERATIONS, PatchError, identity, refuse, size
+from unsilo.fhir.patch.faults import LARGEST, MOST_OPERATIONS, PatchError, identity, refuse, size, too_deep
 from unsilo.kernel import Json, Result
 
 __all__ = ["json_patch"]
@@ -25,6 +25,8 @@ def json_patch(resource: Json, patch: Any) -> Result[Json]:
         return Result(_patched(resource, patch), [])
     except PatchError as fault:
         return Result(None, [fault.issue])
+    except RecursionError:
+        return Result(None, [too_deep()])
 
 
 def _patched(resource: Json, patch: Any) -> Json:

@@ -12,9 +12,10 @@ from unsilo.fhir.path.parser import parse
 from unsilo.fhir.path.registry import ExprRun, TruthRun
 from unsilo.fhir.path.tree import Node
 
-__all__ = ["Path", "compile_path"]
+__all__ = ["Path", "compile_once", "compile_path"]
 
 _DEFAULT: Final = Context()
+_KEPT: Final = 2_000
 
 
 class Path:
@@ -68,17 +69,25 @@ class Path:
             raise PathError("costly", "the evaluation nests too deep", 0, self.expression) from None
 
 
-@lru_cache(maxsize=4096)
-def compile_path(expression: str, *, lenient: bool = False, placed: bool = False) -> Path:
-    """Compile an expression; the same text gives the same `Path`.
-
-    `lenient`: `as` on several items filters them, as search expressions of R4 expect, instead of being an error.
-    `placed`: items carry the `Place` they stand at in the third position. PathError (syntax, semantic, costly) with
-    the place in the text.
-    """
+def compile_once(expression: str, *, lenient: bool = False, placed: bool = False) -> Path:
+    """Compile an expression without keeping it; for expressions that come from outside."""
     try:
         tree = parse(expression)
         compiler = Compiler(expression, lenient=lenient, placed=placed)
         return Path(expression, tree, compiler.items(tree), compiler.truth(tree))
     except RecursionError:
         raise PathError("costly", "the expression nests too deep", 0, expression) from None
+
+
+_kept = lru_cache(maxsize=4096)(compile_once)
+
+
+def compile_path(expression: str, *, lenient: bool = False, placed: bool = False) -> Path:
+    """Compile an expression; the same text gives the same `Path` (up to 2,000 characters, longer ones are not kept).
+
+    `lenient`: `as` on several items filters them, as search expressions of R4 expect, instead of being an error.
+    `placed`: items carry the `Place` they stand at in the third position. PathError (syntax, semantic, costly) with
+    the place in the text.
+    """
+    make = _kept if len(expression) <= _KEPT else compile_once
+    return make(expression, lenient=lenient, placed=placed)

@@ -44,6 +44,19 @@ def _extension(build: Build, call: Call, site: Site) -> StepRun:
     return run
 
 
+@special_truth("hasExtension", 1)
+def _has_extension(build: Build, call: Call, site: Site) -> TruthStep:
+    """No function of the standard, but R4's own SearchParameter `item-subject` uses it."""
+    asked = build.items(call.arguments[0])
+
+    def run(state: State, items: Items) -> bool:
+        url = text(site, asked(state))
+        found = [each for item in items if type(h := extensions(item)) is dict for each in h.get("extension") or ()]
+        return any(type(each) is dict and each.get("url") == url for each in found)
+
+    return run
+
+
 @eager_truth("hasValue")
 def _has_value(site: Site, items: Items, arguments: list[Items]) -> bool:
     return len(items) == 1 and items[0][1].primitive and items[0][0] is not None

@@ -71,6 +71,7 @@ def _repeat(build: Build, call: Call, site: Site) -> StepRun:
                     if name not in seen:
                         seen.add(name)
                         following.append(found)
+            state.spend(4 * len(following))  # what repeat makes, it keeps
             out += following
             wave = following
         state.this, state.index = this, index
