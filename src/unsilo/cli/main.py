@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli import accounts, conversion, journal, path, running, upkeep
+from unsilo.cli import accounts, conversion, journal, path, running, upkeep, validation
 
 __all__ = ["app"]
 
@@ -44,6 +44,7 @@ app.command("demo")(running.demo)
 app.command("serve")(running.serve)
 app.command("convert")(conversion.convert)
 app.command("fhirpath")(path.fhirpath)
+app.command("validate")(validation.validate)
 app.command("ingest")(journal.ingest)
 app.command("send")(journal.send)
 app.command("messages")(journal.messages)

@@ -45,6 +45,14 @@ def in_value_set(url: str, type_: str, value: Any, run: Run, val: Knowledge) -> 
     return known if known is not None else _asked(url, system, code, run)
 
 
+def _shown(value: Any) -> str:
+    """Return the code of a coded value for a message."""
+    if type(value) is dict and value.get("coding"):
+        value = next((each for each in value["coding"] if type(each) is dict), {})
+    code = value.get("code") if type(value) is dict else value
+    return f"{code[:64]!r} " if type(code) is str else "what is said "
+
+
 def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowledge) -> None:
     """Check a value against its binding: required is an error, extensible a warning, what nobody knows is said."""
     if binding.strength not in ("required", "extensible") or type_ not in _CODED:
@@ -62,7 +70,7 @@ def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowl
                 "information", "not-supported", at, "binding.unknown", text, "load the code system to have it checked"
             )
         return
-    shown = f"{value[:64]!r} " if type(value) is str else ""
+    shown = _shown(value)
     if binding.strength == "required":
         if type_ == "CodeableConcept" and not value.get("coding"):
             text = f"a code of {name} is required, here is none"

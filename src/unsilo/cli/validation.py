@@ -1,0 +1,50 @@
+"""The command `validate`: files against FHIR R4 and profiles, one OperationOutcome a line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, progress
+
+__all__ = ["validate"]
+
+
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON, XML or NDJSON files.")],
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="URL", help="A profile that each resource must meet.")
+    ] = None,
+    package: Annotated[
+        list[Path] | None, typer.Option("--package", metavar="TGZ", help="A FHIR package with further definitions.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+) -> None:
+    """Check resources against FHIR R4: one OperationOutcome a line, in the order of the files.
+
+    Exit status 1 when a file has an error.
+    """
+    from unsilo.flow.validate import check_files
+    from unsilo.spec.packages import PackageError, read_package
+
+    packages = []
+    for each in package or []:
+        try:
+            packages.append(read_package(each))
+        except (OSError, PackageError) as fault:
+            fail(NOT_NOW, f"{each} cannot be used: {fault}")
+    listed: list[Path] = []
+    for file in files:
+        if not file.exists():
+            fail(WRONG, f"there is no {file}")
+        listed += [f for f in sorted(file.rglob("*")) if f.is_file()] if file.is_dir() else [file]
+    failed = 0
+    with progress(len(listed), "validate") as shown:
+        for done in check_files(listed, profile or (), packages, workers=workers, paths=package or ()):
+            sys.stdout.write(done.outcome.decode() + "\n")
+            failed += not done.good
+            if shown is not None:
+                shown.advance(shown.task_ids[0])
+    sys.stdout.flush()
+    raise SystemExit(FAILED if failed else OK)
