@@ -10,7 +10,7 @@ from unsilo.storage import plan as p
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.render.leaf import Targets
 from unsilo.storage.render.select import bounded_count
-from unsilo.storage.render.tree import FEW, Compartment, Tree
+from unsilo.storage.render.tree import Compartment, Tree
 
 __all__ = ["Run", "counted", "resolved"]
 
@@ -61,27 +61,27 @@ def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[An
     elif isinstance(node, p.Id):
         made = len(node.ids)
     elif isinstance(node, p.All):
-        made = min((_count(tree, run, part, types, known) for part in node.parts), default=FEW + 1)
+        made = min((_count(tree, run, part, types, known) for part in node.parts), default=tree.many)
     elif isinstance(node, p.Any):
         made = sum(_count(tree, run, part, types, known) for part in node.parts)
-    elif isinstance(node, p.Chain | p.Has) and _count(tree, run, node.node, node.types, known) > FEW:
-        made = FEW + 1
+    elif isinstance(node, p.Chain | p.Has) and _count(tree, run, node.node, node.types, known) > tree.few:
+        made = tree.many
     else:
         query = bounded_count(tree, node, types)
-        made = FEW + 1 if query is None else int(run(*query)[0][0])
+        made = tree.many if query is None else int(run(*query)[0][0])
     known[node] = made
     return made
 
 
 def counted(tree: Tree, run: Run, clauses: Sequence[Any], types: Sequence[int], known: dict[Any, int]) -> None:
-    """Count the rows of clauses into `known`, no further than `FEW`; stop when one has few enough to begin with.
+    """Count the rows of clauses into `known`, no further than matters; stop when one has few enough to begin with.
 
     A single clause that is a list in the order of rid needs no count: it is walked whatever its length.
     """
     if len(clauses) == 1 and tree.ordered(clauses[0]) is not None:
         return
     for clause in sorted(clauses, key=lambda c: _RANK.get(type(c), 9)):
-        if _count(tree, run, clause, types, known) <= _ENOUGH:
+        if _count(tree, run, clause, types, known) <= min(_ENOUGH, tree.few):
             return
 
 

@@ -22,7 +22,7 @@ from unsilo.storage.render.select import (
     walk_of,
 )
 from unsilo.storage.render.sight import Sight
-from unsilo.storage.render.tree import Tree
+from unsilo.storage.render.tree import FEW, Tree
 from unsilo.storage.resolve import Run, counted, resolved
 from unsilo.storage.rows import Stored
 
@@ -49,9 +49,11 @@ def _unique(rows: list[Any]) -> list[Any]:
 class _Search:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, run: Run, dialect: Dialect, log: list[tuple[str, Sql]] | None) -> None:
+    def __init__(
+        self, plan: Plan, run: Run, dialect: Dialect, log: list[tuple[str, Sql]] | None, few: int = FEW
+    ) -> None:  # fmt: skip
         self.known: dict[Any, int] = {}
-        self.tree = Tree(Sight(plan.predicate, dialect), self.known)
+        self.tree = Tree(Sight(plan.predicate, dialect), self.known, few)
         self._run = run
         self._log = log
         clauses = tuple(resolved(self.tree, self.ask, clause) for clause in plan.clauses)
@@ -183,9 +185,14 @@ class _Search:
         return [_stored(row) for row in self._read("include by address", query)]
 
 
-def run(ask: Run, plan: Plan, dialect: Dialect = SQLITE, log: list[tuple[str, Sql]] | None = None) -> Page:
-    """Run a plan by `ask`, which runs a statement at one moment for all of them; `log` gets every statement."""
-    return _Search(plan, ask, dialect, log).page()
+def run(
+    ask: Run, plan: Plan, dialect: Dialect = SQLITE, log: list[tuple[str, Sql]] | None = None, few: int = FEW
+) -> Page:  # fmt: skip
+    """Run a plan by `ask`, which runs a statement at one moment for all of them.
+
+    `log` gets every statement; `few` is how many rows a clause may have for the search to begin with them.
+    """
+    return _Search(plan, ask, dialect, log, few).page()
 
 
 class SearchReads:

@@ -7,7 +7,7 @@ from unsilo.storage.plan import Plan
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.render.leaf import Shape
 from unsilo.storage.render.order import after_condition, order_by, sort_key
-from unsilo.storage.render.tree import FEW, Tree
+from unsilo.storage.render.tree import Tree
 
 __all__ = [
     "COLUMNS",
@@ -40,19 +40,19 @@ class Walk(NamedTuple):
     missing: bool = False
 
 
-def bounded_count(tree: Tree, node: Any, types: Sequence[int], most: int = FEW) -> Sql | None:
-    """How many rows meet a node, doubles counted, no further than `most` and one; None when they cannot be listed."""
+def bounded_count(tree: Tree, node: Any, types: Sequence[int]) -> Sql | None:
+    """How many rows meet a node, doubles counted, no further than matters; None when they cannot be listed."""
     found = tree.members(node, types)
     if found is None:
         return None
-    return Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {most + 1}) f", found.values)
+    return Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {tree.many}) f", found.values)
 
 
 def walk_of(tree: Tree, plan: Plan) -> Walk:
     """Choose how to meet the rows: the fewest first; when many meet every clause, along a list or the sort key."""
     clauses = plan.clauses
-    order = sorted(range(len(clauses)), key=lambda n: tree.counted.get(clauses[n], FEW + 1))
-    best = order[0] if order and tree.counted.get(clauses[order[0]], FEW + 1) <= FEW else None
+    order = sorted(range(len(clauses)), key=lambda n: tree.counted.get(clauses[n], tree.many))
+    best = order[0] if order and tree.counted.get(clauses[order[0]], tree.many) <= tree.few else None
     if best is not None:
         return Walk(best, None if plan.sort else tree.ordered(clauses[best]))
     if plan.sort:

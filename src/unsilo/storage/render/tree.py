@@ -40,9 +40,11 @@ def _join(parts: Sequence[Sql], word: str) -> Sql:
 
 
 class Tree:
-    """Renders nodes for one predicate; `counted` says how many rows a node has, as far as it was counted."""
+    """Renders nodes for one predicate; `counted`: how many rows a node has, counted as far as one more than `few`."""
 
-    def __init__(self, sight: Sight, counted: Mapping[Any, int]) -> None:
+    def __init__(self, sight: Sight, counted: Mapping[Any, int], few: int = FEW) -> None:
+        self.few = few
+        self.many = few + 1
         self.sight = sight
         self.dialect = sight.dialect
         self.counted = counted
@@ -129,10 +131,10 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
         """Return (alias, its condition, what stands in FROM, what else must hold) for the rows that meet a node."""
         alias = self.alias("t")
         parts = list(node.parts) if isinstance(node, p.All) else [node]
-        parts.sort(key=lambda part: self.counted.get(part, FEW + 1))
+        parts.sort(key=lambda part: self.counted.get(part, self.many))
         driver: Sql | None = None
         for n, part in enumerate(parts):
-            if self.counted.get(part, 0) <= FEW and (driver := self.members(part, types)) is not None:
+            if self.counted.get(part, 0) <= self.few and (driver := self.members(part, types)) is not None:
                 parts.pop(n)
                 break
         if driver is None:
@@ -193,10 +195,10 @@ WHERE {opened.text}{tied}{rest.text}"""
             has = " OR ".join(self.dialect.has(alias, table, node.sp) for table in node.tables)
             return Sql(f"NOT ({has})" if node.absent else f"({has})", [])
         found = self.shape(node)
-        if found is not None and (found.own is None or self.counted.get(node, FEW + 1) > FEW):
+        if found is not None and (found.own is None or self.counted.get(node, self.many) > self.few):
             said = self.dialect.probe(alias, found.table, found.whole, found.own)
             return Sql(f"({said.text})", said.values)
-        if isinstance(node, Compartment) or self.counted.get(node, FEW + 1) > FEW:
+        if isinstance(node, Compartment) or self.counted.get(node, self.many) > self.few:
             return self._row_probe(node, alias)
         return self._among(node, alias, types)
 
