@@ -99,6 +99,17 @@ class Ask:
             self._pairs = parse_pairs(self.query.decode("latin-1")) if self.query else []
         return self._pairs
 
+    def add(self, pairs: list[tuple[str, str]]) -> None:
+        """Add the parameters of a form to those of the address."""
+        self._pairs = [*self.pairs, *pairs]
+        if not self.query and pairs:
+            self.query = b"_"  # the answer looks at the parameters only when there are some
+
+    @property
+    def whole_person(self) -> bool:
+        """False when the client wants a Patient to stand for itself alone (`Prefer: linked-patients=off`)."""
+        return self.prefer.get("linked-patients", "").lower() != "off"
+
     def control(self, name: str) -> str | None:
         """Return a parameter that may stand once; Refused when it is repeated."""
         found = [value for key, value in self.pairs if key == name] if self.query else []

@@ -8,7 +8,8 @@ from functools import cache
 from unsilo import __version__
 from unsilo.api.interaction import Interaction
 from unsilo.kernel import Json, clock
-from unsilo.spec.parameters import SearchParameter, parameters
+from unsilo.search import Supported
+from unsilo.spec.parameters import parameters
 from unsilo.spec.r4 import resource_types
 
 __all__ = ["MODES", "NORMATIVE", "Served", "capability_statement", "terminology_capabilities"]
@@ -21,7 +22,7 @@ NORMATIVE = frozenset((
 ))  # fmt: skip
 """Resource types with normative content (FHIR R4 ballot-intro.html)."""
 
-Served = Callable[[str], Iterable[SearchParameter]]
+Served = Callable[[str], Iterable[Supported]]
 """The search parameters of a type that are served; type `Resource` for searches over types."""
 
 _TYPE_LEVEL = (
@@ -49,7 +50,7 @@ def _referring() -> dict[str, list[str]]:
     return {target: sorted(names) for target, names in found.items()}
 
 
-def _parameter(row: SearchParameter) -> Json:
+def _parameter(row: Supported) -> Json:
     said: Json = {"name": row.code}
     if row.url:
         said["definition"] = row.url
@@ -113,7 +114,7 @@ def capability_statement(
             "description": "A client token as Bearer; without one, this machine only unless set otherwise.",
         },
         "resource": [_resource(kind, codes, operations, served, multiple) for kind in kinds],
-        "interaction": [{"code": code} for code in _SYSTEM_LEVEL if code in codes],
+        "interaction": [{"code": code} for code in _SYSTEM_LEVEL if code in codes or code == "transaction"],
         "searchParam": [_parameter(row) for row in sorted(served("Resource"), key=lambda row: row.code)],
     }  # fmt: skip
     if system:

@@ -23,7 +23,10 @@ def _statement(node: Node, base: str, mode: str) -> Json:
 
 
 async def _kept(node: Node, base: str, mode: str) -> bytes:
-    key = (base, mode, node.parameters_version())
+    key, vocabulary = (base, mode), node.service.parameters.vocabulary
+    if node.described is not vocabulary:  # a search parameter came or went
+        node.written_once.clear()
+        node.described = vocabulary
     found = node.written_once.get(key)
     if found is None:
 

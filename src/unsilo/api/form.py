@@ -12,7 +12,7 @@ from unsilo.kernel import Issue, Where, json
 from unsilo.policy import Predicate, masked
 from unsilo.storage import Stored
 
-__all__ = ["GENERAL", "cut", "known", "shown", "written"]
+__all__ = ["GENERAL", "cut", "known", "shown", "shown_as", "written"]
 
 _MODES: dict[str | None, Mode] = {"true": "true", "text": "text", "data": "data"}
 _SUMMARIES = ("true", "text", "data", "count", "false")
@@ -67,7 +67,17 @@ def cut(ask: Ask) -> Callable[[bytes], bytes] | None:
 
 def shown(ask: Ask, predicate: Predicate) -> Callable[[Stored], bytes]:
     """Return what makes the bytes of a stored version as this client may see it and asked for it."""
-    smaller = cut(ask)
+    return _made(cut(ask), predicate)
+
+
+def shown_as(predicate: Predicate, mode: str | tuple[str, ...]) -> Callable[[Stored], bytes]:
+    """Return the same for a search, which has read `_summary` and `_elements` itself; empty for the whole."""
+    if not mode:
+        return _made(None, predicate)
+    return _made(_smaller(_MODES[mode] if isinstance(mode, str) else mode), predicate)
+
+
+def _made(smaller: Callable[[bytes], bytes] | None, predicate: Predicate) -> Callable[[Stored], bytes]:
     hidden = predicate.elements
     if smaller is None and not hidden:
         return bodies.resource

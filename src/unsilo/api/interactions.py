@@ -1,25 +1,50 @@
 """Every interaction that this server has, in the order of the standard (FHIR R4 http.html)."""
 
-from unsilo.api import describing, originals, reading, records, searching
+from unsilo.api import bundling, describing, meta, originals, reading, records, searching, writing
 from unsilo.api.interaction import Interaction
 
 __all__ = ["INTERACTIONS"]
 
-_PATIENT = "http://hl7.org/fhir/OperationDefinition/Patient-"
+_DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
 _SUMMARY = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
 
 INTERACTIONS: tuple[Interaction, ...] = (
     Interaction("GET", "metadata", "capabilities", "", describing.capabilities),
     Interaction("GET", "openapi.json", "openapi", "", describing.description, raw=True),
+    # Instances
     Interaction("GET", "[type]/[id]", "read", "read", reading.read),
     Interaction("GET", "Binary/[id]", "read", "read", originals.read, raw=True),
     Interaction("GET", "[type]/[id]/_history/[vid]", "vread", "read", reading.vread),
     Interaction("GET", "Binary/[id]/_history/[vid]", "vread", "read", originals.vread, raw=True),
+    Interaction("PUT", "[type]/[id]", "update", "write", writing.update),
+    Interaction("PUT", "Binary/[id]", "update", "write", originals.update, raw=True),
+    Interaction("PATCH", "[type]/[id]", "patch", "write", writing.patch),
+    Interaction("DELETE", "[type]/[id]", "delete", "write", writing.delete),
     Interaction("GET", "[type]/[id]/_history", "history-instance", "read", reading.history),
-    Interaction("GET", "[type]/_history", "history-type", "read", reading.history),
-    Interaction("GET", "_history", "history-system", "read", reading.history),
-    Interaction("GET", "Patient/[id]/$everything", "$everything", "read", records.everything, _PATIENT + "everything"),
-    Interaction("GET", "Patient/[id]/$summary", "$summary", "read", records.summary, _SUMMARY),
+    # Types
+    Interaction("POST", "[type]", "create", "write", writing.create),
+    Interaction("POST", "Binary", "create", "write", originals.create, raw=True),
+    Interaction("PUT", "[type]", "update", "write", writing.update_where),
+    Interaction("PATCH", "[type]", "patch", "write", writing.patch_where),
+    Interaction("DELETE", "[type]", "delete", "write", writing.delete_where),
     Interaction("GET", "[type]", "search-type", "read", searching.search),
     Interaction("POST", "[type]/_search", "search-type", "read", searching.search),
-)
+    Interaction("GET", "[type]/[id]/[within]", "search-compartment", "read", searching.search),
+    Interaction("POST", "[type]/[id]/[within]/_search", "search-compartment", "read", searching.search),
+    Interaction("GET", "[type]/_history", "history-type", "read", reading.history),
+    # The whole server
+    Interaction("POST", "", "batch", "", bundling.bundle),
+    Interaction("GET", "", "search-system", "read", searching.search),
+    Interaction("POST", "_search", "search-system", "read", searching.search),
+    Interaction("GET", "_history", "history-system", "read", reading.history),
+    # Operations; $validate joins them with the room that validates
+    Interaction("GET", "Patient/[id]/$everything", "$everything", "read", records.everything,
+                _DEFINITION + "Patient-everything"),
+    Interaction("GET", "Patient/[id]/$summary", "$summary", "read", records.summary, _SUMMARY),
+    Interaction("GET", "[type]/[id]/$meta", "$meta", "read", meta.meta, _DEFINITION + "Resource-meta"),
+    Interaction("GET", "[type]/[id]/_history/[vid]/$meta", "$meta", "read", meta.meta, _DEFINITION + "Resource-meta"),
+    Interaction("POST", "[type]/[id]/$meta-add", "$meta-add", "write", meta.add, _DEFINITION + "Resource-meta-add"),
+    Interaction("POST", "[type]/[id]/$meta-delete", "$meta-delete", "write", meta.remove,
+                _DEFINITION + "Resource-meta-delete"),
+)  # fmt: skip
+"""Addresses by pattern. A batch has no scope of its own: each of its entries needs that of what it asks for."""

@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING
 
 from unsilo.api.ask import Answer, Ask
 from unsilo.api.form import shown
 from unsilo.api.interaction import Interaction
 from unsilo.api.policies import Policies
 from unsilo.api.trail import Trail
+from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.service import Service
 from unsilo.policy import Predicate
-from unsilo.spec.parameters import SearchParameter, parameters
+from unsilo.search import Supported, Vocabulary, supported
+from unsilo.spec.parameters import parameters
 from unsilo.storage import Stored
-
-if TYPE_CHECKING:
-    from unsilo.flow.fhir.write import Caller
 
 __all__ = ["Node"]
 
@@ -32,9 +30,11 @@ class Node:
         self.policies = Policies(service.settings)
         self.reads = service.store.view()
         """For the event loop: a connection of its own, which no search in a thread holds."""
-        self.long_reads = service.store.view()
+        self.long_reads = service.store.guarded
         self.page_key = service.store.secret("page")
-        self.written_once: dict[tuple[str, str, str], bytes] = {}
+        self.written_once: dict[tuple[str, str], bytes] = {}
+        self.described: Vocabulary | None = None
+        """The vocabulary that what is written once was made of."""
 
     def predicate(self, ask: Ask) -> Predicate:
         """Return what the client may see; there is no reading without it."""
@@ -44,20 +44,21 @@ class Node:
         """Return what makes the bytes of a stored version as this client may see it and asked for it."""
         return shown(ask, self.predicate(ask))
 
-    def served(self, kind: str) -> Iterable[SearchParameter]:
+    def served(self, kind: str) -> Iterable[Supported]:
         """Return the search parameters of a type that are served, those posted here among them."""
-        return [row for row in parameters(kind).values() if row.expression or row.code in ("_lastUpdated", "_id")]
+        vocabulary = self.service.parameters.vocabulary
+        if kind != "Resource":
+            return supported(vocabulary, kind)
+        # What every type has can be asked of all of them at once.
+        return [row for row in supported(vocabulary, "Basic") if row.code in parameters("Resource")]
 
-    def parameters_version(self) -> str:
-        """Return a text that changes when a search parameter comes or goes."""
-        return ""
+    @property
+    def multiple_deletes(self) -> bool:
+        """True when a conditional delete may remove more than one resource."""
+        return self.settings.fhir.conditional_delete == "multiple"
 
-    multiple_deletes = False
-
-    def client(self, ask: Ask) -> "Caller":
+    def client(self, ask: Ask) -> Caller:
         """Return the client as the use cases of writing know it."""
-        from unsilo.flow.fhir.write import Caller
-
         return Caller(ask.actor, "api " + ask.origin, self.predicate(ask), ask.header(b"x-purpose")[:200])
 
     def note(

@@ -3,19 +3,21 @@
 import asyncio
 import base64
 import binascii
+import re
 
-from unsilo.api import answers
-from unsilo.api.ask import ID, Answer, Ask
+from unsilo.api import answers, take, writing
+from unsilo.api.ask import ID, Answer, Ask, Refused
 from unsilo.api.media import written_in
 from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded, one
 from unsilo.api.trail import patients_in
 from unsilo.flow.fhir import read as single
-from unsilo.kernel import clock, json
+from unsilo.kernel import Issue, Json, clock, json
 from unsilo.storage import MessageRow, Stored
 
-__all__ = ["read", "vread"]
+__all__ = ["create", "read", "update", "vread"]
 
+_KIND = re.compile(r"[a-z0-9!#$&^_.+-]{1,64}/[a-z0-9!#$&^_.+-]{1,64}")
 _MEDIA = {"hl7v2": "x-application/hl7-v2+er7", "ccda": "application/xml", "fhir": "application/fhir+json"}
 _SAFE = [
     (b"x-content-type-options", b"nosniff"), (b"content-disposition", b"attachment"),
@@ -90,6 +92,34 @@ def _media(message: MessageRow) -> str:
     return _MEDIA.get(message.format, "application/octet-stream")
 
 
-def is_raw(ask: Ask) -> bool:
-    """Tell whether the body of a request to Binary is content rather than a resource."""
-    return written_in(ask.headers.get(b"content-type", b"")) is None
+async def _taken(node: Node, ask: Ask) -> None:
+    """Make a Binary of content that is no FHIR resource (FHIR R4 binary.html#rest)."""
+    said = ask.headers.get(b"content-type", b"")
+    if ask.given is not None or written_in(said) is not None:
+        return
+    kind = said.decode("latin-1").partition(";")[0].strip().lower()
+    if not _KIND.fullmatch(kind):
+        text = "the content needs a Content-Type"
+        raise Refused([Issue("error", "not-supported", text, rule="http.content-type")], 415)
+    content = await take.body(ask, node.settings.http.limit_bytes, node.settings.http.body_seconds)
+    binary: Json = {"resourceType": "Binary"}
+    if ask.id:
+        binary["id"] = ask.id
+    binary["contentType"] = kind
+    context = ask.header(b"x-security-context")
+    if context:
+        binary["securityContext"] = {"reference": context[:200]}
+    binary["data"] = base64.b64encode(content).decode()
+    ask.given = binary
+
+
+async def create(node: Node, ask: Ask) -> Answer:
+    """Create a Binary of a resource or of raw content."""
+    await _taken(node, ask)
+    return await writing.create(node, ask)
+
+
+async def update(node: Node, ask: Ask) -> Answer:
+    """Replace a Binary by a resource or by raw content."""
+    await _taken(node, ask)
+    return await writing.update(node, ask)

@@ -1,48 +1,115 @@
-"""Searches over HTTP."""
+"""Searches over HTTP: of a type, of a compartment, over types, by GET and by POST (FHIR R4 search.html)."""
 
+import asyncio
+from collections.abc import Callable
 from urllib.parse import urlencode
 
-from unsilo.api import answers, bodies, take
-from unsilo.api.ask import Answer, Ask, parse_pairs
+from unsilo.api import answers, bodies, form, take
+from unsilo.api.access import Client
+from unsilo.api.ask import ID, Answer, Ask, Refused, parse_pairs
 from unsilo.api.node import Node
-from unsilo.api.query import parse_query
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
 from unsilo.fhir.outcome import operation_outcome
-from unsilo.kernel import json
+from unsilo.flow.fhir.search import Asked, Found, explain, prepare
+from unsilo.flow.fhir.search import search as run
+from unsilo.kernel import Issue, json
+from unsilo.search.parse import PAGE
+from unsilo.storage import Stored
 
 __all__ = ["search"]
 
 _MOST_FORM = 1_000_000
+_INCLUDED = b',"search":{"mode":"include"}'
+_OUTCOME = b',"search":{"mode":"outcome"}}'
+
+
+async def _pairs(node: Node, ask: Ask) -> list[tuple[str, str]]:
+    """Return the parameters of the address, with those of the form when the search is posted."""
+    pairs = ask.pairs
+    if ask.method != "POST":
+        return pairs
+    if ask.header(b"content-type").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        text = "a search by POST is a form"
+        hint = "Content-Type: application/x-www-form-urlencoded"
+        raise Refused([Issue("error", "not-supported", text, hint=hint, rule="http.form")], 415)
+    said = await take.body(ask, _MOST_FORM, node.settings.http.body_seconds)
+    ask.add(parse_pairs(said.decode("latin-1")))
+    return ask.pairs
+
+
+def _prepare(node: Node, ask: Ask, pairs: list[tuple[str, str]]) -> Asked:
+    """Understand the search; Refused with every fault of it."""
+    kind: str | None = ask.kind or None
+    compartment = None
+    if ask.id:
+        if not ID.fullmatch(ask.id):
+            raise Refused([Issue("error", "not-found", f"there is no {ask.kind} with this id", rule="http.none")], 404)
+        compartment = (ask.kind, ask.id)
+        kind = None if ask.parts[2] == "*" else ask.parts[2]
+    asked, issues = prepare(
+        node.predicate(ask), kind, pairs, node.service.parameters.vocabulary, node.page_key, base=ask.base,
+        lenient=ask.lenient, kin=node.settings.search.persons and ask.whole_person, compartment=compartment,
+    )  # fmt: skip
+    if asked is None:
+        forbidden = all(issue.code == "forbidden" for issue in issues)
+        raise Refused(issues, 403 if forbidden else 400)
+    return asked
 
 
 async def search(node: Node, ask: Ask) -> Answer:
-    """Return what fits, newest first, page by page (FHIR R4 3.1.0.11); a Patient stands for its whole person."""
-    pairs = list(ask.pairs)
-    if ask.method == "POST":
-        if not ask.header(b"content-type").startswith("application/x-www-form-urlencoded"):
-            return answers.failed(415, "not-supported", "a search by POST is a form", "form")
-        form = await take.body(ask, _MOST_FORM, node.settings.http.body_seconds)
-        pairs += parse_pairs(form.decode("latin-1"))
-    query, issues = parse_query(ask.kind, pairs, ask.base, lenient=ask.lenient)
-    if query is None:
-        return answers.fail(issues, 400)
-    after = int(query.after) if query.after.isascii() and query.after.isdigit() and len(query.after) < 19 else None
-    if query.after and after is None:
-        return answers.failed(400, "value", "this page is not known; start the search again", "page")
-    total = node.store.count(ask.kind, query.criteria) if query.total else None
-    rows = [] if query.only_count else node.store.search(ask.kind, query.criteria, query.count + 1, after)
-    if not await node.note(ask, "search", f"{ask.kind}?{urlencode(pairs)}", patients_in(rows)):
+    """Return a page of what fits, with what it includes (FHIR R4 3.1.1); a Patient stands for its whole person."""
+    asked = _prepare(node, ask, await _pairs(node, ask))
+    if b"__explain" in ask.query and any(name == "__explain" for name, _ in ask.pairs):
+        return await _explained(node, ask, asked)
+    if asked.plan.cheap:
+        found = run(node.reads, asked, node.page_key)
+    else:
+        found = await asyncio.to_thread(run, node.long_reads, asked, node.page_key)
+    rows = [*found.rows, *found.includes] if found.includes else found.rows
+    what = "/".join(ask.parts) + "?" + urlencode(found.used) if found.used else "/".join(ask.parts)
+    if not await node.note(ask, "search", what, patients_in(rows)):
         return not_recorded()
-    address = f"{ask.base}/{ask.kind}"
-    links = [("self", f"{address}?{urlencode(pairs)}" if pairs else address)]
-    page = rows[: query.count]
-    if len(rows) > len(page):
-        more = [*((key, value) for key, value in pairs if key != "_after"), ("_after", str(page[-1].rid))]
-        links.append(("next", f"{address}?{urlencode(more)}"))
-    shown = node.shown(ask)
-    entries = [bodies.entry(row, ask.base, content=shown(row)) for row in page]
-    if query.ignored:
-        outcome = json.encode(operation_outcome(query.ignored))
-        entries.append(b'{"resource":' + outcome + b',"search":{"mode":"outcome"}}')
-    return Answer(200, bodies.bundle("searchset", entries, total=total, links=links))
+    if len(rows) < _IN_LOOP:
+        return Answer(200, _bundle(node, ask, asked, found))
+    return Answer(200, await asyncio.to_thread(_bundle, node, ask, asked, found))
+
+
+async def _explained(node: Node, ask: Ask, asked: Asked) -> Answer:
+    """Show an operator what is run instead of running it for data: no value of a patient is in it."""
+    if not Client(ask.actor, ask.scopes).may("operate"):
+        return answers.failed(403, "forbidden", "the token is not good for operate", "scope", where="http.__explain")
+    said = await asyncio.to_thread(explain, node.long_reads, asked)
+    if not await node.note(ask, "explain", "/".join(ask.parts), ()):
+        return not_recorded()
+    return Answer(200, json.encode(said), type_=b"application/json")
+
+
+_IN_LOOP = 200
+"""Entries up to which a Bundle is put together on the event loop."""
+
+
+def _shown(node: Node, ask: Ask, found: Found) -> Callable[[Stored], bytes]:
+    summary = found.summary if found.summary in ("true", "text", "data") else ""
+    return form.shown_as(node.predicate(ask), summary or found.elements)
+
+
+def _bundle(node: Node, ask: Ask, asked: Asked, found: Found) -> bytes:
+    shown = _shown(node, ask, found)
+    base = ask.base
+    entries = [bodies.entry(row, base, content=shown(row)) for row in found.rows]
+    entries += [bodies.entry(row, base, _INCLUDED, shown(row)) for row in found.includes]
+    if found.warnings:
+        entries.append(b'{"resource":' + json.encode(operation_outcome(found.warnings)) + _OUTCOME)
+    address = "/".join(ask.parts).removesuffix("_search").rstrip("/")
+    place = f"{base}/{address}" if address else base
+    used = [*found.used, *((name, value) for name, value in ask.pairs if name in ("_format", "_pretty"))]
+    page = asked.search.page
+    links = [("self", _link(place, [*used, (PAGE, page)] if page else used))]
+    if found.next:
+        links.append(("next", _link(place, [*used, (PAGE, found.next)])))
+    return bodies.bundle("searchset", entries, total=found.total, links=links)
+
+
+def _link(place: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{place}?{urlencode(pairs)}" if pairs else place

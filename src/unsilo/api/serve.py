@@ -95,7 +95,7 @@ class Fhir(Node):
                 hint = "Accept: application/fhir+json or application/fhir+xml"
                 return answers.failed(406, "not-supported", text, "accept", hint=hint)
             ask.media = JSON
-        if row.scope:
+        if row.scope or row.code == "batch":
             denied = await self._admit(ask, row)
             if denied is not None:
                 return denied
@@ -154,7 +154,7 @@ class Fhir(Node):
         client = admission.client
         if client is not None:
             ask.actor, ask.scopes = client.actor, client.scopes
-            if client.may(row.scope):
+            if not row.scope or client.may(row.scope):
                 return None
             admission = short_of(row.scope)
         return await self._deny(ask, row, admission)

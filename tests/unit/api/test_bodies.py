@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilo.api.bodies import bundle, entry, resource
-from unsilo.api.query import parse_query
 from unsilo.kernel import json
-from unsilo.storage import Criterion, Stored
+from unsilo.storage import Stored
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ['"meta":{', "{", "}", '\\"meta\\":{', "versionId", '"versionId"', "lastUpdated"]
@@ -54,17 +53,3 @@ def test_an_empty_bundle_has_no_entry() -> None:
     assert json.decode(bundle("searchset", [], total=0)) == {"resourceType": "Bundle", "type": "searchset", "total": 0}
     gone = Stored(1, "Basic", "x", 2, 1, 0, 0, 0, 0, b"", b"")
     assert b'resource"' not in entry(gone, "http://x/fhir")
-
-
-NAMES = st.sampled_from(["code", "date", "patient", "subject", "identifier", "_id", "_count", "_lastUpdated", "_after",
-                         "code:not", "_total", "_summary", "combo-code", "", ":", "_format"])  # fmt: skip
-
-
-@given(st.lists(st.tuples(NAMES | TEXT, TEXT | st.text(max_size=20)), max_size=6), st.booleans())
-def test_any_query_is_read_or_refused(pairs: list[tuple[str, str]], lenient: bool) -> None:
-    """No query string raises; what is read has only criteria that the store knows."""
-    query, issues = parse_query("Observation", pairs, "http://x/fhir", lenient=lenient)
-    assert (query is None) == bool(issues)
-    if query is not None:
-        assert 0 <= query.count <= 1000
-        assert all(isinstance(c, Criterion) and c.values for c in query.criteria)

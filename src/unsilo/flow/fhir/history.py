@@ -20,6 +20,9 @@ Before = tuple[int, int, int]
 class Reads(Protocol):
     """What is asked of the store; every method takes the predicate first."""
 
+    def read(self, predicate: Predicate, type_: str, id_: str) -> Stored | None:
+        """Return the current version of a resource that may be seen."""
+
     def history(
         self, predicate: Predicate, type_: str | None, id_: str | None, *, since: int = 0,
         at: tuple[int, int] | None = None, before: Before | None = None, limit: int = 50,
@@ -34,12 +37,12 @@ class Reads(Protocol):
 
 
 class Asked(msgspec.Struct):
-    """The parameters of a history; times in microseconds, `at` half open."""
+    """The parameters of a history; times in microseconds, `at` half open; `page` is the last version that was seen."""
 
     since: int = 0
     at: tuple[int, int] | None = None
     count: int = DEFAULT_COUNT
-    before: Before | None = None
+    page: tuple[int, str, int] | None = None
     only_count: bool = False
 
 
@@ -70,8 +73,8 @@ def asked(pairs: list[tuple[str, str]], key: bytes, scope: str, *, lenient: bool
                 text = "is not a whole number"
         elif name == "_page":
             place = unmark(key, scope, value)
-            said.before = None if place is None or len(place) != 3 else (place[0], place[1], place[2])
-            text = "" if said.before is not None else "is no page of this history; begin it again"
+            said.page = None if place is None or len(place) != 3 else (place[0], place[1], place[2])
+            text = "" if said.page is not None else "is no page of this history; begin it again"
         elif name == "_summary" and value == "count":
             said.only_count = True
         elif name not in ("_format", "_pretty", "_summary", "_elements", "_sort") and not lenient:
@@ -92,13 +95,19 @@ def page(
     total = reads.count_history(predicate, type_, id_, since=said.since, at=said.at)
     if said.only_count:
         return VersionPage([], total, "")
-    rows = reads.history(
-        predicate, type_, id_, since=said.since, at=said.at, before=said.before, limit=said.count + 1
-    )  # fmt: skip
+    before = None
+    if said.page is not None:
+        kind, _, name = said.page[1].partition("/")
+        last_row = reads.read(predicate, kind, name)
+        before = (said.page[0], 0 if last_row is None else last_row.rid, said.page[2])
+    rows = reads.history(predicate, type_, id_, since=said.since, at=said.at, before=before, limit=said.count + 1)
     more = len(rows) > said.count
     rows = rows[: said.count]
     last = rows[-1] if more else None
-    return VersionPage(rows, total, "" if last is None else mark(key, scope, (last.updated, last.rid, last.version)))
+    if last is None:
+        return VersionPage(rows, total, "")
+    # Row numbers tell of rows that the client may not see, so a link names the resource instead.
+    return VersionPage(rows, total, mark(key, scope, (last.updated, f"{last.type}/{last.id}", last.version)))
 
 
 def about(row: Stored) -> Json:
