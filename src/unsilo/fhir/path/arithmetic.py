@@ -47,7 +47,8 @@ def _add(one: Any, other: Any, site: Site, sign: int = 1) -> Any:
         one, other = Decimal(one), Decimal(other)
         return fits(CONTEXT.add(one, other) if sign > 0 else CONTEXT.subtract(one, other))
     if type(one) is str and type(other) is str and sign > 0:
-        return site.text(one + other)
+        site.room(len(one) + len(other))
+        return one + other
     if isinstance(one, Moment) and isinstance(other, Quantity):
         return shift(one, other, sign, site)
     pair = _quantities(one, other)

@@ -326,7 +326,8 @@ def _joined(left: Items, right: Items, site: Site) -> str:
         if value is not None and type(value) is not str:
             site.fail("texts are expected")
         parts.append(value or "")
-    return site.text("".join(parts))
+    site.room(sum(map(len, parts)))
+    return "".join(parts)
 
 
 def _within(left: Items, right: Items, site: Site) -> bool | None:

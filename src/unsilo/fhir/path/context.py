@@ -123,8 +123,7 @@ class Site(NamedTuple):
             self.fail(f"one item is expected, there are {len(items)}")
         return items[0]
 
-    def text(self, text: str) -> str:
-        """Return the text unless it is longer than any may become."""
-        if len(text) > LONGEST_TEXT:
+    def room(self, characters: int) -> None:
+        """End the evaluation when a text would become longer than any may."""
+        if characters > LONGEST_TEXT:
             raise PathError("costly", f"{self.name}: the text becomes too long", self.at, self.expression)
-        return text

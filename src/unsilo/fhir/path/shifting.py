@@ -66,7 +66,7 @@ def shift(moment: Moment, amount: Quantity, sign: int, site: Site) -> Moment | N
     unit = _unit(amount, site)
     value = amount.value * sign
     if isinstance(moment, Time):
-        if unit not in _SECONDS and unit != "millisecond":
+        if unit in ("year", "month", "week", "day"):
             site.fail("a time of day is moved by hours, minutes, seconds or milliseconds")
         return _time(moment, value, unit)
     parts = moment.parts
@@ -105,7 +105,7 @@ def _time(moment: Time, value: Decimal, unit: str) -> Time:
     if unit not in ("second", "millisecond"):
         value = Decimal(_whole(value))
     # A time has the parts that a dateTime has from the fourth on; the clock goes round.
-    if unit not in ("week", "day") and _RANK[unit] > len(parts) + 3:
+    if _RANK[unit] > len(parts) + 3:
         value, unit = _coarser(value, unit, len(parts) + 3)
         value = Decimal(_whole(value))
     seconds = value / 1000 if unit == "millisecond" else value * _SECONDS[unit]

@@ -31,7 +31,9 @@ def _number(site: Site, items: Items, *, quantity: bool = False) -> Any:
 def _computed(make: Callable[[], Decimal]) -> Items:
     """Return a result to 34 digits; what has none (the logarithm of 0) is empty."""
     try:
-        return system(fits(CONTEXT.plus(make())))
+        found = CONTEXT.plus(make())
+        short = CONTEXT.normalize(found)
+        return system(fits(short if exponent(short) <= 0 else found.quantize(Decimal(1), context=_WIDE)))
     except DecimalException:
         return []
 

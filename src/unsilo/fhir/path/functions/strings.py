@@ -102,10 +102,8 @@ def _replace(site: Site, items: Items, arguments: list[Items]) -> Items:
     ours, pattern, other = text(site, items), text(site, arguments[0]), text(site, arguments[1])
     if ours is None or pattern is None or other is None:
         return []
-    site.text(other * (ours.count(pattern) if len(other) < 10_000 else 0))
-    if len(other) >= 10_000 and ours.count(pattern) * len(other) > 4_000_000:
-        site.fail("the text becomes too long")
-    return _string(site.text(ours.replace(pattern, other)))
+    site.room(len(ours) + ours.count(pattern) * len(other))
+    return _string(ours.replace(pattern, other))
 
 
 @lru_cache(maxsize=1024)
@@ -171,8 +169,7 @@ def _replace_matches(site: Site, items: Items, arguments: list[Items]) -> Items:
     for found in _compiled(site, said).finditer(ours):
         parts += (ours[end : found.start()], _filled(template, found))
         size += len(parts[-1])
-        if size > 4_000_000:
-            site.fail("the text becomes too long")
+        site.room(len(ours) + size)
         end = found.end()
     return _string("".join((*parts, ours[end:])))
 
@@ -196,7 +193,8 @@ def _join(site: Site, items: Items, arguments: list[Items]) -> Items:
         if type(value) is not str:
             site.fail(f"a text is expected, not {item[1].said}")
         parts.append(value)
-    return _string(site.text((between or "").join(parts)))
+    site.room(sum(map(len, parts)) + len(parts) * len(between or ""))
+    return _string((between or "").join(parts))
 
 
 _ENCODE: Final[dict[str, Callable[[bytes], bytes]]] = {
