@@ -9,9 +9,12 @@ import msgspec
 
 from unsilo.fhir.index.compiled import Extractor, compiled
 from unsilo.fhir.index.composites import layout
+from unsilo.fhir.index.interpreted import interpreted
+from unsilo.fhir.index.paths import branches
 from unsilo.fhir.index.trie import grow
+from unsilo.fhir.path import PathError
 from unsilo.kernel import Issue, Json, Result, Where
-from unsilo.spec.expression import alternatives, restrict, without_as
+from unsilo.spec.expression import restrict, without_as
 from unsilo.spec.model import types
 from unsilo.spec.parameters import Component, Kind, SearchParameter, all_parameters
 
@@ -114,9 +117,14 @@ def compile_parameter(
     if one is None:
         return Result(None, made.issues)
     _, left = grow([one], resource_type)
-    if left or len(alternatives(one.expression)) == 0:
+    if not left:
+        return Result(Custom(one, compiled([one], resource_type, frozenset())))
+    if one.kind == "composite" or branches(one.expression, resource_type):
         return _wrong(
             "expression", f"the expression leads to nothing that a {one.kind} parameter can index",
-            f"a path of elements of {resource_type}, with ofType(), where() or extension()", code="not-supported",
+            f"an expression whose values a {one.kind} parameter takes", code="not-supported",
         )  # fmt: skip
-    return Result(Custom(one, compiled([one], resource_type, frozenset())))
+    try:
+        return Result(Custom(one, interpreted(one)))
+    except PathError as error:
+        return _wrong("expression", str(error), "FHIRPath that begins at the resource type", code="not-supported")
