@@ -1,5 +1,8 @@
 """What the mutations start from: small inputs of each format, and the words that matter in it."""
 
+import io
+import tarfile
+
 HL7V2 = [
     (
         b"MSH|^~\\&|A|B|C|D|20240115083000-0500||ADT^A08^ADT_A01|M1|P|2.5.1|||AL|NE||UNICODE UTF-8\r"
@@ -116,6 +119,33 @@ XML_WORDS = [
     b' xmlns:h=""', b' value="', b' id="', b' url="', b"<div", b"</div>", b"<extension", b"<active", b"\xff",
     b"\xef\xbb\xbf", b"1e999", b"encoding='utf-16'", b"h:", b"f:", b"<contained>", b"<x>" * 60,
 ]  # fmt: skip
+
+PACKAGE_WORDS = [b"../", b"/etc/passwd", b"package/", b"ustar", b"\0", b"777", b"StructureDefinition", b"differential",
+    b"element", b"baseDefinition", b"sliceName", b"contentReference", b"x" * 200]  # fmt: skip
+
+
+def package() -> list[bytes]:
+    """Return the tar of a small package: a manifest, a profile without snapshot, its own base."""
+    base = "http://hl7.org/fhir/StructureDefinition/"
+    profile = (
+        '{"resourceType":"StructureDefinition","url":"u:%s","derivation":"constraint","type":"Patient",'
+        '"baseDefinition":"%s","differential":{"element":[{"path":"Patient"},{"path":"Patient.name","sliceName":"a",'
+        '"slicing":{"rules":"open"},"min":1},{"path":"Patient.name.given","max":"1"},{"path":"Patient.deceasedBoolean",'
+        '"fixedBoolean":true},{"path":"Patient.extension","sliceName":"e"},{"path":"Patient.contact.name.text"}]}}'
+    )
+    members = {
+        "package/package.json": '{"name":"x","version":"1","fhirVersions":["4.0.1"]}',
+        "package/StructureDefinition-a.json": profile % ("a", f"{base}Patient"),
+        "package/StructureDefinition-b.json": profile % ("b", "u:a"),
+    }
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, text in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return [made.getvalue()]
+
 
 CCDA = [
     (

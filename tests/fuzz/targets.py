@@ -207,6 +207,32 @@ def _fhir_index() -> Callable[[bytes], Behaviour]:
     return run
 
 
+def _packages() -> Callable[[bytes], Behaviour]:
+    import atexit
+    import gzip
+    import shutil
+    from pathlib import Path
+    from tempfile import mkdtemp
+
+    from unsilo.spec.packages import Bounds, PackageError, read_package
+
+    path = Path(mkdtemp()) / "p.tgz"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    bounds = Bounds(archive=1 << 20, unpacked=1 << 20, one=1 << 18, files=100)
+
+    def run(content: bytes) -> Behaviour:
+        path.write_bytes(gzip.compress(content, 1))
+        try:
+            package = read_package(path, bounds)
+        except PackageError as error:
+            return str(error).partition(":")[2][:40]
+        for canonical in package.urls("structures"):
+            assert package.structure(canonical) is not None or canonical in package.faults
+        return len(package.urls("structures")), len(package.faults)
+
+    return run
+
+
 TARGETS: dict[str, Target] = {
     "formats.hl7v2": Target(_hl7v2, seeds.HL7V2, seeds.HL7V2_WORDS),
     "formats.hl7v2.batch": Target(_hl7v2_batch, seeds.HL7V2, seeds.HL7V2_WORDS),
@@ -219,6 +245,7 @@ TARGETS: dict[str, Target] = {
     "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
     "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
     "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),
+    "spec.packages": Target(_packages, seeds.package(), seeds.JSON_WORDS + seeds.PACKAGE_WORDS),
     "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
     "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
     "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),
