@@ -11,7 +11,7 @@ import msgspec
 
 from unsilo.config.check import check
 from unsilo.config.places import line_of
-from unsilo.config.settings import FORMATS, Feed, Http, Listener, Route, Settings, Tls, default_feeds
+from unsilo.config.settings import FORMATS, Feed, Fhir, Http, Listener, Route, Settings, Tls, default_feeds
 from unsilo.kernel.issue import Issue, Where
 from unsilo.kernel.result import Result
 
@@ -68,7 +68,7 @@ class _Reader:
             return None
 
     def value(self, kind: Any, raw: Any, path: tuple[str, ...]) -> Any:
-        if kind in (Tls, Http):
+        if kind in (Fhir, Tls, Http):
             return self.struct(kind, raw, path)
         if get_origin(kind) is list and get_args(kind)[0] in (Listener, Route):
             if not isinstance(raw, list):

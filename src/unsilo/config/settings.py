@@ -8,7 +8,7 @@ import msgspec
 
 from unsilo.kernel.limits import DEFAULT, Limits
 
-__all__ = ["FORMATS", "Feed", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "default_feeds"]
+__all__ = ["FORMATS", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "default_feeds"]
 
 FORMATS: dict[str, str] = {
     "hl7v2": "HL7 version 2 messages",
@@ -42,6 +42,19 @@ class Http(msgspec.Struct, frozen=True, omit_defaults=True):
     """A connection without a request for so long is closed."""
     most_waiting: int = 5_000
     """Jobs that wait for the writer above which writing is answered 503 with Retry-After."""
+
+
+class Fhir(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the FHIR server answers writes where the standard leaves it open."""
+
+    update_create: bool = True
+    """True: PUT under an id that is not there creates; False: 405."""
+    conditional_delete: Literal["single", "multiple", "off"] = "single"
+    """What a delete by condition may delete: the one match, all matches (at most 1,000), or nothing at all."""
+    referential_integrity: Literal["off", "warn", "reject"] = "off"
+    """What happens to a reference to what is not here: nothing, a warning in the outcome, or 409."""
+    delete_referenced: bool = True
+    """False: what other resources refer to is not deleted (409)."""
 
 
 class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -170,6 +183,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """TCP port of the web server."""
     tls: Tls = Tls()
     """PEM files of the web server."""
+    fhir: Fhir = Fhir()
+    """How the FHIR server answers writes."""
     http: Http = Http()
     """Bounds of the web server."""
     public_url: str = ""

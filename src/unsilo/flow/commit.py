@@ -7,6 +7,7 @@ import msgspec
 
 from unsilo.config import Feed
 from unsilo.fhir import codec, merge
+from unsilo.fhir.index import IndexRows
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.kernel import Issue, Lineage, Row, Where, json
@@ -14,6 +15,8 @@ from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.packing import unpack_lineage
 
 __all__ = ["Committed", "beats", "commit", "finish_dead", "finish_held"]
+
+Keys = Callable[[Piece], IndexRows]
 
 _FINAL = 2
 """Rank from which a result is final; what is lower never wins over it."""
@@ -48,8 +51,8 @@ def beats(clock: int, rank: int, current: Stored) -> bool:
 class _Writing:
     """One message being written; `issues` grows on the way."""
 
-    def __init__(self, tx: Tx, told: Processed, feed: Feed | None, at: int) -> None:
-        self.tx, self.told, self.at = tx, told, at
+    def __init__(self, tx: Tx, told: Processed, feed: Feed | None, at: int, keys: Keys) -> None:
+        self.tx, self.told, self.at, self.keys = tx, told, at, keys
         self.feed = feed.name if feed is not None else ""
         self.actor = f"feed:{self.feed}"
         self.issues = list(told.issues)
@@ -115,7 +118,7 @@ class _Writing:
 
     def _put(self, piece: Piece, previous: Stored | None) -> None:
         self.tx.put(
-            piece.type, piece.id, piece.body, index=piece.index, lineage=piece.lineage, clock=piece.clock,
+            piece.type, piece.id, piece.body, index=self.keys(piece), lineage=piece.lineage, clock=piece.clock,
             rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at, find=piece.find,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
@@ -252,9 +255,16 @@ def _replaced(patient: dict[str, Any]) -> bool:
     return any(item.get("type") == "replaced-by" for item in patient.get("link", []))
 
 
-def commit(told: Processed, feed: Feed | None, at: int) -> Callable[[Tx], Committed]:
-    """Return the job that writes one processed message; run again for the same message it changes nothing more."""
-    return lambda tx: _Writing(tx, told, feed, at).write()
+def _own_keys(piece: Piece) -> IndexRows:
+    return piece.index
+
+
+def commit(told: Processed, feed: Feed | None, at: int, keys: Keys = _own_keys) -> Callable[[Tx], Committed]:
+    """Return the job that writes one processed message; run again for the same message it changes nothing more.
+
+    `keys` adds to a piece's search keys those of the parameters that were posted to this store.
+    """
+    return lambda tx: _Writing(tx, told, feed, at, keys).write()
 
 
 def finish_dead(mid: int, issues: list[Issue], unconsumed: bytes = b"") -> Callable[[Tx], Committed]:

@@ -13,10 +13,11 @@ from contextlib import suppress
 import msgspec
 
 from unsilo.config import Settings
+from unsilo.fhir.index import IndexRows
 from unsilo.flow.commit import Committed, commit, finish_dead, finish_held
 from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
-from unsilo.flow.process import Processed
+from unsilo.flow.process import Piece, Processed
 from unsilo.flow.receive import Ending
 from unsilo.flow.wire import Fault, Job, Ready, decode_answer
 from unsilo.kernel import Envelope, Issue, clock
@@ -63,6 +64,7 @@ class Dispatcher:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
+        self.keys: Callable[[Piece], IndexRows] = lambda piece: piece.index
         self._order = Order()
         self._items: dict[int, _Item] = {}
         self._workers: list[Worker] = []
@@ -396,7 +398,7 @@ class Dispatcher:
             issues = told.issues if told is not None else []
             job = finish_dead(item.mid, issues, told.unconsumed if told is not None else b"")
         else:
-            job = commit(told, feed, at)
+            job = commit(told, feed, at, self.keys)
         self._committing += 1
         future = self.store.submit(job)
         future.add_done_callback(lambda done: self._tell(lambda: self._committed(item, done)))

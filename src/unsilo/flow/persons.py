@@ -5,7 +5,10 @@ from unsilo.flow.process import Piece
 from unsilo.kernel import Issue, Where
 from unsilo.storage import AuditRow, Tx
 
-__all__ = ["place_patient"]
+__all__ = ["BY_PROGRAM", "place_patient"]
+
+BY_PROGRAM = -1
+"""Stands for the message of a link that was made for a resource which a program sent (0 would be a person's hand)."""
 
 
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:

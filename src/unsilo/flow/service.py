@@ -6,7 +6,9 @@ from concurrent.futures import Future
 from unsilo.config import Feed, Settings
 from unsilo.flow import receive
 from unsilo.flow.dispatch import Dispatcher
+from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
+from unsilo.flow.reindex import Reindexing
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Receipt, Store, open_store
 
@@ -20,16 +22,21 @@ class Service:
         settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.store = store or open_store(settings.data, readers=settings.readers, group_ms=settings.group_ms)
+        self.parameters = Parameters(self.store, settings.search)
+        self.reindexing = Reindexing(self.store, self.parameters)
         self.dispatcher = Dispatcher(self.store, settings)
+        self.dispatcher.keys = self.parameters.complete
         self.started_at = clock.now()
         self.checks: list[Callable[[], str]] = [lambda: self.dispatcher.trouble]
 
     def start(self) -> None:
         """Start the workers and take up what a former run left queued."""
         self.dispatcher.start()
+        self.reindexing.start()
 
     def stop(self) -> None:
         """Stop the workers and close the store; what is queued stays queued."""
+        self.reindexing.stop()
         self.dispatcher.stop()
         self.store.close()
 

@@ -9,6 +9,7 @@ from unsilo.kernel import json
 from unsilo.spec.r4 import resource_types, type_number
 from unsilo.storage.keys import terms
 from unsilo.storage.names import FOREIGN, Names
+from unsilo.storage.parameters import compiled, parameter_of
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import Counters, ResourceTx, whole
@@ -43,13 +44,14 @@ def extract_anew(connection: sqlite3.Connection) -> int:
     names, counters, last, done = Names(), Counters(), 0, 0
     names.load(connection)
     counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
+    extra = compiled([parameter_of(row) for row in connection.execute(load("parameter")["all"]).fetchall()])
     while rows := connection.execute(_SQL["live"], (last, _AT_ONCE)).fetchall():
         group = Pending()
         tx = ResourceTx(connection, names, counters, group)
         for row in rows:
             now = whole(row)
             resource = json.decode(now.body)
-            tx.renew_keys(now, index(resource), terms(resource) if now.type == "Patient" else [])
+            tx.renew_keys(now, index(resource, extra), terms(resource) if now.type == "Patient" else [])
         tx.end(keep=True)
         names.flush(connection)
         flush(connection, group)

@@ -18,6 +18,7 @@ from unsilo.storage.functions import prepare
 from unsilo.storage.listing import audit_query, estimate_query, resources_query
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
+from unsilo.storage.parameters import ParameterReads
 from unsilo.storage.resources import ResourceReads
 from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
 from unsilo.storage.search import SearchReads
@@ -43,7 +44,7 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(MessageReads, ResourceReads, SearchReads):
+class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:

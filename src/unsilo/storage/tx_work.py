@@ -5,16 +5,14 @@ from typing import Any
 
 from unsilo.kernel import Issue, clock
 from unsilo.storage.packing import clean, pack_issues, pack_unconsumed
-from unsilo.storage.plan import Page, Plan
 from unsilo.storage.rows import AuditRow, Unconsumed
-from unsilo.storage.search import run
-from unsilo.storage.tx_people import PeopleTx
+from unsilo.storage.tx_fhir import FhirTx
 from unsilo.storage.work import Finish, cause_of, is_poison
 
 __all__ = ["Tx"]
 
 
-class Tx(PeopleTx):
+class Tx(FhirTx):
     """What a job may do; everything it does is committed together with it or not at all."""
 
     def finish(
@@ -52,11 +50,6 @@ class Tx(PeopleTx):
     def outbox(self, kind: str, payload: bytes, at: int = 0) -> None:
         """Add something to be sent on; it exists exactly if this job's other effects do."""
         self._job.rows["outbox"].append((kind, at or clock.now(), payload))
-
-    def search(self, plan: Plan) -> Page:
-        """Run a search inside this transaction: it sees what this job and those before it have put."""
-        self.settle()
-        return run(lambda sql, values: self._connection.execute(sql, values).fetchall(), plan)
 
     def run(self, sql: str, values: Sequence[Any]) -> Any:
         """Run a statement of this room that writes at once; return the first row it gives, or None."""

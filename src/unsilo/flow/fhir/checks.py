@@ -1,0 +1,66 @@
+"""What is looked at before a resource may be stored: its type, its id, its own words about itself; no database."""
+
+import re
+from typing import Any
+
+from unsilo.flow.fhir.outcome import Written, refusal
+from unsilo.flow.process import Piece, prepare_resource
+from unsilo.kernel import Json, clock
+from unsilo.spec.r4 import resource_types
+
+__all__ = ["ID", "draft", "etag_version", "is_id", "own_words"]
+
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+"""FHIR R4 datatypes.html#id: ASCII letters and digits only, and no line end after it."""
+
+_RANKS = {
+    "registered": 0, "preliminary": 1, "partial": 1, "final": 2, "amended": 3, "corrected": 3, "appended": 3,
+    "cancelled": 4, "entered-in-error": 4,
+}  # fmt: skip
+_RANKED = frozenset(("Observation", "DiagnosticReport"))
+"""What a message with a later status of the same result must beat; see `flow.commit.beats`."""
+
+
+def is_id(text: Any) -> bool:
+    """Tell whether a value is a FHIR id."""
+    return isinstance(text, str) and ID.match(text) is not None
+
+
+def etag_version(header: str) -> int | None:
+    """Return the version that an entity tag names (`W/"3"`, `"3"`, `3`); None when it names none of ours."""
+    text = header.strip().removeprefix("W/").strip('"')
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def own_words(resource: Json, id_: str) -> Json:
+    """Return the resource with type, id and meta in front, without the client's versionId and lastUpdated."""
+    meta = resource.get("meta")
+    kept = {k: v for k, v in meta.items() if k not in ("versionId", "lastUpdated")} if isinstance(meta, dict) else meta
+    made: Json = {"resourceType": resource["resourceType"], "id": id_}
+    if kept:
+        made["meta"] = kept
+    made.update((key, value) for key, value in resource.items() if key not in ("resourceType", "id", "meta"))
+    return made
+
+
+def draft(kind: str, resource: Any, id_: str, *, at: int = 0) -> Piece | Written:
+    """Make a resource ready for the store under an id, or say why it cannot be stored."""
+    if not isinstance(resource, dict):
+        return refusal(kind, 400, "structure", "a resource is one JSON object", rule="object")
+    said = resource.get("resourceType")
+    if not isinstance(said, str) or said not in resource_types():
+        text = "resourceType is missing" if said is None else "resourceType names no resource type of R4"
+        return refusal(kind, 400, "structure", text, where="resourceType", rule="type")
+    if said != kind:
+        text = f"a {said} was sent to {kind}"
+        return refusal(kind, 400, "structure", text, where="resourceType", hint=f"send it to {said}", rule="type")
+    meta = resource.get("meta")
+    if meta is not None and not isinstance(meta, dict):
+        return refusal(kind, 400, "structure", "meta is not an object", where=f"{kind}.meta", rule="meta")
+    if not is_id(id_):
+        hint = "use 1 to 64 ASCII letters, digits, - and ."
+        return refusal(kind, 400, "value", "this is no FHIR id", where=f"{kind}.id", hint=hint, rule="id")
+    whole = own_words(resource, id_)
+    status = resource.get("status")
+    rank = _RANKS.get(status, 0) if kind in _RANKED and isinstance(status, str) else 0
+    return prepare_resource(whole, [], at or clock.now(), rank, [])
