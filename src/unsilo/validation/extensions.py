@@ -9,6 +9,7 @@ from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
 from unsilo.validation.shape import Field
+from unsilo.validation.shapes import Structure
 
 __all__ = ["check"]
 
@@ -37,29 +38,25 @@ def check(field: Field, value: Json, at: At, run: Run, val: Knowledge) -> None:
             text = f"nothing is known of the extension {url}: its content was not checked"
             run.say(severity, "not-supported", at, "extension.unknown", text)  # type: ignore[arg-type]
         return
-    definition, _ = found
-    if definition.get("type") != "Extension":
-        run.error("value", at, "extension.definition", f"{url} defines a {definition.get('type')}, no extension")
+    if found.type != "Extension":
+        run.error("value", at, "extension.definition", f"{url} defines a {found.type}, no extension")
         return
     shape = val.shapes.of_profile(url)
     if shape is not None:
         val.check_shape(shape, value, at, run)
     if holder is not None:
-        _context(definition, holder, at, run, val)
-    modifier = bool(definition["snapshot"]["element"][0].get("isModifier"))
-    if modifier != (field.name == "modifierExtension"):
-        where = "modifierExtension" if modifier else "extension"
+        _context(found, holder, at, run, val)
+    if found.modifier != (field.name == "modifierExtension"):
+        where = "modifierExtension" if found.modifier else "extension"
         run.error("structure", at, "extension.modifier", f"{url} belongs into {where}")
 
 
-def _context(definition: Json, holder: At, at: At, run: Run, val: Knowledge) -> None:
+def _context(definition: Structure, holder: At, at: At, run: Run, val: Knowledge) -> None:
     """Check that the extension may stand where it does (StructureDefinition.context)."""
-    contexts = definition.get("context", ())
-    if not contexts:
+    if not definition.contexts:
         return
     places = _places(holder, val)
-    for each in contexts:
-        kind, said = each.get("type"), each.get("expression", "")
+    for kind, said in definition.contexts:
         if kind == "fhirpath":
             return  # told by an expression over the whole resource, which the rule itself repeats
         if kind == "extension":
@@ -67,8 +64,8 @@ def _context(definition: Json, holder: At, at: At, run: Run, val: Knowledge) -> 
                 return
         elif said in places or said.partition("#")[2] in places:
             return
-    allowed = ", ".join(str(each.get("expression", "")) for each in contexts)
-    text = f"the extension {definition.get('url')} is not allowed here; allowed: {allowed}"
+    allowed = ", ".join(said for _, said in definition.contexts)
+    text = f"the extension {definition.url} is not allowed here; allowed: {allowed}"
     run.error("structure", at, "extension.context", text)
 
 

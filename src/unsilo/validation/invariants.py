@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,9 @@ from unsilo.validation.run import Run
 from unsilo.validation.shape import Holds
 
 __all__ = ["DIRECT", "prepare"]
+
+
+_LINK = re.compile(r"""["'](#[A-Za-z0-9.\-]{1,64})["']""")
 
 
 def _always(_value: Any, _type: str, _run: Run) -> bool:
@@ -34,6 +38,37 @@ def _reference(value: Any, _type: str, run: Run) -> bool:
     return type(said) is not str or said[:1] != "#" or run.within(said[1:]) is not None
 
 
+def _fragments(node: Any, found: set[str]) -> None:
+    """Gather every text that begins with `#` below a node."""
+    if type(node) is dict:
+        for value in node.values():
+            _fragments(value, found)
+    elif type(node) is list:
+        for value in node:
+            _fragments(value, found)
+    elif type(node) is str:
+        if node[:1] == "#":
+            found.add(node)
+        elif node[:4] == "<div":  # a narrative refers by links and images
+            found.update(_LINK.findall(node))
+
+
+def _contained_used(value: Any, _type: str, _run: Run) -> bool:
+    """Tell whether each contained resource is referred to, or refers to its container (dom-3)."""
+    if not value.get("contained"):
+        return True
+    found: set[str] = set()
+    _fragments(value, found)
+    for each in value["contained"]:
+        id_ = each.get("id") if type(each) is dict else None
+        if type(id_) is str and f"#{id_}" not in found:
+            own: set[str] = set()
+            _fragments(each, own)
+            if "#" not in own:
+                return False
+    return True
+
+
 def _contained_plain(value: Any, _type: str, _run: Run) -> bool:
     """Nothing to ask where nothing is contained."""
     return type(value) is not dict or not value.get("contained")
@@ -46,6 +81,10 @@ DIRECT: dict[str, Holds] = {
     "extension.exists() != value.exists()": _extension,
     "reference.startsWith('#').not() or "
     "(reference.substring(1).trace('url') in %rootResource.contained.id.trace('ids'))": _reference,
+    "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | "
+    "%resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#')"
+    ".exists() or descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#')"
+    ".exists()).not()).trace('unmatched', id).empty()": _contained_used,
     # `narrative.check` says more than htmlChecks() does.
     "htmlChecks()": _always,
 }
@@ -76,7 +115,7 @@ def _compiled(key: str, expression: str) -> Holds | None:
     except PathError:
         return None  # the definition is at fault; `Validator.faults` names it
 
-    skip = _SKIP.get(expression) or (_contained_plain if key in ("dom-2", "dom-3", "dom-4", "dom-5") else None)
+    skip = _SKIP.get(expression) or (_contained_plain if key in ("dom-2", "dom-4", "dom-5") else None)
 
     def holds(value: Any, type_: str, run: Run) -> bool:
         if skip is not None and skip(value, type_, run):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from unsilo.kernel import Json
 from unsilo.validation.invariants import prepare
@@ -12,11 +12,31 @@ from unsilo.validation.shape import Field, Need, Shape, Slice
 from unsilo.validation.slicing import Known, matcher
 from unsilo.validation.value_sets import Definitions
 
-__all__ = ["BASE", "Shapes"]
+__all__ = ["BASE", "Shapes", "Structure"]
 
 BASE = "http://hl7.org/fhir/StructureDefinition/"
 
 _UNBOUND = TypeRef("")
+
+
+class Structure(NamedTuple):
+    """What matters of a StructureDefinition; `contexts` are (type, expression) of where an extension may stand."""
+
+    url: str
+    type: str
+    base: str
+    contexts: tuple[tuple[str, str], ...]
+    modifier: bool
+    root: Node
+
+
+def _structure(said: Json) -> Structure:
+    root = build(said)
+    contexts = tuple((str(each.get("type", "")), str(each.get("expression", ""))) for each in said.get("context", ()))
+    return Structure(
+        str(said.get("url", "")), str(said.get("type", root.path)), str(said.get("baseDefinition", "")), contexts,
+        bool(said["snapshot"]["element"][0].get("isModifier")), root,
+    )  # fmt: skip
 
 
 class Shapes:
@@ -24,17 +44,17 @@ class Shapes:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._structures: dict[str, tuple[Json, Node] | None] = {}
+        self._structures: dict[str, Structure | None] = {}
         self._types: dict[str, Shape | None] = {}
         self._profiles: dict[str, Shape | None] = {}
         self._inline: dict[int, tuple[Node, Shape]] = {}
 
-    def structure(self, url: str) -> tuple[Json, Node] | None:
-        """Return a definition and its element tree; None when it is not here or has no snapshot."""
+    def structure(self, url: str) -> Structure | None:
+        """Return what matters of a definition; None when it is not here or has no snapshot."""
         if url not in self._structures:
             said = self._definitions.structure(url) or self._definitions.structure(url.partition("|")[0])
             try:
-                self._structures[url] = (said, build(said)) if said is not None else None
+                self._structures[url] = _structure(said) if said is not None else None
             except ValueError:
                 self._structures[url] = None
         return self._structures[url]
@@ -42,7 +62,7 @@ class Shapes:
     def root_of_type(self, code: str) -> Node | None:
         """Return the element tree of a base type."""
         found = self.structure(BASE + code) if code else None
-        return found[1] if found is not None else None
+        return found.root if found is not None else None
 
     def of_type(self, code: str) -> Shape | None:
         """Return the shape of a base type or resource."""
@@ -51,7 +71,7 @@ class Shapes:
             root = self.root_of_type(code)
             if root is not None:
                 said = self.structure(BASE + code)
-                type_ = str(said[0].get("type", code)) if said is not None else code
+                type_ = said.type if said is not None else code
                 shape = self._types[code] = Shape(type_, BASE + code, root)
                 self._fill(shape, root, root)
         return self._types[code]
@@ -64,9 +84,8 @@ class Shapes:
             self._profiles[url] = None
             found = self.structure(url)
             if found is not None:
-                said, root = found
-                shape = self._profiles[url] = Shape(str(said.get("type", root.path)), url, root)
-                self._fill(shape, root, root)
+                shape = self._profiles[url] = Shape(found.type, url, found.root)
+                self._fill(shape, found.root, found.root)
         return self._profiles[url]
 
     def of_node(self, node: Node, top: Node, type_: str) -> Shape:
@@ -131,10 +150,10 @@ class Shapes:
 
     def _finish(self, field: Field, target: Node, top: Node) -> None:
         code = field.type.code
-        type_root = self.root_of_type(code)
         own = prepare(field.node.rules)
         seen = {rule.key for rule, _ in own}
-        of_type = prepare(type_root.rules) if type_root is not None and field.inline else ()
+        type_root = self.root_of_type(code) if field.inline else None
+        of_type = prepare(type_root.rules) if type_root is not None else ()
         field.rules = (*own, *((rule, holds) for rule, holds in of_type if rule.key not in seen))
         if field.inline:
             holder = field.node if field.node.children else target

@@ -107,7 +107,7 @@ class Validator:
     def node_of_profile(self, url: str) -> Node | None:
         """Return the root element of a profile."""
         found = self.shapes.structure(url)
-        return found[1] if found is not None else None
+        return found.root if found is not None else None
 
     def in_binding(self, binding: Binding, value: Any, run: Run) -> bool | None:
         """Tell whether a code, Coding or CodeableConcept meets a binding; None when nobody can say."""
@@ -139,7 +139,7 @@ class Validator:
                 name = url.removeprefix(BASE)
                 if name not in self.resources and name not in _EVERY:
                     known = self.shapes.structure(url)
-                    name = str(known[0].get("type", "")) if known is not None else ""
+                    name = known.type if known is not None else ""
                 if not name or name in _EVERY:
                     names = set()
                     break
@@ -156,6 +156,6 @@ class Validator:
             while here and here not in names:
                 names.append(here)
                 said = self.shapes.structure(BASE + here)
-                here = str(said[0].get("baseDefinition", "")).removeprefix(BASE) if said is not None else ""
+                here = said.base.removeprefix(BASE) if said is not None else ""
             found = self._bases[code] = tuple(names)
         return found
