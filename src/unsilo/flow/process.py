@@ -25,15 +25,15 @@ __all__ = [
 class Piece(msgspec.Struct, array_like=True):
     """One resource, ready for the store.
 
-    `body` is its JSON, `digest` 16 bytes of its SHA-256, `lineage` packed as the store keeps it; `record` and `keys`
-    are the matching record of a Patient, `find` the words that find it.
+    `body` is its JSON, `digest` 16 bytes of its SHA-256, `packed` its index rows as MessagePack, `lineage` packed as
+    the store keeps it; `record` and `keys` are the matching record of a Patient, `find` the words that find it.
     """
 
     type: str
     id: str
     body: bytes
     digest: bytes
-    index: IndexRows
+    packed: msgspec.Raw
     lineage: bytes
     clock: int
     rank: int
@@ -41,6 +41,15 @@ class Piece(msgspec.Struct, array_like=True):
     record: bytes = b""
     keys: list[int] = []
     find: list[str] = []
+
+    @property
+    def index(self) -> IndexRows:
+        """The index rows; of pieces that change nothing, which are the most, nobody asks for them."""
+        return _index_rows.decode(self.packed)
+
+
+_index_rows = msgspec.msgpack.Decoder(IndexRows)
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Act(msgspec.Struct, array_like=True):
@@ -146,8 +155,8 @@ def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: i
     """Encode one resource, extract its index rows and, of a Patient, its matching record."""
     body = codec.encode(resource)
     piece = Piece(
-        resource["resourceType"], resource["id"], body, body_digest(body), index(resource), pack_lineage(lineage),
-        clock, rank, cleared,
+        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(_pack(index(resource))),
+        pack_lineage(lineage), clock, rank, cleared,
     )  # fmt: skip
     if piece.type == "Patient":
         record = identity.record(resource)
