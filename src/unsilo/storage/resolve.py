@@ -32,7 +32,7 @@ _RANK: dict[type, int] = {
 def _numbers(tree: Tree, run: Run, types: Sequence[int], ids: Sequence[str], kin: bool) -> tuple[int, ...]:
     sight = tree.sight
     named = sight.kin(types, ids) if kin and _PATIENT in types else sight.number(types, ids)
-    return tuple(row[0] for row in run(named.text[1:-1], named.values))
+    return tuple(row[0] for row in run(*tree.statement(Sql(named.text[1:-1], named.values))))
 
 
 def resolved(tree: Tree, run: Run, node: Any) -> Any:
@@ -83,8 +83,3 @@ def counted(tree: Tree, run: Run, clauses: Sequence[Any], types: Sequence[int], 
     for clause in sorted(clauses, key=lambda c: _RANK.get(type(c), 9)):
         if _count(tree, run, clause, types, known) <= min(_ENOUGH, tree.few):
             return
-
-
-def explained(query: Sql) -> str:
-    """Return a statement's text with short lines, values not filled in."""
-    return "\n".join(line for line in query.text.splitlines() if line.strip())

@@ -65,7 +65,7 @@ class _Search:
         """Return the row number of `Type/id`, where a page ended: links hold no numbers, which tell of other rows."""
         kind, _, id_ = name.partition("/")
         named = self.tree.sight.number([r4.type_number(kind)] if kind in r4.resource_types() else [0], [id_])
-        rows = self.ask(named.text[1:-1], named.values)
+        rows = self.ask(*self.tree.statement(Sql(named.text[1:-1], named.values)))
         return int(rows[0][0]) if rows else 0
 
     def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
@@ -180,7 +180,8 @@ class _Search:
         """Return the resources whose canonical address is one of these."""
         node = p.Uri(include.urls, "is", tuple(urls))
         named = self.tree.rows(node, include.types)
-        rids = [row[0] for row in self.ask(f"{named.text} LIMIT {limit}", named.values)]
+        query = self.tree.statement(Sql(f"{named.text} LIMIT {limit}", named.values))
+        rids = [row[0] for row in self.ask(*query)]
         query = included_query(self.tree, rids, include.types, limit)
         return [_stored(row) for row in self._read("include by address", query)]
 

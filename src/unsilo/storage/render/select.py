@@ -45,7 +45,9 @@ def bounded_count(tree: Tree, node: Any, types: Sequence[int]) -> Sql | None:
     found = tree.members(node, types)
     if found is None:
         return None
-    return Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {tree.many}) f", found.values)
+    return tree.statement(
+        Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {tree.many}) f", found.values)
+    )
 
 
 def walk_of(tree: Tree, plan: Plan) -> Walk:
@@ -114,10 +116,10 @@ def page_query(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
         say = walk.listed is not None or walk.driver is None or tree.dialect.ordered_outer
         order = f" ORDER BY {'x' if walk.listed is not None else 'r'}.rid DESC" if say else ""
         text = f"SELECT {COLUMNS} FROM {source.text} WHERE {where.text}{rest.text}{order} LIMIT {limit}"
-        return Sql(text, [*source.values, *where.values, *rest.values])
+        return tree.statement(Sql(text, [*source.values, *where.values, *rest.values]))
     if walk.sorted and not walk.missing:
-        return _along_key(tree, plan, walk, limit)
-    return _gathered(tree, plan, walk, limit)
+        return tree.statement(_along_key(tree, plan, walk, limit))
+    return tree.statement(_gathered(tree, plan, walk, limit))
 
 
 def _gathered(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
@@ -187,9 +189,9 @@ def count_query(tree: Tree, plan: Plan, walk: Walk, most: int | None) -> Sql:
     rest = _rest(tree, plan, walk, "r")
     values = [*source.values, *where.values, *rest.values]
     if most is None:
-        return Sql(f"SELECT count(*) FROM {source.text} WHERE {where.text}{rest.text}", values)
+        return tree.statement(Sql(f"SELECT count(*) FROM {source.text} WHERE {where.text}{rest.text}", values))
     inner = f"SELECT 1 FROM {source.text} WHERE {where.text}{rest.text} LIMIT {most}"
-    return Sql(f"SELECT count(*) FROM ({inner}) f", values)
+    return tree.statement(Sql(f"SELECT count(*) FROM ({inner}) f", values))
 
 
 def included_query(tree: Tree, rids: Sequence[int], types: Sequence[int], limit: int) -> Sql:
@@ -197,7 +199,7 @@ def included_query(tree: Tree, rids: Sequence[int], types: Sequence[int], limit:
     opened = tree.sight.opened("r", types)
     many = tree.dialect.many(list(rids))
     text = f"SELECT {COLUMNS} FROM {opened.table} WHERE r.rid IN {many.text} AND {opened.where}"
-    return Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values])
+    return tree.statement(Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values]))
 
 
 def referring_query(tree: Tree, rids: Sequence[int], sp: Sequence[int], types: Sequence[int], limit: int) -> Sql:
@@ -207,4 +209,4 @@ def referring_query(tree: Tree, rids: Sequence[int], sp: Sequence[int], types: S
     among = ",".join(map(str, sp))
     inner = f"SELECT DISTINCT x.rid AS rid FROM ix_ref x WHERE x.sp IN ({among}) AND x.tgt IN {many.text}"
     text = f"SELECT {COLUMNS} FROM ({inner}) d {tree.dialect.join} {opened.table} ON r.rid = d.rid WHERE {opened.where}"
-    return Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values])
+    return tree.statement(Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values]))

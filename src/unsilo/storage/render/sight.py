@@ -1,6 +1,6 @@
 """The only way to a resource's row: every alias of `res` is opened here, with the predicate in its condition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from unsilo.fhir.index.keys import token_hash
@@ -41,12 +41,18 @@ def _typed(types: Sequence[int], alias: str) -> str:
     return f"{alias}.type = {types[0]}" if len(types) == 1 else f"{alias}.type IN ({numbers(types)})"
 
 
+def _inline(subquery: Sql) -> Sql:
+    return Sql(f"({subquery.text})", subquery.values)
+
+
 class Sight:
     """Opens aliases of `res` for one predicate; there is no way to make one without."""
 
     def __init__(self, predicate: Predicate, dialect: Dialect = SQLITE) -> None:
         self.predicate = predicate
         self.dialect = dialect
+        self.set_aside: Callable[[Sql], Sql] = _inline
+        """Puts a subquery that depends on no row before the statement; without a statement it stays where it is."""
         self._allow = pushed(predicate.allow)
         self._all = isinstance(self._allow, Everything)
 
@@ -76,9 +82,9 @@ class Sight:
         """Return a subquery of the row numbers of `Type/id`: whether they hold anything, and what, it does not say."""
         where = f"z.tenant = {self.predicate.tenant} AND {_typed(types, 'z')}"
         if len(ids) == 1:
-            return Sql(f"(SELECT z.rid FROM res z WHERE {where} AND z.fhir_id = ?)", [ids[0]])
+            return Sql(f"(SELECT z.rid AS rid FROM res z WHERE {where} AND z.fhir_id = ?)", [ids[0]])
         many = self.dialect.many(ids)
-        return Sql(f"(SELECT z.rid FROM res z WHERE {where} AND z.fhir_id IN {many.text})", many.values)
+        return Sql(f"(SELECT z.rid AS rid FROM res z WHERE {where} AND z.fhir_id IN {many.text})", many.values)
 
     def name(self, rid: str) -> str:
         """Return the expression of the `Type number/id` of a row that a visible row refers to; nothing else of it."""
@@ -105,14 +111,14 @@ WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id IN {many.text} AND {firs
 {j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE m.pat = {pat} AND {first.text} AND {other.text})"""
         return Sql(text, [*first.values, *other.values])
 
-    def kin_all(self, rids: Sql) -> Sql:
-        """Return a subquery of all Patients linked with those of a subquery, and those themselves."""
+    def kin_all(self, rids: str) -> Sql:
+        """Return a SELECT of all Patients linked with those of a table `rids(rid)`, and those themselves."""
         first, other = self.visible("p"), self.visible("q")
         j = self.dialect.join
-        text = f"""(WITH i(rid) AS MATERIALIZED {rids.text} SELECT i.rid FROM i
-UNION SELECT o.pat FROM i {j} res p ON p.rid = i.rid {j} link m ON m.pat = p.rid
-{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE {first.text} AND {other.text})"""
-        return Sql(text, [*rids.values, *first.values, *other.values])
+        text = f"""SELECT i.rid AS rid FROM {rids} i
+UNION SELECT o.pat FROM {rids} i {j} res p ON p.rid = i.rid {j} link m ON m.pat = p.rid
+{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE {first.text} AND {other.text}"""
+        return Sql(text, [*first.values, *other.values])
 
     # The algebra
 
@@ -167,7 +173,7 @@ WHERE {tied}{keys.column} IN {members.text}))"""
             parts.append(Sql(named.text[1:-1], named.values))
         if allow.persons:
             many = self.dialect.many(sorted(allow.persons))
-            parts.append(Sql(f"SELECT l.pat FROM link l WHERE l.person IN {many.text}", many.values))
+            parts.append(Sql(f"SELECT l.pat AS rid FROM link l WHERE l.person IN {many.text}", many.values))
         if not parts:
             return Sql("(SELECT 0 WHERE 1 = 0)", [])
-        return Sql(f"({' UNION '.join(p.text for p in parts)})", [v for p in parts for v in p.values])
+        return self.set_aside(Sql(" UNION ".join(p.text for p in parts), [v for p in parts for v in p.values]))

@@ -49,6 +49,32 @@ class Tree:
         self.dialect = sight.dialect
         self.counted = counted
         self._depth = 0
+        self._aside: list[Sql] = []
+        sight.set_aside = self._named
+
+    def _named(self, subquery: Sql) -> Sql:
+        return Sql(f"(SELECT rid FROM {self.table(subquery)})", [])
+
+    def table(self, subquery: Sql) -> str:
+        """Put a SELECT of row numbers that depends on no row before the statement, and return its name.
+
+        It keeps statements flat: SQLite's parser goes no deeper than a hundred places.
+        """
+        for n, known in enumerate(self._aside):
+            if known == subquery:
+                return f"c{n}"
+        self._aside.append(subquery)
+        return f"c{len(self._aside) - 1}"
+
+    def statement(self, main: Sql) -> Sql:
+        """Return a whole statement with what was put before it; the next one begins anew."""
+        aside, self._aside = self._aside, []
+        if not aside:
+            return main
+        told = ",\n".join(f"c{n}(rid) AS MATERIALIZED ({part.text})" for n, part in enumerate(aside))
+        own = main.text[5:] if main.text.startswith("WITH ") else None
+        text = f"WITH {told}{',' if own else ''}\n{own or main.text}"
+        return Sql(text, [*(value for part in aside for value in part.values), *main.values])
 
     def alias(self, letter: str) -> str:
         """Return an alias that no other place of the statement has."""
@@ -68,7 +94,7 @@ class Tree:
         """
         found = self.shape(node)
         if found is not None:
-            scans = [Sql(f"SELECT x.rid FROM {found.table} x WHERE {s.text}", s.values) for s in found.scans]
+            scans = [Sql(f"SELECT x.rid AS rid FROM {found.table} x WHERE {s.text}", s.values) for s in found.scans]
             return _join(scans, "\nUNION ALL ")
         if isinstance(node, p.Any):
             sets = [self.members(part, types) for part in node.parts]
@@ -90,17 +116,17 @@ class Tree:
             hint = self.dialect.updated if len(types) == 1 else ""
             opened = self.sight.opened(alias, types, hint=hint)
             said = self._updated(node, alias)
-            text = f"SELECT {alias}.rid FROM {opened.table} WHERE {opened.where} AND {said.text}"
+            text = f"SELECT {alias}.rid AS rid FROM {opened.table} WHERE {opened.where} AND {said.text}"
             return Sql(text, [*opened.values, *said.values])
         if isinstance(node, p.Missing) and not node.absent:
-            tables = [f"SELECT x.rid FROM ix_{table} x WHERE {sps(node.sp)}" for table in node.tables]
+            tables = [f"SELECT x.rid AS rid FROM ix_{table} x WHERE {sps(node.sp)}" for table in node.tables]
             return Sql("\nUNION ALL ".join(tables), [])
         if isinstance(node, p.InList):
             return self._listed(node)
         if isinstance(node, Compartment):
             many = self.dialect.many(node.pats)
             typed = f" AND {sps(tuple(types), 'x.type')}" if types else ""
-            text = f"SELECT x.rid FROM ix_pat x WHERE x.pat IN {many.text}{typed}"
+            text = f"SELECT x.rid AS rid FROM ix_pat x WHERE x.pat IN {many.text}{typed}"
             if not types or _PATIENT in types:
                 again = self.dialect.many(node.pats)
                 text = f"{text}\nUNION ALL SELECT w.value AS rid FROM {again.text} w"
@@ -124,7 +150,7 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
     def rows(self, node: Any, types: Sequence[int]) -> Sql:
         """Return a SELECT of the rows (column rid) of these types that are seen and meet a node."""
         alias, opened, source, rest = self._driven(node, types)
-        text = f"SELECT {alias}.rid FROM {source.text} WHERE {opened.text}"
+        text = f"SELECT {alias}.rid AS rid FROM {source.text} WHERE {opened.text}"
         return Sql(f"{text}{rest.text}", [*source.values, *opened.values, *rest.values])
 
     def _driven(self, node: Any, types: Sequence[int]) -> tuple[str, Sql, Sql, Sql]:
@@ -143,21 +169,20 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
         else:
             inner = self.alias("d")
             opened = self.sight.opened(alias, types)
-            text = f"(SELECT DISTINCT rid FROM ({driver.text}) {inner}q) {inner} "
-            source = Sql(f"{text}{self.dialect.join} {opened.table} ON {alias}.rid = {inner}.rid", driver.values)
+            text = f"(SELECT DISTINCT rid FROM {self.table(driver)}) {inner} "
+            source = Sql(f"{text}{self.dialect.join} {opened.table} ON {alias}.rid = {inner}.rid", [])
         probes = [self.probe(part, alias, types) for part in parts]
         rest = _join([Sql(f" AND {probe.text}", probe.values) for probe in probes], "")
         return alias, Sql(opened.where, opened.values), source, rest
 
     def _chain_set(self, node: p.Chain) -> Sql:
-        inner = self.rows(node.node, node.types)
+        inner = self.table(self.rows(node.node, node.types))
         if node.kin and _PATIENT in node.types:
-            inner = self.sight.kin_all(Sql(f"({inner.text})", inner.values))
-            inner = Sql(inner.text[1:-1], inner.values)
+            inner = self.table(self.sight.kin_all(inner))
         alias = self.alias("i")
-        text = f"""SELECT x.rid FROM (SELECT DISTINCT rid FROM ({inner.text}) {alias}q) {alias}
+        text = f"""SELECT x.rid AS rid FROM (SELECT DISTINCT rid FROM {inner}) {alias}
 {self.dialect.join} ix_ref x ON {sps(node.sp)} AND x.tgt = {alias}.rid"""
-        return Sql(text, inner.values)
+        return Sql(text, [])
 
     def _has_set(self, node: p.Has) -> Sql:
         alias, opened, source, rest = self._driven(node.node, node.types)
@@ -169,8 +194,7 @@ WHERE {opened.text}{tied}{rest.text}"""
         found = Sql(text, [*source.values, *opened.values, *rest.values])
         if not node.kin:
             return found
-        wide = self.sight.kin_all(Sql(f"({found.text})", found.values))
-        return Sql(wide.text[1:-1], wide.values)
+        return self.sight.kin_all(self.table(found))
 
     # Conditions on one row
 
@@ -206,7 +230,7 @@ WHERE {opened.text}{tied}{rest.text}"""
         found = self.members(node, types)
         if found is None:  # pragma: no cover # every node that cannot be listed is asked of the row above
             raise TypeError(type(node).__name__)
-        return Sql(f"{alias}.rid IN ({found.text})", found.values)
+        return Sql(f"{alias}.rid IN (SELECT rid FROM {self.table(found)})", [])
 
     def _row_probe(self, node: Any, alias: str) -> Sql:
         if isinstance(node, Compartment):
