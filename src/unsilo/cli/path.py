@@ -127,7 +127,10 @@ def _replies(source: Any, folder: Path, context: "Context", lenient: bool) -> It
             name = asked.get("id", number)
             file = asked.get("file")
             document = load(file) if isinstance(file, str) and file else None
-            reply = {"id": name, "result": answer(asked["expression"], document, context, lenient=lenient)}
+            expression = asked.get("expression")
+            if not isinstance(expression, str):
+                raise _UnreadableError('the line has no "expression"')
+            reply = {"id": name, "result": answer(expression, document, context, lenient=lenient)}
         except (_UnreadableError, PathError) as fault:
             reply = {"id": name, "error": str(fault)}
         yield reply
@@ -138,10 +141,10 @@ def _asked(line: bytes) -> dict[str, Any]:
 
     try:
         asked = json.decode(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _UnreadableError("the line is no JSON") from None
-    if not isinstance(asked, dict) or not isinstance(asked.get("expression"), str):
-        raise _UnreadableError('the line is no object with an "expression"')
+    if not isinstance(asked, dict):
+        raise _UnreadableError("the line is no JSON object")
     return asked
 
 

@@ -11,6 +11,7 @@ from unsilo.fhir.path.kinds import Kind
 from unsilo.fhir.path.parser import parse
 from unsilo.fhir.path.tree import Chain, Member
 from unsilo.kernel import Json, Result
+from unsilo.kernel.issue import Code
 
 __all__ = ["fhirpath_patch"]
 
@@ -115,7 +116,8 @@ class _Operation:
         try:
             return compile_once(text, lenient=True, placed=True).items(self.document, self.context)
         except PathError as fault:
-            refuse("value", f"The path is wrong: {fault.text}.", self.parts["path"][1], _HINT, "path")
+            code: Code = "too-costly" if fault.fault == "costly" else "value"
+            refuse(code, f"The path is wrong: {fault.text}.", self.parts["path"][1], _HINT, "path")
 
     def only(self, found: list[Item]) -> Item:
         """Return the one element that is meant."""

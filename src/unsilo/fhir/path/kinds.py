@@ -137,7 +137,7 @@ def kind(name: str) -> Kind:
 
 def _members(owner: Kind) -> dict[str, Plan]:
     if owner.system:
-        told = ("namespace", "name") if owner.name == "TypeInfo" else ()
+        told = ("namespace", "name", "baseType") if owner.name == "TypeInfo" else ()
         return {name: Plan(SIMPLE, name, STRING) for name in told}
     if owner.primitive:
         parts = {"id": STRING, "extension": kind("Extension"), "value": _SYSTEM_OF.get(owner.family, STRING)}

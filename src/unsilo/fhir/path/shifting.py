@@ -1,4 +1,4 @@
-"""A date or time moved by an amount of time (FHIRPath N1, 6.6.7 and 6.6.8)."""
+"""A date or time moved by an amount of time (FHIRPath N1, 6.7)."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ _UP: Final = {"second": ("minute", 60), "minute": ("hour", 60), "hour": ("day", 
 
 
 def _unit(amount: Quantity, site: Site) -> str:
-    """Return the calendar word of a duration; a UCUM month or year is no calendar month or year (6.6.7)."""
+    """Return the calendar word of a duration; a UCUM month or year is no calendar month or year (6.7.1)."""
     if amount.calendar or amount.word:
         return amount.word
     unit = _FROM_UCUM.get(amount.unit) or CALENDAR.get(amount.unit)
@@ -35,7 +35,7 @@ def _whole(value: Decimal) -> int:
 
 
 def _coarser(value: Decimal, unit: str, parts: int) -> tuple[Decimal, str]:
-    """Say an amount in the finest unit that the date has, without the rest (6.6.7: 30 days a month, 365 a year)."""
+    """Say an amount in the finest unit that the date has, without the rest (6.7.1: 30 days a month, 365 a year)."""
     if unit == "week":
         value, unit = value * 7, "day"
     if unit == "millisecond":

@@ -30,10 +30,12 @@ def type_test(name: Name, expression: str) -> Callable[[Item], bool]:
 
 
 def reflected(item: Item) -> dict[str, str]:
-    """Return what `type()` says of an item: namespace and name."""
+    """Return what `type()` says of an item: namespace, name and base type; a type without a name is its base."""
     kind = item[1]
     if kind.system:
-        return {"namespace": "System", "name": kind.name}
-    if "." in kind.name:
-        return {"namespace": "FHIR", "name": next((n for n in kind.ancestors if n == "BackboneElement"), "Element")}
-    return {"namespace": "FHIR", "name": kind.name}
+        return {"namespace": "System", "name": kind.name, "baseType": "System.Any"}
+    name = kind.name
+    if "." in name:
+        name = "BackboneElement" if "BackboneElement" in kind.ancestors else "Element"
+    base = types.parent(name)
+    return {"namespace": "FHIR", "name": name, "baseType": f"FHIR.{base}" if base else "System.Any"}

@@ -190,6 +190,8 @@ def result(expression: str) -> list[Any]:
         ("birthDate.type().name", ["date"]),
         ("contact.type().name", ["BackboneElement"]),
         ("'a'.type().namespace", ["System"]),
+        ("gender.type().baseType | 1.type().baseType", ["System.Any"]),
+        ("birthDate.type().baseType", ["FHIR.Element"]),
         # values
         ("birthDate.hasValue()", [True]),
         ("name.given.hasValue()", [False]),
