@@ -67,12 +67,17 @@ async def search(node: Node, ask: Ask) -> Answer:
     else:
         found = await asyncio.to_thread(run, node.long_reads, asked, node.page_key)
     rows = [*found.rows, *found.includes] if found.includes else found.rows
-    what = "/".join(ask.parts) + "?" + urlencode(found.used) if found.used else "/".join(ask.parts)
-    if not await node.note(ask, "search", what, patients_in(rows)):
+    if not await node.note(ask, "search", _what(ask, found), patients_in(rows)):
         return not_recorded()
     if len(rows) < _IN_LOOP:
         return Answer(200, _bundle(node, ask, asked, found))
     return Answer(200, await asyncio.to_thread(_bundle, node, ask, asked, found))
+
+
+def _what(ask: Ask, found: Found) -> str:
+    """Return what was asked, as the client wrote it in the address, for the audit trail."""
+    said = ask.query.decode("latin-1") if ask.method != "POST" else urlencode(found.used)
+    return "/".join(ask.parts) + ("?" + said if said else "")
 
 
 async def _explained(node: Node, ask: Ask, asked: Asked) -> Answer:

@@ -45,8 +45,7 @@ def served(data: Path, **settings: Any) -> Iterator[Served]:
         server.lifespan = config.lifespan_class(config)
         await server.startup()
         started.set()
-        while not server.should_exit:
-            await asyncio.sleep(0.02)
+        await server.main_loop()
         await server.shutdown()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
