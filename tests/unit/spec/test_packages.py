@@ -130,7 +130,9 @@ def test_choices_are_narrowed_by_slice_or_by_name(tmp_path: Path) -> None:
         "short", "Observation",
         {"path": "Observation.valueQuantity", "min": 1},
         {"path": "Observation.valueQuantity.code", "fixedCode": "mg"},
-        {"path": "Observation.valueString", "max": "1"},
+        {"path": "Observation.valueString", "min": 1},
+        {"path": "Observation.status", "isModifier": False},
+        {"path": "Observation.component.valueQuantity", "min": 0, "mustSupport": True},
         kind="Observation",
     )  # fmt: skip
     sliced = profile(
@@ -146,6 +148,9 @@ def test_choices_are_narrowed_by_slice_or_by_name(tmp_path: Path) -> None:
     assert elements["Observation.value[x]"]["slicing"]["rules"] == "closed"
     assert elements["Observation.value[x]:valueQuantity.code"]["fixedCode"] == "mg"
     assert elements["Observation.value[x]:valueString"]["type"] == [{"code": "string"}]
+    assert elements["Observation.status"]["isModifier"]
+    assert elements["Observation.component.value[x]"]["type"] == [{"code": "Quantity"}]
+    assert elements["Observation.component.value[x]:valueQuantity"]["mustSupport"]
     elements = by_id(package.structure(f"{CANON}/StructureDefinition/sliced"))
     assert len(elements["Observation.value[x]"]["type"]) == 11
     assert elements["Observation.value[x]"]["slicing"]["rules"] == "open"

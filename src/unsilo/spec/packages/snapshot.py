@@ -103,24 +103,27 @@ class _Builder:
             return node.children[name]
         for stem, found in node.children.items():
             start = stem.removesuffix("[x]")
-            if stem != start and name.startswith(start) and (kind := self.kind_of(found, name[len(start) :])):
-                return self.only(found, stem, name, kind)
+            if stem != start and name.startswith(start) and self.kind_of(found, name[len(start) :]):
+                return self.only(found, stem, name)
         if not self.new:
             raise self.wrong(f"{path} is not in its base")
         self.count()
         made = node.children[name] = Node(based({"path": path, "min": 0, "max": "*"} | (element or {})))
         return made
 
-    def only(self, node: Node, stem: str, name: str, kind: Json) -> Node:
-        """Return the slice that an element `valueQuantity` stands for: the choice has no types but those named so."""
-        fresh = name not in node.slices
+    def only(self, node: Node, stem: str, name: str) -> Node:
+        """Return the slice that an element `valueQuantity` stands for: the choice has no types but those named so.
+
+        HL7 publishes all profiles of R4 that use the short form so, whether the slice is required or not.
+        """
+        kind = self.kind_of(node, name[len(stem) - 3 :])
         found = self.slice(node, stem, name)
-        if fresh:
+        if kind and not found.kinds:
+            now = node.element.get("type", []) if node.kinds else []
             node.kinds = node.kinds or node.element.get("type", [])
-            before = [k for each in node.slices.values() if each is not found for k in each.element.get("type", [])]
-            node.element = {**node.element, "type": [*before, kind]}
-            node.element["slicing"] = {**node.element["slicing"], "rules": "closed"}
-            found.element = {**found.element, "type": [kind]}
+            rules = {**node.element["slicing"], "rules": "closed"}
+            node.element = {**node.element, "type": [*now, kind], "slicing": rules}
+            found.kinds, found.element = [kind], {**found.element, "type": [kind]}
         return found
 
     def kind_of(self, node: Node, said: str) -> Json | None:
@@ -161,6 +164,8 @@ def _merged(base: Json, change: Json) -> Json:
             known: list[Any] = [entry[key] if key and isinstance(entry, dict) else entry for entry in base[name]]
             new = [e for e in change[name] if (e.get(key) if key and isinstance(e, dict) else e) not in known]
             made[name] = [*base[name], *new]
+    # What modifies the meaning or belongs to a summary is the base's to say; extensions say it of themselves.
+    made |= {name: True for name in ("isModifier", "isSummary") if base.get(name)}
     for start in ("fixed", "pattern"):
         names = [k for k in change if k.startswith(start)]
         if names:
