@@ -53,8 +53,9 @@ class _Writer:
             depth += 1
         if node.references or tests:
             self._references(node.references, tests, var, depth)
+        parts: dict[tuple[object, ...], str] = {}
         for composite, numbers in node.composites.items():
-            self._composite(composite, numbers, var, depth)
+            self._composite(composite, numbers, var, depth, parts)
         for names, numbers in node.present.items():
             self._presence(names, numbers, var, depth)
         for step, below in ways.items():
@@ -137,19 +138,25 @@ class _Writer:
             self.say(depth + 1, f"tok.append(({number}, {_FALSE}, ''))")
         self.say(depth + 1, f"cod.append(({_FALSE}, 'false'))")
 
-    def _composite(self, composite: Composite, numbers: list[int], var: str, depth: int) -> None:
-        lists = []
+    def _composite(
+        self, composite: Composite, numbers: list[int], var: str, depth: int, parts: dict[tuple[object, ...], str]
+    ) -> None:
+        """Write a composite's rows; `parts` are the lists that are filled at this place already."""
+        lists: list[str] = []
         for ways in composite.ways:
-            into, root = self.name("p"), Node()
-            lists.append(into)
-            self.say(depth, f"{into} = []")
-            for branch, conversion in ways:
-                root.at(branch.steps).collected.append((into, conversion))
-            if lists[:-1]:
-                self.say(depth, f"if {lists[-2]}:")
-                self.node(root, var, depth + 1, known=True)
-            else:
-                self.node(root, var, depth, known=True)
+            # A part is read only where the one before gave something, so lists are shared after the same beginning.
+            key = (*lists, ways)
+            known = parts.get(key)
+            if known is None:
+                known, root = self.name("p"), Node()
+                self.say(depth, f"{known} = []")
+                for branch, conversion in ways:
+                    root.at(branch.steps).collected.append((known, conversion))
+                if lists:
+                    self.say(depth, f"if {lists[-1]}:")
+                self.node(root, var, depth + bool(lists), known=True)
+                parts[key] = known
+            lists.append(known)
         cells = {"code": "0", "system": "''", "code2": "0", "system2": "''", "low": "0.0", "high": "0.0", "text": "''"}
         self.say(depth, f"if {lists[-1]} and len({lists[0]}) * len({lists[-1]}) <= {PAIRS}:")
         for part, into in zip(composite.parts, lists, strict=True):

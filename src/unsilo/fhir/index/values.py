@@ -70,7 +70,13 @@ def concept_keys(v: dict[str, Any]) -> list[Token]:
     if type(codings) is list:
         for coding in codings:
             if type(coding) is dict:
-                found += coding_keys(coding)
+                # The commonest of all keys: `coding_keys` without its calls.
+                code, system = coding.get("code"), coding.get("system")
+                if type(code) is str and code and type(system) is str and system.isascii() and "\0" not in system:
+                    key, text = token(code)
+                    found.append((key, system, text))
+                else:
+                    found += coding_keys(coding)
     return found
 
 
@@ -85,9 +91,12 @@ def concept_texts(v: dict[str, Any]) -> list[Text]:
     text, codings = v.get("text"), v.get("coding")
     found = [text_key(text)] if type(text) is str and text else []
     if type(codings) is list:
-        for coding in codings:
-            if type(coding) is dict:
-                found += coding_texts(coding)
+        # A display that repeats the text gives the same key.
+        found += [
+            text_key(display)
+            for coding in codings
+            if type(coding) is dict and type(display := coding.get("display")) is str and display and display != text
+        ]
     return found
 
 
@@ -230,17 +239,21 @@ def _measured(value: Any, comparator: str, unit: str, system: str, code: str) ->
 def quantity_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
     """Return (unit key, low, high) of a Quantity or of a type made of it (Age, Count, Distance, Duration)."""
     value = v.get("value")
-    if type(value) is bool or value is None or type(value) in (str, list, dict):
+    if type(value) is not Decimal and type(value) is not int and type(value) is not float:
         return ()
-    unit, system, code = _text(v, "unit"), _text(v, "system"), _text(v, "code")
+    comparator, unit, system, code = v.get("comparator"), v.get("unit"), v.get("system"), v.get("code")
+    comparator = comparator if type(comparator) is str else ""
+    unit = unit if type(unit) is str else ""
+    system = system if type(system) is str else ""
+    code = code if type(code) is str else ""
     read = _measured if len(unit) + len(system) + len(code) <= _SHORT else _measured.__wrapped__
-    return read(value, _text(v, "comparator"), unit, system, code)
+    return read(value, comparator, unit, system, code)
 
 
 def money_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
     """Return (unit key, low, high) of Money; the currency is a code of ISO 4217."""
     value, currency = v.get("value"), _text(v, "currency")
-    if type(value) is bool or value is None or type(value) in (str, list, dict):
+    if type(value) is not Decimal and type(value) is not int and type(value) is not float:
         return ()
     read = _measured if len(currency) <= _SHORT else _measured.__wrapped__
     return read(value, "", "", CURRENCIES if currency else "", currency)
