@@ -144,6 +144,11 @@ class ResourceTx:
         for row in self._connection.execute(_SQL["current_many"], (asked,)).fetchall():
             self._group.current[row[1], row[2]] = whole(row)
 
+    def expect_none(self, keys: list[tuple[str, str]]) -> None:
+        """Say that nothing is stored under ids that were made a moment ago, so that nobody looks for them."""
+        for key in keys:
+            self._group.current.setdefault(key, None)
+
     def current(self, resource_type: str, id_: str) -> Stored | None:
         """Return the current version (state 1 when deleted), None when there has never been one."""
         found = self._look(resource_type, id_)

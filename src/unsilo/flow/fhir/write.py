@@ -62,7 +62,7 @@ def run(service: Service, caller: Caller, action: str, what: str, act: Callable[
 
 
 def deny(
-    service: Service, caller: Caller, action: str, what: str, answer: Written, future: Future[Written]
+    service: Service, caller: Caller, action: str, what: str, answer: Written, future: Future[Any]
 ) -> None:  # fmt: skip
     """Record a refused write, then give the answer."""
     row = AuditRow(caller.actor, action, 0, what[:1000], caller.origin, caller.reason, 0, f"refused {answer.status}")

@@ -58,3 +58,18 @@ def observation(subject: str = "Patient/p", value: int = 1, **more: Any) -> dict
         "resourceType": "Observation", **more, "status": "final", "subject": {"reference": subject},
         "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}, "valueInteger": value,
     }  # fmt: skip
+
+
+def entry(method: str, url: str, resource: Any = None, full_url: str = "", **request: Any) -> dict[str, Any]:
+    """A Bundle entry."""
+    made: dict[str, Any] = {"request": {"method": method, "url": url, **request}}
+    if resource is not None:
+        made["resource"] = resource
+    if full_url:
+        made["fullUrl"] = full_url
+    return made
+
+
+def bundle(*entries: Any) -> dict[str, Any]:
+    """A transaction."""
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(entries)}
