@@ -15,7 +15,7 @@ from unsilo.kernel import Issue, Json, Limits, Result
 from unsilo.kernel.limits import DEFAULT
 from unsilo.spec.model import types
 
-__all__ = ["decode"]
+__all__ = ["Frame", "Reader", "StopError", "decode", "end_of_tag"]
 
 _SCHEMA_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance "
 _IN_FHIR: Final = f"{FHIR} "
@@ -25,11 +25,11 @@ _INTEGERS: Final = frozenset(("integer", "positiveInt", "unsignedInt"))
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-class _StopError(Exception):
+class StopError(Exception):
     """Ends parsing after a fault that nothing behind can be read with, or after too many."""
 
 
-class _Frame:
+class Frame:
     """An open element: what it fills, which names it may have, and what it becomes in its parent."""
 
     __slots__ = ("bare", "depth", "form", "kind", "last", "name", "node", "slot", "value")
@@ -46,7 +46,7 @@ class _Frame:
         self.bare: set[str] | None = None
 
 
-class _Reader:
+class Reader:
     """Builds one resource from the parser's events."""
 
     def __init__(self, content: bytes, limits: Limits) -> None:
@@ -54,7 +54,7 @@ class _Reader:
         self.limits = limits
         self.issues: list[Issue] = []
         self.failed = False
-        self.stack: list[_Frame] = [_Frame(Form.RESOURCE, "", {}, None, "", 0)]
+        self.stack: list[Frame] = [Frame(Form.RESOURCE, "", {}, None, "", 0)]
         self.ignored = 0
         """Open elements inside one that was refused."""
         self.markup = 0
@@ -94,11 +94,11 @@ class _Reader:
         self.issues.append(fault(rule, self.place(), path, (at, at + 1), more[:60]))
         self.failed = self.failed or self.issues[-1].severity != "warning"
         if len(self.issues) >= self.limits.issues:
-            raise _StopError
+            raise StopError
 
     def stop(self, rule: str, more: str = "") -> None:
         self.refuse(rule, more)
-        raise _StopError
+        raise StopError
 
     # Events.
     def doctype(self, *_: object) -> None:
@@ -152,7 +152,7 @@ class _Reader:
         else:
             self.open(above, slot, attributes)
 
-    def in_order(self, above: _Frame, slot: Slot) -> None:
+    def in_order(self, above: Frame, slot: Slot) -> None:
         """Check an element that does not simply follow: a repetition, a second type of a choice, one out of order."""
         last, name = above.last
         if slot.order > last or (slot.many and slot.name == name):
@@ -167,12 +167,12 @@ class _Reader:
         else:
             self.refuse("order", slot.name, slot.name)
 
-    def open_markup(self, above: _Frame, slot: Slot) -> None:
+    def open_markup(self, above: Frame, slot: Slot) -> None:
         self.in_order(above, slot)
         self.markup = 1
         self.start_of_markup = self.parser.CurrentByteIndex
 
-    def open_resource(self, above: _Frame, local: str, attributes: dict[str, str]) -> None:
+    def open_resource(self, above: Frame, local: str, attributes: dict[str, str]) -> None:
         if local not in types.resources:
             self.ignored = 1
             self.refuse("type", local)
@@ -181,15 +181,15 @@ class _Reader:
             self.ignored = 1
             self.refuse("resource", local)
             return
-        frame = _Frame(Form.COMPLEX, local, {"resourceType": local}, None, local, above.depth + 1)
+        frame = Frame(Form.COMPLEX, local, {"resourceType": local}, None, local, above.depth + 1)
         above.value = frame.node
         self.stack.append(frame)
         self.take(frame, attributes)
 
-    def open(self, above: _Frame, slot: Slot, attributes: dict[str, str]) -> None:
+    def open(self, above: Frame, slot: Slot, attributes: dict[str, str]) -> None:
         self.in_order(above, slot)
         depth = above.depth + (2 if slot.many else 1)
-        frame = _Frame(slot.form, slot.name, {}, slot, slot.kind, depth)
+        frame = Frame(slot.form, slot.name, {}, slot, slot.kind, depth)
         self.stack.append(frame)
         if depth >= self.limits.json_depth:
             self.stop("depth")
@@ -200,7 +200,7 @@ class _Reader:
         if attributes:
             self.take(frame, attributes)
 
-    def take(self, frame: _Frame, attributes: dict[str, str]) -> None:
+    def take(self, frame: Frame, attributes: dict[str, str]) -> None:
         """Put attributes into the node: `id` and the like; what R4 does not have is refused."""
         known = {} if frame.form is Form.RESOURCE else slots("Element" if frame.form is Form.PRIMITIVE else frame.kind)
         for name, value in attributes.items():
@@ -256,7 +256,7 @@ class _Reader:
         else:
             above.node[slot.name] = done
 
-    def close_primitive(self, above: _Frame, slot: Slot, value: Any, companion: Json) -> None:
+    def close_primitive(self, above: Frame, slot: Slot, value: Any, companion: Json) -> None:
         node, name = above.node, slot.name
         if value is None and not companion:
             if not self.failed:
@@ -281,7 +281,7 @@ class _Reader:
     def close_markup(self) -> None:
         """Cut the `div` out of the document, as it was written."""
         start = self.start_of_markup
-        end = _end_of_tag(self.content, start)
+        end = end_of_tag(self.content, start)
         if self.content[end - 1 : end] != b"/":
             end = self.content.index(b">", self.parser.CurrentByteIndex)
         end += 1
@@ -289,7 +289,7 @@ class _Reader:
         self.stack[-1].node["div"] = alone(self.content[start:end].decode("utf-8"), scope)
 
 
-def _end_of_tag(content: bytes, start: int) -> int:
+def end_of_tag(content: bytes, start: int) -> int:
     """Return the place of the `>` that ends the tag at `start`; quoted ones do not."""
     found = re.compile(rb"""(?:[^>"']|"[^"]*"|'[^']*')*""").match(content, start)
     return found.end() if found else start
@@ -311,10 +311,10 @@ def decode(content: bytes, limits: Limits = DEFAULT, *, keep: bool = False) -> R
         return Result(None, [fault("size", "", span=(limits.message_bytes, len(content)))])
     if content[:2] in _UTF16 or b"\0" in content[:4]:
         return Result(None, [fault("charset", "line 1, column 1", span=(0, 2))])
-    reader = _Reader(content, limits)
+    reader = Reader(content, limits)
     try:
         reader.parser.Parse(content, True)
-    except _StopError:
+    except StopError:
         return Result(None, reader.issues)
     except expat.ExpatError as error:
         at = max(reader.parser.ErrorByteIndex, 0)
