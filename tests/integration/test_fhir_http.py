@@ -316,3 +316,35 @@ def test_an_operator_sees_the_plan(node: Served) -> None:
     assert answer.status_code == 200
     assert answer.json()["statements"]
     assert "SECRET" not in answer.text
+
+
+def test_a_transaction_is_all_or_nothing(node: Served) -> None:
+    """References between entries become those of the new resources; one wrong entry undoes all."""
+    patient, observation = (
+        "urn:uuid:6f0f1f3a-0000-4000-8000-000000000001",
+        "urn:uuid:6f0f1f3a-0000-4000-8000-000000000002",
+    )
+    entries = [
+        {"fullUrl": observation, "request": {"method": "POST", "url": "Observation"},
+         "resource": {"resourceType": "Observation", "status": "final", "code": {"text": "t"},
+                      "subject": {"reference": patient}}},
+        {"request": {"method": "GET", "url": "Patient?identifier=urn:mrn|T1"}},
+        {"fullUrl": patient, "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:mrn|T1"},
+         "resource": {**ANA, "identifier": [{"system": "urn:mrn", "value": "T1"}]}},
+    ]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = node.http.post("", json=bundle, headers=FHIR)
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    assert said["type"] == "transaction-response"
+    assert [entry["response"]["status"][:3] for entry in said["entry"]] == ["201", "200", "201"]
+    id_ = said["entry"][2]["response"]["location"].split("/Patient/")[1].split("/")[0]
+    assert said["entry"][1]["resource"]["entry"][0]["resource"]["id"] == id_
+    place = said["entry"][0]["response"]["location"].removeprefix(node.base + "/")
+    assert node.http.get(place).json()["subject"]["reference"] == f"Patient/{id_}"
+    wrong = {**bundle, "entry": [entries[0], {"request": {"method": "DELETE", "url": "Patient/unknown"}}]}
+    before = node.http.get("Observation?_summary=count").json()["total"]
+    failed = node.http.post("", json=wrong, headers=FHIR)
+    assert failed.status_code >= 400
+    assert failed.json()["resourceType"] == "OperationOutcome"
+    assert node.http.get("Observation?_summary=count").json()["total"] == before

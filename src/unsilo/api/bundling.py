@@ -8,10 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 from unsilo.api import answers, bodies, form, take, writing
+from unsilo.api.access import Client
 from unsilo.api.ask import Answer, Ask, Refused
 from unsilo.api.node import Node
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.fhir.outcome import Written
+from unsilo.flow.fhir.transaction import transaction
 from unsilo.kernel import Issue, Json, Where, clock, json
 
 __all__ = ["bundle"]
@@ -19,6 +21,7 @@ __all__ = ["bundle"]
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 """In this order the entries of a Bundle are processed (FHIR R4 3.1.0.11.2)."""
 
+_READING = 3
 _AT_ONCE = 64
 _CONDITIONS = {
     "ifNoneMatch": b"if-none-match", "ifModifiedSince": b"if-modified-since", "ifMatch": b"if-match",
@@ -137,7 +140,7 @@ def _status(code: int) -> str:
 async def _batch(node: Node, ask: Ask, entries: list[Any]) -> Answer:
     """Answer each entry by itself: deletions, creations, changes, readings, a group of them at a time."""
     done: list[bytes] = [b""] * len(entries)
-    for step in range(4):
+    for step in range(_READING + 1):
         await _some(node, ask, entries, [n for n, entry in enumerate(entries) if _step(entry) == step], done)
     return Answer(200, bodies.bundle("batch-response", done))
 
@@ -158,11 +161,12 @@ async def _some(node: Node, ask: Ask, entries: list[Any], which: Iterable[int], 
 
 async def _transaction(node: Node, ask: Ask, said: Json, entries: list[Any]) -> Answer:
     """Do all that the Bundle writes, or nothing; what it reads is read after that."""
-    from unsilo.flow.fhir import transaction as whole
-
+    if any(_step(entry) < _READING for entry in entries) and not Client(ask.actor, ask.scopes).may("write"):
+        node.trail.deny(ask.actor, "transaction", "transaction", ask.origin)
+        raise _wrong("the token is not good for write", "Bundle.entry", 403, "forbidden")
     caller = node.client(ask)
     size = len(entries) << 10
-    done = await writing.awaited(node, lambda: whole.transaction(node.service, caller, said), size)
+    done = await writing.awaited(node, lambda: transaction(node.service, caller, said), size)
     if isinstance(done, Written):
         return answers.fail(done.issues, done.status)
     found = [b"" if one is None else _entry(writing.answer(ask, one)) for one in done]
