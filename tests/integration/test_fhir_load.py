@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.population import bundle, people, staff
-from tests.integration.api.served import Served, served
+from tests.integration.served import Served, served
 from unsilo.kernel import json
 
 FOLDER = os.environ.get("UNSILO_CORPORA")
@@ -113,19 +113,25 @@ def test_a_made_up_population_under_new_ids(node: Served) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not FOLDER, reason="UNSILO_CORPORA names no folder of test data")
 def test_synthea_bundles_load(node: Served) -> None:
-    """Each transaction Bundle of synthea is taken as a whole, and each resource is there."""
+    """What the patients refer to by condition comes first, in batches; then each patient's transaction as a whole."""
     kinds: Counter[str] = Counter()
-    for path in sorted(Path(str(FOLDER), "synthea-r4").rglob("*.json")):
-        content = path.read_bytes()
+    bundles = [path.read_bytes() for path in sorted(Path(str(FOLDER), "synthea-r4").rglob("*.json"))]
+    for content in sorted(bundles, key=lambda content: json.decode(content)["type"]):
         sent = json.decode(content)
-        if sent.get("type") != "transaction":
-            continue
         answer = send(node, content)
-        kinds.update(
-            entry["response"]["location"].split("/")[-4] for entry in answer["entry"]
-            if entry["response"]["status"].startswith("201")
-        )  # fmt: skip
         assert len(answer["entry"]) == len(sent["entry"])
-    assert kinds["Patient"] > 5
+        assert {entry["response"]["status"][:3] for entry in answer["entry"]} <= {"200", "201"}
+        kinds.update(
+            entry["response"]["location"].split("/")[-4]
+            for entry in answer["entry"]
+            if entry["response"]["status"].startswith("201")
+        )
+    assert kinds["Patient"] == 14
     for kind, count in kinds.items():
         assert total(node, kind) == count, kind
+    everyone = found(node, "Patient?_count=3&_sort=family")
+    assert len(everyone) == 14
+    for one in everyone:
+        mine = found(node, f"Observation?patient={one['id']}&_sort=-date&_count=100")
+        assert mine
+        assert all(seen["subject"]["reference"] == f"Patient/{one['id']}" for seen in mine)
