@@ -57,6 +57,14 @@ def test_the_latest_of_two_versions_answers_without_version() -> None:
     assert all(definitions.code_system(key) for key in versions)
 
 
+def test_a_technical_correction_answers_for_what_it_corrects() -> None:
+    """Guides for 4.0.0 are served by 4.0.1; other versions are not there."""
+    url = "http://hl7.org/fhir/ValueSet/observation-status"
+    assert definitions.value_set(f"{url}|4.0.0") == definitions.value_set(url)
+    assert definitions.value_set(f"{url}|4.1.0") is None
+    assert definitions.value_set(f"{url}x|4.0.0") is None
+
+
 def test_an_answer_is_the_callers_own() -> None:
     """Changing what was answered changes nothing for others."""
     first = definitions.operation("http://hl7.org/fhir/OperationDefinition/Patient-everything")

@@ -22,6 +22,8 @@ __all__ = [
 
 Json = dict[str, Any]
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
+_CORRECTED = "4.0."
+"""Guides that were written for 4.0.0 cite definitions by that version; 4.0.1 is its technical correction."""
 
 
 @cache
@@ -38,8 +40,9 @@ def _versions(name: str) -> dict[str, str]:
 
 def _get(name: str, canonical: str) -> Json | None:
     pack = capsule(name)
-    if "|" not in canonical:
-        canonical = _versions(name).get(canonical, canonical)
+    url, _, version = canonical.partition("|")
+    if not version or (canonical not in pack.index and version.startswith(_CORRECTED)):
+        canonical = _versions(name).get(url, canonical)
     found: Json | None = pack.get(canonical)
     return found
 
