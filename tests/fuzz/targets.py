@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import mapping, seeds, units
+from tests.fuzz import mapping, paths, seeds, units
 
 __all__ = ["BY_NAME", "TARGETS", "Target"]
 
@@ -243,6 +243,8 @@ TARGETS: dict[str, Target] = {
     "fhir.codec": Target(_fhir_json, seeds.JSON, seeds.JSON_WORDS),
     "fhir.index": Target(_fhir_index, seeds.JSON, seeds.JSON_WORDS),
     "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
+    "fhir.path": Target(paths.expression, paths.EXPRESSIONS, paths.WORDS),
+    "fhir.patch": Target(paths.patch, paths.PATCHES, paths.PATCH_WORDS),
     "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
     "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),
     "spec.packages": Target(_packages, seeds.package(), seeds.JSON_WORDS + seeds.PACKAGE_WORDS),

@@ -202,4 +202,7 @@ def check(expression: str, context: str) -> None:
     when it runs (`resolve()`, `contained`, `descendants()`, variables).
     """
     start = kind(context) if types.kind(context) or types.at(context) else kind("Resource")
-    _Checker(expression, start).infer(parse(expression), frozenset((start,)))
+    try:
+        _Checker(expression, start).infer(parse(expression), frozenset((start,)))
+    except RecursionError:
+        raise PathError("costly", "the expression nests too deep", 0, expression) from None
