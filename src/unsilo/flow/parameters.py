@@ -27,6 +27,7 @@ class Parameters:
         self.wake = threading.Event()
         """Set when a parameter was posted whose keys are not complete."""
         self._lock = threading.Lock()
+        self._dirty = False
         self._extra: dict[str, list[Custom]] = {}
         self.vocabulary = Vocabulary(
             bounds=Bounds(said.count, said.most, values=said.values, depth=said.depth, included=said.included)
@@ -41,6 +42,9 @@ class Parameters:
     def load(self) -> None:
         """Read the posted parameters from the store."""
         self.replace(self._store.parameters())
+        self._dirty = False
+        if self.vocabulary.rebuilding:
+            self.wake.set()
 
     def replace(self, rows: list[ParameterRow]) -> None:
         """Take these for the posted parameters; one that no longer compiles is left out and stays refused."""
@@ -51,13 +55,17 @@ class Parameters:
             for row in rows
             if row.state != "active" or row.code not in named.get(type_name(row.type), {})
         }
-        if rebuilding:
-            self.wake.set()
+        self._dirty = True
         with self._lock:
             self._extra = extra
             self.vocabulary = Vocabulary(
                 named, frozenset(rebuilding), self.vocabulary.terminology, self.vocabulary.bounds
             )  # fmt: skip
+
+    def settled(self) -> None:
+        """Say that a write is over: what it changed of the posted parameters is committed, or undone."""
+        if self._dirty:
+            self.load()
 
     def complete(self, piece: Piece, resource: Json | None = None) -> IndexRows:
         """Return a piece's keys with those of the posted parameters; called inside the writer's transaction.

@@ -222,6 +222,7 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
 
     def settle(group: Future[Answers]) -> None:
         error = group.exception()
+        service.parameters.settled()
         if error is None:
             future.set_result(group.result())
         elif isinstance(error, RefusedError):

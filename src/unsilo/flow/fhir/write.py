@@ -49,6 +49,7 @@ def run(service: Service, caller: Caller, action: str, what: str, act: Callable[
 
     def settle(group: Future[Written]) -> None:
         error = group.exception()
+        service.parameters.settled()
         if error is None:
             future.set_result(group.result())
         elif isinstance(error, RefusedError):
