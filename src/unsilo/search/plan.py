@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from unsilo.kernel import Issue, Where
 from unsilo.policy import Predicate, touches
+from unsilo.search.joined import joined
 from unsilo.search.parse import Search
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec import r4
@@ -64,7 +65,10 @@ def plan(
     search: Search, predicate: Predicate, vocabulary: Vocabulary, after: tuple[object, ...] | None = None
 ) -> p.Plan:
     """Return the plan; `after` is what the cursor of the former page held. Ask `hidden` first."""
-    clauses = tuple(dict.fromkeys(search.clauses))
+    if len(search.types) == 1:
+        clauses = joined(search.clauses, search.types[0], vocabulary)
+    else:
+        clauses = tuple(dict.fromkeys(search.clauses))
     return p.Plan(
         predicate=predicate,
         types=tuple(r4.type_number(kind) for kind in search.types),

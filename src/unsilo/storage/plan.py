@@ -12,10 +12,12 @@ __all__ = [
     "All",
     "Any",
     "Chain",
+    "Coded",
     "Codes",
     "Comparator",
     "Composite",
     "Date",
+    "Dates",
     "Has",
     "Id",
     "InList",
@@ -55,6 +57,14 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     system: str | None
 
 
+class Coded(msgspec.Struct, frozen=True, gc=False):
+    """A `Token` of any system whose systems are known by their numbers."""
+
+    sp: Numbers
+    code: int
+    systems: tuple[int, ...]
+
+
 class Codes(msgspec.Struct, frozen=True, gc=False):
     """One of several codes: (hash, system as of `Token`)."""
 
@@ -85,6 +95,17 @@ class Date(msgspec.Struct, frozen=True, gc=False):
     how: Comparator
     lo: int
     hi: int
+
+
+class Dates(msgspec.Struct, frozen=True, gc=False):
+    """Several conditions on the one date that a parameter has at most."""
+
+    dates: tuple[Date, ...]
+
+    @property
+    def sp(self) -> Numbers:
+        """The parameter."""
+        return self.dates[0].sp
 
 
 class Number(msgspec.Struct, frozen=True, gc=False):
@@ -229,8 +250,8 @@ class Has(msgspec.Struct, frozen=True):
 
 
 Leaf: TypeAlias = (
-    Token | Codes | Words | Text | Date | Number | Quantity | Uri | Reference | Composite | Position | Id | Updated
-    | Missing | InList | Member | Never
+    Token | Coded | Codes | Words | Text | Date | Dates | Number | Quantity | Uri | Reference | Composite | Position
+    | Id | Updated | Missing | InList | Member | Never
 )  # fmt: skip
 Node: TypeAlias = Leaf | All | Any | Not | Chain | Has
 

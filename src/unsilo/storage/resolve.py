@@ -8,7 +8,7 @@ import msgspec
 from unsilo.spec import r4
 from unsilo.storage import plan as p
 from unsilo.storage.render.dialect import Sql
-from unsilo.storage.render.leaf import Targets
+from unsilo.storage.render.leaf import Targets, leaps
 from unsilo.storage.render.select import bounded_count
 from unsilo.storage.render.tree import Compartment, Tree
 
@@ -22,9 +22,9 @@ _ENOUGH = 64
 """Rows of a clause with which a search begins without counting the others."""
 
 _RANK: dict[type, int] = {
-    p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Codes: 4, p.Uri: 3, p.Composite: 4,
-    p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Date: 7, p.Updated: 7, p.Any: 7, p.All: 8,
-    p.Chain: 8, p.Has: 8, p.Missing: 9, p.Not: 9,
+    p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Coded: 3, p.Uri: 3, p.Codes: 4,
+    p.Composite: 4, p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Dates: 7, p.Date: 7,
+    p.Updated: 7, p.Any: 7, p.All: 8, p.Chain: 8, p.Has: 8, p.Missing: 9, p.Not: 9,
 }  # fmt: skip
 """In which order clauses are counted: those that are likely to be the fewest first."""
 
@@ -40,6 +40,9 @@ def resolved(tree: Tree, run: Run, node: Any) -> Any:
     if isinstance(node, p.Reference):
         found = _numbers(tree, run, node.types, node.ids, node.kin)
         return Targets(node.sp, found) if found else p.NEVER
+    if isinstance(node, p.Token) and node.code is not None and node.system is None:
+        systems = tuple(row[0] for row in run(*leaps(node)))
+        return p.Coded(node.sp, node.code, systems) if systems else p.NEVER
     if isinstance(node, p.Member):
         pats = _numbers(tree, run, [_PATIENT], [node.patient], node.kin)
         return Compartment(node.patient, node.types, node.kin, pats) if pats else p.NEVER
@@ -50,6 +53,11 @@ def resolved(tree: Tree, run: Run, node: Any) -> Any:
     if isinstance(node, p.Chain | p.Has):
         return msgspec.structs.replace(node, node=resolved(tree, run, node.node))
     return node
+
+
+def _reach(tree: Tree, node: Any) -> int:
+    """Return up to how many inner rows a chain is gathered; those of `_has` are read one by one for what they name."""
+    return tree.few // 8 if isinstance(node, p.Has) else tree.few
 
 
 def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[Any, int]) -> int:
@@ -64,7 +72,7 @@ def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[An
         made = min((_count(tree, run, part, types, known) for part in node.parts), default=tree.many)
     elif isinstance(node, p.Any):
         made = sum(_count(tree, run, part, types, known) for part in node.parts)
-    elif isinstance(node, p.Chain | p.Has) and _count(tree, run, node.node, node.types, known) > tree.few:
+    elif isinstance(node, p.Chain | p.Has) and _count(tree, run, node.node, node.types, known) > _reach(tree, node):
         made = tree.many
     else:
         query = bounded_count(tree, node, types)
@@ -73,12 +81,15 @@ def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[An
     return made
 
 
-def counted(tree: Tree, run: Run, clauses: Sequence[Any], types: Sequence[int], known: dict[Any, int]) -> None:
+def counted(
+    tree: Tree, run: Run, clauses: Sequence[Any], types: Sequence[int], known: dict[Any, int], *, walks: bool
+) -> None:  # fmt: skip
     """Count the rows of clauses into `known`, no further than matters; stop when one has few enough to begin with.
 
-    A single clause that is a list in the order of rid needs no count: it is walked whatever its length.
+    `walks`: the order is that of rows, so a single clause that is a list in this order needs no count: it is walked
+    whatever its length.
     """
-    if len(clauses) == 1 and tree.ordered(clauses[0]) is not None:
+    if walks and len(clauses) == 1 and tree.ordered(clauses[0]) is not None:
         return
     for clause in sorted(clauses, key=lambda c: _RANK.get(type(c), 9)):
         if _count(tree, run, clause, types, known) <= min(_ENOUGH, tree.few):

@@ -83,7 +83,7 @@ class _Search:
         plan = self.plan
         if self.empty:
             return Page([], [], None if plan.total == "none" and not plan.only_count else 0)
-        counted(self.tree, self.ask, plan.clauses, plan.types, self.known)
+        counted(self.tree, self.ask, plan.clauses, plan.types, self.known, walks=not plan.sort)
         walk = walk_of(self.tree, plan)
         total = self._total(walk)
         if plan.only_count or plan.count == 0:
@@ -204,17 +204,18 @@ class SearchReads:
     def find(self, plan: Plan) -> Page:
         """Return one page of what a plan finds."""
         with self._readers.moment() as ask:
-            return run(ask, plan)
+            return run(ask, plan, self._readers.dialect)
 
     def explain(self, plan: Plan) -> list[dict[str, Any]]:
         """Run a plan and return its statements: what for, the SQL text (values left out), how SQLite runs it, rows."""
         log: list[tuple[str, Sql]] = []
         told: list[dict[str, Any]] = []
         with self._readers.moment() as ask:
-            search = _Search(plan, ask, SQLITE, log)
+            search = _Search(plan, ask, self._readers.dialect, log)
             search.page()
             for what, query in log:
-                steps = [row[3] for row in ask(f"EXPLAIN QUERY PLAN {query.text}", query.values)]
+                dialect = self._readers.dialect
+                steps = [str(row[dialect.step]) for row in ask(f"{dialect.explain} {query.text}", query.values)]
                 told.append({"for": what, "sql": query.text, "steps": steps})
             told.append({"for": "rows by clause", "counted": [_told(node, n) for node, n in search.known.items()]})
         return told

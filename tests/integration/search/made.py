@@ -212,7 +212,8 @@ def _of_person(r: Random) -> tuple[str, str]:
         ("gender:missing", "true"), ("identifier", r.choice(("urn:mrn|3", "3", "urn:ssn|", "|3"))),
         ("identifier:of-type", f"{V2_0203}|MR|{r.randint(0, 6)}"),
         ("identifier:text", "rec"), ("_id", f"p{r.randint(0, 12)},p1"), ("_tag", "urn:tag|a"), ("_security", "r"),
-        ("_profile", "http://x.org/p/a"), ("_profile:below", "http://x.org/p"), ("_profile:above", "http://x.org/p/a/b"),
+        ("_profile", "http://x.org/p/a"), ("_profile:below", "http://x.org/p"),
+        ("_profile:above", "http://x.org/p/a/b"),
         ("_list", "k1"), ("organization.name", _name(r)), ("organization.partof.name", _name(r)),
         ("general-practitioner:Practitioner.family", _name(r)), ("organization", f"Organization/o{r.randint(0, 3)}"),
         ("_has:Observation:patient:code", _code(r)), ("_has:Observation:patient:value-quantity", _amount(r)),
@@ -225,7 +226,8 @@ def _of_person(r: Random) -> tuple[str, str]:
 def _of_observation(r: Random) -> tuple[str, str]:
     return r.choice([
         ("code", _code(r)), ("code:not", _code(r)), ("code:text", r.choice(("hea", "haemo", "blood"))), _of_patient(r),
-        ("date", _date(r)), ("date", f"{_date(r)},{_date(r)}"), ("date:missing", r.choice(("true", "false"))),
+        ("date", _date(r)), ("date", _date(r)), ("date", _date(r)), ("date", f"{_date(r)},{_date(r)}"),
+        ("date:missing", r.choice(("true", "false"))),
         ("value-quantity", _amount(r)), ("value-quantity", f"{_amount(r)},{_amount(r)}"), ("combo-code", _code(r)),
         ("status", r.choice(("final", "amended,final"))), ("code-value-quantity", f"{_CODES[0]}${_amount(r)}"),
         ("code-value-quantity", f"{LOINC}|{r.choice(_CODES)}${_amount(r)},{r.choice(_CODES)}${_amount(r)}"),

@@ -228,5 +228,8 @@ _MEANING: dict[type, Callable[[World, Any, Row], bool]] = {
     p.Updated: lambda _w, node, one: _date(node.how, one.updated, one.updated + 1, node.lo, node.hi),
     p.All: lambda world, node, one: all(world.holds(part, one) for part in node.parts),
     p.Any: lambda world, node, one: any(world.holds(part, one) for part in node.parts),
+    p.Dates: lambda _world, node, one: any(
+        sp in node.sp and all(_date(d.how, lo, hi, d.lo, d.hi) for d in node.dates) for sp, lo, hi in one.rows.dat
+    ),
     p.Not: lambda world, node, one: not world.holds(node.part, one),
 }  # fmt: skip

@@ -34,6 +34,10 @@ class Dialect:
     """SQLite. A row's own keys come from `res.idx` by functions (`storage/functions.py`)."""
 
     name = "sqlite"
+    explain = "EXPLAIN QUERY PLAN"
+    """What is put before a statement to be told how it is run."""
+    step = 3
+    """The column of the answer that says it in words."""
     join = "CROSS JOIN"
     """Joins so that the left side is the outer loop."""
     beside = "CROSS JOIN"

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.storage.plan import (
+    Coded,
     Codes,
     Composite,
     Date,
+    Dates,
     Number,
     Position,
     Quantity,
@@ -19,7 +21,7 @@ from unsilo.storage.plan import (
 )
 from unsilo.storage.render.dialect import Dialect, Sql, numbers
 
-__all__ = ["Shape", "Targets", "prefix_end", "shape", "sps"]
+__all__ = ["Shape", "Targets", "leaps", "prefix_end", "shape", "sps"]
 
 DAY = 86_400_000_000
 _SYSTEM = "(SELECT id FROM system WHERE uri = ?)"
@@ -85,14 +87,26 @@ def _token(node: Token, _dialect: Dialect) -> Shape:
         system = _system(node.system, "x.sys")
         where = Sql(f"{head} AND x.code = ?{system.text}", [node.code, *system.values])
         return Shape("ix_tok", [where], where, ordered=len(node.sp) == 1)
-    # Any system: the few systems that the code has are met by leaps, so that the row number stays within reach.
+    # Any system: only where the systems were not looked up, which keeps the row number within reach.
+    where = Sql(f"{head} AND x.code = ?", [node.code])
+    own = Sql(f"own_tok({{0}}, '{numbers(node.sp)}', ?, NULL)", [f"[{node.code}]"])
+    return Shape("ix_tok", [where], where, own)
+
+
+def _coded(node: Coded, _dialect: Dialect) -> Shape:
+    where = Sql(f"{sps(node.sp)} AND x.code = ? AND x.sys IN ({numbers(node.systems)})", [node.code])
+    if len(node.systems) == 1:
+        where = Sql(f"{sps(node.sp)} AND x.code = ? AND x.sys = ?", [node.code, node.systems[0]])
+    return Shape("ix_tok", [where], where, ordered=len(node.sp) == 1 and len(node.systems) == 1)
+
+
+def leaps(node: Token) -> Sql:
+    """Return a statement for the systems that a code has, met by leaps over its rows; they are few."""
     inner = sps(node.sp, "sp")
-    leaps = f"""(WITH RECURSIVE s(v) AS (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ?
+    text = f"""WITH RECURSIVE s(v) AS (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ?
 UNION ALL SELECT (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ? AND sys > s.v) FROM s WHERE s.v IS NOT NULL)
-SELECT v FROM s WHERE v IS NOT NULL)"""
-    scan = Sql(f"{head} AND x.code = ?", [node.code])
-    whole = Sql(f"{head} AND x.code = ? AND x.sys IN {leaps}", [node.code, node.code, node.code])
-    return Shape("ix_tok", [scan], whole)
+SELECT v FROM s WHERE v IS NOT NULL"""
+    return Sql(text, [node.code, node.code])
 
 
 def _codes(node: Codes, dialect: Dialect) -> Shape:
@@ -186,6 +200,25 @@ def _date(node: Date, _dialect: Dialect) -> Shape:
     else:
         scans = [whole]
     return Shape("ix_dat", scans, whole, own)
+
+
+def _dates(node: Dates, dialect: Dialect) -> Shape:
+    """The scan of the narrowest condition, with the others beside it."""
+    shapes = [_date(date, dialect) for date in node.dates]
+    head = sps(node.sp)
+    whole = Sql(" AND ".join(s.whole.text for s in shapes), [v for s in shapes for v in s.whole.values])
+    own = Sql(" AND ".join(s.own.text for s in shapes if s.own), [v for s in shapes if s.own for v in s.own.values])
+    above = [d for d in node.dates if d.how in ("gt", "ge", "sa", "eq")]
+    below = [d for d in node.dates if d.how in ("lt", "le", "eb", "eq")]
+    if not above or not below:
+        return Shape("ix_dat", [whole], whole, own)
+    # What begins before all that lasts a day at most could begin with is found by its end, as in `_date`.
+    lowest = max(d.lo if d.how in ("sa", "eq") else min(d.lo - 1, d.hi - DAY) for d in above)
+    highest = min(d.hi for d in below)
+    first = Sql(f"{head} AND x.lo >= ? AND x.lo < ? AND {whole.text}", [lowest, highest, *whole.values])
+    late = max(d.lo for d in above)
+    long = f"{head} AND x.hi - x.lo > 86400000000 AND x.hi > ? AND x.lo < ? AND {whole.text}"
+    return Shape("ix_dat", [first, Sql(long, [late, lowest, *whole.values])], whole, own)
 
 
 _NUMBERS: dict[str, tuple[str, str, str, str, str, str]] = {
@@ -306,8 +339,8 @@ def _position(node: Position, dialect: Dialect) -> Shape:
 
 
 _SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
-    Token: _token, Codes: _codes, Words: _words, Text: _text, Date: _date, Number: _number, Quantity: _quantity,
-    Uri: _uri, Targets: _targets, Composite: _composite, Position: _position,
+    Token: _token, Coded: _coded, Codes: _codes, Words: _words, Text: _text, Date: _date, Dates: _dates,
+    Number: _number, Quantity: _quantity, Uri: _uri, Targets: _targets, Composite: _composite, Position: _position,
 }  # fmt: skip
 
 

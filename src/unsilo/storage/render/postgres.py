@@ -24,6 +24,8 @@ class Postgres(Dialect):
     """PostgreSQL 15 or newer."""
 
     name = "postgres"
+    explain = "EXPLAIN"
+    step = 0
     join = "JOIN"
     all_rows = ""
     live = ""

@@ -73,15 +73,19 @@ def _rest(tree: Tree, plan: Plan, walk: Walk, alias: str) -> Sql:
     return Sql("".join(f" AND {part.text}" for part in parts), [value for part in parts for value in part.values])
 
 
-def _source(tree: Tree, plan: Plan, walk: Walk, alias: str, below: int | None, *, newest: bool) -> tuple[Sql, Sql]:
+def _source(
+    tree: Tree, plan: Plan, walk: Walk, alias: str, below: int | None, *, newest: bool, narrow: bool = False
+) -> tuple[Sql, Sql]:  # fmt: skip
     """Return what stands in FROM, and the conditions of the opened alias (with those of a list that is walked).
 
-    `below`: only rows with a smaller number. `newest`: in falling order of row numbers.
+    `below`: only rows with a smaller number. `newest`: in falling order of row numbers. `narrow`: nothing is read of a
+    row but that it is there, which its entry in the index of live rows says.
     """
     d = tree.dialect
+    at = d.live if narrow and tree.sight.narrow and len(plan.types) == 1 else ""
     if walk.listed is not None:
         scan, table = walk.listed.scans[0], walk.listed.table
-        opened = tree.sight.opened(alias, plan.types)
+        opened = tree.sight.opened(alias, plan.types, hint=at)
         text, values = f"{scan.text} AND {opened.where}", [*scan.values, *opened.values]
         if below is not None:
             text, values = f"{text} AND x.rid < ?", [*values, below]
@@ -90,7 +94,7 @@ def _source(tree: Tree, plan: Plan, walk: Walk, alias: str, below: int | None, *
         found = tree.members(plan.clauses[walk.driver], plan.types)
         if found is None:
             raise TypeError(type(plan.clauses[walk.driver]).__name__)
-        opened = tree.sight.opened(alias, plan.types)
+        opened = tree.sight.opened(alias, plan.types, hint=at)
         where = " WHERE e.rid < ?" if below is not None else ""
         tail = f" ORDER BY rid DESC {d.all_rows}" if newest else ""
         text = f"(SELECT DISTINCT e.rid AS rid FROM ({found.text}) e{where}{tail}) d {d.join} {opened.table}"
@@ -185,8 +189,9 @@ def _along_key(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
 
 def count_query(tree: Tree, plan: Plan, walk: Walk, most: int | None) -> Sql:
     """How many rows meet every clause, no further than `most` (None: all)."""
-    source, where = _source(tree, plan, walk, "r", None, newest=False)
     rest = _rest(tree, plan, walk, "r")
+    narrow = "r.idx" not in rest.text and "r.fhir_id" not in rest.text and "r.updated" not in rest.text
+    source, where = _source(tree, plan, walk, "r", None, newest=False, narrow=narrow)
     values = [*source.values, *where.values, *rest.values]
     if most is None:
         return tree.statement(Sql(f"SELECT count(*) FROM {source.text} WHERE {where.text}{rest.text}", values))
@@ -198,8 +203,9 @@ def included_query(tree: Tree, rids: Sequence[int], types: Sequence[int], limit:
     """Rows with these numbers that are seen, the newest first."""
     opened = tree.sight.opened("r", types)
     many = tree.dialect.many(list(rids))
-    text = f"SELECT {COLUMNS} FROM {opened.table} WHERE r.rid IN {many.text} AND {opened.where}"
-    return tree.statement(Sql(f"{text} ORDER BY r.rid DESC LIMIT {limit}", [*many.values, *opened.values]))
+    source = f"{many.text} w {tree.dialect.join} {opened.table} ON r.rid = w.value"
+    text = f"SELECT {COLUMNS} FROM {source} WHERE {opened.where} ORDER BY r.rid DESC LIMIT {limit}"
+    return tree.statement(Sql(text, [*many.values, *opened.values]))
 
 
 def referring_query(tree: Tree, rids: Sequence[int], sp: Sequence[int], types: Sequence[int], limit: int) -> Sql:

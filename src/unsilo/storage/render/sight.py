@@ -55,6 +55,8 @@ class Sight:
         """Puts a subquery that depends on no row before the statement; without a statement it stays where it is."""
         self._allow = pushed(predicate.allow)
         self._all = isinstance(self._allow, Everything)
+        self.narrow = self._all
+        """Whether type, tenant and state, which the index of live rows holds, are all that is asked of a row."""
 
     def opened(self, alias: str, types: Sequence[int] = (), states: Sequence[int] = (0,), *, hint: str = "") -> Opened:
         """Open an alias: allowed rows of the tenant, of these types ((): any) and states (0 live, 1 deleted)."""
@@ -105,20 +107,27 @@ WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id IN {many.text} AND {firs
 
     def kin_of(self, pat: str) -> Sql:
         """Return a subquery of the Patients that are linked with the Patient whose number is the expression `pat`."""
-        first, other = self.visible("p"), self.visible("q")
-        j = self.dialect.join
-        text = f"""(SELECT {pat} UNION ALL SELECT o.pat FROM link m {j} res p ON p.rid = m.pat
-{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE m.pat = {pat} AND {first.text} AND {other.text})"""
-        return Sql(text, [*first.values, *other.values])
+        linked, where, values = self._linked("m.pat")
+        return Sql(f"(SELECT {pat} UNION ALL SELECT o.pat FROM link m {linked} WHERE m.pat = {pat}{where})", values)
 
     def kin_all(self, rids: str) -> Sql:
         """Return a SELECT of all Patients linked with those of a table `rids(rid)`, and those themselves."""
-        first, other = self.visible("p"), self.visible("q")
-        j = self.dialect.join
+        linked, where, values = self._linked("i.rid")
         text = f"""SELECT i.rid AS rid FROM {rids} i
-UNION SELECT o.pat FROM {rids} i {j} res p ON p.rid = i.rid {j} link m ON m.pat = p.rid
-{j} link o ON o.person = m.person {j} res q ON q.rid = o.pat WHERE {first.text} AND {other.text}"""
-        return Sql(text, [*first.values, *other.values])
+UNION SELECT o.pat FROM {rids} i {self.dialect.join} link m ON m.pat = i.rid {linked} WHERE 1 = 1{where}"""
+        return Sql(text, values)
+
+    def _linked(self, pat: str) -> tuple[str, str, list[Any]]:
+        """Return the joins from link m to link o, conditions and values; the predicate is asked of both Patients.
+
+        Who sees everything sees every link: rows of other tenants are left out where the found rows are opened.
+        """
+        j = self.dialect.join
+        if self._all:
+            return f"{j} link o ON o.person = m.person", "", []
+        first, other = self.visible("p"), self.visible("q")
+        joins = f"{j} res p ON p.rid = {pat} {j} link o ON o.person = m.person {j} res q ON q.rid = o.pat"
+        return joins, f" AND {first.text} AND {other.text}", [*first.values, *other.values]
 
     # The algebra
 

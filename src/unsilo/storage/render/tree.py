@@ -153,8 +153,11 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
         text = f"SELECT {alias}.rid AS rid FROM {source.text} WHERE {opened.text}"
         return Sql(f"{text}{rest.text}", [*source.values, *opened.values, *rest.values])
 
-    def _driven(self, node: Any, types: Sequence[int]) -> tuple[str, Sql, Sql, Sql]:
-        """Return (alias, its condition, what stands in FROM, what else must hold) for the rows that meet a node."""
+    def _driven(self, node: Any, types: Sequence[int], *, whole: bool = False) -> tuple[str, Sql, Sql, Sql]:
+        """Return (alias, its condition, what stands in FROM, what else must hold) for the rows that meet a node.
+
+        `whole`: more is read of a row than that it is there, so the narrow index of live rows is of no use.
+        """
         alias = self.alias("t")
         parts = list(node.parts) if isinstance(node, p.All) else [node]
         parts.sort(key=lambda part: self.counted.get(part, self.many))
@@ -168,7 +171,8 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
             source = Sql(opened.table, [])
         else:
             inner = self.alias("d")
-            opened = self.sight.opened(alias, types)
+            narrow = self.sight.narrow and not parts and not whole and len(types) == 1
+            opened = self.sight.opened(alias, types, hint=self.dialect.live if narrow else "")
             text = f"(SELECT DISTINCT rid FROM {self.table(driver)}) {inner} "
             source = Sql(f"{text}{self.dialect.join} {opened.table} ON {alias}.rid = {inner}.rid", [])
         probes = [self.probe(part, alias, types) for part in parts]
@@ -176,16 +180,18 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
         return alias, Sql(opened.where, opened.values), source, rest
 
     def _chain_set(self, node: p.Chain) -> Sql:
-        inner = self.table(self.rows(node.node, node.types))
-        if node.kin and _PATIENT in node.types:
-            inner = self.table(self.sight.kin_all(inner))
         alias = self.alias("i")
-        text = f"""SELECT x.rid AS rid FROM (SELECT DISTINCT rid FROM {inner}) {alias}
+        text = f"""SELECT x.rid AS rid FROM (SELECT DISTINCT rid FROM {self._led(node)}) {alias}
 {self.dialect.join} ix_ref x ON {sps(node.sp)} AND x.tgt = {alias}.rid"""
         return Sql(text, [])
 
+    def _led(self, node: p.Chain) -> str:
+        """Return the name of the table of rows to which a chain's reference may lead."""
+        inner = self.table(self.rows(node.node, node.types))
+        return self.table(self.sight.kin_all(inner)) if node.kin and _PATIENT in node.types else inner
+
     def _has_set(self, node: p.Has) -> Sql:
-        alias, opened, source, rest = self._driven(node.node, node.types)
+        alias, opened, source, rest = self._driven(node.node, node.types, whole=True)
         key = self.alias("k")
         keys = self.dialect.targets(alias, node.sp, key)
         tied = f" AND {keys.where}" if keys.where else ""
@@ -230,7 +236,8 @@ WHERE {opened.text}{tied}{rest.text}"""
         found = self.members(node, types)
         if found is None:  # pragma: no cover # every node that cannot be listed is asked of the row above
             raise TypeError(type(node).__name__)
-        return Sql(f"{alias}.rid IN (SELECT rid FROM {self.table(found)})", [])
+        # The plus keeps the set a filter: the alias has a better way to its rows than through all of the set.
+        return Sql(f"+{alias}.rid IN (SELECT rid FROM {self.table(found)})", [])
 
     def _row_probe(self, node: Any, alias: str) -> Sql:
         if isinstance(node, Compartment):
@@ -250,6 +257,12 @@ OR EXISTS (SELECT 1 FROM {keys.source} WHERE {tied}{keys.column} IN {two.text}))
     def _chain_probe(self, node: p.Chain, alias: str) -> Sql:
         key, other = self.alias("k"), self.alias("t")
         keys = self.dialect.targets(alias, node.sp, key)
+        if self.counted.get(node.node, self.many) <= self.few:
+            tied = f"{keys.where} AND " if keys.where else ""
+            text = (
+                f"EXISTS (SELECT 1 FROM {keys.source} WHERE {tied}{keys.column} IN (SELECT rid FROM {self._led(node)}))"
+            )
+            return Sql(text, [])
         opened = self.sight.opened(other, node.types)
         tied = f"{keys.where} AND " if keys.where else ""
         link = Sql(f"= {keys.column}", [])

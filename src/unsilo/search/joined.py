@@ -1,0 +1,90 @@
+"""Clauses that one row of an index meets together, joined where the standard's elements make that the same question."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from unsilo.fhir.index import layout
+from unsilo.search.vocabulary import Vocabulary
+from unsilo.spec.model import types
+from unsilo.spec.parameters import SearchParameter
+from unsilo.storage import plan as p
+
+__all__ = ["joined", "single"]
+
+
+@lru_cache(maxsize=4096)
+def single(kind: str, expression: str) -> bool:
+    """Tell whether an expression leads to one value at most: a plain path whose elements do not repeat."""
+    steps = expression.split(".")
+    if len(steps) < 2 or steps[0] != kind or not all(step.isidentifier() for step in steps):
+        return False
+    context = kind
+    for step in steps[1:]:
+        found = types.child(context, step)
+        if found is None or found[0].max != 1:
+            return False
+        if found[0].choice:
+            return step == steps[-1]
+        context = found[1]
+    return True
+
+
+def _number(params: dict[str, SearchParameter], node: p.Node) -> SearchParameter | None:
+    sp: tuple[int, ...] = getattr(node, "sp", ())
+    if len(sp) != 1:
+        return None
+    return next((one for one in params.values() if one.number == sp[0]), None)
+
+
+def _dates(clauses: list[p.Node], params: dict[str, SearchParameter], kind: str) -> list[p.Node]:
+    """Join conditions on a date that a resource has once: `date=ge2026-01&date=lt2026-02` is one range."""
+    groups: dict[tuple[int, ...], list[p.Date]] = {}
+    for node in clauses:
+        if isinstance(node, p.Date) and (one := _number(params, node)) is not None and single(kind, one.expression):
+            groups.setdefault(node.sp, []).append(node)
+    wide = {sp: dates for sp, dates in groups.items() if len(dates) > 1}
+    if not wide:
+        return clauses
+    rest = [node for node in clauses if not (isinstance(node, p.Date) and node.sp in wide)]
+    return [*rest, *(p.Dates(tuple(dates)) for dates in wide.values())]
+
+
+def _composites(clauses: list[p.Node], params: dict[str, SearchParameter], kind: str) -> list[p.Node]:
+    """Join a code and a quantity that a resource has once each to the composite that holds both in one row."""
+    codes = [n for n in clauses if isinstance(n, p.Token) and n.code is not None and _number(params, n) is not None]
+    sizes = [n for n in clauses if isinstance(n, p.Quantity)]
+    if len(sizes) != 1 or not codes:
+        return clauses
+    size = sizes[0]
+    for code in codes:
+        for one in params.values():
+            parts = one.components
+            if one.expression != kind or [part.number for part in parts] != [code.sp[0], size.sp[0]]:
+                continue
+            if [part.slot for part in layout(tuple(part.kind for part in parts))] != ["token", "quantity"]:
+                continue
+            if not all(_once(kind, part.expression) for part in parts):
+                continue
+            row = p.Composite(
+                (one.number,), token=(code.code, code.system), unit=size.unit, span=(size.how, size.lo, size.hi)
+            )
+            return [row, *(n for n in clauses if n is not code and n is not size)]
+    return clauses
+
+
+def _once(kind: str, expression: str) -> bool:
+    path = expression.partition(".ofType(")[0]
+    return single(kind, f"{kind}.{path}")
+
+
+def joined(clauses: Sequence[p.Node], kind: str, vocabulary: Vocabulary) -> tuple[p.Node, ...]:
+    """Return clauses that mean the same for resources of one type, fewer where one index row answers several."""
+    found = list(dict.fromkeys(clauses))
+    if len(found) < 2:
+        return tuple(found)
+    shapes = [type(node) for node in found]
+    if shapes.count(p.Date) > 1:
+        found = _dates(found, vocabulary.parameters(kind), kind)
+    if p.Quantity in shapes and p.Token in shapes:
+        found = _composites(found, vocabulary.parameters(kind), kind)
+    return tuple(found)
