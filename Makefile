@@ -62,6 +62,10 @@ check: $(VENV)/.dev ## formatting, lint, types, import contracts, spelling, gene
 fuzz: $(VENV)/.dev ## fuzz every parser for SECONDS_EACH seconds each
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS_EACH)
 
+.PHONY: oracle
+oracle: $(VENV)/.dev ## ask server and brute-force judge 20,000 random searches (ARGS="--predicates", "--database URL")
+	@$(BIN)/python tests/oracle/oracle_run.py $(ARGS)
+
 .PHONY: generate-check
 generate-check: $(VENV)/.dev ## prove that generated tables are what their generators write
 	@$(BIN)/python -m tools.generate --check
