@@ -36,11 +36,11 @@ class Kind:
     `name` is the model's context (`Patient`, `Patient.contact`, `HumanName`, `code`) or the System type's name.
     `convert` makes the System value of a primitive or a Quantity, None where the JSON value is it. `ancestors`: the
     names that `is` answers true to. `members`: the plan of each name that may follow a point. `fields`: the type below
-    each JSON name; a resource's own type is found in the resource.
+    each JSON name and the name of what stands beside it; a resource's own type is found in the resource.
     """
 
     members: dict[str, Plan]
-    fields: "dict[str, Kind]"
+    fields: "dict[str, tuple[Kind, str]]"
 
     __slots__ = ("ancestors", "convert", "family", "fields", "members", "name", "primitive", "resource", "system")
 
@@ -68,7 +68,7 @@ class Kind:
             return self.members
         if name == "fields":
             found = {} if self.system or self.primitive else types.fields(self.name)
-            self.fields = {key: kind(_below(self.name, key)) for key in found}
+            self.fields = {key: (kind(_below(self.name, key)), "_" + key) for key in found}
             return self.fields
         raise AttributeError(name)
 

@@ -213,19 +213,20 @@ def children(items: Iterable[Item]) -> Items:
                     _part(item, plan, out)
             continue
         fields = kind.fields
-        beside = any(key[:1] == "_" for key in node)
         for key, value in node.items():
-            below = fields.get(key)
-            if below is not None:
-                if below.primitive:
-                    if not beside and type(value) in _SCALARS:
-                        out.append((value, below, None))
-                        continue
-                    _simple(node, key, "_" + key, below, out)
-                elif type(value) is dict and not below.resource:
+            field = fields.get(key)
+            if field is None:
+                if key[:1] == "_" and key[1:] not in node and key[1:] in fields:
+                    _simple(node, key[1:], key, fields[key[1:]][0], out)
+                continue
+            below, beside = field
+            if below.primitive:
+                if type(value) in _SCALARS and beside not in node:
                     out.append((value, below, None))
                 else:
-                    _nodes(value, None if below.resource else below, out)
-            elif beside and key[:1] == "_" and key[1:] not in node and key[1:] in fields:
-                _simple(node, key[1:], key, fields[key[1:]], out)
+                    _simple(node, key, beside, below, out)
+            elif type(value) is dict and not below.resource:
+                out.append((value, below, None))
+            else:
+                _nodes(value, None if below.resource else below, out)
     return out
