@@ -52,7 +52,7 @@ def test_one_outcome_a_line_in_the_order_of_the_files(tmp_path):
     """JSON, XML, NDJSON and what is none of them; each error with its place; exit status 1."""
     (tmp_path / "good.json").write_text(json.dumps(GOOD))
     (tmp_path / "bad.json").write_text('{\n "resourceType": "Patient",\n "gender": "f"\n}')
-    (tmp_path / "bad.xml").write_text('<Patient xmlns="http://hl7.org/fhir"><birthDate value="x"/></Patient>')
+    (tmp_path / "bad.xml").write_text('<Patient xmlns="http://hl7.org/fhir">\n <birthDate value="x"/></Patient>')
     (tmp_path / "torn.json").write_text('{"resourceType": "Patient", "name": [')
     (tmp_path / "many.ndjson").write_text(json.dumps(GOOD) + "\n" + '{"resourceType":"Patient","active":"yes"}\n')
     status, told, _ = _run("good.json", "bad.json", "bad.xml", "torn.json", "many.ndjson", cwd=tmp_path)
@@ -63,6 +63,8 @@ def test_one_outcome_a_line_in_the_order_of_the_files(tmp_path):
     ]  # fmt: skip
     line = next(x["valueInteger"] for x in _errors(told[1])[0]["extension"] if x["url"].endswith("issue-line"))
     assert line == 3
+    line = next(x["valueInteger"] for x in _errors(told[2])[0]["extension"] if x["url"].endswith("issue-line"))
+    assert line == 2
     assert _errors(told[3])[0]["severity"] == "fatal"
     assert _errors(told[4])[0]["expression"] == ["Patient.active"]
     line = next(x["valueInteger"] for x in _errors(told[4])[0]["extension"] if x["url"].endswith("issue-line"))

@@ -63,11 +63,10 @@ def _check_piece(content: bytes, val: Validator, options: Options) -> list[Issue
     kind = str(read.value.get("resourceType") or "Resource")
     val.check_resource(read.value, At(None, kind, "", -1, kind), run, profiles=options.profiles)
     found = [*read.issues, *run.issues]
-    return found if is_xml or not run.issues else _located(found, run, content)
+    return _located(found, run, xml.spans(content) if is_xml else spans(content)) if run.issues else found
 
 
-def _located(issues: list[Issue], run: Run, content: bytes) -> list[Issue]:
-    known = spans(content)
+def _located(issues: list[Issue], run: Run, known: dict[str, tuple[int, int]]) -> list[Issue]:
     told = []
     for issue in issues:
         at = run.places.get(issue.where.path)
