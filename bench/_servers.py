@@ -32,18 +32,27 @@ class Server:
         """Bytes of its files."""
         return sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
 
-    def memory(self) -> int:
-        """Resident bytes of its processes."""
-        total, todo = 0, [self.pid]
+    def _processes(self) -> list[int]:
+        found, todo = [], [self.pid]
         while todo:
             pid = todo.pop()
-            try:
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                todo += [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-            except (OSError, ValueError):
-                continue
-            total += pages * os.sysconf("SC_PAGE_SIZE")
-        return total
+            found.append(pid)
+            for file in Path(f"/proc/{pid}/task").glob("*/children"):
+                todo += [int(child) for child in file.read_text().split()]
+        return found
+
+    def memory(self) -> int:
+        """Resident bytes of its processes."""
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._processes()]
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu(self) -> float:
+        """Seconds that its processes have computed so far."""
+        ticks = 0
+        for pid in self._processes():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Unsilo(Server):

@@ -6,7 +6,7 @@ python -m bench.fhir_server --database postgresql:///bench --peer none
 
 The load generator runs on the same cores as the server. `--connections` keep-alive connections send one request each
 at a time; p50 and p99 of slow searches are taken with two connections, so that they say how long a search takes and
-not how long the queue is.
+not how long the queue is. `cpu` is what the server computed for each request, whatever else the machine did.
 """
 
 import argparse
@@ -155,11 +155,14 @@ def measure(server: Server, patients: int, seconds: float, connections: int) -> 
         paths = [get(draw_one(draw).replace("|", "%7C").replace("$", "%24")) for _ in range(4000)]
         load(server.port, islice(paths, 40), connections=_FEW, seconds=seconds)  # plans and caches
         lines = connections if name in _BY_RATE else _FEW
+        before = server.cpu()
         figures = load(server.port, (paths[n % len(paths)] for n in range(10**9)), connections=lines, seconds=seconds)
-        found[name] = {"figures": figures, "entries": _found(figures.bodies.get(200, b"{}"))}
+        found[name] = {"figures": figures, "entries": _found(figures.bodies.get(200, b"{}")),
+                       "cpu": (server.cpu() - before) / len(figures.times)}  # fmt: skip
     bodies = [post(f"{server.base}/Observation", body) for body in islice(creates(), 20_000)]
+    before = server.cpu()
     figures = load(server.port, iter(bodies), connections=connections, seconds=seconds)
-    found["create"] = {"figures": figures, "entries": 0}
+    found["create"] = {"figures": figures, "entries": 0, "cpu": (server.cpu() - before) / len(figures.times)}
     return found
 
 
@@ -175,22 +178,23 @@ def program_of(asked: str) -> str:
 
 
 def run(server: Server, folder: Path, asked: argparse.Namespace, patients: int) -> dict[str, Any]:
-    """Start, load, measure and stop one server."""
+    """Start, load, start again on the full store, measure and stop one server."""
     told: dict[str, Any] = {"start": server.start()}
     told["idle"] = server.memory()
     try:
+        before = server.cpu()
         count, loading = fill(server, folder, patients, asked.entries, asked.loaders)
-        told |= {"count": count, "loading": loading}
+        told |= {"count": count, "loading": loading, "cpu": (server.cpu() - before) / count.resources}
+        server.stop()
+        told["size"] = server.size()
+        told["again"] = server.start()
+        time.sleep(2)
+        told["idle full"] = server.memory()
         told["lines"] = measure(server, patients, asked.seconds, asked.connections)
         told["memory"] = server.memory()
         told["post"] = posted(server, folder, asked)
     finally:
         server.stop()
-    told["size"] = server.size()
-    told["again"] = server.start()
-    time.sleep(2)
-    told["idle full"] = server.memory()
-    server.stop()
     return told
 
 
@@ -205,15 +209,17 @@ def show(server: Server, told: dict[str, Any]) -> None:
     count, loading = told["count"], told["loading"]
     print(f"\n{server.name}: {count.resources:,} resources, {count.size:,} bytes of JSON, "
           f"sha256 {count.digest.hexdigest()[:16]}")  # fmt: skip
-    print(f"  {'load, transactions of PUT':26} {count.resources / loading.seconds:9,.0f} resources/s")
+    print(f"  {'load, transactions of PUT':26} {count.resources / loading.seconds:9,.0f} resources/s  "
+          f"cpu {told['cpu'] * 1000:.2f} ms each")  # fmt: skip
     number, figures = told["post"]
     state = "" if figures.good() else f"  REFUSED {dict(figures.statuses)}"
     print(f"  {'transactions of POST, urn':26} {number / figures.seconds:9,.0f} resources/s{state}")
     for name, line in told["lines"].items():
         figures = line["figures"]
         state = "" if figures.good() else f"  REFUSED {dict(figures.statuses)}"
-        print(f"  {name:26} {figures.rate:9,.0f}/s  p50 {figures.at(0.5):8.2f} ms  p99 {figures.at(0.99):8.2f} ms  "
-              f"{line['entries']:4} entries  target {_TARGETS.get(name, '-')}{state}")  # fmt: skip
+        print(f"  {name:20} {figures.rate:8,.0f}/s  p50 {figures.at(0.5):7.2f} ms  p99 {figures.at(0.99):7.2f} ms  "
+              f"cpu {line['cpu'] * 1000:6.2f} ms  {line['entries']:4} entries  "
+              f"target {_TARGETS.get(name, '-')}{state}")  # fmt: skip
     print(f"  store {told['size'] / count.size:.2f} times the JSON ({told['size'] / count.resources:,.0f} bytes each)")
     print(f"  ready in {told['start']:.2f} s empty, {told['again']:.2f} s full; memory {told['idle'] >> 20} MB empty, "
           f"{told['idle full'] >> 20} MB full and idle, {told['memory'] >> 20} MB after the load")  # fmt: skip
@@ -225,7 +231,7 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each line")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--loaders", type=int, default=4, help="connections that load")
+    parser.add_argument("--loaders", type=int, default=16, help="connections that load")
     parser.add_argument("--entries", type=int, default=EACH, help="least resources of a transaction")
     parser.add_argument("--database", default="", help="postgresql://... instead of the embedded store")
     parser.add_argument("--peer", default="", help="path of sekmet's command, or none")
