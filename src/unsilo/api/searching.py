@@ -26,16 +26,23 @@ _OUTCOME = b',"search":{"mode":"outcome"}}'
 
 async def _pairs(node: Node, ask: Ask) -> list[tuple[str, str]]:
     """Return the parameters of the address, with those of the form when the search is posted."""
-    pairs = ask.pairs
     if ask.method != "POST":
-        return pairs
+        return _standard(ask.pairs)
     if ask.header(b"content-type").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         text = "a search by POST is a form"
         hint = "Content-Type: application/x-www-form-urlencoded"
         raise Refused([Issue("error", "not-supported", text, hint=hint, rule="http.form")], 415)
     said = await take.body(ask, _MOST_FORM, node.settings.http.body_seconds)
     ask.add(parse_pairs(said.decode("latin-1")))
-    return ask.pairs
+    return _standard(ask.pairs)
+
+
+_ALIASES = {("_totalMethod", "count"): ("_total", "accurate")}
+"""What a widely used client library says instead of the standard's words (fhirpy's `count()`)."""
+
+
+def _standard(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [_ALIASES.get(pair, pair) for pair in pairs]
 
 
 def _prepare(node: Node, ask: Ask, pairs: list[tuple[str, str]]) -> Asked:

@@ -82,14 +82,22 @@ def condition(ask: Ask, name: bytes) -> str:
 
 def _query(ask: Ask) -> str:
     """Return the search of a conditional interaction; Refused when it has no criterion: that would be any resource."""
-    parts = [part for part in ask.query.decode("latin-1").split("&") if part]
-    criteria = [part for part in parts if part.partition("=")[0] not in form.GENERAL]
+    criteria = _criteria(ask)
     if not criteria:
         issue = Issue("error", "required", "a conditional interaction needs search parameters", Where("http.query"),
                       "add one, such as identifier=system|value", "http.condition")  # fmt: skip
         raise Refused([issue], 412)
-    parse_pairs("&".join(criteria))
-    return "&".join(criteria)
+    return criteria
+
+
+def _criteria(ask: Ask) -> str:
+    """Return the search in the address, without what only says how to answer."""
+    if not ask.query:
+        return ""
+    parts = [part for part in ask.query.decode("latin-1").split("&") if part]
+    criteria = "&".join(part for part in parts if part.partition("=")[0] not in form.GENERAL)
+    parse_pairs(criteria)
+    return criteria
 
 
 def _own_id(ask: Ask) -> None:
@@ -111,10 +119,14 @@ async def _resource(node: Node, ask: Ask) -> tuple[Json, int]:
 
 
 async def create(node: Node, ask: Ask) -> Answer:
-    """Create with an id of the server's; `If-None-Exist` makes it conditional."""
-    form.known(ask)
-    resource, size = await _resource(node, ask)
+    """Create with an id of the server's; `If-None-Exist` makes it conditional, and so does a query of the address."""
     unless, caller = condition(ask, b"if-none-exist"), node.client(ask)
+    asked = _criteria(ask)
+    if unless and asked:
+        text = "a condition stands in If-None-Exist or in the address, not in both"
+        raise Refused([Issue("error", "structure", text, rule="http.condition")], 400)
+    resource, size = await _resource(node, ask)
+    unless = unless or asked
     return answer(
         ask,
         await awaited(
@@ -165,10 +177,23 @@ async def _patch(node: Node, ask: Ask) -> tuple[str, Any]:
     bounds = node.settings.http
     content = await take.body(ask, bounds.limit_bytes, bounds.body_seconds)
     # The strict reader takes one object: a patch is read as the value of one.
-    wrapped = codec.decode(b'{"patch":' + content + b"}", Limits(message_bytes=bounds.limit_bytes))
+    wrapped = codec.decode(_WRAP + content + b"}", Limits(message_bytes=bounds.limit_bytes))
     if wrapped.value is None or len(wrapped.value) != 1:
-        raise Refused(wrapped.issues or [Issue("error", "structure", "not one JSON value", rule="http.patch")], 400)
+        raise Refused([_unwrapped(issue) for issue in wrapped.issues] or [_NOT_ONE], 400)
     return "json", wrapped.value["patch"]
+
+
+_WRAP = b'{"patch":'
+_NOT_ONE = Issue("error", "structure", "a JSON Patch is one JSON array", rule="http.patch")
+
+
+def _unwrapped(issue: Issue) -> Issue:
+    """Return an issue with its place in the patch itself."""
+    span = issue.where.span
+    if span is not None:
+        span = (max(0, span[0] - len(_WRAP)), max(0, span[1] - len(_WRAP)))
+    where = Where(issue.where.path.removeprefix("/patch"), span)
+    return Issue(issue.severity, issue.code, issue.text, where, "Send one JSON array (RFC 6902).", issue.rule)
 
 
 async def patch(node: Node, ask: Ask) -> Answer:
