@@ -12,7 +12,8 @@ from unsilo.fhir.fold import fold
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Json
 from unsilo.spec.r4 import resource_types
-from unsilo.storage.packing import clean, scrub, squeeze_small, unsqueeze_small
+from unsilo.storage.bodies import Dictionary, pack, unpack
+from unsilo.storage.packing import clean, scrub
 
 __all__ = [
     "EMPTY", "IDENTIFIER", "TABLES", "Image", "bounded", "date_terms", "delta", "fold_key", "image_of",
@@ -165,18 +166,18 @@ def _once(rows: list[Any]) -> list[Any]:
     return list(dict.fromkeys(rows)) if len(rows) > 1 else rows
 
 
-def pack_image(image: Image) -> tuple[Image, bytes]:
+def pack_image(image: Image, dictionary: Dictionary | None = None) -> tuple[Image, bytes]:
     """Encode the keys that a resource row keeps of itself; return them with texts that UTF-8 can hold."""
     try:
-        return image, squeeze_small(_encode(image))
+        return image, pack(_encode(image), dictionary)
     except UnicodeEncodeError:
         image = msgspec.convert(scrub(image), Image)
-        return image, squeeze_small(_encode(image))
+        return image, pack(_encode(image), dictionary)
 
 
 def read_image(blob: bytes) -> Image:
     """Decode the keys that a resource row keeps of itself; no blob, no keys."""
-    return _decode(unsqueeze_small(blob)) if blob else EMPTY
+    return _decode(unpack(blob)) if blob else EMPTY
 
 
 def delta(old: bytes, new: Image) -> tuple[Image, Image]:

@@ -8,12 +8,12 @@ import msgspec
 import zstandard
 
 from unsilo.kernel import Issue, Lineage
+from unsilo.storage.bodies import unpack as unpack_body
 from unsilo.storage.rows import Unconsumed
 
 __all__ = [
-    "clean", "pack_body", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "scrub", "squeeze",
-    "squeeze_small", "unpack_body", "unpack_issues", "unpack_keys", "unpack_lineage", "unpack_unconsumed", "unsqueeze",
-    "unsqueeze_small",
+    "clean", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "scrub", "squeeze", "unpack_body",
+    "unpack_issues", "unpack_keys", "unpack_lineage", "unpack_unconsumed", "unsqueeze", "unsqueeze_small",
 ]  # fmt: skip
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -21,6 +21,7 @@ _issues = msgspec.msgpack.Decoder(list[Issue])
 _keys = msgspec.msgpack.Decoder(list[tuple[str, str]])
 _lineage = msgspec.msgpack.Decoder(list[Lineage])
 _unconsumed = msgspec.msgpack.Decoder(list[Unconsumed])
+unsqueeze_small = unpack_body
 _local = threading.local()
 _LARGEST = 1 << 30  # what SQLite can hold in one value
 
@@ -44,26 +45,6 @@ def unsqueeze(packed: bytes) -> bytes:
 def clean(text: str) -> str:
     """Return text that UTF-8 can hold: a lone surrogate (possible in foreign JSON) becomes `?`."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def pack_body(body: bytes) -> bytes:
-    """Return what the store keeps of a resource's JSON."""
-    return body
-
-
-def unpack_body(kept: bytes) -> bytes:
-    """Return the JSON of a resource, byte for byte as it went in."""
-    return kept
-
-
-def squeeze_small(content: bytes) -> bytes:
-    """Compress something of a few hundred bytes with what this store has learned."""
-    return content
-
-
-def unsqueeze_small(packed: bytes) -> bytes:
-    """Undo `squeeze_small`."""
-    return packed
 
 
 def scrub(value: Any) -> Any:

@@ -7,6 +7,7 @@ import msgspec
 from unsilo.fhir.index import index, version
 from unsilo.kernel import json
 from unsilo.spec.r4 import resource_types, type_number
+from unsilo.storage.bodies import register
 from unsilo.storage.keys import terms
 from unsilo.storage.names import FOREIGN, Names
 from unsilo.storage.parameters import compiled, parameter_of
@@ -43,6 +44,8 @@ def extract_anew(connection: sqlite3.Connection) -> int:
     """Compute the keys of all live resources again in the open transaction; return how many there are."""
     names, counters, last, done = Names(), Counters(), 0, 0
     names.load(connection)
+    for number, _kind, content in connection.execute(load("dictionary")["all"]).fetchall():
+        register(number, content)
     counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
     extra = compiled([parameter_of(row) for row in connection.execute(load("parameter")["all"]).fetchall()])
     while rows := connection.execute(_SQL["live"], (last, _AT_ONCE)).fetchall():

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from unsilo.kernel import Issue
+from unsilo.storage import bodies
 from unsilo.storage.accounts import Accounts
 from unsilo.storage.checkpoint import Checkpointer
 from unsilo.storage.connect import Readers, connect
-from unsilo.storage.days import DayReader, sync_directory
+from unsilo.storage.days import DayReader, erase, sync_directory
 from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
+from unsilo.storage.learning import Learner
 from unsilo.storage.listing import audit_query, estimate_query, resources_query
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
@@ -33,6 +35,7 @@ __all__ = ["Counts", "Store", "open_store"]
 
 T = TypeVar("T")
 _RES, _PERSON, _AUDIT, _STORE = load("resource"), load("person"), load("audit"), load("store")
+_VERIFY = load("verify")
 
 
 class Counts(msgspec.Struct):
@@ -56,6 +59,10 @@ class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
         self._writer = Writer(directory, hooks, group_ms)
         self._writer.on_commit = self._checkpointer.committed
         self._writer.behind = self._checkpointer.behind
+        self._learner = Learner(directory / "unsilo.db", self._writer)
+        self._learner.load()
+        self._writer.on_grown = self._learner.grown
+        bodies.ask(self._learner.source)
         self._views: list[Readers] = []
         self.guarded = View(self._readers)
         self.users = Accounts(self._readers, self._writer)
@@ -175,6 +182,14 @@ class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
         self._days.forget(day)
         return self._writer.submit(lambda _tx: self._writer.release_day(day))
 
+    def erase(self, day: int, feed: str, *, kept: bool) -> None:
+        """Remove the bytes of a day, or (when others' are `kept`) those of one feed; their rows are marked already."""
+        erase(self.directory, day, feed, kept=kept)
+
+    def days(self) -> list[int]:
+        """Return the days (20260131) of which bytes are kept."""
+        return [row[0] for row in self._readers.rows(_VERIFY["days"])]
+
     def sent(self, seq: int, at: int) -> "Future[None]":
         """Say that an outbox row was sent."""
         return self._writer.submit(lambda tx: tx.run(_AUDIT["outbox_done"], (at, seq)))
@@ -192,6 +207,8 @@ class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
         if self._closed:
             return
         self._closed = True
+        self._learner.close()
+        bodies.ask_no_more(self._learner.source)
         self._checkpointer.close()
         self._writer.close()
         for readers in [self._readers, *self._views]:

@@ -8,10 +8,11 @@ import msgspec
 
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
+from unsilo.storage.bodies import Dictionary, pack
 from unsilo.storage.faults import StaleVersionError
 from unsilo.storage.keys import EMPTY, Image, image_of, pack_image
 from unsilo.storage.names import Names
-from unsilo.storage.packing import clean, pack_body, pack_lineage, unpack_body, unpack_lineage
+from unsilo.storage.packing import clean, pack_lineage, unpack_body, unpack_lineage
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load
@@ -30,7 +31,7 @@ class Counters:
     """The next numbers, which only the writer gives out, and the row numbers that were needed lately.
 
     `at` is the time (microseconds) of the group, which only grows; `texts` are (parameter, hash) of token texts that
-    are known to be in the store.
+    are known to be in the store; `packers` what new bodies and keys are packed with.
     """
 
     rid = 0
@@ -41,6 +42,12 @@ class Counters:
     def __init__(self) -> None:
         self._rids: dict[tuple[str, str], int] = {}
         self.texts: set[tuple[int, int]] = set()
+        self.packers: dict[str, Dictionary] = {}
+
+    def next_rid(self) -> int:
+        """Return a row number that no row has."""
+        self.rid += 1
+        return self.rid
 
     def known(self, key: tuple[str, str]) -> int | None:
         """Return the row number of a resource that is committed, when it is remembered."""
@@ -90,6 +97,13 @@ class ResourceTx:
     def at(self) -> int:
         """The time of this transaction in microseconds; it is later than that of every one before."""
         return self._counters.at
+
+    def pack_with(self, kind: str, dictionary: Dictionary) -> None:
+        """Pack `body` or `idx` with this dictionary from now on."""
+        self._counters.packers[kind] = dictionary
+
+    def _pack(self, body: bytes) -> bytes:
+        return pack(body, self._counters.packers.get("body"))
 
     def _hold(self) -> None:
         """Begin the savepoint that undoes this job's own statements should it fail."""
@@ -178,8 +192,7 @@ class ResourceTx:
             return found
         resource_type, _, id_ = clean(reference).partition("/")
         key = (resource_type, id_)
-        self._counters.rid += 1
-        rid = self._counters.rid
+        rid = self._counters.next_rid()
         self._job.rids[key] = rid
         stub = Stored(rid, resource_type, id_, 0, STUB, 0, 0, 0, 0, b"", b"")
         self._job.current[key] = stub
@@ -190,12 +203,14 @@ class ResourceTx:
         self._job.renewed.pop(new.rid, None)
         self._job.res[new.rid] = (
             new.rid, self._names.type(new.type), new.id, new.version, new.top, self._counters.t, new.updated, new.state,
-            new.clock, new.rank, new.mid, new.digest, pack_body(new.body), new.idx,
+            new.clock, new.rank, new.mid, new.digest, self._pack(new.body), new.idx,
         )  # fmt: skip
 
     def _keys(self, resource_type: str, index: IndexRows, find: Sequence[str]) -> tuple[Image, bytes]:
         number = self._names.type(resource_type)
-        image = pack_image(image_of(index, find, number, self._names.system, self.rid))
+        image = pack_image(
+            image_of(index, find, number, self._names.system, self.rid), self._counters.packers.get("idx")
+        )
         for sp, code, text in index.txt:
             if self._is_new((sp, code)):
                 self._job.rows["txt"].append((sp, clean(text), code))
@@ -222,7 +237,7 @@ class ResourceTx:
     def _supersede(self, old: Stored) -> None:
         self._job.rows["hist"].append((
             old.rid, old.version, self._names.type(old.type), self._counters.t, old.updated, old.state, 0, old.clock,
-            old.rank, old.mid, old.digest, pack_body(old.body),
+            old.rank, old.mid, old.digest, self._pack(old.body),
         ))  # fmt: skip
 
     def _replace(self, new: Stored, image: Image, now: Stored | None, lineage: list[Lineage] | bytes) -> Stored:
@@ -300,7 +315,7 @@ class ResourceTx:
         top = now.top + 1
         self._job.rows["hist"].append((
             now.rid, top, self._names.type(now.type), self._counters.t, at, LIVE, 1, clock, rank, mid, digest,
-            pack_body(body),
+            self._pack(body),
         ))  # fmt: skip
         kept = msgspec.structs.replace(now, top=top)
         self._write_row(kept)

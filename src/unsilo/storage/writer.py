@@ -16,6 +16,7 @@ import msgspec
 
 from unsilo.kernel import clock
 from unsilo.spec.r4 import type_number
+from unsilo.storage.bodies import Dictionary
 from unsilo.storage.connect import connect
 from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
@@ -30,7 +31,7 @@ from unsilo.storage.tx import Counters
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.work import move
 
-__all__ = ["Writer"]
+__all__ = ["Job", "Receipts", "Trail", "Writer", "fail"]
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -38,26 +39,33 @@ _MOST_RECEIPTS = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _GROUP_SECONDS = 0.010
 _RETRY_SECONDS = 0.05
-_RES, _MSG, _STORE = load("resource"), load("message"), load("store")
+_RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store"), load("dictionary")
 
 
-class _Receipts(NamedTuple):
+class Receipts(NamedTuple):
+    """Pieces that wait to be journaled together."""
+
     incomings: list[Incoming]
     future: "Future[list[Receipt]]"
 
 
-class _Trail(NamedTuple):
+class Trail(NamedTuple):
+    """Audit rows that wait to be written together."""
+
     rows: Sequence[tuple[Any, ...]]
     future: "Future[None]"
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """A job that waits; `order` is (lower priority first, place in the queue)."""
+
     order: tuple[int, int]
     run: Callable[[Tx], Any]
     future: "Future[Any]"
 
 
-def _fail(future: "Future[Any]", error: BaseException) -> None:
+def fail(future: "Future[Any]", error: BaseException) -> None:
+    """Fail a future that nobody has resolved."""
     if not future.done():
         future.set_exception(error)
 
@@ -70,9 +78,9 @@ class Writer:
         self._hooks = hooks
         self._company = group_ms / 1000
         self._wake = threading.Condition()
-        self._receipts: deque[_Receipts] = deque()
-        self._trails: deque[_Trail] = deque()
-        self._jobs: list[_Job] = []
+        self._receipts: deque[Receipts] = deque()
+        self._trails: deque[Trail] = deque()
+        self._jobs: list[Job] = []
         self._number = count()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -87,6 +95,7 @@ class Writer:
         self._requeued: list[QueueItem] = []
         self.on_requeued: Callable[[list[QueueItem]], None] | None = None
         self.on_commit: Callable[[], None] | None = None
+        self.on_grown: Callable[[int], None] | None = None
         self.behind = threading.Event()
 
     # What other threads call.
@@ -94,13 +103,13 @@ class Writer:
     def receive(self, incomings: list[Incoming]) -> "Future[list[Receipt]]":
         """Journal some pieces, all or none of them."""
         future: Future[list[Receipt]] = Future()
-        self._put(_Receipts(incomings, future))
+        self._put(Receipts(incomings, future))
         return future
 
     def submit(self, job: Callable[[Tx], T], priority: int = 0) -> "Future[T]":
         """Run a job; the higher priority first, else in the order of coming."""
         future: Future[T] = Future()
-        self._put(_Job((-priority, next(self._number)), job, future))
+        self._put(Job((-priority, next(self._number)), job, future))
         return future
 
     def audit(self, rows: Sequence[tuple[Any, ...]]) -> "Future[None]":
@@ -111,16 +120,16 @@ class Writer:
         (at, actor, action, what, [Patient ids], origin, reason, outcome) and is written for each person.
         """
         future: Future[None] = Future()
-        self._put(_Trail(rows, future))
+        self._put(Trail(rows, future))
         return future
 
-    def _put(self, item: _Receipts | _Job | _Trail) -> None:
+    def _put(self, item: Receipts | Job | Trail) -> None:
         with self._wake:
             if self._closing:
                 raise RuntimeError("the store is closed")
-            if isinstance(item, _Job):
+            if isinstance(item, Job):
                 heapq.heappush(self._jobs, item)
-            elif isinstance(item, _Trail):
+            elif isinstance(item, Trail):
                 self._trails.append(item)
             else:
                 self._receipts.append(item)
@@ -171,7 +180,7 @@ class Writer:
 
     def _audit_group(self) -> None:
         """Write all audit rows that wait in one statement, which is its own transaction."""
-        trails: list[_Trail] = []
+        trails: list[Trail] = []
         while self._trails:
             each = self._trails.popleft()
             if each.future.set_running_or_notify_cancel():
@@ -183,9 +192,9 @@ class Writer:
             if error is None:
                 each.future.set_result(None)
             else:
-                _fail(each.future, error)
+                fail(each.future, error)
 
-    def _write_trails(self, trails: list[_Trail]) -> None:
+    def _write_trails(self, trails: list[Trail]) -> None:
         connection = self._connection
         if connection is None:
             raise NotDurableError("the store is not open")
@@ -196,17 +205,17 @@ class Writer:
         if self.on_commit is not None:
             self.on_commit()
 
-    def _receive(self, batch: list[_Receipts]) -> None:
+    def _receive(self, batch: list[Receipts]) -> None:
         error = self._guarded([each.future for each in batch], lambda: self._receipt_group(batch))
         if error is None or is_storage_fault(error):
             return
         for each in batch:  # one of them cannot be written: the others must not suffer for it
             alone = self._guarded([each.future], lambda each=each: self._receipt_group([each]))  # type: ignore[misc]
             if alone is not None:
-                _fail(each.future, alone)
+                fail(each.future, alone)
 
-    def _next_receipts(self) -> list[_Receipts]:
-        batch: list[_Receipts] = []
+    def _next_receipts(self) -> list[Receipts]:
+        batch: list[Receipts] = []
         size = n = 0
         while self._receipts and n < _MOST_RECEIPTS and size < _MOST_BYTES:
             each = self._receipts.popleft()
@@ -230,7 +239,7 @@ class Writer:
                     fault.__cause__ = error
                     error = fault
                 for future in futures:
-                    _fail(future, error)
+                    fail(future, error)
                 if self._connection is None:
                     time.sleep(_RETRY_SECONDS)
             return error
@@ -294,6 +303,9 @@ class Writer:
             self._counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
             self._counters.mid = int(connection.execute(_MSG["top_mid"]).fetchone()[0])
             self._counters.forget()
+            self._counters.packers = {
+                row[1]: Dictionary(row[0], row[2]) for row in connection.execute(_DICTIONARY["all"]).fetchall()
+            }
             self._counters.t, self._counters.at = connection.execute(_RES["top_t"]).fetchone()
             self._version = version
         return connection
@@ -311,7 +323,7 @@ class Writer:
         self._counters.mid += 1
         return self._counters.mid
 
-    def _receipt_group(self, batch: list[_Receipts]) -> None:
+    def _receipt_group(self, batch: list[Receipts]) -> None:
         connection = self._connection
         if connection is None:
             raise NotDurableError("the store is not open")
@@ -329,9 +341,9 @@ class Writer:
 
     def _job_group(self) -> None:
         """Run waiting jobs for about ten milliseconds in one transaction."""
-        done: list[tuple[_Job, Any]] = []
-        failed: list[tuple[_Job, BaseException]] = []
-        taken: list[_Job] = []
+        done: list[tuple[Job, Any]] = []
+        failed: list[tuple[Job, BaseException]] = []
+        taken: list[Job] = []
         error = self._guarded([], lambda: self._run_jobs(taken, done, failed, alone=False))
         if error is not None and not is_storage_fault(error) and taken:
             for job in taken:  # one of them made rows that cannot be written: find it by giving each its own commit
@@ -341,7 +353,7 @@ class Writer:
                     lambda job=job, done=done, failed=failed: self._run_jobs([job], done, failed, alone=True),  # type: ignore[misc]
                 )
                 if error is not None:
-                    _fail(job.future, error)
+                    fail(job.future, error)
                 else:
                     self._resolve(done, failed)
             return
@@ -351,15 +363,15 @@ class Writer:
                     if self._jobs:
                         taken.append(heapq.heappop(self._jobs))
             for job in taken:
-                _fail(job.future, error)
+                fail(job.future, error)
             return
         self._resolve(done, failed)
 
-    def _resolve(self, done: list[tuple[_Job, Any]], failed: list[tuple[_Job, BaseException]]) -> None:
+    def _resolve(self, done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]]) -> None:
         for job, value in done:
             job.future.set_result(value)
         for job, error in failed:
-            _fail(job.future, error)
+            fail(job.future, error)
         requeued, self._requeued = self._requeued, []
         if requeued and self.on_requeued is not None:
             try:
@@ -368,7 +380,7 @@ class Writer:
                 _LOG.exception("the listener to queued messages failed")
 
     def _run_jobs(
-        self, taken: list[_Job], done: list[tuple[_Job, Any]], failed: list[tuple[_Job, BaseException]], *, alone: bool
+        self, taken: list[Job], done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]], *, alone: bool
     ) -> None:
         started = time.perf_counter()
         connection = self._begin()
@@ -403,11 +415,13 @@ class Writer:
             self._seconds_each = 0.8 * self._seconds_each + 0.2 * each
         self._commit(connection)
         self._counters.remember(group)
+        if self.on_grown is not None:
+            self.on_grown(self._counters.rid)
         self._requeued += requeued
 
     def _run_one(
-        self, connection: sqlite3.Connection, job: _Job, group: Pending, done: list[tuple[_Job, Any]],
-        failed: list[tuple[_Job, BaseException]],
+        self, connection: sqlite3.Connection, job: Job, group: Pending, done: list[tuple[Job, Any]],
+        failed: list[tuple[Job, BaseException]],
     ) -> None:  # fmt: skip
         tx = Tx(connection, self._names, self._counters, group)
         try:
