@@ -16,8 +16,29 @@ _DAY: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _LONGEST: Final = 64
 _DATE: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d):(\d\d))?)?)?)?", re.ASCII
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):(\d\d))?)?)?)?", re.ASCII
 )
+
+
+@lru_cache(maxsize=16_384)
+def _midnight(day: str) -> int | None:
+    """Return the beginning of a day, `YYYY-MM-DD`; None when the calendar has no such day."""
+    try:
+        return (date(int(day[:4]), int(day[5:7]), int(day[8:])).toordinal() - _EPOCH) * _DAY
+    except ValueError:
+        return None
+
+
+def _long(year: int, month: int | None) -> tuple[int, int] | None:
+    """Return the range of a year or month."""
+    try:
+        low = date(year, month or 1, 1).toordinal()
+        # The year after 9999 has no date, so the length of the last month is reckoned instead.
+        last = date(year, month or 12, 1)
+    except ValueError:
+        return None
+    days = 31 if last.month == 12 else (last.replace(month=last.month + 1) - last).days
+    return (low - _EPOCH) * _DAY, (last.toordinal() - _EPOCH + days) * _DAY
 
 
 @lru_cache(maxsize=16_384)
@@ -25,23 +46,21 @@ def _range_of(text: str) -> tuple[int, int] | None:
     said = _DATE.fullmatch(text)
     if said is None:
         return None
-    year, month, day, hour, minute, second, fraction, _, sign, ahead, minutes = said.groups()
-    try:
-        low = (date(int(year), int(month or 1), int(day or 1)).toordinal() - _EPOCH) * _DAY
-    except ValueError:
-        return None
+    year, month, day, hour, minute, second, fraction, sign, ahead, minutes = said.groups()
     if day is None:
-        # The year after 9999 has no date, so the length is reckoned instead.
-        first = date(int(year), int(month or 12), 1)
-        days = 31 if first.month == 12 else (first.replace(month=first.month + 1) - first).days
-        return low, (first.toordinal() - _EPOCH + days) * _DAY
+        return _long(int(year), int(month) if month else None)
+    low = _midnight(text[:10])
+    if low is None:
+        return None
     if hour is None:
         return low, low + _DAY
     # FHIR allows the second 60 for leap seconds; it is the first moment of the next minute.
-    if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 60 or int(ahead or 0) > 14 or int(minutes or 0) > 59:
+    if hour > "23" or minute > "59" or (second is not None and second > "60"):
         return None
     low += (int(hour) * 60 + int(minute)) * 60_000_000
     if sign:
+        if ahead > "14" or minutes > "59":
+            return None
         offset = (int(ahead) * 60 + int(minutes)) * 60_000_000
         low += -offset if sign == "+" else offset
     if second is None:
@@ -49,9 +68,8 @@ def _range_of(text: str) -> tuple[int, int] | None:
     low += int(second) * 1_000_000
     if fraction is None:
         return low, low + 1_000_000
-    return low + int(fraction[:6].ljust(6, "0")), low + int(fraction[:6].ljust(6, "0")) + 10 ** max(
-        6 - len(fraction), 0
-    )
+    low += int(fraction[:6].ljust(6, "0"))
+    return low, low + 10 ** max(6 - len(fraction), 0)
 
 
 def range_of(text: str) -> tuple[int, int] | None:
