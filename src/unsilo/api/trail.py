@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from unsilo.flow.service import Service
 from unsilo.kernel import clock
-from unsilo.storage import AuditRow, Stored, Tx
+from unsilo.storage import Stored
 
 __all__ = ["Trail", "patients_in"]
 
@@ -19,6 +19,10 @@ _DENIED = 10
 """Refusals a second that have a row of their own."""
 _WAIT = 5.0
 """Seconds that an answer waits for its audit rows."""
+
+
+Entry = tuple[int, str, str, str, list[str], str, str, str]
+"""What is kept until it is written: time, actor, action, what, ids of Patients, origin, reason, outcome."""
 
 
 def patients_in(rows: Sequence[Stored]) -> set[str]:
@@ -37,7 +41,7 @@ class Trail:
 
     def __init__(self, service: Service) -> None:
         self._store = service.store
-        self._rows: list[AuditRow] = []
+        self._rows: list[Entry] = []
         self._durable: asyncio.Future[bool] | None = None
         self._writing = False
         self._second = self._denied = 0
@@ -54,11 +58,8 @@ class Trail:
             if not self._writing:
                 self._writing = True
                 loop.call_soon(self._write, loop)
-        row = AuditRow(
-            actor, action, 0, what[:1000], origin, reason[:200], outcome=outcome, at=clock.now(),
-            patients=tuple(sorted(patients)),
-        )  # fmt: skip
-        self._rows.append(row)
+        who = sorted(patients) if patients else []
+        self._rows.append((clock.now(), actor, action, what[:1000], who, origin, reason[:200], outcome))
         return self._durable
 
     def deny(self, actor: str, action: str, what: str, origin: str) -> None:
@@ -85,7 +86,7 @@ class Trail:
             loop.call_soon_threadsafe(self._written, loop, durable, late, len(rows), fault)
 
         try:
-            self._store.submit(lambda tx: _insert(tx, rows), 2).add_done_callback(written)
+            self._store.audit_many(rows).add_done_callback(written)
         except RuntimeError as closed:
             self._written(loop, durable, late, len(rows), closed)
 
@@ -106,8 +107,3 @@ class Trail:
         if not good:
             _log.error("audit rows could not be written", extra={"rows": rows, "fault": fault})
         durable.set_result(good)
-
-
-def _insert(tx: Tx, rows: list[AuditRow]) -> None:
-    for row in rows:
-        tx.audit(row)
