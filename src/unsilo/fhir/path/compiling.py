@@ -8,13 +8,12 @@ from unsilo.fhir.path.arithmetic import OPERATORS, negated
 from unsilo.fhir.path.context import Site, State
 from unsilo.fhir.path.equality import distinct, equal_items, equivalent_items, key, plain
 from unsilo.fhir.path.errors import PathError
-from unsilo.fhir.path.functions.filtering import is_of_type
+from unsilo.fhir.path.functions.filtering import as_type, is_of_type
 from unsilo.fhir.path.kinds import INTEGER, STRING, Items, system_kind
 from unsilo.fhir.path.navigate import StepRun, member, own_member, placed_member
 from unsilo.fhir.path.ordering import order
 from unsilo.fhir.path.registry import EMPTY, FUNCTIONS, Entry, ExprRun, TruthRun, TruthStep, boolean_items, system
 from unsilo.fhir.path.tree import Call, Chain, Empty, Fold, Index, Literal, Member, Name, Node, Special, Step, Unary
-from unsilo.fhir.path.typing import type_test
 from unsilo.fhir.path.variables import variable
 
 __all__ = ["Compiler"]
@@ -248,15 +247,8 @@ class Compiler:
 
     def _as(self, left: ExprRun, operand: Node, site: Site) -> ExprRun:
         assert isinstance(operand, Name)  # noqa: S101 - the parser puts nothing else there
-        test = type_test(operand, self.expression)
-        if self.lenient:
-            return lambda state: [item for item in left(state) if test(item)]
-
-        def run(state: State) -> Items:
-            item = site.one(left(state))
-            return [item] if item is not None and test(item) else EMPTY
-
-        return run
+        step = as_type(operand, site, lenient=self.lenient)
+        return lambda state: step(state, left(state))
 
     def _fold_truth(self, node: Fold) -> TruthRun:
         sign, at, operand = node.rest[-1]
@@ -273,9 +265,9 @@ class Compiler:
             return self._equality(left, operand, sign == "=")
         right = self.items(operand)
         if sign == "~":
-            return lambda state: equivalent_items(left(state), right(state))
+            return lambda state: _equivalent(state, left(state), right(state))
         if sign == "!~":
-            return lambda state: not equivalent_items(left(state), right(state))
+            return lambda state: not _equivalent(state, left(state), right(state))
         if sign == "in":
             return lambda state: _within(left(state), right(state), site)
         if sign == "contains":
@@ -316,6 +308,12 @@ def _as_truth(items: Items, site: Site) -> bool | None:
 def _union(state: State, left: Items, right: Items) -> Items:
     state.spend(len(left) + len(right))
     return distinct([*left, *right])
+
+
+def _equivalent(state: State, left: Items, right: Items) -> bool:
+    if len(left) == len(right):
+        state.spend(len(left) * len(right) // 8)  # each is compared with each
+    return equivalent_items(left, right)
 
 
 def _joined(left: Items, right: Items, site: Site) -> str:

@@ -1,16 +1,22 @@
 """Equality and equivalence of items and collections, three-valued (FHIRPath N1, 6.1)."""
 
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from unsilo.fhir.path import temporal
 from unsilo.fhir.path.decimals import decimals
-from unsilo.fhir.path.kinds import Item, Items
+from unsilo.fhir.path.errors import PathError
+from unsilo.fhir.path.kinds import Item, Items, Kind
 from unsilo.fhir.path.quantity import Quantity
 from unsilo.fhir.path.temporal import Moment
 
 __all__ = ["distinct", "equal", "equal_items", "equivalent_items", "key", "plain"]
+
+
+_MOST: Final = 3_000
+"""Items that are compared in any order, each with each."""
 
 
 def plain(item: Item) -> Any:
@@ -60,7 +66,7 @@ def equal_items(left: Items, right: Items) -> bool | None:
     return result
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(one: Any, other: Any, below: Kind | None = None) -> bool:
     kind = type(one)
     if kind is str:
         return type(other) is str and _folded(one) == _folded(other)
@@ -77,10 +83,29 @@ def _alike(one: Any, other: Any) -> bool:
             other = Quantity(Decimal(other))
         return isinstance(other, Quantity) and one.equivalent(other)
     if kind is dict:
-        return type(other) is dict and one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one)
+        return type(other) is dict and _nodes_alike(one, other, below)
     if kind is list:
-        return type(other) is list and _matched(one, other)
-    return bool(one is other)
+        return type(other) is list and _matched([(each, below) for each in one], [(each, below) for each in other])
+    return one is other
+
+
+def _nodes_alike(one: Any, other: Any, below: Kind | None) -> bool:
+    """Compare nodes without their ids; of codings only system and code count, of concepts any coding (2.9.1.6)."""
+    name = below.name if below else ""
+    if name == "Coding":
+        return _coding(one) == _coding(other)
+    if name == "CodeableConcept" and (one.get("coding") or other.get("coding")):
+        codings = [{_coding(each) for each in node.get("coding") or () if type(each) is dict} for node in (one, other)]
+        return bool(codings[0] & codings[1])
+    keys = one.keys() - {"id"}
+    if keys != other.keys() - {"id"}:
+        return False
+    fields = below.fields if below else {}
+    return all(_alike(one[key], other[key], fields[key][0] if key in fields else None) for key in keys)
+
+
+def _coding(node: Any) -> tuple[str, str]:
+    return str(node.get("system")), str(node.get("code"))
 
 
 def _folded(text: str) -> str:
@@ -96,13 +121,17 @@ def _rounded_alike(one: Any, other: Any) -> bool:
     return bool(first == second)
 
 
-def _matched(left: list[Any], right: list[Any]) -> bool:
+def _matched(left: list[tuple[Any, Kind | None]], right: list[tuple[Any, Kind | None]]) -> bool:
     """Whether each of one side has its own match on the other, in any order."""
     if len(left) != len(right):
         return False
+    if all(type(one) is str for one, _ in left) and all(type(one) is str for one, _ in right):
+        return Counter(_folded(one) for one, _ in left) == Counter(_folded(one) for one, _ in right)
+    if len(left) > _MOST:
+        raise PathError("costly", f"more than {_MOST} items are compared without regard to order")
     rest = list(right)
-    for one in left:
-        place = next((n for n, other in enumerate(rest) if _alike(one, other)), None)
+    for one, below in left:
+        place = next((n for n, (other, _) in enumerate(rest) if _alike(one, other, below)), None)
         if place is None:
             return False
         del rest[place]
@@ -111,7 +140,7 @@ def _matched(left: list[Any], right: list[Any]) -> bool:
 
 def equivalent_items(left: Items, right: Items) -> bool:
     """`~`: same items in any order, texts without case and spaces; two empty collections are alike (6.1.2)."""
-    return _matched([plain(item) for item in left], [plain(item) for item in right])
+    return _matched([(plain(item), item[1]) for item in left], [(plain(item), item[1]) for item in right])
 
 
 def _frozen(value: Any) -> Any:

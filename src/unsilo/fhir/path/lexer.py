@@ -30,7 +30,8 @@ _TOKEN: Final = re.compile(
     |@(?P<time>T[0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?)
     |@(?P<date>[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?
         (?:T(?:[0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)
-    |%(?P<variable>(?:vs|ext)-[A-Za-z0-9_-]+|[A-Za-z_][A-Za-z0-9_]*|`(?:[^`\\]|\\.)*+`|'(?:[^'\\]|\\.)*+')
+    |%(?P<variable>(?:vs|ext)-[A-Za-z0-9_-]+|[A-Za-z_][A-Za-z0-9_]*|`(?:[^`\\]|\\.)*+`
+        |'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")
     |\$(?P<dollar>this|index|total)\b
     |(?P<sign><=|>=|!=|!~|[-+*/&|=~<>()\[\]{}.,])""",
     re.VERBOSE | re.DOTALL,
@@ -55,7 +56,7 @@ def unescape(text: str) -> str:
 
 
 def _variable(text: str) -> str:
-    return unescape(text[1:-1]) if text[0] in "`'" else text
+    return unescape(text[1:-1]) if text[0] in "`'\"" else text
 
 
 def tokens(expression: str) -> list[Token]:

@@ -36,6 +36,24 @@ def test_bombs_end(expression: str) -> None:
     assert process_time() - start < 60  # a guard against no end at all, not a measurement
 
 
+def test_comparison_without_order_is_bounded() -> None:
+    """Each with each costs steps; an array of many nodes inside of nodes is refused."""
+    with pytest.raises(PathError):
+        compile_path("(name | name.given) ~ (name | name.given)")(MANY, Context(budget=300))
+    many = [
+        {"resourceType": "Patient", "contact": [{"gender": str(n)} for n in order]}
+        for order in (range(4000), range(4000, 0, -1))
+    ]
+    with pytest.raises(PathError) as caught:
+        compile_path("%a ~ %b")({}, Context(variables={"a": many[0], "b": many[1]}))
+    assert caught.value.fault == "costly"
+    texts = [
+        {"resourceType": "Patient", "name": [{"given": order}]}
+        for order in (["a"] * 50_000 + ["B"], ["b"] + ["A"] * 50_000)
+    ]
+    assert compile_path("%a ~ %b")({}, Context(variables={"a": texts[0], "b": texts[1]})) == [True]
+
+
 def test_patterns_match_in_linear_time() -> None:
     """A pattern that takes exponential time elsewhere is answered."""
     assert compile_path("'" + "a" * 5000 + "!'.matches('(a+)+$')")({}) == [False]

@@ -187,6 +187,14 @@ def result(expression: str) -> list[Any]:
         ("1 is System.Integer", [True]),
         ("(multipleBirth as integer) + 1", [3]),
         ("multipleBirth as string", []),
+        ("(active.as(boolean) | contact.gender.as(code)).count()", [2]),
+        ("contact.gender.as(string)", []),
+        ("contact.gender.ofType(string)", []),
+        ("contact.gender is string", [True]),
+        ("contact.gender.as(System.String).type().namespace", ["System"]),
+        ("birthDate.ofType(System.Date) is System.Date", [True]),
+        ("active.as(System.String)", []),
+        ("extension.value.ofType(Quantity).count()", [1]),
         ("birthDate.type().name", ["date"]),
         ("contact.type().name", ["BackboneElement"]),
         ("'a'.type().namespace", ["System"]),
@@ -199,6 +207,7 @@ def result(expression: str) -> list[Any]:
         ("%ucum & '|' & %`vs-a`", ["http://unitsofmeasure.org|http://hl7.org/fhir/ValueSet/a"]),
         ("%`ext-b`", ["http://hl7.org/fhir/StructureDefinition/b"]),
         ("%vs-a", ["http://hl7.org/fhir/ValueSet/a"]),
+        ('%"vs-a"', ["http://hl7.org/fhir/ValueSet/a"]),
         ("%resource.id", ["p"]),
         ("contact.select(%context.id)", ["p"]),
         # aggregate, sort
@@ -206,6 +215,8 @@ def result(expression: str) -> list[Any]:
         ("(3 | 1 | 2).sort()", [1, 2, 3]),
         ("name.given.sort(-$this)", ["Peter", "Jim", "James"]),
         ("name.given.sort($this desc)", ["Peter", "Jim", "James"]),
+        ("name.sort(family).given.first()", ["Jim"]),
+        ("name.sort(-family).given.last()", ["Jim"]),
         # bounds
         ("1.0.lowBoundary()", [Decimal("0.95000000")]),
         ("@2014.highBoundary()", ["2014-12-31"]),
@@ -285,6 +296,29 @@ def test_unknown_functions_and_wrong_counts_are_refused_when_compiled(expression
     with pytest.raises(PathError) as caught:
         compile_path(expression)
     assert caught.value.fault == "semantic"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "alike"),
+    [
+        ("Coding", {"system": "s", "code": "c", "display": "x"}, {"system": "s", "code": "c", "version": "1"}, True),
+        ("Coding", {"system": "s", "code": "c"}, {"system": "t", "code": "c"}, False),
+        ("CodeableConcept", {"coding": [{"code": "a"}, {"code": "b"}]}, {"coding": [{"code": "b"}], "text": "t"}, True),
+        ("CodeableConcept", {"coding": [{"code": "a"}]}, {"coding": [{"code": "b"}], "text": "t"}, False),
+        ("CodeableConcept", {"text": "A"}, {"text": "a"}, True),
+        ("HumanName", {"id": "1", "given": ["A", "b"]}, {"id": "2", "given": ["B", "a"]}, True),
+        ("HumanName", {"given": ["a"]}, {"given": ["a"], "family": "c"}, False),
+        ("HumanName", {"period": {"start": "2012"}}, {"period": {"start": "2012-01"}}, False),
+        ("contact", {"relationship": [{"coding": [{"code": "a", "display": "x"}]}]},
+         {"relationship": [{"coding": [{"code": "a"}]}]}, True),
+    ],
+)  # fmt: skip
+def test_nodes_are_equivalent_as_fhir_says(kind: str, one: Any, other: Any, alike: bool) -> None:
+    """Ids do not count, of codings only system and code, of concepts any coding (fhirpath.html 2.9.1.6)."""
+    holder = {"Coding": "meta.tag", "CodeableConcept": "maritalStatus", "HumanName": "name"}.get(kind, kind)
+    first, _, second = holder.partition(".")
+    node = {"resourceType": "Patient", first: {second: [one, other]} if second else [one, other]}
+    assert compile_path(f"{holder}[0] ~ {holder}[1]")(node) == [alike]
 
 
 def test_a_search_expression_may_cast_a_collection() -> None:

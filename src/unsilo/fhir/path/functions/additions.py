@@ -1,6 +1,6 @@
 """What FHIR adds to the language (FHIR R4 fhirpath.html, 2.9.5)."""
 
-from typing import Any, Final
+from typing import Final
 
 from lxml import etree
 
@@ -34,6 +34,8 @@ def _extension(build: Build, call: Call, site: Site) -> StepRun:
     def run(state: State, items: Items) -> Items:
         url = text(site, asked(state))
         out: Items = []
+        if url is None:
+            return out
         for item in items:
             holder = extensions(item)
             found = holder.get("extension") if type(holder) is dict else None
@@ -221,5 +223,5 @@ def _safe(markup: str) -> bool:
 
 @eager_truth("htmlChecks")
 def _html_checks(site: Site, items: Items, arguments: list[Items]) -> bool | None:
-    markup: Any = text(site, items)
-    return None if markup is None else _safe(markup)
+    item = site.one(items)
+    return _safe(item[0]) if item is not None and item[1].name == "xhtml" and isinstance(item[0], str) else None

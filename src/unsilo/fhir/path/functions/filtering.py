@@ -10,9 +10,9 @@ from unsilo.fhir.path.navigate import StepRun
 from unsilo.fhir.path.ordering import order
 from unsilo.fhir.path.registry import Build, TruthStep, special, special_truth
 from unsilo.fhir.path.tree import Call, Literal, Name
-from unsilo.fhir.path.typing import type_test
+from unsilo.fhir.path.typing import cast, type_test
 
-__all__ = ["is_of_type"]
+__all__ = ["as_type", "is_of_type"]
 
 
 @special("where", 1)
@@ -82,8 +82,8 @@ def _repeat(build: Build, call: Call, site: Site) -> StepRun:
 
 @special("ofType", 1)
 def _of_type(build: Build, call: Call, site: Site) -> StepRun:
-    is_it = type_test(build.type_name(call.arguments[0]), site.expression)
-    return lambda state, items: [item for item in items if is_it(item)]
+    of_type = cast(build.type_name(call.arguments[0]), site.expression)
+    return lambda state, items: [found for item in items if (found := of_type(item)) is not None]
 
 
 def is_of_type(name: Name, site: Site) -> TruthStep:
@@ -104,13 +104,19 @@ def _is(build: Build, call: Call, site: Site) -> TruthStep:
 
 @special("as", 1)
 def _as(build: Build, call: Call, site: Site) -> StepRun:
-    is_it = type_test(build.type_name(call.arguments[0]), site.expression)
-    if build.lenient:
-        return lambda state, items: [item for item in items if is_it(item)]
+    return as_type(build.type_name(call.arguments[0]), site, lenient=build.lenient)
+
+
+def as_type(name: Name, site: Site, *, lenient: bool) -> StepRun:
+    """Return the cast of the only item; when `lenient`, of all items, leaving out those of other types."""
+    of_type = cast(name, site.expression)
+    if lenient:
+        return lambda state, items: [found for item in items if (found := of_type(item)) is not None]
 
     def run(state: State, items: Items) -> Items:
         item = site.one(items)
-        return [item] if item is not None and is_it(item) else []
+        found = None if item is None else of_type(item)
+        return [] if found is None else [found]
 
     return run
 
@@ -163,12 +169,11 @@ def _sort(build: Build, call: Call, site: Site) -> StepRun:
     def compare(one: tuple[Any, ...], other: tuple[Any, ...]) -> int:
         for left, right, down in zip(one, other, turned, strict=False):
             if left is None or right is None:
-                # an empty key stands first, whatever the direction of the others
-                found = (left is not None) - (right is not None)
+                found = (left is not None) - (right is not None)  # an empty key is lower than all others
             else:
-                found = (order(left, right, site) or 0) * (-1 if down else 1)
+                found = order(left, right, site) or 0
             if found:
-                return found
+                return -found if down else found
         return 0
 
     def run(state: State, items: Items) -> Items:
