@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from unsilo.search.references import targets
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec import r4
 from unsilo.spec.parameters import SearchParameter
@@ -28,9 +29,9 @@ def _referring(vocabulary: Vocabulary, kinds: tuple[str, ...], code: str) -> lis
     return found
 
 
-def _urls(vocabulary: Vocabulary, params: list[SearchParameter], targets: tuple[str, ...]) -> tuple[int, ...]:
+def _urls(vocabulary: Vocabulary, params: list[SearchParameter], wanted: tuple[str, ...]) -> tuple[int, ...]:
     """Return the numbers of `url` of the types that canonical references may lead to."""
-    kinds = targets or tuple(dict.fromkeys(target for one in params for target in one.targets))
+    kinds = wanted or tuple(dict.fromkeys(target for one in params for target in targets(one)))
     found = (vocabulary.parameter(kind, "url") for kind in kinds)
     return tuple(one.number for one in found if one is not None and one.kind == "uri")
 
@@ -55,7 +56,7 @@ def include(
     if reverse and types and not iterate:
         if target and target not in types:
             return f"{target} is not what is searched"
-        params = [one for one in params if not one.targets or set(one.targets) & set(types)]
+        params = [one for one in params if not targets(one) or set(targets(one)) & set(types)]
     if not params:
         return f"{raw[:64]!r} is no reference parameter" + (f" to {types[0]}" if reverse and types else "")
     uses = {(one.type, one.code) for one in params}

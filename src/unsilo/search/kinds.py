@@ -10,7 +10,7 @@ from unsilo.search.ask import Ask, Terminology
 from unsilo.search.composites import composite
 from unsilo.search.numbers import as_float, measure, moment
 from unsilo.search.quantities import amount
-from unsilo.search.references import reference
+from unsilo.search.references import reference, targets
 from unsilo.search.text import pieces, plain
 from unsilo.search.tokens import TOKEN_MODIFIERS, coded, token
 from unsilo.spec import r4
@@ -112,7 +112,7 @@ def _uri(sp: tuple[int, ...], modifier: str) -> Read:
     return read
 
 
-def _reference(sp: tuple[int, ...], targets: tuple[str, ...], modifier: str) -> Read:
+def _reference(sp: tuple[int, ...], allowed: tuple[str, ...], modifier: str) -> Read:
     if modifier == "identifier":
         numbers = tuple(number + IDENTIFIER for number in sp)
 
@@ -121,7 +121,7 @@ def _reference(sp: tuple[int, ...], targets: tuple[str, ...], modifier: str) -> 
             return None if found is None else p.Token(numbers, *found)
 
         return logical
-    return lambda name, text, ask: reference(name, text, ask, sp, targets, modifier)
+    return lambda name, text, ask: reference(name, text, ask, sp, allowed, modifier)
 
 
 def _id(types: tuple[str, ...]) -> Read:
@@ -167,9 +167,9 @@ def reader_of(
     if kind == "token":
         return token(sp, modifier, terminology)
     if kind == "reference":
-        targets = tuple(dict.fromkeys(target for one in params for target in one.targets))
+        allowed = tuple(dict.fromkeys(target for one in params for target in targets(one)))
         known = modifier in ("", "identifier") or modifier in r4.resource_types()
-        return _reference(sp, targets, modifier) if known else None
+        return _reference(sp, allowed, modifier) if known else None
     if kind == "string":
         return _string(sp, modifier) if modifier in ("", "exact", "contains") else None
     if kind == "uri":

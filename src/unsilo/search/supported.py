@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from unsilo.search.kinds import MODIFIERS
+from unsilo.search.references import targets
 from unsilo.search.vocabulary import Refusal, Vocabulary
 from unsilo.spec.parameters import SearchParameter
 
@@ -21,7 +22,7 @@ class Supported(NamedTuple):
 
 def _one(found: SearchParameter) -> Supported:
     modifiers = () if found.code in ("_filter", "_list") else MODIFIERS.get(found.kind, ())
-    return Supported(found.code, found.kind, found.url, modifiers, found.targets)
+    return Supported(found.code, found.kind, found.url, modifiers, targets(found))
 
 
 def supported(vocabulary: Vocabulary, resource_type: str) -> list[Supported]:

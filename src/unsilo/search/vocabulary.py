@@ -8,6 +8,7 @@ from unsilo.kernel.issue import Code
 from unsilo.search.ask import Ask, Bounds, NoTerminology, Terminology
 from unsilo.search.filters import Leaf, filtered
 from unsilo.search.kinds import MODIFIERS, TABLES, Read, reader_of
+from unsilo.search.references import targets
 from unsilo.search.text import pieces
 from unsilo.spec import parameters as standard
 from unsilo.spec import r4
@@ -132,7 +133,9 @@ class Vocabulary:
         if key.startswith("_has:"):
             return self._has(types, key, depth)
         step, dot, rest = key.partition(".")
-        name, _, modifier = step.partition(":")
+        name, colon, modifier = step.partition(":")
+        if colon and not modifier:
+            raise _refuse("a modifier is missing after the colon", rule="search.modifier")
         if dot:
             return self._chain(types, name, modifier, rest, depth)
         if name == "_list":
@@ -228,26 +231,26 @@ class Vocabulary:
 
     def _chain(self, types: tuple[str, ...], name: str, modifier: str, rest: str, depth: int) -> Reader:
         params = self._references(types, name)
-        allowed = tuple(dict.fromkeys(target for one in params for target in one.targets))
+        allowed = tuple(dict.fromkeys(target for one in params for target in targets(one)))
         if modifier and modifier not in r4.resource_types():
             raise _refuse(
                 f"{modifier[:32]!r} is not a resource type", f"such as {name}:Patient.{rest[:32]}", "search.chain"
             )
         if modifier and allowed and modifier not in allowed:
             raise _refuse(f"{name} does not refer to {modifier}", f"it refers to {', '.join(allowed)}", "search.chain")
-        targets = (modifier,) if modifier else allowed
-        if not targets or len(targets) > _MOST_TARGETS:
+        wanted = (modifier,) if modifier else allowed
+        if not wanted or len(wanted) > _MOST_TARGETS:
             raise _refuse(f"{name} refers to many types", f"say which: {name}:Patient.{rest[:32]}", "search.chain")
-        return self._through(params, types, targets, rest, depth)
+        return self._through(params, types, wanted, rest, depth)
 
     def _through(
-        self, params: tuple[SearchParameter, ...], types: tuple[str, ...], targets: tuple[str, ...], rest: str,
+        self, params: tuple[SearchParameter, ...], types: tuple[str, ...], wanted: tuple[str, ...], rest: str,
         depth: int,
     ) -> Reader:  # fmt: skip
         """Join the chain's readers for each type that the reference may lead to and that knows what follows."""
         found: list[tuple[str, Reader]] = []
         refused: _RefusedError | None = None
-        for target in targets:
+        for target in wanted:
             try:
                 found.append((target, self._made((target,), rest, depth + 1)))
             except _RefusedError as error:
@@ -286,7 +289,7 @@ class Vocabulary:
         if source not in r4.resource_types():
             raise _refuse(f"{source[:32]!r} is not a resource type", rule="search.chain")
         params = self._references((source,), name)
-        allowed = params[0].targets
+        allowed = targets(params[0])
         if allowed and not set(types) & set(allowed):
             raise _refuse(
                 f"{source}.{name} does not refer to {types[0]}", f"it refers to {', '.join(allowed)}", "search.chain"

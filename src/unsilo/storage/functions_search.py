@@ -34,27 +34,27 @@ def _partial(table: str) -> Callable[[bytes], Any]:
 _READ = {table: _partial(table) for table in TABLES}
 
 DATES: dict[str, Callable[[int, int, int, int], bool]] = {
-    "eq": lambda lo, hi, a, b: a <= lo and hi <= b,
-    "ne": lambda lo, hi, a, b: not (a <= lo and hi <= b),
+    "eq": lambda lo, hi, a, b: a <= lo < b and hi <= b,
+    "ne": lambda lo, hi, a, b: not (a <= lo < b and hi <= b),
     "gt": lambda _lo, hi, _a, b: hi > b,
     "lt": lambda lo, _hi, a, _b: lo < a,
-    "ge": lambda lo, hi, a, b: hi > b or (a <= lo and hi <= b),
-    "le": lambda lo, hi, a, b: lo < a or (a <= lo and hi <= b),
+    "ge": lambda lo, hi, a, b: hi > b or (a <= lo < b and hi <= b),
+    "le": lambda lo, hi, a, b: lo < a or (a <= lo < b and hi <= b),
     "sa": lambda lo, _hi, _a, b: lo >= b,
-    "eb": lambda _lo, hi, a, _b: hi <= a,
+    "eb": lambda lo, hi, a, _b: lo < a and hi <= a,
     "ap": lambda lo, hi, a, b: hi > a and lo < b,
 }
 """FHIR R4 search.html#prefix on half-open bounds of a row (lo, hi) and of the asked value (a, b)."""
 
 _NUMBERS: dict[str, Callable[[float, float, float, float], bool]] = {
-    "eq": lambda lo, hi, a, b: lo >= a and hi < b,
-    "ne": lambda lo, hi, a, b: not (lo >= a and hi < b),
+    "eq": lambda lo, hi, a, b: a <= lo < b and hi < b,
+    "ne": lambda lo, hi, a, b: not (a <= lo < b and hi < b),
     "gt": lambda _lo, hi, _a, b: hi > b,
     "ge": lambda lo, hi, a, b: hi > b or (lo >= a and hi <= b),
     "lt": lambda lo, _hi, a, _b: lo < a,
-    "le": lambda lo, hi, a, _b: lo < a or (lo >= a and hi <= a),
+    "le": lambda lo, hi, a, _b: lo < a or (lo == a and hi <= a),
     "sa": lambda lo, _hi, _a, b: lo > b,
-    "eb": lambda _lo, hi, a, _b: hi < a,
+    "eb": lambda lo, hi, a, _b: lo < a and hi < a,
     "ap": lambda lo, hi, a, b: hi >= a and lo <= b,
 }
 """The same on a row's closed range; the asked value is half open for eq and ne."""

@@ -34,17 +34,18 @@ def row(n: int, body: Json, updated: int) -> Row:
 
 
 def _date(how: str, lo: int, hi: int, a: int, b: int) -> bool:
-    inside = a <= lo and hi <= b
+    inside = a <= lo < b and hi <= b
     return {
         "eq": inside, "ne": not inside, "gt": hi > b, "lt": lo < a, "ge": hi > b or inside, "le": lo < a or inside,
-        "sa": lo >= b, "eb": hi <= a, "ap": lo < b and hi > a,
+        "sa": lo >= b, "eb": lo < a and hi <= a, "ap": lo < b and hi > a,
     }[how]  # fmt: skip
 
 
 def _number(how: str, lo: float, hi: float, a: float, b: float) -> bool:
+    inside = a <= lo < b and hi < b
     return {
-        "eq": a <= lo and hi < b, "ne": not (a <= lo and hi < b), "gt": hi > b, "lt": lo < a,
-        "ge": hi > b or (lo >= a and hi <= b), "le": lo < a or (lo >= a and hi <= b), "sa": lo > b, "eb": hi < a,
+        "eq": inside, "ne": not inside, "gt": hi > b, "lt": lo < a, "sa": lo > b,
+        "ge": hi > b or (lo >= a and hi <= b), "le": lo < a or (lo == a and hi <= a), "eb": lo < a and hi < a,
         "ap": lo <= b and hi >= a,
     }[how]  # fmt: skip
 

@@ -159,17 +159,19 @@ def _text(node: Text, dialect: Dialect) -> Shape:
 
 
 _DATE_WHOLE: dict[str, tuple[str, str]] = {
-    "eq": ("x.lo >= ? AND x.hi <= ?", "ab"),
-    "ne": ("NOT (x.lo >= ? AND x.hi <= ?)", "ab"),
+    "eq": ("x.lo >= ? AND x.lo < ? AND x.hi <= ?", "abb"),
+    "ne": ("NOT (x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "abb"),
     "gt": ("x.hi > ?", "b"),
     "lt": ("x.lo < ?", "a"),
-    "ge": ("(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", "bab"),
-    "le": ("(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", "aab"),
+    "ge": ("(x.hi > ? OR x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "babb"),
+    "le": ("(x.lo < ? OR x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "aabb"),
     "sa": ("x.lo >= ?", "b"),
-    "eb": ("x.hi <= ?", "a"),
+    "eb": ("x.lo < ? AND x.hi <= ?", "aa"),
     "ap": ("x.hi > ? AND x.lo < ?", "ab"),
 }
-"""FHIR R4 search.html#prefix on half-open bounds of a row (x.lo, x.hi) and of the asked value (a, b)."""
+"""FHIR R4 search.html#prefix on half-open bounds of a row (x.lo, x.hi) and of the asked value (a, b).
+
+What is contained begins and ends within: a period that ends before it begins is in nothing."""
 
 _DATE_EDGE: dict[str, tuple[str, str]] = {
     "eq": ("x.lo >= ? AND x.lo < ?", "ab"),  # what is contained also begins before the end
@@ -223,16 +225,14 @@ def _dates(node: Dates, dialect: Dialect) -> Shape:
 
 _NUMBERS: dict[str, tuple[str, str, str, str, str, str]] = {
     # prefix: (scan, takes, scan of ranges, takes, whole, takes); a and b are the asked value's bounds
-    "eq": ("x.lo >= ? AND x.lo < ? AND x.hi < ?", "abb", "", "", "x.lo >= ? AND x.hi < ?", "ab"),
-    "ne": ("NOT (x.lo >= ? AND x.hi < ?)", "ab", "", "", "NOT (x.lo >= ? AND x.hi < ?)", "ab"),
+    "eq": ("x.lo >= ? AND x.lo < ?", "ab", "", "", "x.lo >= ? AND x.lo < ? AND x.hi < ?", "abb"),
+    "ne": ("", "", "", "", "NOT (x.lo >= ? AND x.lo < ? AND x.hi < ?)", "abb"),
     "gt": ("x.lo > ?", "b", "x.hi > ? AND x.lo <= ?", "bb", "x.hi > ?", "b"),
     "ge": ("x.lo >= ?", "a", "x.hi > ? AND x.lo < ?", "ba", "(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", "bab"),
     "lt": ("x.lo < ?", "a", "", "", "x.lo < ?", "a"),
-    "le": (
-        "x.lo <= ? AND (x.lo < ? OR x.hi <= ?)", "aab", "", "", "(x.lo < ? OR x.lo >= ? AND x.hi <= ?)", "aab",
-    ),
+    "le": ("x.lo <= ?", "a", "", "", "(x.lo < ? OR x.lo = ? AND x.hi <= ?)", "aaa"),
     "sa": ("x.lo > ?", "b", "", "", "x.lo > ?", "b"),
-    "eb": ("x.lo < ? AND x.hi < ?", "aa", "", "", "x.hi < ?", "a"),
+    "eb": ("x.lo < ?", "a", "", "", "x.lo < ? AND x.hi < ?", "aa"),
     "ap": ("x.lo >= ? AND x.lo <= ?", "ab", "x.hi >= ? AND x.lo < ?", "aa", "x.hi >= ? AND x.lo <= ?", "ab"),
 }  # fmt: skip
 """FHIR R4 search.html#prefix on a row's closed range (x.lo, x.hi); eq and ne ask for a half-open range."""
@@ -245,13 +245,16 @@ _SPANS |= {f"d{how}": said for how, said in _DATE_WHOLE.items()}
 
 def _ranged(table: str, head: Sql, how: str, lo: float, hi: float, own: Sql) -> Shape:
     bound = {"a": lo, "b": hi}
-    scan, takes, wide, wide_takes, whole, whole_takes = _NUMBERS[how]
-    scans = [Sql(f"{head.text} AND {scan}", [*head.values, *(bound[c] for c in takes)])]
+    scan, takes, wide, wide_takes, said, said_takes = _NUMBERS[how]
+    asked = [bound[c] for c in said_takes]
+    whole = Sql(f"{head.text} AND {said}", [*head.values, *asked])
+    scans = [whole]
+    if scan:
+        scans = [Sql(f"{head.text} AND {scan} AND {said}", [*head.values, *(bound[c] for c in takes), *asked])]
     if wide:
-        text = f"{head.text} AND x.hi > x.lo AND {wide}"
-        scans.append(Sql(text, [*head.values, *(bound[c] for c in wide_takes)]))
-    text = f"{head.text} AND {whole}"
-    return Shape(table, scans, Sql(text, [*head.values, *(bound[c] for c in whole_takes)]), own)
+        text = f"{head.text} AND x.hi > x.lo AND {wide} AND {said}"
+        scans.append(Sql(text, [*head.values, *(bound[c] for c in wide_takes), *asked]))
+    return Shape(table, scans, whole, own)
 
 
 def _number(node: Number, _dialect: Dialect) -> Shape:

@@ -143,10 +143,10 @@ def _gathered(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
     names = [f"k{n}" for n in range(len(keys))]
     begun = after_condition(plan.sort, names, "rid", plan.after)
     order = order_by(plan.sort, names, "rid")
-    cut = f"SELECT * FROM q{' WHERE ' + begun.text if begun else ''} ORDER BY {order} LIMIT {limit}"
+    cut = f"SELECT * FROM keyed{' WHERE ' + begun.text if begun else ''} ORDER BY {order} LIMIT {limit}"
     opened = tree.sight.opened("r", plan.types)
     again = f" ORDER BY {order_by(plan.sort, [f's.{n}' for n in names], 's.rid')}" if d.ordered_outer else ""
-    text = f"""WITH q AS MATERIALIZED ({inner})
+    text = f"""WITH keyed AS MATERIALIZED ({inner})
 SELECT {COLUMNS}, {", ".join(f"s.{n}" for n in names)} FROM ({cut}) s {d.join} {opened.table} ON r.rid = s.rid
 WHERE {opened.where}{again}"""
     return Sql(text, [*values, *(begun.values if begun else []), *opened.values])

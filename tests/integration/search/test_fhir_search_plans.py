@@ -1,0 +1,110 @@
+"""How searches are run: how many statements, and by which index; nothing that an index answers scans all resources."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from tests.integration.search.made import LOINC, hospital, query
+from tests.integration.search.test_fhir_search_meaning import VOCABULARY, fill, search_of
+from unsilo.policy import Compartment, Predicate
+from unsilo.search import plan
+from unsilo.storage import Store, open_store
+from unsilo.storage.plan import Plan
+from unsilo.storage.render.dialect import SQLITE, Sql
+from unsilo.storage.search import run
+
+EVERYTHING = Predicate()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with a hospital."""
+    with open_store(tmp_path_factory.mktemp("store") / "s") as opened:
+        fill(opened, hospital(5))
+        yield opened
+
+
+def made(kind: str | None, *pairs: tuple[str, str]) -> Plan:
+    return plan(search_of(kind, list(pairs)), EVERYTHING, VOCABULARY)
+
+
+def statements(store: Store, asked: Plan, few: int = 2000) -> list[tuple[Sql, list[str]]]:
+    """Return the statements of a search with the steps by which SQLite runs each."""
+    log: list[tuple[str, Sql]] = []
+    with store._readers.moment() as ask:
+        run(ask, asked, SQLITE, log, few)
+        return [
+            (said, [row[3] for row in ask(f"EXPLAIN QUERY PLAN {said.text}", said.values)]) for _, said in log
+        ]  # fmt: skip
+
+
+SCANNED = ("SCAN r", "SCAN t", "SCAN res", "SCAN p", "SCAN q", "SCAN z", "SCAN x", "SCAN y")
+
+
+def scans(steps: list[str]) -> list[str]:
+    """Return the steps that read a whole table of the store."""
+    return [step for step in steps if step.startswith(SCANNED) and "VIRTUAL" not in step]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs", "most"),
+    [
+        ("Patient", [("identifier", "urn:mrn|3")], 1),
+        ("Patient", [("_id", "p1")], 2),
+        ("Observation", [("code", f"{LOINC}|718-7")], 1),
+        ("Observation", [("code", "718-7")], 3),
+        ("Observation", [("patient", "p1")], 3),
+        ("Observation", [("patient", "p1"), ("code", f"{LOINC}|718-7")], 3),
+        ("Observation", [("patient", "p1"), ("_sort", "-date")], 3),
+        ("Observation", [("subject:Patient.family", "smith")], 3),
+        ("Patient", [("_has:Observation:patient:code", f"{LOINC}|718-7")], 3),
+        ("Observation", [("date", "ge2020"), ("date", "lt2021")], 2),
+        ("Patient", [("identifier", "urn:mrn|3"), ("_revinclude", "Observation:patient")], 2),
+        ("Observation", [("code", f"{LOINC}|718-7"), ("_include", "Observation:patient")], 2),
+        ("Observation", [("code", f"{LOINC}|718-7"), ("_total", "accurate")], 2),
+        ("Observation", [], 1),
+    ],
+)
+def test_statement_counts(store: Store, kind: str, pairs: list[tuple[str, str]], most: int) -> None:
+    """A search takes no more statements than this, however many rows there are; p1 is one person with another."""
+    assert len(statements(store, made(kind, *pairs))) <= most
+
+
+def test_no_search_scans_a_table(store: Store) -> None:
+    """Random searches, begun with a set, a list or a walk, by index alone; a search over all types walks its rows."""
+    random = Random(11)
+    for _ in range(250):
+        kind, pairs = query(random)
+        asked = made(kind, *pairs, ("_total", random.choice(("none", "accurate"))))
+        for few in (0, 2000):
+            for said, steps in statements(store, asked, few):
+                found = scans(steps)
+                if not asked.types or len(asked.types) > 1:
+                    found = [step for step in found if step != "SCAN r"]
+                assert not found, (kind, pairs, said.text, steps)
+
+
+def test_a_compartment_is_met_by_its_index(store: Store) -> None:
+    """A caller who sees one Patient searches by labels, dates and references without a scan."""
+    asked = plan(
+        search_of("Observation", [("code", "718-7"), ("date", "ge2019")]),
+        Predicate(allow=Compartment(frozenset({"p1"}))), VOCABULARY,
+    )  # fmt: skip
+    for said, steps in statements(store, asked):
+        assert not scans(steps), said.text
+
+
+def test_lists_are_read_in_their_order(store: Store) -> None:
+    """A page of a list begins at its end and is not sorted."""
+    for pairs in ([("code", f"{LOINC}|718-7")], []):
+        ((_, steps),) = statements(store, made("Observation", *pairs, ("_count", "2")))
+        assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+def test_explanation_names_no_value(store: Store) -> None:
+    """An operator sees clauses, statements, ways and counts, and nothing that was searched for."""
+    told = store.explain(made("Patient", ("family", "Smith"), ("gender", "male"), ("identifier", "urn:mrn|3")))
+    assert {"look up", "page", "rows by clause"} <= {part["for"] for part in told}
+    assert "smith" not in str(told).casefold()
+    assert "urn:mrn" not in str(told)
