@@ -225,6 +225,9 @@ def parse(
         if name in HTTP_ONLY:
             search.page = raw if name == PAGE else search.page
             continue
+        if name == "_type" and resource_type is None:
+            search.used.append((name, raw))
+            continue
         before = len(ask.warnings)
         _one(search, name, raw, ask, vocabulary, seen)
         if len(ask.warnings) == before:
@@ -250,8 +253,6 @@ def _one(search: Search, name: str, raw: str, ask: Ask, vocabulary: Vocabulary, 
             return
         seen.add(name)
         control[0](search, name, raw, ask, vocabulary)
-        return
-    if name == "_type" and len(search.types) != 1:
         return
     if name.startswith(("_include:", "_revinclude:")):
         _include(search, name, raw, ask, vocabulary)

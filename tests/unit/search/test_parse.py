@@ -127,6 +127,9 @@ def test_types_of_a_search_over_all() -> None:
     refused(None, ("_type", "Patient"), ("_type", "Group"))
     refused(None, ("code", "1"))
     refused("Patient", ("_type", "Patient"))
+    single_type = ask(None, ("_type", "Patient"), ("gender", "male"))
+    assert single_type.types == ("Patient",)
+    assert single_type.used == [("_type", "Patient"), ("gender", "male")]
 
 
 def test_compartments() -> None:
