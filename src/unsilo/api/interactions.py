@@ -1,6 +1,6 @@
 """Every interaction that this server has, in the order of the standard (FHIR R4 http.html)."""
 
-from unsilo.api import bundling, describing, meta, originals, reading, records, searching, writing
+from unsilo.api import bundling, describing, meta, originals, reading, records, searching, validating, writing
 from unsilo.api.interaction import Interaction
 
 __all__ = ["INTERACTIONS"]
@@ -37,7 +37,13 @@ INTERACTIONS: tuple[Interaction, ...] = (
     Interaction("GET", "", "search-system", "read", searching.search),
     Interaction("POST", "_search", "search-system", "read", searching.search),
     Interaction("GET", "_history", "history-system", "read", reading.history),
-    # Operations; $validate joins them with the room that validates
+    # Operations
+    Interaction("POST", "[type]/$validate", "$validate", "read", validating.validate,
+                _DEFINITION + "Resource-validate"),
+    Interaction("GET", "[type]/[id]/$validate", "$validate", "read", validating.validate,
+                _DEFINITION + "Resource-validate"),
+    Interaction("POST", "[type]/[id]/$validate", "$validate", "read", validating.validate,
+                _DEFINITION + "Resource-validate"),
     Interaction("GET", "Patient/[id]/$everything", "$everything", "read", records.everything,
                 _DEFINITION + "Patient-everything"),
     Interaction("GET", "Patient/[id]/$summary", "$summary", "read", records.summary, _SUMMARY),

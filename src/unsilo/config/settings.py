@@ -8,7 +8,10 @@ import msgspec
 
 from unsilo.kernel.limits import DEFAULT, Limits
 
-__all__ = ["FORMATS", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "default_feeds"]
+__all__ = [
+    "FORMATS", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
+    "default_feeds",
+]  # fmt: skip
 
 FORMATS: dict[str, str] = {
     "hl7v2": "HL7 version 2 messages",
@@ -172,6 +175,19 @@ def default_feeds(mllp: int = 0, host: str = "127.0.0.1") -> dict[str, Feed]:
     return {feed.name: feed for feed in feeds}
 
 
+class Validation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What resources are checked against, and what becomes of those that do not pass."""
+
+    on_write: Literal["off", "warn", "reject"] = "off"
+    """What is done with a resource of the FHIR interface that has an error: not looked at, said, or refused (422)."""
+    writers: dict[str, Literal["off", "warn", "reject"]] = {}
+    """The same for single clients, by the name of their token."""
+    profiles: dict[str, list[str]] = {}
+    """Profiles that every resource of a type must meet, by type."""
+    packages: str = ""
+    """Folder of FHIR packages (`.tgz`) with further definitions."""
+
+
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that an operator may set; a key of the file, or `UNSILO_` and its name in capitals."""
 
@@ -203,6 +219,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Bounds of FHIR searches."""
     policies: dict[str, dict[str, Any]] = {}
     """What the holders of tokens may see, by the token's name; `*` for all others."""
+    validation: Validation = Validation()
+    """How resources are checked."""
     open_network: bool = False
     """True: machine interfaces without a token answer other machines too, not loopback only."""
     session_hours: int = 12

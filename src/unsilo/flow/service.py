@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from unsilo.config import Feed, Settings
 from unsilo.flow import receive
 from unsilo.flow.dispatch import Dispatcher
+from unsilo.flow.judge import Judge
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
 from unsilo.flow.reindex import Reindexing
@@ -24,6 +25,7 @@ class Service:
         self.store = store or open_store(settings.data, readers=settings.readers, group_ms=settings.group_ms)
         self.parameters = Parameters(self.store, settings.search)
         self.reindexing = Reindexing(self.store, self.parameters)
+        self.judge = Judge(settings.validation)
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
         self.started_at = clock.now()

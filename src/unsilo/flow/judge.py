@@ -1,0 +1,61 @@
+"""What a node checks of resources, and how strictly: the definitions it was given, and the way of each client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unsilo.config.settings import Validation
+from unsilo.kernel import Issue, Json
+from unsilo.spec.packages import Package, read_packages
+from unsilo.validation import Options, Validator
+from unsilo.validation.library import validator
+
+__all__ = ["Judge"]
+
+_PREFIXES = ("client:", "feed:")
+
+
+class Judge:
+    """The validator of a node by its settings; it may be asked from any thread."""
+
+    def __init__(self, settings: Validation) -> None:
+        self.settings = settings
+        self._profiles = {kind: tuple(urls) for kind, urls in settings.profiles.items()}
+        self._lock = threading.Lock()
+        self._validator: Validator | None = None
+        self.packages: list[Package] = []
+
+    def _ready(self) -> Validator:
+        """Return the validator; packages are read when it is first needed (PackageError when one cannot be used)."""
+        if self._validator is None:
+            self.packages = read_packages(Path(self.settings.packages)) if self.settings.packages else []
+            self._validator = validator(*self.packages)
+        return self._validator
+
+    def issues(
+        self, resource: Json, profiles: Sequence[str] = (), *, resolve: Callable[[str], Json | None] | None = None
+    ) -> list[Issue]:
+        """Return what is wrong with a resource: the base definitions, the profiles that it claims and those given."""
+        options = Options(profiles=tuple(profiles), by_type=self._profiles, resolve=resolve)
+        with self._lock:  # what is made ready of definitions is shared
+            return self._ready().validate(resource, options)
+
+    def way(self, actor: str) -> str:
+        """Return `off`, `warn` or `reject` for what a client or feed writes (`client:NAME`, `feed:NAME`)."""
+        for prefix in _PREFIXES:
+            if actor.startswith(prefix):
+                own = self.settings.writers.get(actor.removeprefix(prefix))
+                if own is not None:
+                    return own
+        return self.settings.on_write
+
+    def judged(self, actor: str, resource: Json) -> tuple[list[Issue], bool]:
+        """Return what is to be said of a resource that is written, and whether it must be refused."""
+        way = self.way(actor)
+        if way == "off":
+            return [], False
+        found = [issue for issue in self.issues(resource) if issue.severity != "information"]
+        grave = any(issue.severity in ("error", "fatal") for issue in found)
+        return found, grave and way == "reject"

@@ -1,0 +1,73 @@
+"""$validate over HTTP: bare resources and Parameters, modes, profiles, the stored resource, what is no request."""
+
+import pytest
+
+from tests.integration.served import served
+
+PATIENT = {"resourceType": "Patient", "gender": "female", "name": [{"family": "Okafor"}]}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """A node with one Patient."""
+    with served(tmp_path_factory.mktemp("node")) as found:
+        assert found.http.put("Patient/p1", json={**PATIENT, "id": "p1", "birthDate": "1980"}).status_code == 201
+        yield found
+
+
+def _errors(answer):
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    assert said["resourceType"] == "OperationOutcome"
+    return [i.get("expression", [""])[0] for i in said["issue"] if i["severity"] in ("error", "fatal")]
+
+
+def test_a_bare_resource(node):
+    """What is right has no error, what is wrong is told at its place; the status is 200 either way."""
+    assert _errors(node.http.post("Patient/$validate", json=PATIENT)) == []
+    assert _errors(node.http.post("Patient/$validate", json={**PATIENT, "gender": "f"})) == ["Patient.gender"]
+    assert _errors(node.http.post("Observation/$validate", json=PATIENT)) == ["resourceType"]
+
+
+def test_parameters_with_mode_and_profile(node):
+    """A Parameters resource carries the resource, the mode and a profile; a profile that is not here is an error."""
+    body = {"resourceType": "Parameters", "parameter": [
+        {"name": "resource", "resource": PATIENT}, {"name": "mode", "valueCode": "create"},
+        {"name": "profile", "valueUri": "http://example.org/none"},
+    ]}  # fmt: skip
+    assert _errors(node.http.post("Patient/$validate", json=body)) == ["Patient"]
+    assert _errors(node.http.post("Patient/$validate?mode=create", json=PATIENT)) == []
+
+
+def test_an_instance(node):
+    """GET checks the stored resource; an update must say its id; a deletion needs something to delete."""
+    assert _errors(node.http.get("Patient/p1/$validate")) == []
+    assert _errors(node.http.post("Patient/p1/$validate?mode=update", json=PATIENT)) == ["Patient.id"]
+    assert _errors(node.http.post("Patient/p1/$validate?mode=update", json={**PATIENT, "id": "p1"})) == []
+    assert _errors(node.http.get("Patient/p1/$validate?mode=delete")) == []
+    assert _errors(node.http.get("Patient/p9/$validate?mode=delete")) == ["Patient"]
+    assert _errors(node.http.get("Patient/p9/$validate")) == ["Patient"]
+    assert _errors(node.http.post("Patient/p1/$validate?mode=create", json=PATIENT)) == ["Patient"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("Patient/$validate?mode=destroy", PATIENT),
+        ("Patient/$validate?colour=blue", PATIENT),
+        ("Patient/$validate", {"resourceType": "Parameters", "parameter": [{"name": "colour", "valueCode": "x"}]}),
+        ("Patient/$validate", {"resourceType": "Parameters", "parameter": ["resource"]}),
+    ],
+)
+def test_what_is_no_request_is_refused(node, path, body):
+    """400 with the place."""
+    answer = node.http.post(path, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["severity"] == "error"
+
+
+def test_it_is_listed_among_the_operations(node):
+    """The CapabilityStatement names $validate."""
+    said = node.http.get("metadata").json()
+    types = {row["type"]: row for row in said["rest"][0]["resource"]}
+    assert "validate" in [each["name"] for each in types["Observation"].get("operation", ())]
