@@ -13,6 +13,9 @@ __all__ = ["DEFAULT_DELIMITERS", "NONE", "Delimiters", "unescape"]
 NONE = "\udfff"
 """Stands for a delimiter that MSH-2 leaves out: strict decoding never yields it, so nothing splits at it."""
 
+_FEW = 1000
+"""Escape characters in one value from which on it is worth a look whether they are all of the plain kind."""
+
 _MOST_BLANKS = 200
 """`\\.sp999999\\` must not turn ten bytes into a million."""
 
@@ -63,9 +66,28 @@ def unescape(text: str, marks: Delimiters) -> str:
     """
     if marks.escape_char not in text:
         return text
+    if text.count(marks.escape_char) > _FEW:
+        plain = _whole_sequences(text, marks)
+        if plain is not None:
+            return plain
     pattern, replace = _reader(marks)
     out = pattern.sub(replace, text)
     return _switch(out) if "\x1b" in out and "\x1b" not in text else out
+
+
+def _whole_sequences(text: str, marks: Delimiters) -> str | None:
+    """Return the value of a text all of whose escape characters belong to sequences for one character, else None.
+
+    A text of a million lines is read in a moment so, where one sequence after the other would take seconds.
+    """
+    esc = marks.escape_char
+    named = {"F": marks.field_sep, "S": marks.component_sep, "T": marks.subcomponent_sep, "R": marks.repetition_sep}
+    pieces = {f"{esc}.br{esc}": "\n", **{f"{esc}{name}{esc}": mark for name, mark in named.items()}}
+    if NONE in pieces.values() or sum(map(text.count, pieces)) * 2 != text.count(esc):
+        return None
+    for piece, value in pieces.items():
+        text = text.replace(piece, value)
+    return None if esc in text else text
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unsilo.formats.hl7v2 import Message
+from unsilo.formats.hl7v2 import Message, Segment
 from unsilo.kernel import Envelope, Issue, Locator
 from unsilo.mapping.compile.shape import Facts, Shape, fold
 from unsilo.mapping.condition import parse_condition
@@ -15,12 +15,13 @@ from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
+from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_cut
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues, is_line
 from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.shapes import Shaped
-from unsilo.mapping.v2.unconsumed import unconsumed
+from unsilo.mapping.v2.unconsumed import labels_of, unconsumed
 
 __all__ = ["V2Map", "reading"]
 
@@ -51,6 +52,7 @@ class V2Map:
 
     def run(self, tree: Message, envelope: Envelope) -> Mapped:
         """Map one message. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
+        tree, cuts = bounded(tree)
         run = V2Run(self.program, envelope, tree)
         structure = self.structure(run, tree)
         machine = self.structures.get(structure) or self.structures.setdefault(structure, Structure([]))
@@ -70,11 +72,22 @@ class V2Map:
                 before = place if line else None
             else:
                 before = None
+            if len(run.drafts) >= MOST_RESOURCES:
+                self.too_many(run, segment)
+                break
             self.segment(run, place, structure)
+        for lines in run.lines.values():
+            lines.end()
+        if cuts:
+            text = f"{len(cuts)} fields have more parts than any data type; they were read in part or as one text"
+            run.issue("error", "too-costly", text, (*cuts[0][:2], 0, 0, 0), "mapping.v2.parts")
         facts = _facts(run, tree)
         entries = finish(run, facts)
         actions = actions_of(run, placed)
         rest = unconsumed(tree, entries[-1], run)
+        if cuts:
+            cite_whole(entries, cuts)
+            rest = list_cut(rest, cuts, labels_of(tree))
         for place in placed:
             place[2].vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)
@@ -88,6 +101,14 @@ class V2Map:
                         self.plan(structure, row.at, place)
                         break
         return [*self.issues, *self.program.faults]
+
+    def too_many(self, run: V2Run, segment: Segment) -> None:
+        """Say that a message has more resources than are made of one."""
+        text = (
+            f"only the first {MOST_RESOURCES} resources of this message were made; the segments from here on were not"
+        )
+        hint = "the sender should send smaller messages"
+        run.issue("error", "too-costly", text, (segment.index, 0, 0, 0, 0), "mapping.v2.resources", hint)
 
     def structure(self, run: V2Run, tree: Message) -> str:
         """The structure a message is read as: MSH-9.3, else by its event, else the general one with an Issue."""

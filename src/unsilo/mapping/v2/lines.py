@@ -8,10 +8,12 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.v2.frames import Placed
 from unsilo.mapping.v2.run import V2Run
 
-__all__ = ["continue_text", "continues", "is_line"]
+__all__ = ["Lines", "continue_text", "continues", "is_line"]
 
 _TEXT = ("TX", "FT")
 _SAME = (2, 3, 4)
+_MOST_CITED = 1000
+"""Lines of one text whose other fields are cited; those of further lines are listed as not consumed."""
 _SINGLE = (11, 14, 16, 17, 19, 23)
 
 
@@ -39,34 +41,52 @@ def _at(fields: list[str], number: int) -> str:
     return fields[number] if number < len(fields) else ""
 
 
+class Lines:
+    """A text that is being put together: its lines, the first of its segments, and what else that one was cited for."""
+
+    def __init__(self, draft: Draft, first: Segment) -> None:
+        self.draft, self.first = draft, first
+        text = draft.body.get("valueString")
+        self.lines: list[str] = [text] if text is not None else []
+        own = [row for row in draft.rows if isinstance(row[2], tuple) and row[2][0] == first.index]
+        self.same = [(row, int(row[2][1])) for row in own if row[2] is not None and row[2][1] not in (0, 5)]
+        self.segments = 0
+
+    def add(self, run: V2Run, segment: Segment) -> None:
+        """Add the lines of the next segment; an empty line stays an empty line."""
+        rows = self.draft.rows
+        text = _at(segment.fields, 5)
+        for rep, piece in enumerate(text.split(run.P) if text else [""]):
+            line = run.flow(piece) or ""
+            if self.lines or line:
+                self.lines.append(line)
+            if line:
+                rows.append(Row("valueString", "obx.5.line", (segment.index, 5, rep, 0, 0)))
+        self.segments += 1
+        if self.segments > _MOST_CITED:
+            return
+        mine, first = segment.fields, self.first.fields
+        for (path, rule, place), number in self.same:
+            if number < len(mine) and mine[number] == _at(first, number):
+                rows.append(Row(path, rule, (segment.index, *place[1:])))  # type: ignore[index]
+
+    def end(self) -> None:
+        """Put the text in its place."""
+        if self.lines:
+            self.draft.body["valueString"] = "\n".join(self.lines)
+
+
 def continue_text(run: V2Run, before: Placed, here: Placed) -> None:
-    """Add a line to the Observation that the segments before made; an empty line stays an empty line."""
-    draft: Draft | None = before.frame.vars.get("ob")
-    here.frame.vars["ob"] = draft  # type: ignore[assignment]
-    segment = here.segment
+    """Add a line to the Observation that the segments before made.
+
+    The fields that repeat those of the first line are cited where the first line's are.
+    """
+    draft = before.frame.vars.get("ob")
     if draft is None:
-        del here.frame.vars["ob"]
         return
+    here.frame.vars["ob"] = draft
     draft.mixed = True
-    first = run.notes.setdefault(("line", id(draft)), before.segment)
-    text = _at(segment.fields, 5)
-    repetitions = text.split(run.P) if text else [""]
-    for rep, piece in enumerate(repetitions):
-        line = run.flow(piece) or ""
-        if "valueString" in draft.body:
-            draft.body["valueString"] += "\n" + line
-        elif line:
-            draft.body["valueString"] = line
-        if line:
-            draft.rows.append(Row("valueString", "obx.5.line", (segment.index, 5, rep, 0, 0)))
-    _cite_same(draft, first.fields, segment.fields, first.index, segment.index)
-
-
-def _cite_same(draft: Draft, first: list[str], mine: list[str], index: int, own: int) -> None:
-    """The fields that repeat those of the first line are cited where the first line's are."""
-    known = [row for row in draft.rows if isinstance(row[2], tuple) and row[2][0] == index]
-    for path, rule, place in known:
-        assert isinstance(place, tuple)  # noqa: S101 - chosen above
-        field = place[1]
-        if field != 5 and 0 < field < len(mine) and field < len(first) and mine[field] == first[field]:
-            draft.rows.append(Row(path, rule, (own, *place[1:])))
+    lines = run.lines.get(id(draft))
+    if lines is None:
+        lines = run.lines[id(draft)] = Lines(draft, before.segment)
+    lines.add(run, here.segment)

@@ -35,6 +35,7 @@ class V2Run(Run):
         self.code = self.event = ""
         self.targets: dict[Any, Draft | None] = {}
         self.shapes: dict[int, Shape | None] = {}
+        self.lines: dict[int, Any] = {}
         self.formed: Any = None
         self.asked: Any = None
         self.found: list[Any] = []

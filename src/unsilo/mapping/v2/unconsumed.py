@@ -11,7 +11,7 @@ from unsilo.mapping.memory import Told
 from unsilo.mapping.model import Entry
 from unsilo.mapping.v2.run import V2Run
 
-__all__ = ["unconsumed"]
+__all__ = ["labels_of", "unconsumed"]
 
 Rest = list[tuple[Locator, str, str]]
 
@@ -67,7 +67,7 @@ def unconsumed(message: Message, last: Entry, run: V2Run) -> Rest:
     escape = marks.escape_char
     known = _Cited(run, last)
     cited, touched, looks = known.places, known.touched, known.looks
-    labels = _labels(message)
+    labels = labels_of(message)
     found: Rest = []
     for segment, label in zip(message.segments, labels, strict=True):
         i = segment.index
@@ -102,7 +102,7 @@ def unconsumed(message: Message, last: Entry, run: V2Run) -> Rest:
     return found
 
 
-def _labels(message: Message) -> list[str]:
+def labels_of(message: Message) -> list[str]:
     """The names of the segments, numbered where several have the same name."""
     counts: dict[str, int] = {}
     labels = []
