@@ -2,7 +2,17 @@
 
 from unsilo.config.load import load
 from unsilo.config.settings import (
-    FORMATS, Feed, Fhir, Http, Listener, Route, SearchBounds, Settings, Tls, Validation, default_feeds,
+    FORMATS,
+    Feed,
+    Fhir,
+    Http,
+    Listener,
+    Route,
+    SearchBounds,
+    Settings,
+    Tls,
+    Validation,
+    default_feeds,
 )  # fmt: skip
 
 __all__ = [
