@@ -103,3 +103,17 @@ def test_quotation_marks_stay_data() -> None:
     ok = compile_parameter(definition(expression="Patient.extension('a\"]\n)').value", type="string"), "Patient", 1)
     assert ok.value is not None
     assert index({**PATIENT, "extension": [{"url": 'a"]\n)', "valueString": "v"}]}, {"Patient": [ok.value]}).str
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["Patient.extension.where(url='urn:.valueCode').valueDateTime", "Patient.deceasedDateTime | Patient.birthDate",
+     "Patient.extension('urn:.valueCode').valueDateTime"],
+)  # fmt: skip
+def test_the_name_of_a_choice_in_json(expression: str) -> None:
+    """Published guides write `valueDateTime` where FHIRPath has `value.ofType(dateTime)`; texts stay as they are."""
+    made = compile_parameter(definition(type="date", expression=expression), "Patient", 100_000)
+    assert made.value is not None, made.issues
+    extension = {"url": "urn:.valueCode", "valueDateTime": "2020-02-03"}
+    one = {"resourceType": "Patient", "id": "a", "deceasedDateTime": "2020-02-03", "extension": [extension]}
+    assert len([row for row in index(one, {"Patient": [made.value]}).dat if row[0] == 100_000]) == 1
