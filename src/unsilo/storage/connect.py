@@ -5,13 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
+from unsilo.storage.faults import TooLongError
 from unsilo.storage.packing import clean
+from unsilo.storage.render.dialect import SQLITE, Dialect
 
 __all__ = ["Readers", "connect"]
 
+_STEPS = 50_000  # of SQLite's machine between two looks at the clock: some milliseconds
 _LARGEST = (1 << 63) - 1
 _OLDEST = (3, 37, 0)  # STRICT tables
 
@@ -62,6 +66,9 @@ def _run(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> sql
 class Readers:
     """Reading connections, opened as they are needed (at most `most`), lent to one thread at a time."""
 
+    dialect: Dialect = SQLITE
+    """How searches are said to these connections."""
+
     def __init__(
         self, path: Path, most: int, prepare: Callable[[sqlite3.Connection], None] = lambda _connection: None
     ) -> None:
@@ -85,13 +92,24 @@ class Readers:
             self._idle.put(connection)
 
     @contextmanager
-    def moment(self) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
-        """Lend a way to run several statements that all see the same moment."""
+    def moment(self, seconds: float = 0) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+        """Lend a way to run several statements that all see the same moment.
+
+        TooLongError when they take more than `seconds`, 0 for as long as they need.
+        """
         with self.lend() as connection:
+            if seconds:
+                end = monotonic() + seconds
+                connection.set_progress_handler(lambda: monotonic() > end, _STEPS)
             connection.execute("BEGIN")
             try:
                 yield lambda sql, values: _run(connection, sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                    raise TooLongError(f"more than {seconds:g} seconds") from None
+                raise
             finally:
+                connection.set_progress_handler(None, 0)
                 connection.execute("COMMIT")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:

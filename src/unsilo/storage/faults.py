@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-__all__ = ["Hooks", "NotDurableError", "StaleVersionError", "StoreTooNewError", "is_storage_fault"]
+__all__ = ["Hooks", "NotDurableError", "StaleVersionError", "StoreTooNewError", "TooLongError", "is_storage_fault"]
 
 
 class NotDurableError(Exception):
@@ -14,6 +14,10 @@ class NotDurableError(Exception):
 
 class StaleVersionError(Exception):
     """The resource has changed since it was read; read it again and decide anew."""
+
+
+class TooLongError(Exception):
+    """A search took longer than it may; narrow it, or ask for fewer at a time."""
 
 
 class StoreTooNewError(Exception):

@@ -285,7 +285,8 @@ class Plan(msgspec.Struct, frozen=True):
     """One search. `types` () is every type; `clauses` must all hold; `after` is where the former page ended.
 
     `after` is the former page's: the sort keys of its last row and `Type/id`. `total` is `none`, `estimate` (counted up
-    to a bound) or `accurate`. `cheap` says that the first page is met without waiting; `most` bounds what is included.
+    to a bound) or `accurate`. `cheap` says that the first page is met without waiting; `most` bounds what is included,
+    `seconds` the time.
     """
 
     predicate: Predicate
@@ -299,6 +300,7 @@ class Plan(msgspec.Struct, frozen=True):
     most: int = 1000
     after: tuple[object, ...] | None = None
     cheap: bool = False
+    seconds: float = 30
 
 
 class Page(msgspec.Struct):

@@ -202,15 +202,15 @@ class SearchReads:
     _readers: Readers
 
     def find(self, plan: Plan) -> Page:
-        """Return one page of what a plan finds."""
-        with self._readers.moment() as ask:
+        """Return one page of what a plan finds; TooLongError after `plan.seconds`."""
+        with self._readers.moment(plan.seconds) as ask:
             return run(ask, plan, self._readers.dialect)
 
     def explain(self, plan: Plan) -> list[dict[str, Any]]:
         """Run a plan and return its statements: what for, the SQL text (values left out), how SQLite runs it, rows."""
         log: list[tuple[str, Sql]] = []
         told: list[dict[str, Any]] = []
-        with self._readers.moment() as ask:
+        with self._readers.moment(plan.seconds) as ask:
             search = _Search(plan, ask, self._readers.dialect, log)
             search.page()
             for what, query in log:

@@ -15,6 +15,7 @@ from unsilo.flow.fhir.search import Found, explain, prepare, search
 from unsilo.policy import Predicate
 from unsilo.search import Bounds, Vocabulary, plan
 from unsilo.storage import Store, Tx, open_store
+from unsilo.storage.faults import TooLongError
 from unsilo.storage.plan import Plan
 
 KEY = b"k" * 32
@@ -251,3 +252,12 @@ def test_explanations(store: Store) -> None:
     told = explain(store, asked)
     assert told["clauses"][0]["Chain"] == {"Text": [2254]}
     assert told["statements"]
+
+
+def test_a_search_ends_in_time(store: Store) -> None:
+    """One that takes longer than it may is ended, and the next one runs."""
+    made = plan(search_of("Observation", [("code:missing", "false")]), EVERYTHING, VOCABULARY)
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(TooLongError), store._readers.moment(0.05) as ask:
+        ask(slow, [])
+    assert store.find(made).rows

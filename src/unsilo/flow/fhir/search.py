@@ -12,7 +12,7 @@ from unsilo.search import Search, Vocabulary, hidden, parse, plan
 from unsilo.storage import Stored
 from unsilo.storage.plan import Page, Plan
 
-__all__ = ["Asked", "Found", "Reads", "explain", "prepare", "search"]
+__all__ = ["Asked", "Found", "Reads", "explain", "prepare", "search", "slow"]
 
 
 class Reads(Protocol):
@@ -85,7 +85,7 @@ def prepare(
 
 
 def search(reads: Reads, asked: Asked, key: bytes) -> Found:
-    """Run a search that was understood."""
+    """Run a search that was understood; TooLongError (`storage.faults`) when it takes too long, see `slow`."""
     page = reads.search(asked.plan)
     warnings = list(asked.warnings)
     if page.cut:
@@ -96,6 +96,13 @@ def search(reads: Reads, asked: Asked, key: bytes) -> Found:
         page.rows, page.includes, page.total, mark(key, asked.scope, page.after) if page.after else "", said.used,
         warnings, said.only_count, said.summary, said.elements,
     )  # fmt: skip
+
+
+def slow(asked: Asked) -> Issue:
+    """Return what is said of a search that took too long."""
+    text = f"the search took more than {asked.plan.seconds:g} seconds"
+    hint = "add a parameter that fewer resources meet, such as a patient, an identifier or a date"
+    return Issue("error", "too-costly", text, Where("http"), hint, "search.slow")
 
 
 def explain(reads: Any, asked: Asked) -> dict[str, Any]:
