@@ -4,6 +4,7 @@ from unsilo.storage.accounts import Accounts, ClientToken, User
 from unsilo.storage.backup import backup, restore
 from unsilo.storage.faults import Hooks, NotDurableError, StaleVersionError, StoreTooNewError
 from unsilo.storage.keys import terms
+from unsilo.storage.opening import NoDriverError, is_database, open_store
 from unsilo.storage.packing import pack_lineage, pack_unconsumed
 from unsilo.storage.retention import drop_day
 from unsilo.storage.rows import (
@@ -24,7 +25,7 @@ from unsilo.storage.rows import (
     Source,
     Stored,
 )
-from unsilo.storage.store import Counts, Store, open_store
+from unsilo.storage.store import Counts, Store
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.verify import verify
 
@@ -41,6 +42,7 @@ __all__ = [
     "LinkEvent",
     "ListMember",
     "MessageRow",
+    "NoDriverError",
     "NotDurableError",
     "OutboxRow",
     "Outcome",
@@ -57,6 +59,7 @@ __all__ = [
     "User",
     "backup",
     "drop_day",
+    "is_database",
     "open_store",
     "pack_lineage",
     "pack_unconsumed",

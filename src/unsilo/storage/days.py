@@ -17,7 +17,7 @@ from unsilo.storage.faults import Hooks
 from unsilo.storage.packing import squeeze, unsqueeze
 from unsilo.storage.statements import load, run_rows
 
-__all__ = ["DayReader", "Days", "day_of", "day_path", "sync_directory"]
+__all__ = ["DayReader", "Days", "Head", "content_row", "day_of", "day_path", "erase", "sync_directory"]
 
 _SQL = load("content")
 _STORE = load("store")
@@ -26,7 +26,7 @@ _PACKED, _PLAIN = 1, 0
 _READ_OPEN = 4
 
 
-class _Head(msgspec.Struct):
+class Head(msgspec.Struct):
     """What a day file says of a piece besides its bytes, so that it can be read without the main database."""
 
     format: str
@@ -56,10 +56,31 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _row(envelope: Envelope) -> tuple[str, str, bytes, int, bytes, bytes]:
+def erase(directory: Path, day: int, feed: str, *, kept: bool) -> None:
+    """Remove the file of a day, or (when others' bytes are `kept` in it) the bytes of one feed."""
+    path = day_path(directory, day)
+    if not path.exists():
+        return
+    if kept:
+        connection = connect(path)
+        try:
+            connection.execute(_SQL["drop_feed"], (feed,))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+        return
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def content_row(envelope: Envelope) -> tuple[str, str, bytes, int, bytes, bytes]:
+    """Return (id, feed, sha256, codec, head, body) as a piece is kept: compressed where that is shorter."""
     packed = squeeze(envelope.content)
     codec, body = (_PACKED, packed) if len(packed) < len(envelope.content) else (_PLAIN, envelope.content)
-    head = _Head(envelope.format, envelope.received_at, envelope.headers, envelope.parent)
+    head = Head(envelope.format, envelope.received_at, envelope.headers, envelope.parent)
     return envelope.id, envelope.feed, bytes.fromhex(envelope.sha256), codec, msgspec.msgpack.encode(head), body
 
 
@@ -92,7 +113,7 @@ class Days:
     def append(self, day: int, envelopes: list[Envelope]) -> list[int]:
         """Write the bytes of one day and fsync them; return their slots. Raises what the disk raises."""
         connection = self._connection(day)
-        rows = [_row(envelope) for envelope in envelopes]
+        rows = [content_row(envelope) for envelope in envelopes]
         try:
             connection.execute("BEGIN IMMEDIATE")
             first = int(connection.execute(_SQL["top"]).fetchone()[0]) + 1
@@ -154,7 +175,7 @@ class DayReader:
             content = b""
         if sha256(content).digest() != digest:
             raise ValueError(f"the bytes of day {day}, slot {slot} do not match their sha-256")
-        return content, msgspec.msgpack.decode(head, type=_Head).headers
+        return content, msgspec.msgpack.decode(head, type=Head).headers
 
     def forget(self, day: int | None = None) -> None:
         """Close the file of one day, or all."""

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from unsilo.storage.tx_work import Tx
     from unsilo.storage.writer import Writer
 
-__all__ = ["Learner", "dictionaries"]
+__all__ = ["LONGEST", "SAMPLES", "Learner", "dictionaries"]
 
 _log = logging.getLogger("unsilo.learning")
 _SQL = load("dictionary")
 _WHEN = (1_500, 15_000, 150_000)
 """Rows at which is learned anew: what comes first is seldom like what comes later."""
-_SAMPLES = 2_000
-_LONGEST = 4_096
+SAMPLES = 2_000
+"""Values that are learned from at once."""
+LONGEST = 4_096
 """Bytes of one sample: what is longer is cut."""
 
 
@@ -83,15 +84,15 @@ class Learner:
 
     def _sampled(self, rows: int) -> dict[str, list[bytes | bytearray | memoryview]]:
         draw = random.Random(rows)  # noqa: S311 # a sample, not a secret
-        rids = sorted({draw.randrange(1, rows + 1) for _ in range(2 * _SAMPLES)})
+        rids = sorted({draw.randrange(1, rows + 1) for _ in range(2 * SAMPLES)})
         connection = connect(self._path, cache_mb=1, read_only=True)
         found: dict[str, list[bytes | bytearray | memoryview]] = {"body": [], "idx": []}
         try:
             for rid in rids:
                 row = connection.execute(_SQL["sample"], (rid,)).fetchone()
-                if row is not None and len(found["body"]) < _SAMPLES:
-                    found["body"].append(bodies.unpack(row[0])[:_LONGEST])
-                    found["idx"].append(bodies.unpack(row[1])[:_LONGEST])
+                if row is not None and len(found["body"]) < SAMPLES:
+                    found["body"].append(bodies.unpack(row[0])[:LONGEST])
+                    found["idx"].append(bodies.unpack(row[1])[:LONGEST])
         finally:
             connection.close()
         return found

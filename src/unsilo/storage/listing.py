@@ -126,7 +126,7 @@ def _token(kind: str, param: str, value: Any) -> Query:
 def _string(kind: str, param: str, value: Any) -> Query:
     folded = fold_key(str(value))
     if not folded:
-        return "SELECT x.rid FROM ix_str x WHERE 0", []
+        return "SELECT x.rid FROM ix_str x WHERE 1 = 0", []
     sql = "SELECT x.rid FROM ix_str x WHERE x.sp = ? AND x.v >= ? AND x.v < ?"
     return sql, [_sp(kind, param), folded, prefix_end(folded)]
 
@@ -171,7 +171,7 @@ def _patient(kind: str, value: Any, expand: bool) -> Query:
 
 def _person(kind: str, value: Any) -> Query:
     if kind == "Patient":
-        return "SELECT x.rid FROM (SELECT pat AS rid FROM link WHERE person = ?) x WHERE 1", [value]
+        return "SELECT x.rid FROM (SELECT pat AS rid FROM link WHERE person = ?) x WHERE 1 = 1", [value]
     typed = "x.type = (SELECT id FROM resource_type WHERE name = ?)"
     sql = f"SELECT x.rid FROM link l CROSS JOIN ix_pat x ON x.pat = l.pat WHERE l.person = ? AND {typed}"  # noqa: S608
     return sql, [value, kind]
@@ -195,7 +195,7 @@ def _clauses(kind: str, criterion: Criterion) -> list[Query]:
 
 def _union(clauses: list[Query], word: str = "UNION") -> Query:
     if not clauses:
-        return "SELECT rid FROM res WHERE 0", []
+        return "SELECT rid FROM res WHERE 1 = 0", []
     return f" {word} ".join(sql for sql, _ in clauses), [value for _, some in clauses for value in some]
 
 
@@ -247,7 +247,7 @@ def resources_query(
     if order and estimates[order[0]] <= FEW:
         first, *rest = order
         sql, values = _union(_clauses(kind, criteria[first]), "UNION ALL")
-        source = f"(SELECT DISTINCT rid FROM ({sql})) d CROSS JOIN res r ON r.rid = d.rid"  # noqa: S608
+        source = f"(SELECT DISTINCT rid FROM ({sql}) e) d CROSS JOIN res r ON r.rid = d.rid"  # noqa: S608
     else:
         source, rest = "res r INDEXED BY res_live", order
     where = ["r.tenant = 0", "r.type = (SELECT id FROM resource_type WHERE name = ?)", "r.state = 0"]

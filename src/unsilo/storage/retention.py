@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from unsilo.kernel import Issue, clock
-from unsilo.storage.connect import connect
-from unsilo.storage.days import day_of, day_path, sync_directory
+from unsilo.storage.days import day_of
 from unsilo.storage.statements import load
 from unsilo.storage.store import Store
 from unsilo.storage.tx_work import Tx
@@ -14,7 +13,6 @@ from unsilo.storage.tx_work import Tx
 __all__ = ["drop_day"]
 
 _SQL = load("message")
-_CONTENT = load("content")
 _CHUNK = 2000
 _HOUR = 3_600_000_000
 
@@ -55,20 +53,5 @@ def drop_day(store: Store, day: int, feed: str = "", *, at: int = 0) -> list[Iss
     for future in done:
         future.result()
     store.release_day(day).result()
-    path = day_path(store.directory, day)
-    if not path.exists():
-        return []
-    if store.rows(_SQL["day_kept"], (day, first, last))[0][0]:
-        connection = connect(path)
-        try:
-            connection.execute(_CONTENT["drop_feed"], (feed,))
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.close()
-        return []
-    for suffix in ("-wal", "-shm", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    sync_directory(path.parent)
+    store.erase(day, feed, kept=bool(store.rows(_SQL["day_kept"], (day, first, last))[0][0]))
     return []

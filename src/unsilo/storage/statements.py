@@ -55,9 +55,11 @@ def _repeated(sql: str, count: int) -> str:
     return sql.replace(found[0], ", ".join([found[0]] * count))
 
 
-def run_rows(connection: sqlite3.Connection, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+def run_rows(connection: Any, sql: str, rows: Iterable[Sequence[Any]]) -> int:
     """Run `sql` (with one `(?, ...)` tuple after VALUES) over all rows, many in one step; return how many."""
     todo = rows if isinstance(rows, list) else list(rows)
+    if not isinstance(connection, sqlite3.Connection):  # PostgreSQL's takes all rows in one statement
+        return int(connection.run_rows(sql, todo))
     whole = len(todo) - len(todo) % ROWS_AT_ONCE
     if whole:
         many = _repeated(sql, ROWS_AT_ONCE)

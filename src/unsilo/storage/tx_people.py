@@ -11,10 +11,11 @@ from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import ResourceTx
 
-__all__ = ["PeopleTx"]
+__all__ = ["MOST_CANDIDATES", "PeopleTx"]
 
 _SQL = load("person")
-_MOST_CANDIDATES = 1000
+MOST_CANDIDATES = 1000
+"""Records that one decision looks at."""
 
 
 def _reference(patient_id: str) -> str:
@@ -28,7 +29,7 @@ class PeopleTx(ResourceTx):
         """Return the row number of a source Patient; one that is only spoken of gets a stub."""
         return self.rid(_reference(patient_id))
 
-    def candidates(self, keys: list[int], limit: int = _MOST_CANDIDATES) -> list[Candidate]:
+    def candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
         """Return the linked source Patients that share a blocking key, with their last record."""
         asked = msgspec.json.encode(keys).decode()
         rows = self._connection.execute(_SQL["candidates"], (asked, limit)).fetchall()

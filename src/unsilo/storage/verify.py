@@ -12,13 +12,14 @@ from unsilo.storage.days import day_path
 from unsilo.storage.packing import unsqueeze
 from unsilo.storage.statements import load
 
-__all__ = ["verify"]
+__all__ = ["CHECKS", "MOST", "issue", "verify"]
 
 _SQL = load("verify")
 _CONTENT = load("content")
-_MOST = 20
+MOST = 20
+"""Issues of a kind that are told."""
 
-_CHECKS: dict[str, tuple[str, str]] = {
+CHECKS: dict[str, tuple[str, str]] = {
     "index_without_resource": ("{0} row {1} has no live resource", "rebuild the store from the journal"),
     "patient_without_person": ("Patient/{0} is linked to {1} persons", "link it by hand"),
     "link_without_resource": ("a link names the missing record {0}", "restore a backup"),
@@ -37,7 +38,8 @@ _CHECKS: dict[str, tuple[str, str]] = {
 """Statement -> text of the issue and what to do; every row that the statement gives is an issue."""
 
 
-def _issue(rule: str, text: str, hint: str = "", path: str = "") -> Issue:
+def issue(rule: str, text: str, hint: str = "", path: str = "") -> Issue:
+    """Return what a check found."""
     return Issue("error", "exception", text, Where(path), hint, f"storage.verify.{rule}")
 
 
@@ -47,18 +49,18 @@ def _sound(path: Path) -> tuple[sqlite3.Connection | None, list[Issue]]:
         connection = connect(path, read_only=True)
         rows = [row[0] for row in connection.execute("PRAGMA integrity_check(20)").fetchall()]
     except sqlite3.Error as error:
-        return None, [_issue("file", f"{path.name} cannot be read: {error}", "restore a backup", path.name)]
+        return None, [issue("file", f"{path.name} cannot be read: {error}", "restore a backup", path.name)]
     if rows == ["ok"]:
         return connection, []
     connection.close()
-    return None, [_issue("file", f"{path.name}: {row}", "restore a backup", path.name) for row in rows]
+    return None, [issue("file", f"{path.name}: {row}", "restore a backup", path.name) for row in rows]
 
 
 def _tables(connection: sqlite3.Connection) -> list[Issue]:
     found: list[Issue] = []
-    for name, (text, hint) in _CHECKS.items():
-        rows = connection.execute(_SQL[name]).fetchmany(_MOST)
-        found += [_issue(name, text.format(*row), hint) for row in rows]
+    for name, (text, hint) in CHECKS.items():
+        rows = connection.execute(_SQL[name]).fetchmany(MOST)
+        found += [issue(name, text.format(*row), hint) for row in rows]
     return found
 
 
@@ -68,7 +70,7 @@ def _contents(connection: sqlite3.Connection, directory: Path) -> list[Issue]:
     for (day,) in connection.execute(_SQL["days"]).fetchall():
         path = day_path(directory, day)
         if not path.exists():
-            found.append(_issue("content", f"{path.name} is missing", "restore a backup", path.name))
+            found.append(issue("content", f"{path.name} is missing", "restore a backup", path.name))
             continue
         file, issues = _sound(path)
         found += issues
@@ -85,10 +87,10 @@ def _contents(connection: sqlite3.Connection, directory: Path) -> list[Issue]:
                 except zstandard.ZstdError:
                     same = False
                 if not same:
-                    found.append(_issue("content", f"the bytes of message {wanted[0]} are damaged", "restore a backup"))
+                    found.append(issue("content", f"the bytes of message {wanted[0]} are damaged", "restore a backup"))
         finally:
             file.close()
-        found += [_issue("content", f"the bytes of message {id_} are missing") for id_, _ in expected.values()]
+        found += [issue("content", f"the bytes of message {id_} are missing") for id_, _ in expected.values()]
     return found
 
 
@@ -96,7 +98,7 @@ def verify(directory: Path, *, contents: bool = True) -> list[Issue]:
     """Return what is wrong with the store in a directory; at most twenty issues of a kind."""
     path = directory / "unsilo.db"
     if not path.exists():
-        return [_issue("file", f"there is no store in {directory}", path=str(directory))]
+        return [issue("file", f"there is no store in {directory}", path=str(directory))]
     connection, found = _sound(path)
     if connection is None:
         return found

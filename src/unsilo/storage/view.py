@@ -11,7 +11,7 @@ from unsilo.spec import r4
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.plan import Page, Plan
-from unsilo.storage.render import SQLITE, Sight
+from unsilo.storage.render import Sight
 from unsilo.storage.rows import Stored
 from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
@@ -76,7 +76,7 @@ class View(SearchReads):
         if known is None or known[0] is not predicate:
             if type_ not in r4.resource_types():
                 return None
-            opened = Sight(predicate, SQLITE).opened("r", [r4.type_number(type_)], states=(0, 1))
+            opened = Sight(predicate, self._readers.dialect).opened("r", [r4.type_number(type_)], states=(0, 1))
             sql = f"SELECT {_NOW} FROM {opened.table} WHERE {opened.where} AND r.fhir_id = ?"  # noqa: S608
             known = (predicate, sql, opened.values)
             if len(self._reads) > _MOST_CACHED:
@@ -163,7 +163,7 @@ class View(SearchReads):
             types = [row[0] for row in self._readers.rows(_SQL["types"])]
         else:
             types = [r4.type_number(type_)] if type_ in r4.resource_types() else []
-        sight = Sight(predicate, SQLITE)
+        sight = Sight(predicate, self._readers.dialect)
         for number in types:
             opened = sight.opened("r", [number], states=(0, 1))
             for past in (False, True):

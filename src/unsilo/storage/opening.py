@@ -1,0 +1,37 @@
+"""Opens the store where the settings say it is: in files beside the node, or in a PostgreSQL database."""
+
+from pathlib import Path
+
+from unsilo.storage.faults import Hooks
+from unsilo.storage.store import Store
+from unsilo.storage.store import open_store as open_files
+
+__all__ = ["NoDriverError", "is_database", "open_store"]
+
+
+class NoDriverError(Exception):
+    """The settings name a PostgreSQL database and its driver is not installed: pip install 'unsilo[postgres]'."""
+
+
+def is_database(address: str) -> bool:
+    """Tell the address of a PostgreSQL database."""
+    return address.startswith(("postgresql://", "postgres://"))
+
+
+def open_store(
+    directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None, database: str = ""
+) -> Store:
+    """Open (or make) the store and bring it forward to this version.
+
+    `database` is `postgresql://...`, or empty for the files of SQLite in `directory`. StoreTooNewError when a newer
+    unsilo wrote it. `group_ms` is how long a receipt may wait for company.
+    """
+    if not is_database(database):
+        return open_files(directory, readers=readers, group_ms=group_ms, hooks=hooks)
+    try:
+        from unsilo.storage.postgres import open_database
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("psycopg"):
+            raise NoDriverError(str(NoDriverError.__doc__)) from missing
+        raise
+    return open_database(database, directory, readers=readers, group_ms=group_ms, hooks=hooks)

@@ -1,0 +1,88 @@
+"""Reading connections to PostgreSQL, lent to one thread at a time; one that was cut is opened anew."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from queue import LifoQueue
+from typing import Any
+
+from unsilo.storage.connect import Readers
+from unsilo.storage.postgres.faults import CutError
+from unsilo.storage.postgres.session import Result, Session
+from unsilo.storage.postgres.translate import translate
+from unsilo.storage.render.postgres import POSTGRES
+
+__all__ = ["SharedReaders"]
+
+_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class SharedReaders(Readers):
+    """Opened as they are needed, at most `most`."""
+
+    dialect = POSTGRES
+
+    def __init__(self, dsn: str, most: int) -> None:
+        self._dsn = dsn
+        self._sessions: LifoQueue[Session | None] = LifoQueue()
+        for _ in range(most):
+            self._sessions.put(None)
+        self._most = most
+
+    @contextmanager
+    def _lend(self) -> Iterator[list[Session]]:
+        """Lend a place with an open session in it; who finds it cut puts another there."""
+        session = self._sessions.get()
+        place: list[Session] = []
+        try:
+            if session is None or session.closed:
+                session = None
+                session = Session(self._dsn, reading=True)
+            place.append(session)
+            yield place
+        finally:
+            back = place[0] if place else session
+            if back is not None and not back.closed and back.in_transaction:
+                back.run("ROLLBACK")
+            self._sessions.put(back)
+
+    def _read(self, act: Callable[[Session], Result]) -> Result:
+        with self._lend() as place:
+            try:
+                return act(place[0])
+            except CutError:  # reading twice does no harm
+                place[0] = Session(self._dsn, reading=True)
+                return act(place[0])
+
+    @contextmanager
+    def moment(self) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+        """Lend a way to run several statements that all see the same moment."""
+        with self._lend() as place:
+            try:
+                place[0].run(_MOMENT)
+            except CutError:
+                place[0] = Session(self._dsn, reading=True)
+                place[0].run(_MOMENT)
+            session = place[0]
+            yield lambda sql, values: session.run(translate(sql), values).fetchall()
+            session.run("COMMIT")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Run one statement and return all its rows."""
+        text = translate(sql)
+        return self._read(lambda session: session.run(text, values)).fetchall()
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Run one statement and return its first row or None."""
+        text = translate(sql)
+        return self._read(lambda session: session.run(text, values)).fetchone()
+
+    def own(self, text: str, values: Sequence[Any] = ()) -> Result:
+        """Run a statement in PostgreSQL's words."""
+        return self._read(lambda session: session.run(text, values))
+
+    def close(self) -> None:
+        """Close every connection; waits for those that are lent."""
+        for _ in range(self._most):
+            session = self._sessions.get()
+            if session is not None:
+                session.close()

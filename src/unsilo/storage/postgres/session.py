@@ -1,0 +1,261 @@
+"""One connection to PostgreSQL that takes the store's statements, and guards what a transaction has read."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, ClassVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
+
+from unsilo.storage.packing import clean
+from unsilo.storage.postgres.faults import ConflictError, fault_of
+from unsilo.storage.postgres.translate import Bulk, bulk, own, translate
+from unsilo.storage.statements import load
+
+__all__ = ["Result", "Session", "connect"]
+
+_LARGEST = (1 << 63) - 1
+_RES = load("resource")
+_READ = {_RES["current"], _RES["current_many"]}
+_OWN = own("resource")
+
+_SETTINGS = {
+    "plan_cache_mode": "force_custom_plan",  # what a parameter's value is decides how a search is best run
+    "jit": "off",
+    "join_collapse_limit": "1",  # the renderer says in which order tables are met
+    "synchronous_commit": "on",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+    "lock_timeout": "30s",
+}
+
+
+class _Whole(NumericBinaryLoader):
+    """Sums of whole numbers come as `numeric`."""
+
+    def load(self, data: Any) -> Any:
+        """Return the number as what it is."""
+        return int(super().load(data))
+
+
+class Result:
+    """The rows of a statement, as sqlite3's cursors give them."""
+
+    __slots__ = ("_at", "_rows", "rowcount")
+
+    def __init__(self, rows: list[Any], rowcount: int) -> None:
+        self._rows = rows
+        self._at = 0
+        self.rowcount = rowcount
+
+    def fetchone(self) -> Any:
+        """Return the next row or None."""
+        if self._at >= len(self._rows):
+            return None
+        self._at += 1
+        return self._rows[self._at - 1]
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        rows, self._at = self._rows[self._at :] if self._at else self._rows, len(self._rows)
+        return rows
+
+    def fetchmany(self, size: int) -> list[Any]:
+        """Return some rows."""
+        rows = self._rows[self._at : self._at + size]
+        self._at += len(rows)
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+
+def _quoted(text: str) -> str:
+    if "\x00" in text or not text.isascii():
+        text = clean(text).replace("\x00", "\ufffd")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _array(kind: str, column: Sequence[Any]) -> Any:
+    if kind == "bytea":
+        return list(column)
+    if kind == "text":
+        return "{" + ",".join(map(_quoted, column)) + "}"
+    return "{" + ",".join(map(repr if kind == "double precision" else str, column)) + "}"
+
+
+def _fit(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value).replace("\x00", "\ufffd")
+    return min(max(value, -_LARGEST), _LARGEST) if isinstance(value, int) else value
+
+
+def connect(dsn: str, *, reading: bool = False) -> psycopg.Connection[Any]:
+    """Open a connection as the store needs it; transactions are begun and ended by hand."""
+    raw = psycopg.connect(
+        dsn, autocommit=True, application_name="unsilo", cursor_factory=psycopg.RawCursor, connect_timeout=10
+    )
+    settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
+    raw.execute(";".join(f"SET {name} = '{value}'" for name, value in settings.items()))
+    raw.prepared_max = 500
+    raw.adapters.register_dumper(int, Int8BinaryDumper)
+    raw.adapters.register_loader("numeric", _Whole)
+    return raw
+
+
+class Session:
+    """Runs SQLite's statements on PostgreSQL.
+
+    What `current` reads is remembered with its version: writing a resource's row fails with ConflictError unless the
+    row is still what the transaction has read, so no update is lost whatever other processes do.
+    """
+
+    _columns: ClassVar[dict[str, dict[str, dict[str, str]]]] = {}
+    _bulks: ClassVar[dict[tuple[str, str], Bulk | None]] = {}
+
+    def __init__(self, dsn: str, *, reading: bool = False) -> None:
+        self._dsn = dsn
+        self.raw = connect(dsn, reading=reading)
+        self._bases: dict[int, tuple[int, int, int]] = {}
+        self._owned: set[int] = set()
+        self.failed = False
+
+    # What sqlite3's connections offer.
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Result:
+        """Run one statement of the store."""
+        if sql.startswith("ROLLBACK"):
+            self._owned.clear()
+        found = self.run(translate(sql), values)
+        if sql in _READ:
+            for row in found._rows:
+                if row[0] not in self._owned:
+                    self._bases[row[0]] = (row[3], row[11], row[6])
+        return found
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement over many rows."""
+        todo = list(rows)
+        if not todo:
+            return
+        made = self._bulk(sql)
+        if made is not None:
+            self.many(made, todo)
+            return
+        text = translate(sql)
+        self._guard(lambda cursor: cursor.executemany(text, [[*map(_fit, row)] for row in todo]))
+
+    def run_rows(self, sql: str, rows: list[Sequence[Any]]) -> int:
+        """Run an INSERT over many rows in one statement."""
+        if sql == _RES["write"]:
+            self._write(rows)
+        elif rows:
+            made = self._bulk(sql)
+            if made is None:
+                self.executemany(sql, rows)
+            else:
+                self.many(made, rows)
+        return len(rows)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Tell whether a transaction is open."""
+        return not self.raw.closed and self.raw.info.transaction_status != TransactionStatus.IDLE
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the connection is gone."""
+        return self.raw.closed
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.raw.close()
+
+    # PostgreSQL's own.
+
+    def begin(self, text: str) -> Any:
+        """Begin a transaction with the first of its statements in the same turn; return that one's first row."""
+        self._bases.clear()
+        self._owned.clear()
+        cursor = self._guard(lambda c: c.execute(f"BEGIN;{text}"))
+        while cursor.nextset():
+            pass
+        return cursor.fetchone()
+
+    def run(self, text: str, values: Sequence[Any] = ()) -> Result:
+        """Run a statement in PostgreSQL's words."""
+        for value in values:
+            kind = type(value)
+            if (kind is str and (not value.isascii() or "\x00" in value)) or (
+                kind is int and not -_LARGEST <= value <= _LARGEST
+            ):
+                values = [*map(_fit, values)]
+                break
+        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True))
+        return Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+    def script(self, text: str) -> None:
+        """Run a script of many statements that binds nothing."""
+        self._guard(lambda c: c.execute(text))
+
+    def _guard(self, act: Callable[[Any], Any]) -> Any:
+        cursor = self.raw.cursor()
+        try:
+            act(cursor)
+        except psycopg.Error as error:
+            self.failed = True
+            raise fault_of(error, closed=self.raw.closed) from error
+        return cursor
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Return table -> column -> type; read once."""
+        known = self._columns.get(self._dsn)
+        if known is None:
+            known = {}
+            rows = self.run(own("store")["columns"]).fetchall()
+            for table, of_table in groupby(rows, lambda row: str(row[0])):
+                known[table] = {name: kind for _, name, kind in of_table}
+            self._columns[self._dsn] = known
+        return known
+
+    def _bulk(self, sql: str) -> Bulk | None:
+        key = (self._dsn, sql)
+        if key not in self._bulks:
+            self._bulks[key] = bulk(sql, self.columns())
+        return self._bulks[key]
+
+    def many(self, made: Bulk, rows: Sequence[Sequence[Any]]) -> Result:
+        """Run one statement over many rows at once."""
+        if made.unique:
+            rows = [*{tuple(row[n] for n in made.unique): row for row in rows}.values()]
+            rows.sort(key=lambda row: tuple(row[n] for n in made.unique))  # two writers meet their rows in one order
+        columns = zip(*rows, strict=True)
+        return self.run(made.text, [_array(kind, column) for kind, column in zip(made.types, columns, strict=True)])
+
+    def _write(self, rows: list[Sequence[Any]]) -> None:
+        """Write rows of `res`: new ones, and those that are still what was read."""
+        new, known, mine = [], [], []
+        for row in rows:
+            rid = row[0]
+            if rid in self._owned:
+                mine.append(row)
+            elif (base := self._bases.get(rid)) is not None:
+                known.append((*row, *base))
+            else:
+                new.append(row)
+        types = tuple(self.columns()["res"][name] for name in _NAMES)
+        if new:
+            self.many(Bulk(_OWN["insert_res"], types), new)
+        for some, name, more in ((known, "change_res", ("integer", "integer", "bigint")), (mine, "change_mine", ())):
+            if some and self.many(Bulk(_OWN[name], (*types, *more)), some).rowcount != len(some):
+                self.failed = True
+                raise ConflictError("a resource was changed by another transaction")
+        self._owned.update(row[0] for row in rows)
+
+
+_NAMES = (
+    "rid", "type", "fhir_id", "version", "top", "t", "updated", "state", "clock", "rank", "mid", "digest", "body",
+    "idx",
+)  # fmt: skip

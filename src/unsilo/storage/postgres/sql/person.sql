@@ -1,0 +1,22 @@
+-- name: candidates
+SELECT k.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
+FROM (
+  SELECT DISTINCT pat FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
+) k
+JOIN match_record m ON m.pat = k.pat JOIN link l ON l.pat = k.pat LEFT JOIN res r ON r.rid = k.pat
+ORDER BY k.pat LIMIT ?2
+
+-- name: patients_json
+SELECT l.person, p.uid, r.rid, 'Patient', r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest,
+  r.body, 0
+FROM jsonb_array_elements_text(CAST(?1 AS jsonb)) WITH ORDINALITY j (value, key)
+JOIN link l ON l.person = CAST(j.value AS bigint) JOIN person p ON p.person = l.person JOIN res r ON r.rid = l.pat
+WHERE r.state < 2 ORDER BY j.key, l.pat
+
+-- name: list_seen
+INSERT INTO list_seen (pat, list, at, mid) VALUES (?, ?, ?, ?)
+ON CONFLICT (pat, list) DO UPDATE SET at = excluded.at, mid = excluded.mid
+
+-- name: list_here
+INSERT INTO list_member (pat, list, member, seen, seen_mid) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (pat, list, member) DO UPDATE SET seen = excluded.seen, seen_mid = excluded.seen_mid, gone = 0, gone_mid = 0
