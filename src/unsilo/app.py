@@ -20,7 +20,7 @@ from unsilo.api import routes as api
 from unsilo.api.access import guard
 from unsilo.api.figures import Counting, Requests
 from unsilo.api.front import Front
-from unsilo.api.heads import BoundedProtocol
+from unsilo.api.heads import BoundedProtocol, raise_file_limit
 from unsilo.config import Settings
 from unsilo.console import routes as console
 from unsilo.flow import retention
@@ -182,6 +182,7 @@ async def serve(settings: Settings, service: Service | None = None) -> bool:
 def run(settings: Settings, service: Service | None = None) -> int:
     """Serve in this process, with uvloop where there is one; return the exit status."""
     log_to_stderr(settings.log_level)
+    raise_file_limit()
     # The writer's thread shares the interpreter with the event loop: short turns keep acknowledgements quick.
     sys.setswitchinterval(0.0002)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,11 +1,18 @@
 """The web server's protocol with bounds on what a client may send, and how slowly, before a request has begun."""
 
 import asyncio
+import logging
+import resource
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["HEAD_BYTES", "HEAD_SECONDS", "BoundedProtocol"]
+__all__ = ["HEAD_BYTES", "HEAD_SECONDS", "BoundedProtocol", "raise_file_limit"]
+
+_log = logging.getLogger("unsilo.api")
+_MOST_FILES = 65_536
+_RESERVED = 256
+"""Files that are kept for the store and for what else the node has open."""
 
 HEAD_BYTES = 65_536
 """Request line and headers, at most (besides what came with them in one read)."""
@@ -15,8 +22,27 @@ HEAD_SECONDS = 30.0
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+def raise_file_limit() -> int:
+    """Let this process open as many files as it may (65,536 at most); return how many connections that leaves."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (OSError, ValueError):
+            _log.warning("the limit of open files could not be raised", extra={"limit": soft})
+    BoundedProtocol.most = max(64, (wanted if soft == resource.RLIM_INFINITY else soft) - _RESERVED)
+    return BoundedProtocol.most
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with heads that end: uvicorn alone would gather endless headers in memory and wait for ever."""
+    """HTTP/1.1 with heads that end: uvicorn alone would gather endless headers in memory and wait for ever.
+
+    `most` connections are held at once; one more is closed at once, so that the store never lacks a file.
+    """
+
+    most = 65_536
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,6 +53,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing ends too."""
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+            return
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -97,3 +97,22 @@ def test_heads_that_take_for_ever_are_cut(monkeypatch: pytest.MonkeyPatch) -> No
         return wait
 
     assert talk(stall(b""), stall(b"GET / HTTP/1.1\r\nHost: a\r\n")) == [b"", b""]
+
+
+def test_connections_beyond_the_bound_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store never lacks a file because of connections; those that are held are served."""
+    assert heads.raise_file_limit() >= 64
+    monkeypatch.setattr(heads.BoundedProtocol, "most", 1)
+
+    async def two(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        port = writer.get_extra_info("peername")[1]
+        other, third = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            closed = await asyncio.wait_for(other.read(), 5)
+        except ConnectionError:
+            closed = b""
+        third.close()
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return closed + await asyncio.wait_for(reader.read(), 5)
+
+    assert talk(two)[0].startswith(b"HTTP/1.1 200")
