@@ -119,13 +119,16 @@ class Named:
 
 
 class Template(Named):
-    """One remembered resource: `make` its body, the `rows` by place, and `origins` of what it refers to."""
+    """One remembered resource: `make` its body, the `rows` by place, and `origins` of what it refers to.
 
-    __slots__ = ("make", "origins", "rows")
+    `before` says which of these the message had named before, because the lineage of a reference depends on that.
+    """
 
-    def __init__(self, make: Callable[..., Any], rows: _Placed, origins: list[Any]) -> None:
+    __slots__ = ("before", "make", "origins", "rows")
+
+    def __init__(self, make: Callable[..., Any], rows: _Placed, origins: list[Any], before: list[bool]) -> None:
         super().__init__()
-        self.make, self.rows, self.origins = make, rows, origins
+        self.make, self.rows, self.origins, self.before = make, rows, origins, before
 
 
 class Made:
@@ -135,7 +138,7 @@ class Made:
     """
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str, str, int], Template] = {}
+        self.known: dict[tuple[str, str, str, int], list[Template]] = {}
         self.once: set[tuple[str, str, str, int]] = set()
 
     def learn(self, key: tuple[str, str, str, int], draft: Draft) -> None:
@@ -154,7 +157,17 @@ class Made:
         names = ", ".join(f"r{n}" for n in range(len(referred)))
         made = eval(f"lambda {names}: {source}", constants)  # noqa: S307 - a literal of our own making
         depth = 4 if key[3] else 3
-        self.known[key] = Template(made, _Placed(list(draft.rows), depth), [d.origin for d in referred])
+        before = [d.parent is not draft for d in referred]
+        templates = self.known.setdefault(key, [])
+        if all(known.before != before for known in templates):
+            templates.append(Template(made, _Placed(list(draft.rows), depth), [d.origin for d in referred], before))
+
+    def find(self, key: tuple[str, str, str, int], made: dict[Any, Any]) -> Template | None:
+        """The resource that was made of a text before, where as much of what it refers to is `made` as then."""
+        for template in self.known.get(key, ()):
+            if template.before == [(origin[0].name, origin[1]) in made for origin in template.origins]:
+                return template
+        return None
 
 
 def _literal(value: Any, constants: dict[str, Any], referred: list[Draft] | None = None) -> str | None:

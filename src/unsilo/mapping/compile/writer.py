@@ -50,6 +50,7 @@ class Writer(ABC):
         self.faults: list[tuple[str, str]] = []
         self.stack: list[str] = []
         self.leaders: dict[tuple[str, ...], str] = {}
+        self.order: dict[tuple[str, ...], int] = {}
         self.cache: list[dict[Any, Any]] = [{}]
 
     # -- text ---------------------------------------------------------------------------------------------------
@@ -138,6 +139,8 @@ class Writer(ABC):
             if step is not None:
                 key = (step.name, step.label) if step.label != "" else (step.name, number)
             groups.setdefault(key, []).append(at)
+        ranks = {key: self.order.get(_spot(group[0]), n) for n, (key, group) in enumerate(groups.items())}
+        groups = {key: groups[key] for key in sorted(groups, key=ranks.__getitem__)}
         for group in groups.values():
             if group[0].steps and group[0].steps[0].label is not None:
                 name = group[0].steps[0].name
@@ -258,13 +261,18 @@ class Writer(ABC):
         return "[" in row.type and not makes(row.type)
 
     def lead(self, rows: Sequence[MapRow]) -> None:
-        """Note which elements hold resources of their own, and the first row of each, whatever is left of the rows."""
+        """Note what does not depend on the rows that a shape leaves: the order of elements, and which hold resources.
+
+        The first row of an element says where it stands, the first that makes a resource names that resource.
+        """
         for row in rows:
             try:
                 steps = parse_target(row.target)
             except ValueError:
                 continue
+            self.order.setdefault(_spot(RowAt(row, steps)), len(self.order))
             for depth, step in enumerate(steps):
+                self.order.setdefault(_spot(RowAt(row, steps[depth:])), len(self.order))
                 place = (row.map, *(_named(s, row) for s in steps[: depth + 1]))
                 if step.type:
                     self.leaders.setdefault(place, "")
@@ -727,6 +735,11 @@ def _place(at: RowAt) -> tuple[str, ...]:
     """The map and the element that a row is at, as `lead` notes them."""
     steps = parse_target(at.row.target)
     return (at.row.map, *(_named(s, at.row) for s in steps[: len(steps) - len(at.steps) + 1]))
+
+
+def _spot(at: RowAt) -> tuple[str, ...]:
+    """The element that a row is at; a row that fills the object itself has a spot of its own."""
+    return _place(at) if at.steps else (*_place(at), f"this {at.row.id}")
 
 
 def _named(step: Step, row: MapRow) -> str:

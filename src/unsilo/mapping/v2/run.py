@@ -271,7 +271,7 @@ class V2Run(Run):
             return None
         memory = self.program.made
         keeps = self.usual and self.E not in text
-        known = memory.known.get((maker.name, rule, text, comp)) if keeps else None
+        known = memory.find((maker.name, rule, text, comp), self.made) if keeps else None
         said = self.said
         draft = Draft(maker.type, rule, parent.frame, parent.node)
         draft.parent = parent
