@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, store_of, trace, who
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, store_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, human, issues, progress, say, say_json, table
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def replay(
     if not (dry or reason.strip()):
         fail(WRONG, "say why with --reason, or use --dry-run")
     settings = settings_of(config, data)
-    if not (settings.data / "unsilo.db").exists():
+    if not has_store(settings):
         fail(NOT_NOW, f"there is no store in {settings.data}")
     with node(settings, working=not dry) as service:
         store = service.store

@@ -41,17 +41,24 @@ def settings_of(config: Path | None, data: Path | None, **overrides: Any) -> "Se
     return result.value
 
 
+def has_store(settings: "Settings") -> bool:
+    """Tell whether there is a store to be opened; one in a database is made when it is not there yet."""
+    return bool(settings.database) or (settings.data / "unsilo.db").exists()
+
+
 @contextmanager
 def store_of(settings: "Settings") -> "Iterator[Store]":
     """Open the store of a node, which may be running; exits with 3 when there is none."""
-    from unsilo.storage import StoreTooNewError, open_store
+    from unsilo.storage import NoDriverError, StoreTooNewError, open_store
 
-    if not (settings.data / "unsilo.db").exists():
+    if not has_store(settings):
         fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
     try:
-        store = open_store(settings.data)
-    except (OSError, StoreTooNewError) as fault:
-        fail(NOT_NOW, f"the store in {settings.data} cannot be opened: {fault}")
+        store = open_store(settings.data, database=settings.database)
+    except (OSError, NoDriverError, StoreTooNewError) as fault:
+        fail(
+            NOT_NOW, f"the store in {'the database' if settings.database else settings.data} cannot be opened: {fault}"
+        )
     with store:
         yield store
 

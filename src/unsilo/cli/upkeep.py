@@ -1,12 +1,15 @@
 """Commands that look after a node: `status`, `verify`, `backup`, `restore`, `config check`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of
 from unsilo.cli.output import FAILED, NOT_NOW, OK, fail, human, issues, progress, say, say_json, table
+
+if TYPE_CHECKING:
+    from unsilo.config import Settings
 
 __all__ = ["backup", "config_check", "restore", "status", "verify"]
 
@@ -59,6 +62,12 @@ def verify(
     raise SystemExit(FAILED if found else OK)
 
 
+def _in_files(settings: "Settings") -> None:
+    """Fail when the store is in a database, which has tools of its own to be copied."""
+    if settings.database:
+        fail(NOT_NOW, "the store is in a PostgreSQL database", "copy it with pg_dump, bring it back with pg_restore")
+
+
 def backup(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="Empty or new folder for the copy.")],
     data: DataOption = None,
@@ -69,6 +78,7 @@ def backup(
     from unsilo.storage import backup as copy
 
     settings = settings_of(config, data)
+    _in_files(settings)
     try:
         with progress(None, "backup", quiet=as_json):
             manifest = copy(settings.data, target)
@@ -92,6 +102,7 @@ def restore(
     from unsilo.storage import restore as bring_back
 
     settings = settings_of(config, data)
+    _in_files(settings)
     try:
         with progress(None, "restore", quiet=as_json):
             found = bring_back(source, settings.data)

@@ -193,6 +193,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     data: Path = Path("unsilo-data")
     """Folder of the store."""
+    database: str = ""
+    """`postgresql://USER:PASSWORD@HOST/NAME` to keep the store in that database; empty: in files in `data`."""
     host: str = "127.0.0.1"
     """Address of the web server."""
     port: int = 8080

@@ -13,16 +13,9 @@ _WAIT = 60.0
 
 
 def _days(store: Store, before: datetime) -> list[datetime]:
-    """Return the past days that have a file of bytes, the oldest first."""
-    found: list[datetime] = []
-    for file in sorted((store.directory / "journal").glob("*.db")):
-        try:
-            day = datetime.strptime(file.stem, "%Y-%m-%d").replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        if day < before:
-            found.append(day)
-    return found
+    """Return the past days of which bytes are kept, the oldest first."""
+    days = [datetime(day // 10_000, day // 100 % 100, day % 100, tzinfo=UTC) for day in store.days()]
+    return [day for day in days if day < before]
 
 
 def enforce(store: Store, settings: Settings, *, now: int = 0) -> list[Issue]:

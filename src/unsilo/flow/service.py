@@ -22,7 +22,9 @@ class Service:
     def __init__(self, settings: Settings, store: Store | None = None) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
-        self.store = store or open_store(settings.data, readers=settings.readers, group_ms=settings.group_ms)
+        self.store = store or open_store(
+            settings.data, readers=settings.readers, group_ms=settings.group_ms, database=settings.database
+        )
         self.parameters = Parameters(self.store, settings.search)
         self.reindexing = Reindexing(self.store, self.parameters)
         self.judge = Judge(settings.validation)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unsilo.storage.faults import Hooks
+from unsilo.storage.faults import Hooks, NotDurableError
 from unsilo.storage.store import Store
 from unsilo.storage.store import open_store as open_files
 
@@ -34,4 +34,7 @@ def open_store(
         if (missing.name or "").startswith("psycopg"):
             raise NoDriverError(str(NoDriverError.__doc__)) from missing
         raise
-    return open_database(database, directory, readers=readers, group_ms=group_ms, hooks=hooks)
+    try:
+        return open_database(database, directory, readers=readers, group_ms=group_ms, hooks=hooks)
+    except NotDurableError as fault:
+        raise ConnectionError("the database cannot be reached: see its address in `database`, and its log") from fault

@@ -2,7 +2,7 @@
 
 from psycopg import Error, OperationalError
 
-from unsilo.storage.faults import NotDurableError
+from unsilo.storage.faults import NotDurableError, TooLongError
 
 __all__ = ["ConflictError", "CutError", "fault_of"]
 
@@ -25,6 +25,8 @@ def fault_of(error: Error, *, closed: bool) -> BaseException:
     state = error.sqlstate or ""
     if closed or (isinstance(error, OperationalError) and not state):
         made: BaseException = CutError(f"the connection to the database was cut: {type(error).__name__}")
+    elif state == "57014":
+        made = TooLongError("more time than a search may take")
     elif state in _CONFLICTS:
         made = ConflictError(f"another transaction was first ({state})")
     elif state.startswith(_FAULTY):

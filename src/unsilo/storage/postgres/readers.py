@@ -54,14 +54,18 @@ class SharedReaders(Readers):
                 return act(place[0])
 
     @contextmanager
-    def moment(self) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
-        """Lend a way to run several statements that all see the same moment."""
+    def moment(self, seconds: float = 0) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
+        """Lend a way to run several statements that all see the same moment.
+
+        TooLongError when one of them takes more than `seconds`, 0 for as long as they need.
+        """
+        begin = f"{_MOMENT};SET LOCAL statement_timeout = {int(seconds * 1000):d}" if seconds else _MOMENT
         with self._lend() as place:
             try:
-                place[0].run(_MOMENT)
+                place[0].script(begin)
             except CutError:
                 place[0] = Session(self._dsn, reading=True)
-                place[0].run(_MOMENT)
+                place[0].script(begin)
             session = place[0]
             yield lambda sql, values: session.run(translate(sql), values).fetchall()
             session.run("COMMIT")

@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 
 from unsilo.storage.packing import clean
-from unsilo.storage.postgres.faults import ConflictError, fault_of
+from unsilo.storage.postgres.faults import ConflictError, CutError, fault_of
 from unsilo.storage.postgres.translate import Bulk, bulk, own, translate
 from unsilo.storage.statements import load
 
@@ -93,10 +93,13 @@ def _fit(value: Any) -> Any:
 
 
 def connect(dsn: str, *, reading: bool = False) -> psycopg.Connection[Any]:
-    """Open a connection as the store needs it; transactions are begun and ended by hand."""
-    raw = psycopg.connect(
-        dsn, autocommit=True, application_name="unsilo", cursor_factory=psycopg.RawCursor, connect_timeout=10
-    )
+    """Open a connection as the store needs it; transactions are begun and ended by hand. CutError when it cannot."""
+    try:
+        raw = psycopg.connect(
+            dsn, autocommit=True, application_name="unsilo", cursor_factory=psycopg.RawCursor, connect_timeout=10
+        )
+    except psycopg.Error as error:  # its text names the host and the user
+        raise CutError("the database cannot be reached") from error
     settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
     raw.execute(";".join(f"SET {name} = '{value}'" for name, value in settings.items()))
     raw.prepared_max = 500
