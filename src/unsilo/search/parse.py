@@ -9,6 +9,7 @@ import msgspec
 from unsilo.kernel import Issue
 from unsilo.search.ask import Ask
 from unsilo.search.includes import include
+from unsilo.search.joined import single
 from unsilo.search.text import unusable
 from unsilo.search.vocabulary import Refusal, Vocabulary
 from unsilo.spec import r4
@@ -129,7 +130,8 @@ def sort_of(types: tuple[str, ...], code: str, down: bool, vocabulary: Vocabular
     kinds = {one.kind for one in params}
     if len(kinds) > 1 or params[0].kind not in _SORTED or not params[0].expression:
         return f"{code[:64]!r} has no order"
-    return p.Sort(_SORTED[params[0].kind], tuple(one.number for one in params), down)
+    alone = len(params) == 1 and params[0].kind == "date" and single(params[0].type, params[0].expression)
+    return p.Sort(_SORTED[params[0].kind], tuple(one.number for one in params), down, alone)
 
 
 def _include(search: Search, name: str, raw: str, ask: Ask, vocabulary: Vocabulary) -> None:

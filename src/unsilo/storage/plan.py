@@ -259,11 +259,15 @@ NEVER = Never()
 
 
 class Sort(msgspec.Struct, frozen=True, gc=False):
-    """One sort key: `table` names where its keys are (`dat`, `str`, `tok` ...), or is `id` or `updated`."""
+    """One sort key: `table` names where its keys are (`dat`, `str`, `tok` ...), or is `id` or `updated`.
+
+    `single`: a resource has one key at most.
+    """
 
     table: str
     sp: Numbers
     down: bool
+    single: bool = False
 
 
 class Include(msgspec.Struct, frozen=True, gc=False):

@@ -90,14 +90,14 @@ class Dialect:
         """Return the values that `distance` binds."""
         return [lat, lon]
 
-    def probe(self, alias: str, table: str, where: Sql, own: Sql | None) -> Sql:
-        """Return the condition that a row has a key in `table` (alias x) that meets `where`.
+    def probe(self, alias: str, rid: str, table: str, where: Sql, own: Sql | None) -> Sql:
+        """Return the condition that the row `rid` of an alias has a key in `table` (alias x) that meets `where`.
 
         `own` is the same asked of the row itself (`{0}` for its idx), where the table cannot be asked for one row.
         """
         if own is not None:
             return Sql(own.text.format(f"{alias}.idx"), own.values)
-        return Sql(f"EXISTS (SELECT 1 FROM {table} x WHERE {where.text} AND x.rid = {alias}.rid)", where.values)
+        return Sql(f"EXISTS (SELECT 1 FROM {table} x WHERE {where.text} AND x.rid = {rid})", where.values)
 
     def codes(self, alias: str, sps: Sequence[int], keys: str) -> Keys:
         """Return where the hashes of a row's codes are."""

@@ -70,9 +70,9 @@ class Postgres(Dialect):
         """Return the values that `distance` binds."""
         return [lat, lat, lon]
 
-    def probe(self, alias: str, table: str, where: Sql, own: Sql | None) -> Sql:  # noqa: ARG002
+    def probe(self, alias: str, rid: str, table: str, where: Sql, own: Sql | None) -> Sql:  # noqa: ARG002
         """Return the condition that a row has a key in `table` (alias x) that meets `where`."""
-        return super().probe(alias, table, where, None)
+        return super().probe(alias, rid, table, where, None)
 
     def codes(self, alias: str, sps: Sequence[int], keys: str) -> Keys:
         """Return where the hashes of a row's codes are."""

@@ -1,5 +1,6 @@
 """The statements of a search: how many rows a clause has, one page in order, the count of all."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = [
 COLUMNS = "r.rid, r.type, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, r.idx"
 """What is read of each row on a page; `storage/search.py` makes `Stored` of it."""
 
+_OWN = re.compile(r"\bx\.")
 _WALKED = {"dat": "lo", "num": "lo", "qty": "lo", "str": "v", "uri": "v"}
 """Tables whose key order is the order of a sort, and the column."""
 
@@ -69,7 +71,12 @@ def walk_of(tree: Tree, plan: Plan) -> Walk:
 
 def _rest(tree: Tree, plan: Plan, walk: Walk, alias: str) -> Sql:
     """Return the conditions of the clauses that do not drive, each with its AND."""
+    at = "h.rid" if walk.listed is not None else "d.rid" if walk.driver is not None else ""
+    if walk.sorted and not walk.missing and plan.sort[0].table not in ("updated", "id"):
+        at = "s.rid"
+    tree.met = {alias: at} if at else {}
     parts = [tree.probe(c, alias, plan.types) for n, c in enumerate(plan.clauses) if n != walk.driver]
+    tree.met = {}
     return Sql("".join(f" AND {part.text}" for part in parts), [value for part in parts for value in part.values])
 
 
@@ -85,11 +92,12 @@ def _source(
     at = d.live if narrow and tree.sight.narrow and len(plan.types) == 1 else ""
     if walk.listed is not None:
         scan, table = walk.listed.scans[0], walk.listed.table
+        said = _OWN.sub("h.", scan.text)  # apart from the x of the conditions on other tables
         opened = tree.sight.opened(alias, plan.types, hint=at)
-        text, values = f"{scan.text} AND {opened.where}", [*scan.values, *opened.values]
+        text, values = f"{said} AND {opened.where}", [*scan.values, *opened.values]
         if below is not None:
-            text, values = f"{text} AND x.rid < ?", [*values, below]
-        return Sql(f"{table} x {d.join} {opened.table} ON {alias}.rid = x.rid", []), Sql(text, values)
+            text, values = f"{text} AND h.rid < ?", [*values, below]
+        return Sql(f"{table} h {d.join} {opened.table} ON {alias}.rid = h.rid", []), Sql(text, values)
     if walk.driver is not None:
         found = tree.members(plan.clauses[walk.driver], plan.types)
         if found is None:
@@ -118,7 +126,7 @@ def page_query(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
         rest = _rest(tree, plan, walk, "r")
         # A listed driver and a walk are in the order of their index; a set was put in order, and is the outer loop.
         say = walk.listed is not None or walk.driver is None or tree.dialect.ordered_outer
-        order = f" ORDER BY {'x' if walk.listed is not None else 'r'}.rid DESC" if say else ""
+        order = f" ORDER BY {'h' if walk.listed is not None else 'r'}.rid DESC" if say else ""
         text = f"SELECT {COLUMNS} FROM {source.text} WHERE {where.text}{rest.text}{order} LIMIT {limit}"
         return tree.statement(Sql(text, [*source.values, *where.values, *rest.values]))
     if walk.sorted and not walk.missing:
@@ -164,8 +172,9 @@ def _along_key(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
         opened = tree.sight.opened("r", plan.types)
         source = f"ix_{first.table} s {d.join} {opened.table} ON r.rid = s.rid"
         unit = " AND s.unit = 0" if first.table == "qty" else ""
-        own = d.sort_key("r", first.table, first.sp, first.down)
-        tied = f"s.sp = {first.sp[0]}{unit} AND {opened.where} AND {column} = {own}"
+        # Of a row with several keys only the first in the direction counts.
+        own = "" if first.single else f" AND {column} = {d.sort_key('r', first.table, first.sp, first.down)}"
+        tied = f"s.sp = {first.sp[0]}{unit} AND {opened.where}{own}"
         values = list(opened.values)
     rest = _rest(tree, plan, walk, "r")
     keys = [Sql(column, []), *(sort_key(tree, "r", sort) for sort in plan.sort[1:])]

@@ -49,6 +49,8 @@ class Tree:
         self.dialect = sight.dialect
         self.counted = counted
         self._depth = 0
+        self.met: dict[str, str] = {}
+        """Where the row number of an alias is known before its row is read: asked there, few rows are read."""
         self._aside: list[Sql] = []
         sight.set_aside = self._named
 
@@ -75,6 +77,10 @@ class Tree:
         own = main.text[5:] if main.text.startswith("WITH ") else None
         text = f"WITH {told}{',' if own else ''}\n{own or main.text}"
         return Sql(text, [*(value for part in aside for value in part.values), *main.values])
+
+    def rid(self, alias: str) -> str:
+        """Return the expression of an alias's row number."""
+        return self.met.get(alias) or f"{alias}.rid"
 
     def alias(self, letter: str) -> str:
         """Return an alias that no other place of the statement has."""
@@ -226,7 +232,7 @@ WHERE {opened.text}{tied}{rest.text}"""
             return Sql(f"NOT ({has})" if node.absent else f"({has})", [])
         found = self.shape(node)
         if found is not None and (found.own is None or self.counted.get(node, self.many) > self.few):
-            said = self.dialect.probe(alias, found.table, found.whole, found.own)
+            said = self.dialect.probe(alias, self.rid(alias), found.table, found.whole, found.own)
             return Sql(f"({said.text})", said.values)
         if isinstance(node, Compartment) or self.counted.get(node, self.many) > self.few:
             return self._row_probe(node, alias)
@@ -237,7 +243,7 @@ WHERE {opened.text}{tied}{rest.text}"""
         if found is None:  # pragma: no cover # every node that cannot be listed is asked of the row above
             raise TypeError(type(node).__name__)
         # The plus keeps the set a filter: the alias has a better way to its rows than through all of the set.
-        return Sql(f"+{alias}.rid IN (SELECT rid FROM {self.table(found)})", [])
+        return Sql(f"+{self.rid(alias)} IN (SELECT rid FROM {self.table(found)})", [])
 
     def _row_probe(self, node: Any, alias: str) -> Sql:
         if isinstance(node, Compartment):
@@ -245,7 +251,7 @@ WHERE {opened.text}{tied}{rest.text}"""
             keys = self.dialect.patients(alias, key)
             tied = f"{keys.where} AND " if keys.where else ""
             one, two = self.dialect.many(node.pats), self.dialect.many(node.pats)
-            text = f"""({alias}.rid IN {one.text}
+            text = f"""({self.rid(alias)} IN {one.text}
 OR EXISTS (SELECT 1 FROM {keys.source} WHERE {tied}{keys.column} IN {two.text}))"""
             return Sql(text, [*one.values, *two.values])
         if isinstance(node, p.Chain):
@@ -277,9 +283,9 @@ WHERE {tied}{opened.where} AND {said.text})"""
     def _has_probe(self, node: p.Has, alias: str) -> Sql:
         ref, other = self.alias("x"), self.alias("t")
         opened = self.sight.opened(other, node.types)
-        link = Sql(f"= {alias}.rid", [])
+        link = Sql(f"= {self.rid(alias)}", [])
         if node.kin:
-            kin = self.sight.kin_of(f"{alias}.rid")
+            kin = self.sight.kin_of(self.rid(alias))
             link = Sql(f"IN {kin.text}", kin.values)
         said = self.probe(node.node, other, node.types)
         text = f"""EXISTS (SELECT 1 FROM ix_ref {ref} {self.dialect.join} {opened.table} ON {other}.rid = {ref}.rid
