@@ -21,8 +21,8 @@ __all__ = ["Served", "served"]
 class Served:
     """A running server: `base` is its FHIR address, `http` a client, `service` the node itself."""
 
-    def __init__(self, service: Service, port: int) -> None:
-        self.service, self.port = service, port
+    def __init__(self, service: Service, port: int, app: Any = None) -> None:
+        self.service, self.port, self.app = service, port, app
         self.root = f"http://127.0.0.1:{port}"
         self.base = f"{self.root}/fhir"
         self.http = httpx.Client(base_url=self.base + "/", timeout=30)
@@ -51,7 +51,7 @@ def served(data: Path, **settings: Any) -> Iterator[Served]:
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     assert started.wait(20)
-    node = Served(service, server.servers[0].sockets[0].getsockname()[1])
+    node = Served(service, server.servers[0].sockets[0].getsockname()[1], app)
     try:
         yield node
     finally:
