@@ -162,7 +162,7 @@ async def _some(node: Node, ask: Ask, entries: list[Any], which: Iterable[int], 
 async def _transaction(node: Node, ask: Ask, said: Json, entries: list[Any]) -> Answer:
     """Do all that the Bundle writes, or nothing; what it reads is read after that."""
     if any(_step(entry) < _READING for entry in entries) and not Client(ask.actor, ask.scopes).may("write"):
-        node.trail.deny(ask.actor, "transaction", "transaction", ask.origin)
+        await node.trail.deny(ask.actor, "transaction", "transaction", ask.origin)
         raise _wrong("the token is not good for write", "Bundle.entry", 403, "forbidden")
     caller = node.client(ask)
     size = len(entries) << 10

@@ -2,20 +2,28 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
-from unsilo.api.ask import Answer, Ask
+from unsilo.api.ask import Answer, Ask, Refused
 from unsilo.api.form import shown
 from unsilo.api.interaction import Interaction
 from unsilo.api.policies import Policies
 from unsilo.api.trail import Trail
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.service import Service
+from unsilo.kernel import Issue
 from unsilo.policy import Predicate
 from unsilo.search import Supported, Vocabulary, supported
 from unsilo.spec.parameters import parameters
 from unsilo.storage import Stored
 
 __all__ = ["Node"]
+
+T = TypeVar("T")
+_MOST_LONG = 200
+"""Long readings that may be under way and wait; the next is told to come again."""
 
 
 class Node:
@@ -31,10 +39,26 @@ class Node:
         self.reads = service.store.view()
         """For the event loop: a connection of its own, which no search in a thread holds."""
         self.long_reads = service.store.guarded
+        self._threads = ThreadPoolExecutor(max(2, service.settings.readers), "unsilo-read")
+        self._long = 0
         self.page_key = service.store.secret("page")
         self.written_once: dict[tuple[str, str], bytes] = {}
         self.described: Vocabulary | None = None
         """The vocabulary that what is written once was made of."""
+
+    async def apart(self, work: Callable[..., T], *given: Any, **named: Any) -> T:
+        """Run what may take long in a thread of its own kind, so that nothing else waits behind it; Refused with 503
+        when very much waits already."""
+        if self._long >= _MOST_LONG:
+            text = f"{self._long} long readings are under way"
+            issue = Issue("error", "throttled", text, hint="try again in 2 s", rule="http.busy")
+            raise Refused([issue], 503, {"retry-after": "2"})
+        self._long += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, partial(work, *given, **named))
+        finally:
+            self._long -= 1
 
     def predicate(self, ask: Ask) -> Predicate:
         """Return what the client may see; there is no reading without it."""

@@ -13,6 +13,7 @@ from unsilo.api.reading import not_recorded, one
 from unsilo.api.trail import patients_in
 from unsilo.flow.fhir import read as single
 from unsilo.kernel import Issue, Json, clock, json
+from unsilo.policy import Everything, Predicate
 from unsilo.storage import MessageRow, Stored
 
 __all__ = ["create", "read", "update", "vread"]
@@ -61,11 +62,22 @@ async def _stored(node: Node, ask: Ask, row: Stored | None) -> Answer:
     return Answer(200, content, [*answer.headers, *_SAFE], kind.encode())
 
 
+def _open(reads: single.Reads, predicate: Predicate, rows: list[Stored]) -> bool:
+    """Tell whether an original may be shown: it says all that its resources say, so each must be open and unmasked."""
+    if predicate.elements:
+        return False
+    if isinstance(predicate.allow, Everything):
+        return predicate.tenant == 0
+    seen = {(row.type, row.id) for row in rows}
+    return bool(seen) and all(single.current(reads, predicate, kind, id_) is not None for kind, id_ in seen)
+
+
 async def _original(node: Node, ask: Ask) -> Answer:
     """Return the bytes of a message as they came, or as a Binary resource."""
     id_ = ask.id
     message = await asyncio.to_thread(node.store.message, id_) if ID.fullmatch(id_) else None
-    if message is None:
+    rows = [] if message is None else await asyncio.to_thread(node.store.effects, message.mid)
+    if message is None or not _open(node.reads, node.predicate(ask), rows):
         return await one(node, ask, None, "read")
     if message.removed_on:
         text = f"the original was removed by retention on {clock.instant(message.removed_on)[:10]}"
@@ -76,7 +88,6 @@ async def _original(node: Node, ask: Ask) -> Answer:
         return answers.failed(500, "exception", "the stored bytes do not match their hash", "damaged")
     if content is None:
         return await one(node, ask, None, "read")
-    rows = await asyncio.to_thread(node.store.effects, message.mid)
     if not await node.note(ask, "read", f"Binary/{id_}", patients_in(rows)):
         return not_recorded()
     headers = [(b"etag", b'"%b"' % message.sha256.encode())]

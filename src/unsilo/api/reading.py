@@ -1,6 +1,5 @@
 """read, vread and history over HTTP."""
 
-import asyncio
 from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, form
@@ -60,7 +59,7 @@ async def history(node: Node, ask: Ask) -> Answer:
     said, issues = versions.asked(ask.pairs, node.page_key, scope, lenient=ask.lenient)
     if issues:
         return answers.fail(issues, 400)
-    page = await asyncio.to_thread(
+    page = await node.apart(
         versions.page, node.long_reads, node.predicate(ask), ask.kind or None, ask.id or None, said, node.page_key,
         scope,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Operations on a person's whole record: Patient/$everything, Patient/$summary (FHIR R4 patient-operations.html)."""
 
-import asyncio
 from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, form
@@ -71,7 +70,7 @@ async def everything(node: Node, ask: Ask) -> Answer:
     patient = await _patient(node, ask, "everything")
     if isinstance(patient, Answer):
         return patient
-    found = await asyncio.to_thread(
+    found = await node.apart(
         record, node.long_reads, node.predicate(ask), ask.id, node.page_key, kinds=kinds, since=since, count=count,
         page=page,
     )  # fmt: skip
@@ -98,7 +97,7 @@ async def summary(node: Node, ask: Ask) -> Answer:
     patient = await _patient(node, ask, "summary")
     if isinstance(patient, Answer):
         return patient
-    bundle, used = await asyncio.to_thread(
+    bundle, used = await node.apart(
         summarise, node.long_reads, node.predicate(ask), patient, ask.base, clock.now()
     )  # fmt: skip
     if not await node.note(ask, "summary", f"Patient/{ask.id}/$summary", patients_in(used)):

@@ -72,7 +72,7 @@ async def search(node: Node, ask: Ask) -> Answer:
     if asked.plan.cheap:
         found = run(node.reads, asked, node.page_key)
     else:
-        found = await asyncio.to_thread(run, node.long_reads, asked, node.page_key)
+        found = await node.apart(run, node.long_reads, asked, node.page_key)
     rows = [*found.rows, *found.includes] if found.includes else found.rows
     if not await node.note(ask, "search", _what(ask, found), patients_in(rows)):
         return not_recorded()
@@ -91,7 +91,7 @@ async def _explained(node: Node, ask: Ask, asked: Asked) -> Answer:
     """Show an operator what is run instead of running it for data: no value of a patient is in it."""
     if not Client(ask.actor, ask.scopes).may("operate"):
         return answers.failed(403, "forbidden", "the token is not good for operate", "scope", where="http.__explain")
-    said = await asyncio.to_thread(explain, node.long_reads, asked)
+    said = await node.apart(explain, node.long_reads, asked)
     if not await node.note(ask, "explain", "/".join(ask.parts), ()):
         return not_recorded()
     return Answer(200, json.encode(said), type_=b"application/json")

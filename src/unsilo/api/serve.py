@@ -160,7 +160,7 @@ class Fhir(Node):
         return await self._deny(ask, row, admission)
 
     async def _deny(self, ask: Ask, row: Interaction, admission: Admission) -> Answer:
-        self.trail.deny(ask.actor or "unknown", row.code, ask.kind or row.pattern, ask.origin)
+        await self.trail.deny(ask.actor or "unknown", row.code, ask.kind or row.pattern, ask.origin)
         code = "security" if admission.status == 401 else "forbidden"
         headers = [(b"www-authenticate", admission.challenge.encode())]
         return answers.failed(admission.status, code, admission.text, admission.rule, headers=headers)  # type: ignore[arg-type]

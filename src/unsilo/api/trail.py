@@ -62,7 +62,7 @@ class Trail:
         self._rows.append((clock.now(), actor, action, what[:1000], who, origin, reason[:200], outcome))
         return self._durable
 
-    def deny(self, actor: str, action: str, what: str, origin: str) -> None:
+    async def deny(self, actor: str, action: str, what: str, origin: str) -> None:
         """Record a refusal; a flood of them leaves ten rows a second and one that says how many more there were."""
         second = int(time.monotonic())
         if second != self._second:
@@ -71,7 +71,7 @@ class Trail:
             self._second, self._denied = second, 0
         self._denied += 1
         if self._denied <= _DENIED:
-            self.note(actor, action, what, (), origin=f"api {origin}", outcome="denied")
+            await self.note(actor, action, what, (), origin=f"api {origin}", outcome="denied")
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         rows, self._rows = self._rows, []

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from tests.unit.api.conftest import app_of
 from unsilo.config import Settings
 from unsilo.flow.service import Service
-from unsilo.storage import NotDurableError
+from unsilo.kernel import seal
+from unsilo.storage import Incoming, NotDurableError
 
 FHIR = {"Content-Type": "application/fhir+json"}
 
@@ -76,6 +77,23 @@ def test_policies_narrow_what_a_token_sees(tmp_path: Path) -> None:
             assert "1980-05-17" not in shown.text
             assert "female" in shown.text
         assert http.get("/fhir/Patient?birthdate=1980-05-17", headers=narrow).status_code == 403
+    node.store.close()
+
+
+def test_an_original_is_shown_only_to_who_may_see_all_that_it_says(tmp_path: Path) -> None:
+    """A message whose resources are hidden, or whose elements are masked, has no original for this client."""
+    policies: dict[str, Any] = {
+        "some": {"allow": {"types": ["Patient"]}}, "masked": {"elements": {"Patient": ["birthDate"]}},
+    }  # fmt: skip
+    node = Service(Settings(data=tmp_path, policies=policies))
+    envelope = seal("north", "hl7v2", b"MSH|^~\\&|A\r", 1)
+    node.store.receive(Incoming(envelope=envelope, type="ADT^A01", control_id="1", state="queued")).result()
+    headers = {name: token(node, name, "read") for name in ("some", "masked", "full")}
+    with away(node) as http:
+        found = {
+            name: http.get(f"/fhir/Binary/{envelope.id}", headers=each).status_code for name, each in headers.items()
+        }
+    assert found == {"some": 404, "masked": 404, "full": 200}
     node.store.close()
 
 
