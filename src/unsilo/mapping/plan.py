@@ -54,7 +54,10 @@ class References(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A message row: `functions` fill the resource; `own` says that `as` must stand in this very group to be reused."""
+    """A message row: `functions` fill the resource; `own` says that `as` must stand in this very group to be reused.
+
+    A row that is `once` fills the resource of its variable only the first time.
+    """
 
     row: MessageRow
     make: str
@@ -64,6 +67,7 @@ class Planned(NamedTuple):
     links: Links
     backs: tuple[tuple[str, Join], ...]
     test: Any
+    once: bool
 
 
 def applies(pattern: str, structure: str) -> bool:
@@ -90,8 +94,8 @@ def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:
             raise ValueError(f"back {text!r} needs variable.element")
         backs.append((name.strip(), Join(element.strip(), (), f"{row.id}:back")))
     make, name = row.make.strip(), row.as_.strip()
-    joins = Links(f"{row.id}:link", links)
-    return Planned(row, make.rstrip("?"), make.endswith("?"), name, functions, joins, tuple(backs), test)
+    joins, own, once = Links(f"{row.id}:link", links), make.endswith("?"), name.endswith("!")
+    return Planned(row, make.rstrip("?"), own, name.rstrip("!"), functions, joins, tuple(backs), test, once)
 
 
 def _parts(text: str) -> list[str]:

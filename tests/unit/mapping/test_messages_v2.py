@@ -309,3 +309,50 @@ def test_embedded_documents_keep_type_and_data() -> None:
     broken = mapped("ORU^R01^ORU_R01", PID + ORDER % "F" + obx % "SGVsbG8")
     assert "SGVsbG8" not in str([e.resource for e in broken.entries])
     assert "OBX-5.5" in {i.where.path for i in broken.issues if i.code == "value"}
+
+
+@pytest.mark.parametrize("event", ["A11", "A12", "A13"])
+def test_a_cancel_that_names_no_visit_makes_none(event: str) -> None:
+    """Without a visit number or a time of admission there is nothing to cancel: no second visit, but an Issue."""
+    result = mapped(f"ADT^{event}", "EVN|1|20240101\nPID|1||1^^^H^MR\nPV1|1|I|W1^2^3^H")
+    assert bodies(result, "Encounter") == []
+    assert [issue.rule for issue in result.issues if issue.severity == "warning"] == ["pv1.unnamed"]
+    named = mapped(f"ADT^{event}", "EVN|1|20240101\nPID|1||1^^^H^MR\nPV1|1|I|W1^2^3^H||||||||||||||||V1^^^H")
+    assert len(bodies(named, "Encounter")) == 1
+
+
+def test_an_event_known_by_its_day_alone_is_no_fault() -> None:
+    """A date in EVN-2 says when it happened; there is no instant at which it was recorded, and no warning."""
+    result = mapped("ADT^A08", "EVN|A08|20240101|||7^Good^Ada\nPID|1||1^^^H^MR")
+    made = [body for body in bodies(result, "Provenance") if body.get("occurredDateTime") == "2024-01-01"]
+    assert len(made) == 1
+    assert not [issue for issue in result.issues if issue.severity == "warning"]
+
+
+def test_the_first_route_of_a_dose_stays() -> None:
+    """An Immunization has one route and one site: a second RXR is listed, it does not join its codes to the first."""
+    result = mapped(
+        "VXU^V04",
+        "PID|1||1^^^H^MR\nORC|RE||F1\nRXA|0|1|20240101||140^Flu^CVX|1\nRXR|IM^Intramuscular^HL70162|LA^Left arm^HL70163\n"
+        "RXR|PO^Oral^HL70162|RA^Right arm^HL70163",
+    )
+    dose = only(result, "Immunization").resource
+    said = repr([dose["route"], dose["site"]])
+    assert ("Oral" in said, "Right arm" in said) == (False, False)
+    assert "RXR[2]-1.1" in {path for _, path, _ in result.unconsumed}
+
+
+def test_a_financial_class_is_its_first_component() -> None:
+    """PV1-20 is a class and the date from which it holds (FC): the date is no display, no component is another code."""
+    result = mapped("ADT^A01", "PID|1||1^^^H^MR\nPV1|1|I|W1||||||||||||||||V1^^^H|P^20240101^X^Y")
+    cover = only(result, "Coverage").resource
+    assert [coding.get("code") for coding in cover["type"]["coding"]] == ["P"]
+    assert cover["period"] == {"start": "2024-01-01"}
+
+
+def test_what_a_code_means_cites_the_code() -> None:
+    """RXA-9 00 says that the dose was given by the sender: the boolean leads back to the code."""
+    result = mapped("VXU^V04", "PID|1||1^^^H^MR\nORC|RE||F1\nRXA|0|1|20240101||140^Flu^CVX|1|||00^New^NIP001")
+    entry = only(result, "Immunization")
+    assert entry.resource["primarySource"] is True
+    assert sources(entry, "primarySource") == [(3, 9, 0, 1, 0)]

@@ -10,7 +10,7 @@ from typing import Any
 from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.writer import Writer, makes
-from unsilo.mapping.condition import Test, Tree, parse_condition
+from unsilo.mapping.condition import Not, Test, Tree, parse_condition
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
@@ -110,6 +110,21 @@ class V2Writer(Writer):
         for ref, times in seen.items():
             if times > 1:
                 self.counted(ref.field) if ref.rep == -1 else self.tested(ref, env)
+
+    def derived(self, row: MapRow) -> bool:
+        """The row as it stands in the table is asked, since a shape leaves out what it makes certain."""
+        whole = next((one for one in self.maps.get(row.map, ()) if one.id == row.id), row)
+        name = whole.target.rpartition(".")[2]
+        try:
+            parts = parse_v2(whole.source)
+            tests = [test for test in _asserted(parse_condition(whole.when)) if test.op in ("EQUALS", "IN", "STARTS")]
+            refs = [own_ref(test.ref, whole) for test in tests]
+        except ValueError:
+            return False
+        source = parts[0]
+        if len(parts) > 1 or not isinstance(source, Ref) or name in ("system", "url"):
+            return False
+        return any((ref.segment, ref.field) == (source.segment, source.field) for ref in refs)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -672,6 +687,13 @@ def _element(target: str) -> str:
         if "[" in part or "(" in part:
             break
     return ".".join(names)
+
+
+def _asserted(tree: Tree | None) -> list[Test]:
+    """The predicates of a condition that are not denied."""
+    if isinstance(tree, Test):
+        return [tree]
+    return [] if tree is None or isinstance(tree, Not) else [test for part in tree.parts for test in _asserted(part)]
 
 
 def _sub(odd: str) -> str:

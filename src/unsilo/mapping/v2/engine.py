@@ -151,7 +151,7 @@ class V2Map:
             known = shape.plans.get(key)
             plan = known if known is not None else self.pruned(key, plan, shape)
         here: _Here | None = None
-        for row, make, own, name, functions, links, backs, test in plan:
+        for row, make, own, name, functions, links, backs, test, once in plan:
             if test is not None:
                 here = here or _Here(frame, segment)
                 if not test(run, segment, index, here):
@@ -168,7 +168,7 @@ class V2Map:
                         frame.vars[name] = draft
             else:
                 draft = frame.find(name)
-                if draft is None:
+                if draft is None or (once and run.notes.setdefault(("once", row.id, id(draft)), index) != index):
                     continue
             draft.mixed = draft.mixed or not new or len(functions) > 1
             if functions:

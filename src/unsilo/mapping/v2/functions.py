@@ -230,7 +230,15 @@ def _data(
         rows.append(Row(f"{path}.data", f"{rule}>ed.4", pieces[4][1]))
 
 
+def unnamed_visit(run: V2Run, node: Any, at: Place, path: str, rule: str, rows: list[Row], body: Json) -> None:
+    """Say that a message takes a visit back without naming it: a visit of its own would be one more, and cancelled."""
+    del node, path, rows, body
+    hint = "the sender should send the visit number (PV1-19) or the time of admission (PV1-44)"
+    run.issue("warning", "required", "a visit is taken back that the message does not name", at, rule, hint)
+
+
 FUNCTIONS: dict[str, Any] = {
+    "unnamed_visit": unnamed_visit,
     "authority": authority,
     "location": location,
     "code_system": code_system,
