@@ -155,6 +155,8 @@ WHERE {alias}.rid = {named.text} AND {opened.where}{tied}"""
 
     def rows(self, node: Any, types: Sequence[int]) -> Sql:
         """Return a SELECT of the rows (column rid) of these types that are seen and meet a node."""
+        if self.sight.narrow and self.shape(node) is not None and (found := self.members(node, types)) is not None:
+            return found  # keys are kept of live rows of the parameter's type only, and nothing else is asked
         alias, opened, source, rest = self._driven(node, types)
         text = f"SELECT {alias}.rid AS rid FROM {source.text} WHERE {opened.text}"
         return Sql(f"{text}{rest.text}", [*source.values, *opened.values, *rest.values])
