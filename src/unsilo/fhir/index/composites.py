@@ -7,7 +7,7 @@ __all__ = ["PAIRS", "Part", "Slot", "layout"]
 Slot = Literal["token", "token2", "quantity", "date", "number", "from", "to", "text", "reference"]
 
 PAIRS: Final = 4096
-"""Rows that one element gives at most: codings times units of a resource made to fill the index."""
+"""Codings times units that one element may have: one made to fill the index has no composite keys at all."""
 
 
 class Part(NamedTuple):
