@@ -14,10 +14,14 @@ from unsilo.fhir.leaves import leaves
 from unsilo.formats import hl7v2
 from unsilo.kernel import Locator, seal
 from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.tables import layered, standard
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "hl7v2").glob("*.hl7"))
 PLAIN = re.compile(r"(^|\.)(id|reference|system|url|contentType)(\[\d+\])?$")
 CODED = re.compile(r"@|base64|\.data$|\.end$|^mrg\.link$")
+TABLES = layered(standard("v2"), b"", {}).value
+FIXED = {row.id for rows in (TABLES.maps.values() if TABLES else ()) for row in rows if row.const}
+FIXED |= {row.id for rows in (TABLES.resources.values() if TABLES else ()) for row in rows}
 
 
 def corpus() -> Iterator[Path]:
@@ -73,7 +77,8 @@ def check(message: hl7v2.Message, result: Mapped, counts: Counter[str], wrong: l
             wrong += [f"{kind}.{path} = {value!r} is not at {row.source} ({row.rule})" for row in missing]
             if PLAIN.search(path) or kind == "Provenance":
                 continue
-            counts["fixed" if not places else "sourced"] += 1
+            fixed = all(row.rule.rpartition(">")[2] in FIXED for row in rows[path])
+            counts["sourced" if places else "fixed" if fixed else "without a place"] += 1
     listed = {place for place, _, _ in result.unconsumed}
     for leaf, value in reader(message):
         consumed = any(hl7v2.covers(place, leaf) for place in candidates(leaf) if place in cited)
@@ -118,7 +123,11 @@ def test_golden_messages(path: Path) -> None:
 
 @pytest.mark.corpora
 def test_corpora(capsys: pytest.CaptureFixture[str]) -> None:
-    """The same for all third-party messages; at least nine of ten leaves come from a place in the message."""
+    """The same for all third-party messages; nine of ten leaves come from a place in the message.
+
+    Leaves are those that are no ids, references, systems or fixed values of the tables; with the fixed values counted
+    it is eight of ten.
+    """
     if not os.environ.get("UNSILO_CORPORA"):
         pytest.skip("UNSILO_CORPORA names no folder of test data")
     counts: Counter[str] = Counter()
@@ -131,8 +140,11 @@ def test_corpora(capsys: pytest.CaptureFixture[str]) -> None:
             check(*one, counts, wrong)
     assert messages > 100
     assert wrong == []
-    share = counts["sourced"] / (counts["sourced"] + counts["fixed"])
+    sourced, fixed, without = (counts[kind] for kind in ("sourced", "fixed", "without a place"))
+    share, among_all = sourced / (sourced + without), sourced / sum(counts.values())
     with capsys.disabled():
-        print(f"\nlineage: {messages} messages, {counts['sourced']} leaves with a place, {counts['fixed']} fixed")
-    assert counts["sourced"] > 0
-    assert share >= 0.80
+        print(f"\nlineage: {messages} messages, {sourced} leaves with a place, {without} without, {fixed} fixed values")
+        print(f"share of leaves with a place: {share:.3f}; with fixed values counted as without: {among_all:.3f}")
+    assert sourced > 0
+    assert share >= 0.90
+    assert among_all >= 0.80
