@@ -7,6 +7,7 @@ import msgspec
 
 from unsilo.fhir.index import layout
 from unsilo.fhir.index.keys import string_key, target
+from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import clock
 from unsilo.search.ask import Ask
 from unsilo.search.numbers import as_float, measure, moment
@@ -30,13 +31,13 @@ def _fields(slot: str, name: str, text: str, ask: Ask) -> dict[str, Any] | None:
     if slot == "date":
         when = moment(plain(text), clock.now())
         if when is None:
-            ask.refuse(name, f"{text[:40]!r} is not a FHIR date", "such as ge2026-01-31")
+            ask.refuse(name, "is not a FHIR date", "such as ge2026-01-31")
             return None
         return {"span": (f"d{when.how}", float(when.lo), float(when.hi))}
     if slot in ("number", "from", "to"):
         value = measure(plain(text))
         if value is None:
-            ask.refuse(name, f"{text[:40]!r} is not a number", "such as gt0.8")
+            ask.refuse(name, "is not a number", "such as gt0.8")
             return None
         field = {"number": "span", "from": "low", "to": "high"}[slot]
         return {field: (value.how, as_float(value.lo), as_float(value.hi))}
@@ -54,7 +55,7 @@ def composite(definition: SearchParameter) -> Callable[[str, str, Ask], p.Node |
     parts = layout(tuple(component.kind for component in definition.components))
     if not parts:
         return None
-    empty = p.Composite((definition.number,))
+    empty = p.Composite(kept_as(definition.number))
     shown = "$".join(component.code for component in definition.components)
 
     def read(name: str, text: str, ask: Ask) -> p.Node | None:

@@ -35,7 +35,7 @@ def _cut(text: str) -> list[_Piece]:
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None:
-            raise _WrongError(f"is not understood from {text[at : at + 20]!r}")
+            raise _WrongError(f"is not understood from character {at + 1}")
         at = match.end()
         if match["mark"]:
             found.append(_Piece(match["mark"], "", False))
@@ -72,7 +72,7 @@ class _Reader:
     def whole(self) -> p.Node | None:
         found = self._either(0)
         if self._at < len(self._pieces):
-            raise _WrongError(f"is not understood from {self._pieces[self._at].text[:20]!r}")
+            raise _WrongError(f"is not understood from its word {self._at + 1}")
         return found
 
     def _either(self, depth: int) -> p.Node | None:
@@ -115,7 +115,7 @@ class _Reader:
         if name.mark or name.quoted or "[" in name.text:
             raise _WrongError("a condition is parameter, operator, value")
         if operator not in _OPERATORS:
-            raise _WrongError(f"knows {', '.join(_OPERATORS)}, not {operator[:20]!r}")
+            raise _WrongError(f"knows {', '.join(_OPERATORS)} in its word {self._at}")
         value = self._take()
         if value.mark:
             raise _WrongError("a condition is parameter, operator, value")

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from unsilo.fhir.index.unions import kept_as
 from unsilo.search.references import targets
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec import r4
@@ -33,7 +34,7 @@ def _urls(vocabulary: Vocabulary, params: list[SearchParameter], wanted: tuple[s
     """Return the numbers of `url` of the types that canonical references may lead to."""
     kinds = wanted or tuple(dict.fromkeys(target for one in params for target in targets(one)))
     found = (vocabulary.parameter(kind, "url") for kind in kinds)
-    return tuple(one.number for one in found if one is not None and one.kind == "uri")
+    return tuple(n for one in found if one is not None and one.kind == "uri" for n in kept_as(one.number))
 
 
 def include(
@@ -60,7 +61,7 @@ def include(
     if not params:
         return f"{raw[:64]!r} is no reference parameter" + (f" to {types[0]}" if reverse and types else "")
     uses = {(one.type, one.code) for one in params}
-    numbers = tuple(one.number for one in params)
+    numbers = tuple(n for one in params for n in kept_as(one.number))
     sources = tuple(dict.fromkeys(r4.type_number(one.type) for one in params))
     wanted = (r4.type_number(target),) if target else ()
     urls = () if reverse else _urls(vocabulary, params, (target,) if target else ())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from unsilo.fhir.index import layout
+from unsilo.fhir.index.unions import kept_as
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec.model import types
 from unsilo.spec.parameters import SearchParameter
@@ -53,7 +54,7 @@ def _composites(clauses: list[p.Node], params: dict[str, SearchParameter], kind:
     """Join a code and a quantity that a resource has once each to the composite that holds both in one row."""
     codes = [n for n in clauses if isinstance(n, p.Token) and n.code is not None and _number(params, n) is not None]
     sizes = [n for n in clauses if isinstance(n, p.Quantity)]
-    if len(sizes) != 1 or not codes:
+    if len(sizes) != 1 or len(sizes[0].sp) != 1 or not codes:
         return clauses
     size = sizes[0]
     for code in codes:
@@ -66,7 +67,7 @@ def _composites(clauses: list[p.Node], params: dict[str, SearchParameter], kind:
             if not all(_once(kind, part.expression) for part in parts):
                 continue
             row = p.Composite(
-                (one.number,), token=(code.code, code.system), unit=size.unit, span=(size.how, size.lo, size.hi)
+                kept_as(one.number), token=(code.code, code.system), unit=size.unit, span=(size.how, size.lo, size.hi)
             )
             return [row, *(n for n in clauses if n is not code and n is not size)]
     return clauses

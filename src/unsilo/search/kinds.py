@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from unsilo.fhir.index import IDENTIFIER
 from unsilo.fhir.index.keys import LONGEST, clean, string_key
+from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import clock
 from unsilo.search.ask import Ask, Terminology
 from unsilo.search.composites import composite
@@ -50,7 +51,7 @@ def _date(sp: tuple[int, ...], updated: bool) -> Read:
     def read(name: str, text: str, ask: Ask) -> p.Node | None:
         found = moment(plain(text), clock.now())
         if found is None:
-            ask.refuse(name, f"{text[:40]!r} is not a FHIR date", "such as ge2026-01-31")
+            ask.refuse(name, "is not a FHIR date", "such as ge2026-01-31")
             return None
         return p.Updated(*found) if updated else p.Date(sp, *found)
 
@@ -61,7 +62,7 @@ def _number(sp: tuple[int, ...]) -> Read:
     def read(name: str, text: str, ask: Ask) -> p.Node | None:
         found = measure(plain(text))
         if found is None:
-            ask.refuse(name, f"{text[:40]!r} is not a number", "such as gt0.8")
+            ask.refuse(name, "is not a number", "such as gt0.8")
             return None
         return p.Number(sp, found.how, as_float(found.lo), as_float(found.hi))
 
@@ -159,7 +160,7 @@ def reader_of(
 ) -> Read | None:
     """Return what reads one value of a parameter (one definition for each of `types`); None for another modifier."""
     kind, code = params[0].kind, params[0].code
-    sp = tuple(one.number for one in params)
+    sp = tuple(n for one in params for n in kept_as(one.number))
     if code == "_id":
         return _id(types) if modifier in ("", "not") else None
     if code == "_lastUpdated":

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import Issue
 from unsilo.search.ask import Ask
 from unsilo.search.includes import include
@@ -131,7 +132,7 @@ def sort_of(types: tuple[str, ...], code: str, down: bool, vocabulary: Vocabular
     if len(kinds) > 1 or params[0].kind not in _SORTED or not params[0].expression:
         return f"{code[:64]!r} has no order"
     alone = len(params) == 1 and params[0].kind == "date" and single(params[0].type, params[0].expression)
-    return p.Sort(_SORTED[params[0].kind], tuple(one.number for one in params), down, alone)
+    return p.Sort(_SORTED[params[0].kind], tuple(n for one in params for n in kept_as(one.number)), down, alone)
 
 
 def _include(search: Search, name: str, raw: str, ask: Ask, vocabulary: Vocabulary) -> None:

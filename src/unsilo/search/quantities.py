@@ -33,7 +33,7 @@ def amount(name: str, text: str, ask: Ask) -> Amount | None:
     parts = [plain(part) for part in pieces(text, "|")]
     found = measure(parts[0])
     if found is None:
-        ask.refuse(name, f"{parts[0][:40]!r} is not a number", "such as gt5.4|http://unitsofmeasure.org|mg")
+        ask.refuse(name, "is not a number", "such as gt5.4|http://unitsofmeasure.org|mg")
         return None
     how, lo, hi = found
     if len(parts) == 1 or not any(parts[1:]):

@@ -49,13 +49,13 @@ def reference(
         return None
     named, slash, id_ = said.rpartition("/")
     if slash and (named not in r4.resource_types() or not _ID.fullmatch(id_)):
-        ask.refuse(name, f"{said[:64]!r} is not a reference", "such as Patient/123")
+        ask.refuse(name, "is not a reference", "such as Patient/123")
         return None
     if not _ID.fullmatch(id_):
-        ask.refuse(name, f"{said[:64]!r} is not an id", "letters, digits, - and ., at most 64")
+        ask.refuse(name, "is not an id", "letters, digits, - and ., at most 64")
         return None
     if kind and named and named != kind:
-        ask.refuse(name, f"{said[:64]!r} is not a reference to a {kind}")
+        ask.refuse(name, f"is not a reference to a {kind}")
         return None
     types = (named or kind,) if named or kind else allowed
     numbers = tuple(r4.type_number(one) for one in types if one in r4.resource_types())

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from unsilo.fhir.index import IDENTIFIER
+from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel.issue import Code
 from unsilo.search.ask import Ask, Bounds, NoTerminology, Terminology
 from unsilo.search.filters import Leaf, filtered
@@ -183,7 +184,7 @@ class Vocabulary:
     def _plain(self, params: tuple[SearchParameter, ...], types: tuple[str, ...], modifier: str) -> Reader:
         code, kind = params[0].code, params[0].kind
         uses = tuple((one, code) for one in types)
-        sp = tuple(one.number for one in params)
+        sp = tuple(n for one in params for n in kept_as(one.number))
         if modifier == "missing":
             return Reader(lambda raw, ask: _missing(code, kind, sp, raw, ask), uses)
         one = reader_of(params, types, modifier, self.terminology)
@@ -257,7 +258,7 @@ class Vocabulary:
                 refused = refused or error
         if not found:
             raise refused or _refuse(f"nothing follows {params[0].code}")
-        sp = tuple(one.number for one in params)
+        sp = tuple(n for one in params for n in kept_as(one.number))
         uses = tuple(
             dict.fromkeys([*((kind, params[0].code) for kind in types), *(u for _, r in found for u in r.uses)])
         )
@@ -295,7 +296,7 @@ class Vocabulary:
                 f"{source}.{name} does not refer to {types[0]}", f"it refers to {', '.join(allowed)}", "search.chain"
             )
         inner = self._made((source,), rest, depth + 1)
-        sp, number = (params[0].number,), (r4.type_number(source),)
+        sp, number = kept_as(params[0].number), (r4.type_number(source),)
 
         def read(raw: str, ask: Ask) -> p.Node | None:
             found = inner.read(raw, ask)
@@ -311,7 +312,7 @@ class Vocabulary:
 
         def one(name: str, text: str, ask: Ask) -> p.Node | None:
             if text.startswith("$"):
-                ask.refuse(name, f"the functional list {text[:40]!r} is not defined here", code="not-supported")
+                ask.refuse(name, "functional lists are not defined here", code="not-supported")
                 return None
             return p.InList(sp, text.removeprefix("List/"))
 

@@ -254,3 +254,17 @@ def test_readers_are_made_once() -> None:
         vocabulary.reader(("Patient",), f"x{random.random()}")
     assert len(vocabulary._readers) <= 4096
     assert parameter("Patient", "name") is not None
+
+
+def test_issues_repeat_no_values() -> None:
+    """What was searched for may be a person's, so an Issue says the parameter and what is wrong with its value."""
+    secret = "Xq7secret"
+    for kind, name in [
+        ("Patient", "birthdate"), ("Observation", "value-quantity"), ("Observation", "code-value-quantity"),
+        ("Observation", "subject:Patient"), ("RiskAssessment", "probability"), ("Location", "near"),
+        ("Patient", "identifier:of-type"), ("Patient", "identifier:missing"), ("Patient", "_list"),
+        ("Patient", "_filter"), ("Observation", "patient.birthdate"), ("Observation", "_lastUpdated"),
+    ]:  # fmt: skip
+        value = f"${secret}" if name == "_list" else f"{secret} \u00fc" if name == "_filter" else f"{secret}$é"
+        for issue in refused(kind, (name, value)):
+            assert secret not in f"{issue.text} {issue.hint} {issue.where.path}", name
