@@ -38,7 +38,7 @@ def _marks(values: list[Any]) -> str:
 
 def terms_query(word: str) -> Query:
     """How many terms begin with a word, counted no further than it matters for choosing where to begin."""
-    sql = "SELECT count(*) FROM (SELECT 1 FROM ix_find WHERE term >= ? AND term < ? LIMIT 2000)"
+    sql = "SELECT count(*) FROM (SELECT 1 FROM ix_find WHERE term >= ? AND term < ? LIMIT 2000) e"
     return sql, [word, prefix_end(word)]
 
 
@@ -202,7 +202,7 @@ def _union(clauses: list[Query], word: str = "UNION") -> Query:
 def estimate_query(kind: str, criterion: Criterion) -> Query:
     """How many rows meet one criterion, counted no further than `FEW` and one."""
     sql, values = _union(_clauses(kind, criterion), "UNION ALL")
-    return f"SELECT count(*) FROM ({sql} LIMIT {FEW + 1})", values  # noqa: S608
+    return f"SELECT count(*) FROM ({sql} LIMIT {FEW + 1}) e", values  # noqa: S608
 
 
 _PROBED = ("token", "reference", "id")
@@ -327,7 +327,7 @@ def matches_query(text: str, kind: str) -> Query:
     """How many keys begin with `text`, counted no further than it matters."""
     kinds = "(SELECT id FROM key_kind WHERE name = ?)" if kind else "(SELECT id FROM key_kind)"
     sql = f"""SELECT count(*) FROM (
-  SELECT 1 FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ? LIMIT {_DENSE + 1})"""  # noqa: S608
+  SELECT 1 FROM message_key WHERE kind IN {kinds} AND value >= ? AND value < ? LIMIT {_DENSE + 1}) e"""  # noqa: S608
     return sql, [*([kind] if kind else []), text, prefix_end(text)]
 
 

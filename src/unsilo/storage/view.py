@@ -15,6 +15,7 @@ from unsilo.storage.render import Sight
 from unsilo.storage.rows import Stored
 from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
+from unsilo.storage.walk import WalkReads
 
 __all__ = ["Before", "View", "facts_of"]
 
@@ -59,7 +60,7 @@ def facts_of(resource: Json, tenant: int, *, feed: str = "", deleted: bool = Fal
     )  # fmt: skip
 
 
-class View(SearchReads):
+class View(SearchReads, WalkReads):
     """Thread-safe; one with a connection of its own never waits for a search in another thread."""
 
     def __init__(self, readers: Readers) -> None:
@@ -135,7 +136,7 @@ class View(SearchReads):
             return len(self.history(predicate, type_, id_, since=since, at=at, limit=1 << 31))
         total = 0
         for sql, values, _order in self._halves(predicate, type_, id_, since, at, None):
-            total += self._readers.row(f"SELECT count(*) FROM ({sql})", values)[0]  # noqa: S608
+            total += self._readers.row(f"SELECT count(*) FROM ({sql}) e", values)[0]  # noqa: S608
         return total
 
     def _versions(

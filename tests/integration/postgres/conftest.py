@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from tests.integration.postgres.borrowed import Databases, named
 from tests.integration.postgres.cluster import binaries, cluster, given
 from unsilo.storage import Store, open_store
 
@@ -26,10 +26,6 @@ def server() -> Iterator[str]:
             yield address
 
 
-def _named(address: str, name: str) -> str:
-    return urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
-
-
 @pytest.fixture(scope="session")
 def template(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a database that holds an empty store, to be copied."""
@@ -40,7 +36,7 @@ def template(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     name = f"unsilo_test_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-        open_store(tmp_path_factory.mktemp("empty"), database=_named(server, name)).close()
+        open_store(tmp_path_factory.mktemp("empty"), database=named(server, name)).close()
         yield name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -53,7 +49,7 @@ def database(server: str, template: str) -> Iterator[str]:
     name = f"{template}_{next(_number)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        yield _named(server, name)
+        yield named(server, name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -76,3 +72,12 @@ def another(database: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     yield make
     for each in opened:
         each.close()
+
+
+@pytest.fixture(scope="module")
+def databases(server: str, template: str) -> Iterator[Databases]:
+    """Databases below the stores of a module's tests."""
+    made = Databases(server, template)
+    with made.below():
+        yield made
+    made.drop()

@@ -86,9 +86,15 @@ def _array(kind: str, column: Sequence[Any]) -> Any:
     return "{" + ",".join(map(repr if kind == "double precision" else str, column)) + "}"
 
 
+def _kind(values: list[Any]) -> str:
+    return "text" if values and isinstance(values[0], str) else "bigint"
+
+
 def _fit(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value).replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return value if value and isinstance(value[0], bytes) else _array(_kind(value), value)
     return min(max(value, -_LARGEST), _LARGEST) if isinstance(value, int) else value
 
 
@@ -191,8 +197,10 @@ class Session:
         """Run a statement in PostgreSQL's words."""
         for value in values:
             kind = type(value)
-            if (kind is str and (not value.isascii() or "\x00" in value)) or (
-                kind is int and not -_LARGEST <= value <= _LARGEST
+            if (
+                kind is list
+                or (kind is str and (not value.isascii() or "\x00" in value))
+                or (kind is int and not -_LARGEST <= value <= _LARGEST)
             ):
                 values = [*map(_fit, values)]
                 break

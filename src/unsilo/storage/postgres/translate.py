@@ -24,7 +24,7 @@ WHERE k.mid = m.mid AND (w.kind = '' OR n.name = w.kind) AND starts_with(k.value
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^INSERT OR IGNORE (.*)$", re.DOTALL), r"INSERT \1 ON CONFLICT DO NOTHING"),
     (re.compile(r" INDEXED BY \w+| NOT INDEXED"), ""),
-    (re.compile(r"\bCROSS JOIN\b"), "JOIN"),
+    (re.compile(r"\bCROSS JOIN (\w+ \w+) ON\b"), r"JOIN \1 ON"),
     (re.compile(r"\buser\b"), '"user"'),
     (re.compile(r"\b1 << 62\b"), str(1 << 62)),
     (
@@ -34,7 +34,6 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"IN \(\)"), "IN (NULL)"),
     (re.compile(r"max\(g\.whole\)"), "bool_or(g.whole)"),
     (re.compile(r"folded_key\(m\.keys, m\.type, m\.control_id, \?, \?\)"), _KEY_OF_MESSAGE.replace("\\", r"\\")),
-    (re.compile(r"^(SELECT count\(\*\) FROM \(.*\))$", re.DOTALL), r"\1 counted"),  # a subquery has a name here
 )
 _MARK = re.compile(r"'[^']*'|\?(\d+)?")
 _INSERT = re.compile(r"INSERT (OR IGNORE )?INTO (\w+) \(([^)]*)\)\s*VALUES \(\?(?:, \?)*\)\s*(.*)", re.DOTALL)

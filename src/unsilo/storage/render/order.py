@@ -36,7 +36,7 @@ def order_by(sorts: Sequence[Sort], names: Sequence[str], rid: str) -> str:
     """Return the ORDER BY of keys with these names: missing last in either direction, then the newest row."""
     parts = []
     for sort, name in zip(sorts, names, strict=True):
-        parts.append(f"{name} IS NULL, {name} {'DESC' if sort.down else 'ASC'}")
+        parts.append(f"{name} {'DESC' if sort.down else 'ASC'} NULLS LAST")
     return ", ".join([*parts, f"{rid} DESC"])
 
 
