@@ -186,6 +186,7 @@ def test_errors_repeat_no_patient_data(node: Served, caplog: pytest.LogCaptureFi
     secret = "Zzyzxfamily"
     for answer in (
         node.http.get(f"Patient/{secret}!"), node.http.get(f"Patient/_history?_since={secret}"),
+        node.http.get(f"Patient?birthdate={secret}"), node.http.get(f"Observation?value-quantity={secret}"),
         node.http.post("Patient", content=f'{{"resourceType":"Patient","name":"{secret}'.encode(), headers=FHIR),
         node.http.get("Patient/ana", headers={"X-Request-Id": f"<{secret}>"}),
     ):  # fmt: skip

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+import msgspec
+
 from unsilo.api import answers, bodies, form, take
 from unsilo.api.access import Client
 from unsilo.api.ask import ID, Answer, Ask, Refused, parse_pairs
@@ -16,6 +18,7 @@ from unsilo.flow.fhir.search import search as run
 from unsilo.kernel import Issue, json
 from unsilo.search.parse import PAGE
 from unsilo.storage import Stored
+from unsilo.storage.faults import TooLongError
 
 __all__ = ["search"]
 
@@ -69,9 +72,8 @@ async def search(node: Node, ask: Ask) -> Answer:
     asked = _prepare(node, ask, await _pairs(node, ask))
     if b"__explain" in ask.query and any(name == "__explain" for name, _ in ask.pairs):
         return await _explained(node, ask, asked)
-    if asked.plan.cheap:
-        found = run(node.reads, asked, node.page_key)
-    else:
+    found = _at_once(node, asked) if asked.plan.cheap else None
+    if found is None:
         found = await node.apart(run, node.long_reads, asked, node.page_key)
     rows = [*found.rows, *found.includes] if found.includes else found.rows
     if not await node.note(ask, "search", _what(ask, found), patients_in(rows)):
@@ -79,6 +81,19 @@ async def search(node: Node, ask: Ask) -> Answer:
     if len(rows) < _IN_LOOP:
         return Answer(200, _bundle(node, ask, asked, found))
     return Answer(200, await asyncio.to_thread(_bundle, node, ask, asked, found))
+
+
+_QUICK = 0.1
+"""Seconds that a search may hold the event loop, should it be less cheap than it looked."""
+
+
+def _at_once(node: Node, asked: Asked) -> Found | None:
+    """Run a cheap search on the event loop itself; None when it turns out to take long."""
+    plan = msgspec.structs.replace(asked.plan, seconds=_QUICK)
+    try:
+        return run(node.reads, msgspec.structs.replace(asked, plan=plan), node.page_key)
+    except TooLongError:
+        return None
 
 
 def _what(ask: Ask, found: Found) -> str:

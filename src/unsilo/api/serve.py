@@ -25,6 +25,7 @@ from unsilo.api.take import GoneError
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.service import Service
 from unsilo.kernel import fresh_id, json
+from unsilo.storage.faults import TooLongError
 
 __all__ = ["Fhir"]
 
@@ -71,6 +72,9 @@ class Fhir(Node):
             return answers.fail(refused.issues, refused.status, headers)
         except GoneError:
             raise
+        except TooLongError:
+            text, hint = "this takes longer than is allowed", "ask for less: a narrower search, fewer types, no total"
+            return answers.failed(413, "too-costly", text, "seconds", hint=hint)
         except Exception:  # noqa: BLE001 - the client gets an OperationOutcome, the log the place
             _log.exception("a request failed", extra={"route": ask.pattern})
             return answers.failed(500, "exception", "the program failed on this request", "fault")

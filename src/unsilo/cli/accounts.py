@@ -94,7 +94,9 @@ def user_disable(name: NameArgument, data: DataOption = None, config: ConfigOpti
 
 def token_add(
     name: NameArgument,
-    scope: Annotated[list[str], typer.Option("--scope", help="read, write, operate, ingest, metrics or *; may be repeated.")],
+    scope: Annotated[
+        list[str], typer.Option("--scope", help="read, write, operate, ingest, metrics or *; may be repeated.")
+    ],
     days: Annotated[int, typer.Option("--days", min=0, help="Days until it expires; 0 never.")] = 0,
     data: DataOption = None,
     config: ConfigOption = None,

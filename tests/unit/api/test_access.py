@@ -12,6 +12,7 @@ from unsilo.config import Settings
 from unsilo.flow.service import Service
 from unsilo.kernel import seal
 from unsilo.storage import Incoming, NotDurableError
+from unsilo.storage.faults import TooLongError
 
 FHIR = {"Content-Type": "application/fhir+json"}
 
@@ -125,6 +126,28 @@ def test_a_busy_writer_says_when_to_come_again(tmp_path: Path, monkeypatch: pyte
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert http.get("/fhir/Patient").status_code == 200
+    node.store.close()
+
+
+def test_a_search_that_takes_too_long_ends_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looked cheap is done apart, and what takes too long there is refused with a hint; others are answered."""
+    node = Service(Settings(data=tmp_path, open_network=True))
+    app = app_of(node)
+    quick, tries = node.store.guarded.search, []
+
+    def slow(plan: Any) -> Any:
+        tries.append(plan.seconds)
+        raise TooLongError
+
+    with TestClient(app, base_url="http://node.example", client=("10.0.0.9", 4000)) as http:
+        monkeypatch.setattr(app.fhir.reads, "search", slow)  # type: ignore[attr-defined]
+        assert http.get("/fhir/Patient?_id=x").status_code == 200
+        assert tries[0] < 1
+        monkeypatch.setattr(node.store.guarded, "search", slow)
+        answer = http.get("/fhir/Patient?_id=x")
+        assert (answer.status_code, answer.json()["issue"][0]["code"]) == (413, "too-costly")
+        monkeypatch.setattr(node.store.guarded, "search", quick)
+        assert http.get("/fhir/Patient/x").status_code == 404
     node.store.close()
 
 
