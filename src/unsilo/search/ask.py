@@ -7,7 +7,7 @@ import msgspec
 from unsilo.kernel import Issue, Where
 from unsilo.kernel.issue import Code
 
-__all__ = ["Ask", "Bounds", "NoTerminology", "Terminology"]
+__all__ = ["Ask", "Bounds", "Terminology"]
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -41,20 +41,6 @@ class Terminology(Protocol):
 
     def related(self, system: str, code: str, *, below: bool) -> list[tuple[str, str]] | Issue:
         """Return a code and those that it subsumes (`below`) or that subsume it, or why that is not known."""
-
-
-class NoTerminology:
-    """The port without a terminology server: nothing is loaded."""
-
-    def expand(self, value_set: str) -> list[tuple[str, str]] | Issue:
-        """Say that the value set is not loaded."""
-        hint = "load its terminology, or name the codes"
-        return Issue("error", "not-supported", f"the value set {value_set[:200]} is not loaded", hint=hint)
-
-    def related(self, system: str, code: str, *, below: bool) -> list[tuple[str, str]] | Issue:  # noqa: ARG002
-        """Say that the code system is not loaded."""
-        hint = "load its terminology, or name the codes"
-        return Issue("error", "not-supported", f"the code system {system[:200]} is not loaded", hint=hint)
 
 
 class Ask:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from unsilo.fhir.index import IDENTIFIER
 from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel.issue import Code
-from unsilo.search.ask import Ask, Bounds, NoTerminology, Terminology
+from unsilo.search.ask import Ask, Bounds, Terminology
 from unsilo.search.filters import Leaf, filtered
 from unsilo.search.kinds import MODIFIERS, TABLES, Read, reader_of
 from unsilo.search.references import targets
+from unsilo.search.terminology import Published
 from unsilo.search.text import pieces
 from unsilo.spec import parameters as standard
 from unsilo.spec import r4
@@ -101,7 +102,7 @@ class Vocabulary:
     ) -> None:  # fmt: skip
         self.custom = custom or {}
         self.rebuilding = rebuilding
-        self.terminology = terminology or NoTerminology()
+        self.terminology = terminology or Published()
         self.bounds = bounds or Bounds()
         self._readers: dict[tuple[tuple[str, ...], str], Reader | Refusal] = {}
 

@@ -135,6 +135,22 @@ def test_token_modifiers() -> None:
         assert issue.code == "not-supported"
 
 
+def test_the_standards_own_value_sets() -> None:
+    """R4's ValueSets and hierarchies are known without any terminology."""
+    node = one("Patient", "gender:in", "http://hl7.org/fhir/ValueSet/administrative-gender")
+    assert isinstance(node, p.Codes)
+    assert len(node.codes) == 4
+    assert isinstance(one("Patient", "gender:not-in", "http://hl7.org/fhir/ValueSet/administrative-gender"), p.Not)
+    system = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+    below = one("Encounter", "class:below", f"{system}|_ActEncounterCode")
+    assert isinstance(below, p.Codes)
+    assert (token_hash("AMB"), system) in below.codes
+    above = one("Encounter", "class:above", f"{system}|AMB")
+    assert isinstance(above, p.Codes)
+    assert (token_hash("_ActEncounterCode"), system) in above.codes
+    refused("Condition", ("code:below", "http://snomed.info/sct|73211009"))
+
+
 def test_terminology_answers_through_the_port() -> None:
     """A port that knows a value set gives its codes."""
 
