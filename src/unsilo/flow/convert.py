@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
@@ -10,14 +11,19 @@ from pathlib import Path
 import msgspec
 
 from unsilo.config import FORMATS, Feed
-from unsilo.fhir import bundle, codec, merge
+from unsilo.fhir import bundle, codec, merge, syntax
 from unsilo.flow.process import State, decode, map_to_fhir
 from unsilo.formats import hl7v2
 from unsilo.kernel import Envelope, Issue, Json, clock, seal
 
 __all__ = ["Conversion", "Summary", "convert_bytes", "convert_files", "detect", "inputs"]
 
-_MEDIA = {"hl7v2": "x-application/hl7-v2+er7", "ccda": "application/hl7-cda+xml", "fhir": "application/fhir+json"}
+_MEDIA = {"hl7v2": "x-application/hl7-v2+er7", "ccda": "application/hl7-cda+xml"}
+_PROLOGUE = 16_384
+"""Bytes in which the document element of XML begins."""
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_ROOT = re.compile(rb"<[A-Za-z_][^<>]*>?")
+_FHIR = re.compile(rb"""xmlns(?::[\w.-]+)?\s*=\s*["']http://hl7\.org/fhir["']""")
 _FEW = 8
 """Up to so many files the work is done without starting processes."""
 
@@ -72,7 +78,15 @@ def detect(content: bytes) -> str:
     head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n\x0b")
     if head[:3] in (b"MSH", b"FHS", b"BHS"):
         return "hl7v2"
-    return {b"<": "ccda", b"{": "fhir"}.get(head[:1], "")
+    if head[:1] == b"<":
+        return "fhir" if _is_fhir(content[:_PROLOGUE]) else "ccda"
+    return "fhir" if head[:1] == b"{" else ""
+
+
+def _is_fhir(begin: bytes) -> bool:
+    """Tell whether the document element of XML is in FHIR's namespace (FHIR R4 xml.html)."""
+    tag = _ROOT.search(_COMMENT.sub(b"", begin))
+    return tag is not None and _FHIR.search(tag[0]) is not None
 
 
 def inputs(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
@@ -131,8 +145,9 @@ def _map(envelope: Envelope, feed: Feed, resources: dict[tuple[str, str], Json],
         key = (entry.resource["resourceType"], entry.resource["id"])
         old = resources.get(key)
         resources[key] = entry.resource if old is None else merge.merge(old, entry.resource, entry.cleared).resource
+    media = _MEDIA.get(envelope.format) or syntax.media_type(envelope.content)
     resources["Binary", envelope.id] = {
-        "resourceType": "Binary", "id": envelope.id, "contentType": _MEDIA[envelope.format],
+        "resourceType": "Binary", "id": envelope.id, "contentType": media,
         "data": b64encode(envelope.content).decode("ascii"),
     }  # fmt: skip
     return len(mapped.unconsumed)

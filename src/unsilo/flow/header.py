@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from unsilo.config import Feed
-from unsilo.fhir import codec
+from unsilo.fhir import syntax
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Issue, Result, Where
 from unsilo.kernel.clock import from_instant
@@ -89,14 +89,12 @@ def _ccda(feed: Feed, content: bytes) -> Result[Header]:
 
 
 def _fhir(feed: Feed, content: bytes) -> Result[Header]:
-    decoded = codec.decode(content, feed.limits)
+    decoded = syntax.decode(content, feed.limits)
     root = decoded.value
     if root is None or not decoded.ok:
         return Result(None, decoded.issues)
     if not isinstance(root.get("resourceType"), str):
-        issue = Issue(
-            "error", "structure", "this JSON is not a FHIR resource", Where("/resourceType"), rule="fhir.type"
-        )
+        issue = Issue("error", "structure", "this is not a FHIR resource", Where("/resourceType"), rule="fhir.type")
         return Result(None, [*decoded.issues, issue])
     entries = root.get("entry") if root["resourceType"] == "Bundle" else [{"resource": root}]
     pairs: dict[tuple[str, str], None] = {}

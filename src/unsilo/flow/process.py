@@ -9,7 +9,7 @@ import msgspec
 
 from unsilo import identity, mapping
 from unsilo.config import Feed
-from unsilo.fhir import codec
+from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import IndexRows, index
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
@@ -121,7 +121,7 @@ def _tree_ccda(state: State) -> Result[Any]:
 
 
 def _tree_fhir(state: State) -> Result[Any]:
-    return codec.decode(state.envelope.content, state.feed.limits)
+    return syntax.decode(state.envelope.content, state.feed.limits)
 
 
 DECODERS: dict[str, Callable[[State], Result[Any]]] = {"hl7v2": _tree_hl7v2, "ccda": _tree_ccda, "fhir": _tree_fhir}

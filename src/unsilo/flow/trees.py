@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from unsilo.fhir.leaves import leaves, pointer
-from unsilo.fhir.scan import spans
+from unsilo.fhir.syntax import spans
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Locator
 

@@ -22,6 +22,39 @@ def test_formats_are_seen() -> None:
     ]  # fmt: skip
 
 
+XML = b"""<?xml version="1.0"?><!-- <ClinicalDocument xmlns="urn:hl7-org:v3"> -->
+<Patient xmlns="http://hl7.org/fhir"><id value="a"/><identifier><system value="urn:x"/><value value="7"/></identifier>
+</Patient>"""
+
+
+@pytest.mark.parametrize(
+    ("content", "format_"),
+    [
+        (XML, "fhir"),
+        (b"<f:Bundle xmlns:f='http://hl7.org/fhir'/>", "fhir"),
+        (b'<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:f="urn:x">http://hl7.org/fhir', "ccda"),
+        (b"<!-- no end <Patient xmlns='http://hl7.org/fhir'", "fhir"),
+        (b"<", "ccda"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x/>", "ccda"),
+    ],
+)
+def test_xml_is_told_by_the_namespace_of_its_document_element(content: bytes, format_: str) -> None:
+    """FHIR XML and C-CDA both begin with `<`; comments, prefixes and text do not mislead, broken XML raises nothing."""
+    assert detect(content) == format_
+    convert_bytes("x.xml", content, FEED, at=1)
+
+
+def test_fhir_xml_becomes_what_its_json_becomes() -> None:
+    """The same Patient in both syntaxes has the same id and content; the Binary says which syntax came."""
+    made = [json.loads(convert_bytes("p", c, FEED, at=1).bundle or b"{}") for c in (XML, FHIR)]
+    patients = [[e["resource"] for e in b["entry"] if e["resource"]["resourceType"] == "Patient"] for b in made]
+    assert patients[0] == patients[1]
+    kinds = [
+        e["resource"]["contentType"] for b in made for e in b["entry"] if e["resource"]["resourceType"] == "Binary"
+    ]
+    assert kinds == ["application/fhir+xml", "application/fhir+json"]
+
+
 def test_a_message_becomes_a_closed_bundle() -> None:
     """The Bundle holds the resources, the original as Binary, and no reference to nothing."""
     done = convert_bytes("a.hl7", ADT % b"1", FEED, at=1)

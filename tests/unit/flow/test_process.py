@@ -4,7 +4,9 @@ import pytest
 
 from unsilo.config import Feed
 from unsilo.flow.process import process
+from unsilo.flow.trees import place_of
 from unsilo.kernel import seal
+from unsilo.storage.packing import unpack_lineage
 
 FEED = Feed("wards", organisation="Wards")
 PID = "PID|1||4711^^^WARDS^MR||Rivera^Ana||19700102|F"
@@ -23,6 +25,28 @@ def test_a_message_becomes_resources_with_rows_and_lineage() -> None:
     assert patient.index.str
     assert patient.lineage
     assert patient.keys
+
+
+def test_fhir_xml_is_read_and_its_lineage_leads_to_the_bytes() -> None:
+    """A resource in XML gives its piece; the place of an element is its start tag, with the value in it."""
+    content = b'<Patient xmlns="http://hl7.org/fhir"><id value="a"/><name><family value="Roe"/></name></Patient>'
+    done = process(seal("registry", "fhir", content, 1), Feed("registry", "fhir"))
+    patient = next(piece for piece in done.pieces if piece.type == "Patient")
+    rows = [row for part in unpack_lineage(patient.lineage) for row in part.rows]
+    (place,) = [row.source for row in rows if row.path == "name[0].family"]
+    span = place_of("fhir", None, content, place)[1]
+    assert span is not None
+    assert content[span[0] : span[1]] == b'<family value="Roe"/>'
+
+
+@pytest.mark.parametrize(
+    "content", [b"<", b"<Patient/>", b"<!DOCTYPE a []><Patient/>", b"<Patient xmlns='http://hl7.org/fhir'>"]
+)
+def test_xml_that_is_no_fhir_fails_with_an_issue(content: bytes) -> None:
+    """Broken XML, a DOCTYPE and another namespace are dead letters with a reason, not faults."""
+    done = process(seal("registry", "fhir", content, 1), Feed("registry", "fhir"))
+    assert done.failed
+    assert any(issue.severity in ("error", "fatal") for issue in done.issues)
 
 
 @pytest.mark.parametrize("content", [b"", b"no message", message(""), b"MSH|^~\\&|A|B|C|D|20260101||ADT^A01|1|P|2.5\r"])

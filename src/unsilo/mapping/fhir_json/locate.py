@@ -1,10 +1,10 @@
-"""From a JSON pointer to the bytes of the original, and NDJSON cut into its lines."""
+"""From a JSON pointer to the bytes of the original, JSON or XML, and NDJSON cut into its lines."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from unsilo.fhir.scan import spans
+from unsilo.fhir.syntax import spans
 
 __all__ = ["lines", "span"]
 
@@ -15,7 +15,10 @@ def _all(content: bytes) -> dict[str, tuple[int, int]]:
 
 
 def span(document: bytes, pointer: str) -> tuple[int, int] | None:
-    """Return the byte range of the value at a JSON pointer (RFC 6901), a string's without its quotation marks."""
+    """Return the bytes of the value at a JSON pointer (RFC 6901), a string's without its quotation marks.
+
+    In XML they are the start tag of the element, which has the value.
+    """
     return _all(document).get(pointer)
 
 
