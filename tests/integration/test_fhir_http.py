@@ -349,3 +349,18 @@ def test_a_transaction_is_all_or_nothing(node: Served) -> None:
     assert failed.status_code >= 400
     assert failed.json()["resourceType"] == "OperationOutcome"
     assert node.http.get("Observation?_summary=count").json()["total"] == before
+
+
+def test_operations_by_post(node: Served) -> None:
+    """A Parameters body says the same as the address; a body that is none is refused."""
+    one = made(node, {**ANA, "identifier": [{"system": "urn:mrn", "value": "P1"}]})
+    url = f"Patient/{one['id']}/$everything"
+    rows = [{"name": "_type", "valueCode": "Patient"}, {"name": "_count", "valueInteger": 1}]
+    answer = node.http.post(url, json={"resourceType": "Parameters", "parameter": rows}, headers=FHIR)
+    assert [entry["resource"]["id"] for entry in answer.json()["entry"]] == [one["id"]]
+    assert node.http.post(url).status_code == 200
+    for wrong in ({"resourceType": "Patient"}, {"resourceType": "Parameters", "parameter": [{"name": "_type"}]},
+                  {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCoding": {}}]},
+                  {"resourceType": "Parameters", "parameter": 5}):  # fmt: skip
+        assert node.http.post(url, json=wrong, headers=FHIR).status_code == 400
+    assert node.http.post(f"Patient/{one['id']}/$summary").json()["type"] == "document"

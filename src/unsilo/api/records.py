@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from unsilo.api import answers, bodies, form
 from unsilo.api.ask import ID, Answer, Ask, Refused
+from unsilo.api.invoked import given
 from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
@@ -66,6 +67,7 @@ async def _patient(node: Node, ask: Ask, action: str) -> Stored | Answer:
 
 async def everything(node: Node, ask: Ask) -> Answer:
     """Return the record page by page: Patients first, then what is in their compartments."""
+    await given(node, ask)
     kinds, since, count, page = _asked(ask)
     patient = await _patient(node, ask, "everything")
     if isinstance(patient, Answer):
@@ -93,6 +95,7 @@ async def everything(node: Node, ask: Ask) -> Answer:
 
 async def summary(node: Node, ask: Ask) -> Answer:
     """Return the International Patient Summary as a document Bundle."""
+    await given(node, ask)
     form.known(ask)
     patient = await _patient(node, ask, "summary")
     if isinstance(patient, Answer):

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.api.bodies import bundle, entry, resource
+from unsilo.api.bodies import bundle, entry
+from unsilo.flow.fhir.shown import resource_bytes as resource
 from unsilo.kernel import json
 from unsilo.storage import Stored
 
