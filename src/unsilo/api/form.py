@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from unsilo.api import bodies
 from unsilo.api.ask import Ask, Refused
 from unsilo.fhir import xml
 from unsilo.fhir.subset import Mode, subset, unknown
+from unsilo.flow.fhir.shown import resource_bytes
 from unsilo.kernel import Issue, Where, json
 from unsilo.policy import Predicate, masked
 from unsilo.storage import Stored
@@ -80,10 +80,10 @@ def shown_as(predicate: Predicate, mode: str | tuple[str, ...]) -> Callable[[Sto
 def _made(smaller: Callable[[bytes], bytes] | None, predicate: Predicate) -> Callable[[Stored], bytes]:
     hidden = predicate.elements
     if smaller is None and not hidden:
-        return bodies.resource
+        return resource_bytes
 
     def make(row: Stored) -> bytes:
-        body = bodies.resource(row)
+        body = resource_bytes(row)
         if row.type in hidden:
             body = json.encode(masked(json.decode(body), hidden[row.type]))
         return smaller(body) if smaller else body

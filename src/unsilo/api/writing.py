@@ -5,12 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from unsilo.api import answers, bodies, form, take
+from unsilo.api import answers, form, take
 from unsilo.api.ask import ID, Answer, Ask, Headers, Refused, parse_pairs
 from unsilo.api.media import written_in
 from unsilo.api.node import Node
 from unsilo.fhir import codec
 from unsilo.flow.fhir import write
+from unsilo.flow.fhir.shown import resource_bytes
 from unsilo.flow.fhir.write import Written
 from unsilo.kernel import Issue, Json, Limits, Where
 from unsilo.storage import NotDurableError, Stored
@@ -68,7 +69,7 @@ def answer(ask: Ask, done: Written) -> Answer:
         return Answer(200 if done.status == 204 else done.status, headers=headers, issues=said, at=done.updated)
     if wanted == "minimal" or done.body is None:
         return Answer(done.status, b"", headers, at=done.updated)
-    body = bodies.resource(Stored(0, done.type, done.id, done.version, 0, done.updated, 0, 0, 0, b"", done.body))
+    body = resource_bytes(Stored(0, done.type, done.id, done.version, 0, done.updated, 0, 0, 0, b"", done.body))
     return Answer(done.status, body, headers, at=done.updated)
 
 
