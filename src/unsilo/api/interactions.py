@@ -1,11 +1,12 @@
 """Every interaction that this server has, in the order of the standard (FHIR R4 http.html)."""
 
-from unsilo.api import bundling, describing, meta, originals, reading, records, searching, validating, writing
+from unsilo.api import bulk, bundling, describing, meta, originals, reading, records, searching, validating, writing
 from unsilo.api.interaction import Interaction
 
 __all__ = ["INTERACTIONS"]
 
 _DEFINITION = "http://hl7.org/fhir/OperationDefinition/"
+_BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 _SUMMARY = "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"
 
 INTERACTIONS: tuple[Interaction, ...] = (
@@ -37,6 +38,16 @@ INTERACTIONS: tuple[Interaction, ...] = (
     Interaction("GET", "", "search-system", "read", searching.search),
     Interaction("POST", "_search", "search-system", "read", searching.search),
     Interaction("GET", "_history", "history-system", "read", reading.history),
+    # Bulk data
+    Interaction("GET", "$export", "$export", "read", bulk.system, _BULK + "export"),
+    Interaction("POST", "$export", "$export", "read", bulk.system, _BULK + "export"),
+    Interaction("GET", "Patient/$export", "$export", "read", bulk.patient, _BULK + "patient-export"),
+    Interaction("POST", "Patient/$export", "$export", "read", bulk.patient, _BULK + "patient-export"),
+    Interaction("GET", "Group/[id]/$export", "$export", "read", bulk.group, _BULK + "group-export"),
+    Interaction("POST", "Group/[id]/$export", "$export", "read", bulk.group, _BULK + "group-export"),
+    Interaction("GET", "$export-status/[id]", "", "read", bulk.status, raw=True),
+    Interaction("DELETE", "$export-status/[id]", "", "read", bulk.cancel, raw=True),
+    Interaction("GET", "$export-file/[id]", "", "read", bulk.download, raw=True),
     # Operations
     Interaction("POST", "[type]/$validate", "$validate", "read", validating.validate,
                 _DEFINITION + "Resource-validate"),

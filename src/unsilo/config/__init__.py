@@ -3,6 +3,7 @@
 from unsilo.config.load import load
 from unsilo.config.settings import (
     FORMATS,
+    Bulk,
     Feed,
     Fhir,
     Http,
@@ -16,6 +17,6 @@ from unsilo.config.settings import (
 )  # fmt: skip
 
 __all__ = [
-    "FORMATS", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
     "default_feeds", "load",
 ]  # fmt: skip

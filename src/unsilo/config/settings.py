@@ -9,7 +9,7 @@ import msgspec
 from unsilo.kernel.limits import DEFAULT, Limits
 
 __all__ = [
-    "FORMATS", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
     "default_feeds",
 ]  # fmt: skip
 
@@ -175,6 +175,15 @@ def default_feeds(mllp: int = 0, host: str = "127.0.0.1") -> dict[str, Feed]:
     return {feed.name: feed for feed in feeds}
 
 
+class Bulk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Exports and imports of whole populations."""
+
+    keep_hours: int = 24
+    """How long the files of an export are kept."""
+    import_folders: list[str] = []
+    """Folders from which `$import` may read."""
+
+
 class Validation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What resources are checked against, and what becomes of those that do not pass."""
 
@@ -221,6 +230,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Bounds of FHIR searches."""
     policies: dict[str, dict[str, Any]] = {}
     """What the holders of tokens may see, by the token's name; `*` for all others."""
+    bulk: Bulk = Bulk()
+    """Exports and imports of whole populations."""
     validation: Validation = Validation()
     """How resources are checked."""
     open_network: bool = False

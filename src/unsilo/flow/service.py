@@ -31,6 +31,8 @@ class Service:
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
         self.started_at = clock.now()
+        self.endings: list[Callable[[], None]] = []
+        """What else has to stop before the store closes; whoever started it says so here."""
         self.checks: list[Callable[[], str]] = [lambda: self.dispatcher.trouble]
 
     def start(self) -> None:
@@ -40,6 +42,8 @@ class Service:
 
     def stop(self) -> None:
         """Stop the workers and close the store; what is queued stays queued."""
+        for end in self.endings:
+            end()
         self.reindexing.stop()
         self.dispatcher.stop()
         self.store.close()

@@ -1,0 +1,1 @@
+"""Whole populations out of the store and into it: Bulk Data Access exports, imports from files."""

@@ -1,0 +1,57 @@
+"""Walks all that a caller may see of one type, in the order of rows and in pieces, for whole populations."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from unsilo.policy import Predicate
+from unsilo.spec import r4
+from unsilo.storage.connect import Readers
+from unsilo.storage.packing import unpack_body
+from unsilo.storage.render import Sight
+from unsilo.storage.rows import Stored
+
+__all__ = ["WalkReads"]
+
+_COLUMNS = "r.rid, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
+_make: Callable[..., Stored] = Stored
+
+
+class WalkReads:
+    """The part of a view that whole populations are read with."""
+
+    _readers: Readers
+
+    def walk(
+        self, predicate: Predicate, type_: str, *, after: int = 0, since: int = 0, until: int = 0, limit: int = 2000,
+        patients: Sequence[str] | None = None, of_patients: bool = False, states: Sequence[int] = (0,),
+    ) -> list[Stored]:  # fmt: skip
+        """Return the next rows of a type after row number `after`, changed since and until (microseconds, 0 any).
+
+        `patients` are ids of source Patients whose compartments are wanted; `of_patients` leaves out what belongs to
+        no Patient. `states` (1,) gives what was deleted. A further call with the last `rid` goes on.
+        """
+        sight = Sight(predicate, self._readers.dialect)
+        number = r4.type_number(type_)
+        opened = sight.opened("r", [number], states=states)
+        where, values = [opened.where], list(opened.values)
+        if since:
+            where.append("r.updated >= ?")
+            values.append(since)
+        if until:
+            where.append("r.updated <= ?")
+            values.append(until)
+        if patients is not None:
+            named = sight.number([r4.type_number("Patient")], list(patients))
+            if type_ == "Patient":
+                where.append(f"r.rid IN {named.text}")
+            else:
+                where.append(f"r.rid IN (SELECT k.rid FROM ix_pat k WHERE k.type = {number} AND k.pat IN {named.text})")  # noqa: S608
+            values += named.values
+        elif of_patients and type_ != "Patient":
+            keys = sight.dialect.patients("r", "k")
+            tied = f" WHERE {keys.where}" if keys.where else ""
+            where.append(f"EXISTS (SELECT 1 FROM {keys.source}{tied})")  # noqa: S608
+        where.append("r.rid > ?")
+        sql = f"SELECT {_COLUMNS} FROM {opened.table} WHERE {' AND '.join(where)} ORDER BY r.rid LIMIT ?"  # noqa: S608
+        rows: list[Any] = self._readers.rows(sql, [*values, after, limit])
+        return [_make(row[0], type_, *row[1:9], unpack_body(row[9])) for row in rows]
