@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from oracle_questions import ASKED, Asker
 from oracle_run import known
 
-from tests.proof.twins import Said, Twins
+from tests.proof.twins import Said, Twins, own_identity
 from unsilo.kernel import json
 
 __all__ = ["Requests", "run"]
@@ -157,6 +157,8 @@ class Requests:
     def resource(self, kind: str, id_: str = "") -> Json:
         """Make a resource that may refer to what is hidden."""
         made = self.pair.world.make(kind, id_ or "x")
+        if kind == "Patient":
+            own_identity(made, next(self.pair.people))
         if not id_:
             del made["id"]
         return made

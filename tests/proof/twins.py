@@ -23,7 +23,7 @@ from unsilo.policy import Facts, Predicate, admits, predicate_of
 from unsilo.storage import Store
 from unsilo.storage.view import facts_of
 
-__all__ = ["POLICIES", "Clock", "Twins", "twins"]
+__all__ = ["POLICIES", "Clock", "Said", "Twins", "own_identity", "twins"]
 
 Json = dict[str, Any]
 
@@ -70,6 +70,7 @@ class Twins:
     def __init__(self, poor: Served, rich: Served, world: World, hidden: list[str], time: Clock) -> None:
         self.poor, self.rich, self.world, self.hidden, self.time = poor, rich, world, hidden, time
         self._turn = count(1)
+        self.people = count(1000)
 
     def both(
         self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -186,8 +187,18 @@ def _references(value: Any) -> Iterator[str]:
 def one_identity(world: World) -> None:
     """Make every Patient somebody of their own, so that no hidden one makes two visible ones a single person."""
     for n, one in enumerate(each for each in world.resources.values() if each["resourceType"] == "Patient"):
-        one["identifier"] = [*one.get("identifier", []), {"system": "urn:own", "value": f"own{n}"}]
-        one["birthDate"] = f"{1930 + n % 70}-0{1 + n % 9}-1{n % 10}"
+        own_identity(one, n)
+
+
+def own_identity(patient: Json, number: int) -> None:
+    """Make a Patient somebody whom no other one is taken for.
+
+    Who is one person is decided over the whole record, whoever may see it, so a hidden Patient may bring two visible
+    ones together: the one thing besides the default order that shows (docs/reference/search.md).
+    """
+    patient["identifier"] = [*patient.get("identifier", []), {"system": "urn:own", "value": f"own{number}"}]
+    patient["birthDate"] = f"{1900 + number % 100}-{1 + number // 100 % 12:02d}-{1 + number // 1200 % 28:02d}"
+    patient["name"][0] = {**patient["name"][0], "family": f"{patient['name'][0]['family']} {number}"}
 
 
 def put(node: Served, resource: Json) -> None:
