@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
@@ -77,10 +78,8 @@ class V2Run(Run):
             return super().clock(draft, readings)
         holder = frame.parent or frame
         known: tuple[int, frozenset[str]] | None = holder.memo.get(readings.key)
-        if known is not None:
-            used = known[1]
-            if node.name not in used and (holder is frame or frame.segments.keys().isdisjoint(used)):
-                return known[0]
+        if known is not None and _same_view(holder, frame, node, known[1]):
+            return known[0]
         moment, asked = 0, set()
         for read, segment in zip(readings.reads, readings.near, strict=True):
             asked.add(segment)
@@ -88,7 +87,7 @@ class V2Run(Run):
             moment = self.program.moment[text] if text else 0
             if moment:
                 break
-        if node.name not in asked and (holder is frame or frame.segments.keys().isdisjoint(asked)):
+        if _same_view(holder, frame, node, asked):
             holder.memo[readings.key] = moment, frozenset(asked)
         return moment
 
@@ -302,3 +301,10 @@ class V2Run(Run):
         maker, text, _, _, comp, rule = origin
         target = self.make(maker, text, i, field, rep, comp, rule, parent)
         return self.refer(target) if target is not None else {}
+
+
+def _same_view(holder: Frame, frame: Frame, node: Segment, names: Set[str]) -> bool:
+    """True when who looks from a segment for others by these names sees what any in the group `holder` sees."""
+    if holder is not frame:
+        return node.name not in names and frame.segments.keys().isdisjoint(names)
+    return node.name not in names or frame.segments.get(node.name) is node
