@@ -11,22 +11,24 @@ from unsilo.fhir.index.custom import Custom, compile_parameter
 from unsilo.fhir.index.keys import LONGEST, token_hash, token_key
 from unsilo.fhir.index.patients import patient_date
 from unsilo.fhir.index.rows import IDENTIFIER, OF_TYPE, IndexRows
+from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import Json
 from unsilo.spec.model import types
 
 __all__ = [
     "IDENTIFIER", "LONGEST", "NOT_INDEXED", "OF_TYPE", "Custom", "IndexRows", "Part", "compile_parameter", "index",
-    "indexed", "layout", "patient_date", "token_hash", "token_key", "version",
+    "indexed", "kept_as", "layout", "patient_date", "token_hash", "token_key", "version",
 ]  # fmt: skip
 
-_REVISION = 1
+_REVISION = 2
 """Raised whenever the code gives other keys for some resource."""
 
 
 def index(resource: Json, extra: Mapping[str, Sequence[Custom]] | None = None) -> IndexRows:
     """Return the search keys of one resource (FHIR R4 JSON as a dict); wrong shapes give no keys, never an error.
 
-    `extra` are a store's own parameters by resource type. A key may occur more than once in its list.
+    `extra` are a store's own parameters by resource type. A key may occur more than once in its list. Parameters that
+    are others taken together have no keys of their own (`kept_as`).
     """
     rows = IndexRows()
     kind = resource.get("resourceType")

@@ -8,6 +8,7 @@ from unsilo.fhir.index import patients, values
 from unsilo.fhir.index.generate import source
 from unsilo.fhir.index.rows import IndexRows
 from unsilo.fhir.index.trie import grow
+from unsilo.fhir.index.unions import unions
 from unsilo.kernel import Json
 from unsilo.spec.model import types
 from unsilo.spec.parameters import SearchParameter, parameters
@@ -21,7 +22,7 @@ NOT_INDEXED = frozenset(("_id", "_lastUpdated"))
 
 
 def indexed(resource_type: str) -> list[SearchParameter]:
-    """Return the parameters of a type that have keys."""
+    """Return the parameters of a type that have keys, their own or those of their parts (`kept_as`)."""
     return [p for p in parameters(resource_type).values() if p.expression and p.code not in NOT_INDEXED]
 
 
@@ -40,4 +41,5 @@ def extractor(resource_type: str) -> Extractor:
     """Return the function of one of R4's types, which the caller has looked up; ValueError for any other."""
     if resource_type not in types.resources:
         raise ValueError(resource_type)
-    return compiled(indexed(resource_type), resource_type, patients.members(resource_type))
+    wanted = [one for one in indexed(resource_type) if one.number not in unions(resource_type)]
+    return compiled(wanted, resource_type, patients.members(resource_type))

@@ -78,18 +78,22 @@ def _fields(place: _Place, name: str) -> list[_Place]:
     return []
 
 
+def _is(kind: str, wanted: str) -> bool:
+    """Whether `ofType` lets a type through: primitives are independent of each other (FHIR R4 fhirpath.html)."""
+    return kind == wanted or (not types.is_primitive(kind) and types.is_a(kind, wanted))
+
+
 def _narrowed(place: _Place, wanted: str = "") -> list[_Place]:
     """Turn a choice into a place for each type, or for the one that `ofType` asks for."""
     if not place.choice:
-        fits = not wanted or place.context == wanted or types.is_a(place.context, wanted)
-        return [place] if fits else []
+        return [place] if not wanted or _is(place.context, wanted) else []
     places = []
     for name, element in types.fields(place.context).items():
         if not (element.choice and element.name == place.choice):
             continue
         kind = next(k for k in element.types if f"{element.name}{k[0].upper()}{k[1:]}" == name)
         # R4 itself writes `DateTime` in a search parameter, so case is not looked at.
-        if not wanted or kind.casefold() == wanted.casefold() or types.is_a(kind, wanted):
+        if not wanted or kind.casefold() == wanted.casefold() or _is(kind, wanted):
             step = Step("field", name, many=element.max != 1)
             places.append(_Place((*place.steps, step), element.context(kind)))
     return places
