@@ -15,7 +15,10 @@ __all__ = ["Cache", "engine_digest"]
 
 _MOST_FILES = 2000
 _ENGINE = (
+    "compile/source.py",
+    "compile/leaves.py",
     "compile/writer.py",
+    "compile/v2_reading.py",
     "compile/v2.py",
     "compile/shape.py",
     "ccda/writer.py",
