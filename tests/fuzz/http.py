@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -65,8 +67,8 @@ def requests() -> Callable[[bytes], Behaviour]:
     from unsilo.config import Settings
     from unsilo.flow.service import Service
 
-    folder = tempfile.TemporaryDirectory()
-    service = Service(Settings(data=Path(folder.name), open_network=True))
+    folder = Path(tempfile.mkdtemp())
+    service = Service(Settings(data=folder, open_network=True))
     fhir = Fhir(service)
     loop = asyncio.new_event_loop()
     patient = b'{"resourceType":"Patient","id":"ana","name":[{"family":"Ana"}]}'
@@ -109,5 +111,10 @@ def requests() -> Callable[[bytes], Behaviour]:
             rule = outcome["issue"][0]["details"]["coding"][0]["code"]
         return status, said.get(b"content-type", b"")[:24], rule, method if method in _METHODS else b""
 
-    run.keep = folder  # type: ignore[attr-defined] # the folder goes when the target does
+    def end() -> None:
+        service.store.close()
+        loop.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    weakref.finalize(run, end)
     return run
