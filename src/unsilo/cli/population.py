@@ -1,0 +1,142 @@
+"""The commands `import` and `export`: whole populations into a store and out of it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, trace, who
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json
+
+if TYPE_CHECKING:
+    from unsilo.kernel import Issue
+
+__all__ = ["export", "import_"]
+
+_SHOWN = 20
+"""Faults that are shown on standard error; the report holds all of them."""
+
+
+def _state_file(data: Path, paths: list[Path], mode: str, check: str) -> Path:
+    """Return where the import of these files by these settings keeps how far it is."""
+    from hashlib import sha256
+
+    said = "\n".join([mode, check, *(str(path.resolve()) for path in paths)])
+    return data / "bulk" / f"import-{sha256(said.encode()).hexdigest()[:24]}.json"
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="NDJSON files (also .gz), Bundles, folders.")],
+    mode: Annotated[str, typer.Option("--mode", help="upsert, or create: what is there already stays.")] = "upsert",
+    check: Annotated[str, typer.Option("--check", help="Structure and bindings: off, warn or reject.")] = "off",
+    report: Annotated[Path | None, typer.Option("--report", help="File for every fault, one JSON a line.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 for one less than the cores.")] = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import FHIR resources: searchable with each commit; run again after a stop it goes on where it was.
+
+    Exit status 1 when a line was refused.
+    """
+    import msgspec
+
+    from unsilo.flow.bulk.imports import Progress, import_files
+    from unsilo.flow.bulk.lines import files_in
+    from unsilo.flow.fhir.outcome import Caller
+    from unsilo.policy import Predicate
+
+    if mode not in ("upsert", "create"):
+        fail(WRONG, f"there is no mode {mode}", "upsert or create")
+    if check not in ("off", "warn", "reject"):
+        fail(WRONG, f"there is no check {check}", "off, warn or reject")
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        fail(WRONG, f"there is no {missing[0]}")
+    settings = settings_of(config, data)
+    state = _state_file(settings.data, paths, mode, check)
+    state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    at = msgspec.json.decode(state.read_bytes(), type=Progress) if state.exists() else Progress()
+    if at.done or at.line:
+        say(f"going on after {at.read} resources of a former run") if not as_json else None
+    total = sum(1 for _ in files_in(paths))
+    shown = 0
+    with node(settings) as service, progress(total, "import", quiet=as_json) as bar:
+        log = report.open("ab") if report is not None else None
+
+        def told(now: Progress, found: "list[Issue]") -> None:
+            nonlocal shown
+            fresh = state.with_suffix(".new")
+            fresh.write_bytes(msgspec.json.encode(now))
+            fresh.replace(state)
+            if log is not None:
+                log.writelines(msgspec.json.encode(issue) + b"\n" for issue in found)
+            if shown < _SHOWN and not as_json:
+                issues(found[: _SHOWN - shown])
+                shown += len(found)
+            if bar is not None:
+                bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
+
+        try:
+            caller = Caller(who(), "command line", Predicate(), "import")
+            at = import_files(
+                service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told  # type: ignore[arg-type]
+            )  # fmt: skip
+        except OSError as fault:
+            fail(NOT_NOW, f"the import stopped: {fault}", "run it again to go on")
+        finally:
+            if log is not None:
+                log.close()
+    state.unlink(missing_ok=True)
+    if as_json:
+        say_json(at)
+    else:
+        say(f"{at.read} resources read: {at.stored} stored, {at.same} there already, {at.refused} refused")
+    raise SystemExit(FAILED if at.refused else OK)
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the NDJSON files, made when missing.")],
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only this resource type; several times.")] = None,
+    since: Annotated[str, typer.Option("--since", help="Only what changed since this instant.")] = "",
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Export all resources as NDJSON, one file or more a type; what was deleted since as transaction Bundles."""
+    import shutil
+    import threading
+
+    from unsilo.flow.bulk.export import export as write
+    from unsilo.flow.bulk.job import Jobs
+    from unsilo.flow.bulk.request import read
+    from unsilo.policy import Predicate
+
+    settings = settings_of(config, data)
+    pairs = [("_type", name) for name in types or ()] + ([("_since", since)] if since else [])
+    request, wrong = read("system", pairs)
+    if request is None:
+        fail(WRONG, wrong[0].text, wrong[0].hint)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        fail(WRONG, f"{out} is not an empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = Jobs(out / ".export")
+    counts: dict[str, Any] = {}
+    with node(settings) as service:
+        trace(service.store, "export", f"to {out}")
+        job = jobs.start(who(), "", request)
+        try:
+            write(jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event())
+            for file in job.files:
+                jobs.path(job, file).replace(out / file.name.partition(".")[2])
+                counts[file.name.partition(".")[2]] = file.count
+        except OSError as fault:
+            fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
+        finally:
+            shutil.rmtree(jobs.folder, ignore_errors=True)
+    if as_json:
+        say_json({"resources": job.written, "files": counts})
+    else:
+        say(f"{job.written} resources in {len(counts)} files")
+    sys.stdout.flush()
