@@ -1,29 +1,33 @@
 """The syntax tree made into closures: one for each node, chosen for what stands there (FHIRPath N1, 6 and 8)."""
 
-from collections.abc import Callable
 from typing import Final
 
 from unsilo.fhir.path import functions
 from unsilo.fhir.path.arithmetic import OPERATORS, negated
 from unsilo.fhir.path.context import Site, State
-from unsilo.fhir.path.equality import distinct, equal_items, equivalent_items, key, plain
+from unsilo.fhir.path.equality import equal_items, plain
 from unsilo.fhir.path.errors import PathError
 from unsilo.fhir.path.functions.filtering import as_type, is_of_type
 from unsilo.fhir.path.kinds import INTEGER, STRING, Items, system_kind
 from unsilo.fhir.path.navigate import StepRun, member, own_member, placed_member
-from unsilo.fhir.path.ordering import order
+from unsilo.fhir.path.operating import (
+    LOGIC,
+    ORDERS,
+    as_truth,
+    equal_text,
+    equivalent,
+    joined,
+    ordered,
+    this_item,
+    union,
+    within,
+)
 from unsilo.fhir.path.registry import EMPTY, FUNCTIONS, Entry, ExprRun, TruthRun, TruthStep, boolean_items, system
 from unsilo.fhir.path.tree import Call, Chain, Empty, Fold, Index, Literal, Member, Name, Node, Special, Step, Unary
 from unsilo.fhir.path.variables import variable
 
 __all__ = ["Compiler"]
 
-_ORDERS: Final[dict[str, Callable[[int], bool]]] = {
-    "<": lambda found: found < 0,
-    "<=": lambda found: found <= 0,
-    ">": lambda found: found > 0,
-    ">=": lambda found: found >= 0,
-}
 _TRUTHS: Final = frozenset(
     ("=", "!=", "~", "!~", "<", "<=", ">", ">=", "and", "or", "xor", "implies", "in", "contains", "is")
 )
@@ -75,14 +79,13 @@ class Compiler:
             last = node.steps[-1]
             entry = FUNCTIONS.get(last.name) if isinstance(last, Call) else None
             if isinstance(last, Call) and entry is not None and entry.decide is not None:
-                before = (
-                    self._chain(Chain(node.base, node.steps[:-1], node.at)) if node.steps[1:] or node.base else _this
-                )
+                shorter = Chain(node.base, node.steps[:-1], node.at)
+                before = self._chain(shorter) if shorter.steps or node.base else this_item
                 decide = self._decide(last)
                 return lambda state: decide(state, before(state))
         run = self.items(node)
         site = self._site(node.at, "condition")
-        return lambda state: _as_truth(run(state), site)
+        return lambda state: as_truth(run(state), site)
 
     def type_name(self, node: Node) -> Name:
         """Read an argument as the name of a type."""
@@ -94,7 +97,7 @@ class Compiler:
     def _special(self, node: Special) -> ExprRun:
         name = node.name
         if name == "$this":
-            return _this
+            return this_item
         if name == "$index":
             return lambda state: [(state.index, INTEGER, None)]
         if name == "$total":
@@ -128,7 +131,7 @@ class Compiler:
                 start = self._root(first)
                 steps = [self._step(step) for step in node.steps[1:]]
             else:
-                start = _this
+                start = this_item
                 steps = [self._step(step) for step in node.steps]
         if not steps:
             return start
@@ -231,9 +234,9 @@ class Compiler:
             return lambda state: boolean_items(decide(state, left(state)))
         right = self.items(operand)
         if sign == "|":
-            return lambda state: _union(state, left(state), right(state))
+            return lambda state: union(state, left(state), right(state))
         if sign == "&":
-            return lambda state: [(_joined(left(state), right(state), site), STRING, None)]
+            return lambda state: [(joined(left(state), right(state), site), STRING, None)]
         operate = OPERATORS[sign]
 
         def run(state: State) -> Items:
@@ -265,18 +268,18 @@ class Compiler:
             return self._equality(left, operand, sign == "=")
         right = self.items(operand)
         if sign == "~":
-            return lambda state: _equivalent(state, left(state), right(state))
+            return lambda state: equivalent(state, left(state), right(state))
         if sign == "!~":
-            return lambda state: not _equivalent(state, left(state), right(state))
+            return lambda state: not equivalent(state, left(state), right(state))
         if sign == "in":
-            return lambda state: _within(left(state), right(state), site)
+            return lambda state: within(left(state), right(state), site)
         if sign == "contains":
-            return lambda state: _within(right(state), left(state), site)
-        return _ordered(left, right, _ORDERS[sign], site)
+            return lambda state: within(right(state), left(state), site)
+        return ordered(left, right, ORDERS[sign], site)
 
     def _equality(self, left: ExprRun, operand: Node, same: bool) -> TruthRun:
         if isinstance(operand, Literal) and type(operand.value) is str:
-            return _equal_text(left, operand.value, same)
+            return equal_text(left, operand.value, same)
         right = self.items(operand)
 
         def run(state: State) -> bool | None:
@@ -288,124 +291,5 @@ class Compiler:
     def _logic(self, node: Fold) -> TruthRun:
         run = self.truth(node.first)
         for sign, _, operand in node.rest:
-            run = _LOGIC[sign](run, self.truth(operand))
+            run = LOGIC[sign](run, self.truth(operand))
         return run
-
-
-def _this(state: State) -> Items:
-    return [state.this]
-
-
-def _as_truth(items: Items, site: Site) -> bool | None:
-    if not items:
-        return None
-    if len(items) > 1:
-        site.fail(f"one item is expected, there are {len(items)}")
-    value = items[0][0]
-    return value if type(value) is bool else True
-
-
-def _union(state: State, left: Items, right: Items) -> Items:
-    state.spend(len(left) + len(right))
-    return distinct([*left, *right])
-
-
-def _equivalent(state: State, left: Items, right: Items) -> bool:
-    if len(left) == len(right):
-        state.spend(len(left) * len(right) // 8)  # each is compared with each
-    return equivalent_items(left, right)
-
-
-def _joined(left: Items, right: Items, site: Site) -> str:
-    parts = []
-    for items in (left, right):
-        item = site.one(items)
-        value = "" if item is None else plain(item)
-        if value is not None and type(value) is not str:
-            site.fail("texts are expected")
-        parts.append(value or "")
-    site.room(sum(map(len, parts)))
-    return "".join(parts)
-
-
-def _within(left: Items, right: Items, site: Site) -> bool | None:
-    item = site.one(left)
-    if item is None:
-        return None
-    if len(right) > 8:
-        name = key(item)
-        return any(name == key(other) for other in right)
-    one = [item]
-    return any(equal_items(one, [other]) for other in right)
-
-
-def _ordered(left: ExprRun, right: ExprRun, judge: Callable[[int], bool], site: Site) -> TruthRun:
-    def run(state: State) -> bool | None:
-        one, other = site.one(left(state)), site.one(right(state))
-        if one is None or other is None:
-            return None
-        found = order(plain(one), plain(other), site)
-        return None if found is None else judge(found)
-
-    return run
-
-
-def _equal_text(left: ExprRun, text: str, same: bool) -> TruthRun:
-    """The commonest comparison there is: `use = 'official'`."""
-
-    def run(state: State) -> bool | None:
-        items = left(state)
-        if not items:
-            return None
-        if len(items) > 1:
-            return not same
-        value = plain(items[0])
-        if value is None:
-            return None
-        return (type(value) is str and value == text) is same
-
-    return run
-
-
-def _and(left: TruthRun, right: TruthRun) -> TruthRun:
-    def run(state: State) -> bool | None:
-        one = left(state)
-        if one is False:
-            return False
-        other = right(state)
-        return other if one or other is False else None
-
-    return run
-
-
-def _or(left: TruthRun, right: TruthRun) -> TruthRun:
-    def run(state: State) -> bool | None:
-        one = left(state)
-        if one:
-            return True
-        other = right(state)
-        return other if one is False or other else None
-
-    return run
-
-
-def _xor(left: TruthRun, right: TruthRun) -> TruthRun:
-    def run(state: State) -> bool | None:
-        one, other = left(state), right(state)
-        return None if one is None or other is None else one is not other
-
-    return run
-
-
-def _implies(left: TruthRun, right: TruthRun) -> TruthRun:
-    def run(state: State) -> bool | None:
-        one = left(state)
-        if one is False:
-            return True
-        other = right(state)
-        return other if one or other else None
-
-    return run
-
-
-_LOGIC: Final = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
