@@ -1,6 +1,7 @@
 """Gives every stored resource the search keys of this version: after a change of the schema or of the extraction."""
 
 import sqlite3
+from typing import Any
 
 import msgspec
 
@@ -40,9 +41,9 @@ def renumber(connection: sqlite3.Connection) -> None:
     run_rows(connection, _RES["type_add"], [(mapping[str(number)], live) for number, live in totals])
 
 
-def extract_anew(connection: sqlite3.Connection) -> int:
+def extract_anew(connection: Any, names: Names | None = None, counters: Counters | None = None) -> int:
     """Compute the keys of all live resources again in the open transaction; return how many there are."""
-    names, counters, last, done = Names(), Counters(), 0, 0
+    names, counters, last, done = names or Names(), counters or Counters(), 0, 0
     names.load(connection)
     for number, _kind, content in connection.execute(load("dictionary")["all"]).fetchall():
         register(number, content)
@@ -75,7 +76,7 @@ def renew(connection: sqlite3.Connection) -> None:
     extract_anew(connection)
 
 
-def is_current(connection: sqlite3.Connection) -> bool:
+def is_current(connection: Any) -> bool:
     """Tell whether the stored keys are those that this version extracts."""
     row = connection.execute(_SQL["kept"], ("index",)).fetchone()
     return row is not None and row[0] == version().encode()

@@ -4,7 +4,6 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,11 @@ def borrow(into: dict[str, Any], path: str, apart: Iterable[str] = (), *, fixtur
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    replaced: dict[str, Callable[..., Any]] = {"open_store": _opened, "run": partial(run, dialect=POSTGRES)}
+
+    def searched(ask: Any, plan: Any, dialect: Any = POSTGRES, *more: Any, **named: Any) -> Any:
+        return run(ask, plan, dialect, *more, **named)
+
+    replaced: dict[str, Callable[..., Any]] = {"open_store": _opened, "run": searched}
     for key, value in replaced.items():
         if getattr(module, key, None) in (open_store, run):
             setattr(module, key, value)

@@ -1,15 +1,18 @@
 """Makes the tables of the store in a database, and brings older ones forward, one process at a time."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.resources import files
 
 from unsilo.kernel import clock, hash64
 from unsilo.spec.r4 import resource_types, type_number
 from unsilo.storage.faults import StoreTooNewError
+from unsilo.storage.postgres.names import BlockCounters, SharedNames
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
+from unsilo.storage.renew import extract_anew, is_current
 
-__all__ = ["migrate", "migrations"]
+__all__ = ["migrate", "migrations", "refresh"]
 
 _SQL = own("migration")
 _LOCK = hash64("unsilo", "migration")
@@ -58,3 +61,25 @@ def migrate(session: Session, steps: list[tuple[int, str, str]] | None = None) -
     finally:
         session.run(_SQL["unlock_session"], (_LOCK,))
     return applied
+
+
+def refresh(session: Session, side: Callable[[], Session]) -> int:
+    """Extract the search keys of all resources again when this version extracts others; return of how many.
+
+    `side` gives a connection whose statements commit by themselves.
+    """
+    if is_current(session):
+        return 0
+    session.run(_SQL["lock_session"], (_LOCK,))
+    try:
+        session.begin("SELECT 0")
+        done = 0 if is_current(session) else extract_anew(session, SharedNames(side), BlockCounters(side))
+        session.run("COMMIT")
+    except BaseException:
+        if session.in_transaction:
+            session.run("ROLLBACK")
+        raise
+    finally:
+        if not session.closed:
+            session.run(_SQL["unlock_session"], (_LOCK,))
+    return done

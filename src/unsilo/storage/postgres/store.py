@@ -10,7 +10,7 @@ from unsilo.storage.accounts import Accounts
 from unsilo.storage.faults import Hooks
 from unsilo.storage.postgres.contents import SharedContent
 from unsilo.storage.postgres.learning import SharedLearner
-from unsilo.storage.postgres.migrate import migrate
+from unsilo.storage.postgres.migrate import migrate, refresh
 from unsilo.storage.postgres.readers import SharedReaders
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
@@ -97,9 +97,11 @@ def open_database(
 
     StoreTooNewError when a newer unsilo wrote it. `directory` is the node's own folder, for what is not of the store.
     """
-    session = Session(dsn)
+    session, side = Session(dsn), Session(dsn)
     try:
         migrate(session)
+        refresh(session, lambda: side)
     finally:
         session.close()
+        side.close()
     return SharedStore(dsn, directory, readers, group_ms, hooks or Hooks())

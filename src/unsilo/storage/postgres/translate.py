@@ -26,6 +26,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r" INDEXED BY \w+| NOT INDEXED"), ""),
     (re.compile(r"\bCROSS JOIN (\w+ \w+) ON\b"), r"JOIN \1 ON"),
     (re.compile(r"\buser\b"), '"user"'),
+    (re.compile(r"\bx'([0-9a-f]*)'"), r"CAST('\\x\1' AS bytea)"),
     (re.compile(r"\b1 << 62\b"), str(1 << 62)),
     (
         re.compile(r"x\.hi - x\.lo > 86400000000"),

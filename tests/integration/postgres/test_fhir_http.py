@@ -1,0 +1,9 @@
+"""The FHIR server over HTTP with the store on PostgreSQL."""
+
+import pytest
+
+from tests.integration.postgres.borrowed import borrow
+
+pytestmark = pytest.mark.usefixtures("databases")
+
+borrow(globals(), "tests/integration/test_fhir_http.py")

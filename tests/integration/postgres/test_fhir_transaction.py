@@ -1,0 +1,9 @@
+"""FHIR transactions with the store on PostgreSQL."""
+
+import pytest
+
+from tests.integration.postgres.borrowed import borrow
+
+pytestmark = pytest.mark.usefixtures("databases")
+
+borrow(globals(), "tests/unit/flow/fhir/test_transaction.py", fixtures=["tests/unit/flow/fhir/conftest.py"])
