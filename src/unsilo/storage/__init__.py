@@ -9,7 +9,6 @@ from unsilo.storage.packing import pack_lineage, pack_unconsumed
 from unsilo.storage.retention import drop_day
 from unsilo.storage.rows import (
     AuditRow,
-    Criterion,
     DeadGroup,
     FeedFigures,
     Incoming,
@@ -34,7 +33,6 @@ __all__ = [
     "AuditRow",
     "ClientToken",
     "Counts",
-    "Criterion",
     "DeadGroup",
     "FeedFigures",
     "Hooks",

@@ -13,7 +13,7 @@ from unsilo.spec.parameters import parameter
 from unsilo.storage.keys import TABLES, Image
 from unsilo.storage.packing import unsqueeze_small
 
-__all__ = ["DATES", "functions", "kilometres", "prepare_search", "targets_of", "uris_of"]
+__all__ = ["functions", "kilometres", "prepare_search", "targets_of", "uris_of"]
 
 _EARTH = 12742.0176  # twice the mean radius in kilometres
 
@@ -33,7 +33,7 @@ def _partial(table: str) -> Callable[[bytes], Any]:
 
 _READ = {table: _partial(table) for table in TABLES}
 
-DATES: dict[str, Callable[[int, int, int, int], bool]] = {
+_DATES: dict[str, Callable[[int, int, int, int], bool]] = {
     "eq": lambda lo, hi, a, b: a <= lo < b and hi <= b,
     "ne": lambda lo, hi, a, b: not (a <= lo < b and hi <= b),
     "gt": lambda _lo, hi, _a, b: hi > b,
@@ -60,7 +60,7 @@ _NUMBERS: dict[str, Callable[[float, float, float, float], bool]] = {
 """The same on a row's closed range; the asked value is half open for eq and ne."""
 
 
-_SPANS: dict[str, Callable[..., bool]] = _NUMBERS | {f"d{how}": compare for how, compare in DATES.items()}
+_SPANS: dict[str, Callable[..., bool]] = _NUMBERS | {f"d{how}": compare for how, compare in _DATES.items()}
 """How a composite's range compares: numbers, and dates with a `d` before the prefix."""
 
 
@@ -70,7 +70,7 @@ def _sps(text: str) -> frozenset[int]:
 
 
 def _own_dat(idx: bytes, sps: str, how: str, lo: int, hi: int) -> bool:
-    wanted, compare = _sps(sps), DATES[how]
+    wanted, compare = _sps(sps), _DATES[how]
     return any(key[0] in wanted and compare(key[1], key[2], lo, hi) for key in _READ["dat"](idx))
 
 

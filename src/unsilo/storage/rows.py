@@ -8,7 +8,6 @@ from unsilo.kernel import Envelope, Issue, Locator
 
 __all__ = [
     "AuditRow",
-    "Criterion",
     "DeadGroup",
     "FeedFigures",
     "Incoming",
@@ -222,21 +221,6 @@ class OutboxRow(msgspec.Struct):
     kind: str
     at: int
     payload: bytes
-
-
-class Criterion(msgspec.Struct):
-    """One search clause; the values of `values` are alternatives.
-
-    kind `token`: (system or None for any, code or None for any); `string`: folded prefix; `date`: (comparator
-    eq ne gt lt ge le sa eb, lo, hi) with half-open microseconds; `reference`: `Type/id`; `patient`: `Patient/id`;
-    `person`: the number of a person; `id`: a logical id; `updated`: as date, on the time of the last change.
-    A reference to a Patient means every source Patient of the same person unless `expand` is False.
-    """
-
-    param: str
-    kind: Literal["token", "string", "date", "reference", "patient", "person", "id", "updated"]
-    values: list[tuple[str | None, str | None] | tuple[str, int, int] | str | int]
-    expand: bool = True
 
 
 class FeedFigures(msgspec.Struct):

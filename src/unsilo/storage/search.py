@@ -9,7 +9,6 @@ from unsilo.spec import r4
 from unsilo.storage import plan as p
 from unsilo.storage.connect import Readers
 from unsilo.storage.functions_search import targets_of, uris_of
-from unsilo.storage.listing import *  # noqa: F403 # until its users name the new place
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.plan import Include, Page, Plan
 from unsilo.storage.render.dialect import SQLITE, Dialect, Sql
@@ -201,7 +200,7 @@ class SearchReads:
 
     _readers: Readers
 
-    def find(self, plan: Plan) -> Page:
+    def search(self, plan: Plan) -> Page:
         """Return one page of what a plan finds; TooLongError after `plan.seconds`."""
         with self._readers.moment(plan.seconds) as ask:
             return run(ask, plan, self._readers.dialect)

@@ -17,15 +17,14 @@ from unsilo.storage.days import DayReader, erase, sync_directory
 from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
 from unsilo.storage.learning import Learner
-from unsilo.storage.listing import audit_query, estimate_query, resources_query
+from unsilo.storage.listing import audit_query
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.parameters import ParameterReads
 from unsilo.storage.resources import ResourceReads
-from unsilo.storage.rows import AuditRow, Criterion, Incoming, OutboxRow, QueueItem, Receipt, Stored
+from unsilo.storage.rows import AuditRow, Incoming, OutboxRow, QueueItem, Receipt
 from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
-from unsilo.storage.tx import stored
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.verify import verify
 from unsilo.storage.view import View
@@ -135,21 +134,6 @@ class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
         sql, values = audit_query(_AUDIT["columns"], person, actor, action, since, until, limit, before)
         make: Callable[..., AuditRow] = AuditRow
         return [make(*row[1:9], row[0], row[9]) for row in self._readers.rows(sql, values)]
-
-    def search(
-        self, resource_type: str, criteria: list[Criterion], limit: int = 100, after: int | None = None
-    ) -> list[Stored]:
-        """Return live resources that meet all criteria, the newest row first; `after` is the last `rid` seen."""
-        with self._readers.moment() as rows:
-            counted = [rows(*estimate_query(resource_type, each))[0][0] for each in criteria]
-            found = rows(*resources_query(resource_type, criteria, counted, limit, after))
-        return [stored(row) for row in found]
-
-    def count(self, resource_type: str, criteria: list[Criterion]) -> int:
-        """Return how many live resources meet all criteria."""
-        with self._readers.moment() as rows:
-            counted = [rows(*estimate_query(resource_type, each))[0][0] for each in criteria]
-            return int(rows(*resources_query(resource_type, criteria, counted, 0, None, count=True))[0][0])
 
     def disk_bytes(self) -> tuple[int, int]:
         """Return how many bytes the main database and the journal take on disk, logs included."""

@@ -10,7 +10,6 @@ from unsilo.policy.predicate import Allow
 from unsilo.spec import r4
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import unpack_body
-from unsilo.storage.plan import Page, Plan
 from unsilo.storage.render import Sight
 from unsilo.storage.rows import Stored
 from unsilo.storage.search import SearchReads
@@ -66,10 +65,6 @@ class View(SearchReads, WalkReads):
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
         self._reads: dict[tuple[int, str], tuple[Predicate, str, list[Any]]] = {}
-
-    def search(self, plan: Plan) -> Page:
-        """Return one page of what a plan finds."""
-        return self.find(plan)
 
     def read(self, predicate: Predicate, type_: str, id_: str) -> Stored | None:
         """Return the current version, of state 1 when deleted; None when there is none or it is hidden."""

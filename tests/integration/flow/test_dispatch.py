@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flow_node import Node, adt, replace, settings, with_node
 
+from tests.unit.storage.keyed import rows_found
 from unsilo.flow import pool, replay
 
 
@@ -73,7 +74,7 @@ def test_release_lets_what_was_held_go_on_in_order(tmp_path: Path) -> None:
         found = states(node)
         assert found.pop("poison") == "aside"
         assert set(found.values()) == {"done"}
-        patient = node.service.store.search("Patient", [])[0]
+        patient = rows_found(node.service.store, "Patient")[0]
         assert patient.version == 5
 
     with_node(settings(tmp_path), scenario, workers=True)

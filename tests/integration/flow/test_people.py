@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from flow_node import adt, settings
 
+from tests.unit.storage.keyed import ids_found
 from unsilo.config import Feed
 from unsilo.flow import access
 from unsilo.flow.commit import commit
@@ -80,7 +81,7 @@ def test_link_and_unlink_act_at_once_and_leave_their_reason(service: Service) ->
     """Two records become one person and two again; each act is audited for both persons."""
     store_message(service, adt("1", "111"))
     store_message(service, adt("2", "222", name="Smith^Bob"))
-    one, two = (row.id for row in service.store.search("Patient", []))
+    one, two = ids_found(service.store, "Patient")
     person = service.store.person_of(one)
     assert service.store.person_of(two) != person
     assert link(service, two, person, "eva", "same man")[0] == person

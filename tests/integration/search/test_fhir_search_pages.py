@@ -93,7 +93,7 @@ def test_a_mark_is_good_for_its_search_only(store: Store) -> None:
 
 def test_marks_hold_no_row_numbers(store: Store) -> None:
     """A mark says which resource was last, not how many others there are."""
-    page = store.find(plan(search_of("Observation", [("_count", "1")]), EVERYTHING, VOCABULARY))
+    page = store.search(plan(search_of("Observation", [("_count", "1")]), EVERYTHING, VOCABULARY))
     assert page.after == (f"Observation/{page.rows[0].id}",)
 
 
@@ -260,4 +260,4 @@ def test_a_search_ends_in_time(store: Store) -> None:
     slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(TooLongError), store._readers.moment(0.05) as ask:
         ask(slow, [])
-    assert store.find(made).rows
+    assert store.search(made).rows

@@ -139,7 +139,7 @@ def test_what_is_hidden_changes_no_answer(tmp_path: Path) -> None:
             assert found is not None
             made = plan(found, predicate, VOCABULARY)
             for _page in range(3):
-                answers = [store.find(made) for store in (one, two)]
+                answers = [store.search(made) for store in (one, two)]
                 told = [([(r.type, r.id, r.body) for r in page.rows], page.total, page.after) for page in answers]
                 assert told[0] == told[1], (kind, pairs)
                 if answers[0].after is None:
@@ -173,12 +173,12 @@ def test_masked_elements_cannot_be_searched() -> None:
 def test_feeds_and_persons(store: Store) -> None:
     """A predicate by feed hides what no feed sent; one by person shows all its source Patients."""
     search = search_of("Patient", [("_count", "100")])
-    none = store.find(plan(search, Predicate(allow=Source(frozenset({"lab"}))), VOCABULARY))
+    none = store.search(plan(search, Predicate(allow=Source(frozenset({"lab"}))), VOCABULARY))
     assert none.rows == []
     person = store.person_of("p0")
     assert person is not None
-    found = store.find(plan(search, Predicate(allow=Compartment(persons=frozenset({person}))), VOCABULARY))
+    found = store.search(plan(search, Predicate(allow=Compartment(persons=frozenset({person}))), VOCABULARY))
     assert {row.id for row in found.rows} == {"p0", "p5", "p7"}
-    other = store.find(plan(search, Predicate(tenant=1), VOCABULARY))
+    other = store.search(plan(search, Predicate(tenant=1), VOCABULARY))
     assert other.rows == []
     assert LABEL

@@ -6,9 +6,13 @@ from typing import Any
 from unsilo.fhir.index import IndexRows
 from unsilo.fhir.index.keys import string_key, token_hash
 from unsilo.kernel import hash64
+from unsilo.policy import Predicate
+from unsilo.search import Vocabulary, parse, plan
 from unsilo.spec.parameters import parameter
+from unsilo.storage import Store, Stored
 
 NONE = IndexRows()
+VOCABULARY = Vocabulary()
 
 
 def rows(
@@ -37,3 +41,17 @@ def person(family: str, given: str = "Ann", birth: str = "", mrn: str = "1") -> 
     born = {"birthDate": birth} if birth else {}
     name = {"family": family, "given": [given]}
     return {"resourceType": "Patient", "name": [name], "identifier": [{"system": "urn:mrn", "value": mrn}], **born}
+
+
+def rows_found(store: Store, query: str, *, kin: bool = True) -> list[Stored]:
+    """Return what a search such as `Observation?code=x` finds, the newest first, for who may see everything."""
+    kind, _, rest = query.partition("?")
+    pairs = [(name, value) for name, _, value in (pair.partition("=") for pair in rest.split("&") if pair)]
+    search, issues = parse(kind, pairs, VOCABULARY, kin=kin)
+    assert search is not None, issues
+    return store.search(plan(search, Predicate(), VOCABULARY)).rows
+
+
+def ids_found(store: Store, query: str, *, kin: bool = True) -> list[str]:
+    """Return the ids of what a search finds."""
+    return [row.id for row in rows_found(store, query, kin=kin)]

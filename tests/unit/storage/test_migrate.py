@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.storage.keyed import rows
+from tests.unit.storage.keyed import ids_found, rows
 from unsilo.kernel import json
-from unsilo.storage import Criterion, Incoming, StoreTooNewError, open_store
+from unsilo.storage import Incoming, StoreTooNewError, open_store
 from unsilo.storage.connect import connect
 from unsilo.storage.migrate import APPLICATION_ID, migrate, migrations, version_of
 
@@ -108,8 +108,8 @@ def test_a_store_of_an_older_schema_comes_forward_with_its_data(
     _older(tmp_path, number)
     with open_store(tmp_path) as store:
         assert (store.counts(), store.feeds(), store.history("Patient", "p")) == before
-        assert [f.id for f in store.search("Patient", [Criterion("family", "string", ["do"])])] == ["p"]
-        assert [f.id for f in store.search("Observation", [Criterion("subject", "reference", ["Patient/p"])])] == ["o"]
+        assert ids_found(store, "Patient?family=do") == ["p"]
+        assert ids_found(store, "Observation?subject=Patient/p") == ["o"]
         assert [hit.uid for hit in store.find_people("doe")] != []
         assert store.verify() == []
         store.submit(lambda tx: tx.rid("Practitioner/x")).result(10)
@@ -121,13 +121,12 @@ def test_keys_are_extracted_anew_when_this_version_extracts_others(tmp_path: Pat
     with open_store(tmp_path) as store:
         store.submit(lambda tx: tx.put("Patient", "p", json.encode(body), index=rows(), lineage=[], at=1)).result(10)
         store.submit(lambda tx: tx.link("p", None, "none", "", "m", 1, 1)).result(10)
-        male = Criterion("gender", "token", [(None, "male")])
-        assert store.count("Patient", [male]) == 0
+        assert len(ids_found(store, "Patient?gender=male")) == 0
     connection = connect(tmp_path / "unsilo.db")
     connection.execute("UPDATE keep SET value = x'00' WHERE name = 'index'")
     connection.close()
     with open_store(tmp_path) as store:
-        assert store.count("Patient", [male]) == 1
+        assert len(ids_found(store, "Patient?gender=male")) == 1
         assert store.verify() == []
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.storage.keyed import person, rows
+from tests.unit.storage.keyed import ids_found, person, rows
 from unsilo.fhir.index import IndexRows
 from unsilo.identity.record import pack, record
-from unsilo.storage import Criterion, Store, Stored, Tx
+from unsilo.storage import Store, Stored, Tx
 
 Put = Callable[..., Stored]
 
@@ -31,12 +31,8 @@ def test_a_person_is_the_set_of_its_linked_patients(store: Store, put: Put) -> N
     assert [f.id for f in store.facts(one)] == ["oa"]
     assert link(store, "Patient/b", one) == one
     assert [f.id for f in store.facts(one)] == ["ob", "oa"]
-    assert [f.id for f in store.search("Observation", [Criterion("subject", "reference", ["Patient/a"])])] == [
-        "ob",
-        "oa",
-    ]
-    alone = Criterion("subject", "reference", ["Patient/a"], expand=False)
-    assert [f.id for f in store.search("Observation", [alone])] == ["oa"]
+    assert ids_found(store, "Observation?subject=Patient/a") == ["ob", "oa"]
+    assert ids_found(store, "Observation?subject=Patient/a", kin=False) == ["oa"]
     two = store.submit(lambda tx: tx.unlink("b", "hand", "another birth date", "steward", 5)).result(10)
     assert two != one
     assert [f.id for f in store.facts(one)] == ["oa"]

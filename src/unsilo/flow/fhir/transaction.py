@@ -65,7 +65,7 @@ class _Whole:
     def ahead(self) -> None:
         """Work out as much as is possible without the writer."""
         view = self.service.store.guarded
-        self.prepare({key: tuple(row.id for row in view.find(plan).rows) for key, plan in self.plans.items()})
+        self.prepare({key: tuple(row.id for row in view.search(plan).rows) for key, plan in self.plans.items()})
 
     def prepare(self, found: Found) -> None:
         """Fix ids and links as the conditions' matches say, and make every resource ready."""

@@ -31,7 +31,7 @@ def of_race(mrn: str, race: str) -> dict[str, Any]:
 def found(service: Service, query: str) -> set[str] | int:
     """The ids of what meets a query, or the status of its refusal."""
     plan = condition("Patient", query, ALL, service.parameters.vocabulary, most=1000)
-    return plan.status if isinstance(plan, Written) else {row.id for row in service.store.find(plan).rows}
+    return plan.status if isinstance(plan, Written) else {row.id for row in service.store.search(plan).rows}
 
 
 def settled(service: Service, seconds: float = 20) -> None:
