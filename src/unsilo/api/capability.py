@@ -9,6 +9,7 @@ from unsilo import __version__
 from unsilo.api.interaction import Interaction
 from unsilo.kernel import Json, clock
 from unsilo.search import Supported
+from unsilo.spec.compartments import compartments
 from unsilo.spec.parameters import parameters
 from unsilo.spec.r4 import resource_types
 
@@ -119,7 +120,8 @@ def capability_statement(
     }  # fmt: skip
     if system:
         rest["operation"] = _unique([_operation(row) for row in system])
-    rest["compartment"] = ["http://hl7.org/fhir/CompartmentDefinition/patient"]
+    base_of = "http://hl7.org/fhir/CompartmentDefinition/"
+    rest["compartment"] = [base_of + name[0].lower() + name[1:] for name in compartments()]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",

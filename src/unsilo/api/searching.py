@@ -17,6 +17,7 @@ from unsilo.flow.fhir.search import Asked, Found, explain, prepare
 from unsilo.flow.fhir.search import search as run
 from unsilo.kernel import Issue, json
 from unsilo.search.parse import PAGE
+from unsilo.spec.compartments import compartments
 from unsilo.storage import Stored
 from unsilo.storage.faults import TooLongError
 
@@ -55,6 +56,10 @@ def _prepare(node: Node, ask: Ask, pairs: list[tuple[str, str]]) -> Asked:
     if ask.id:
         if not ID.fullmatch(ask.id):
             raise Refused([Issue("error", "not-found", f"there is no {ask.kind} with this id", rule="http.none")], 404)
+        if ask.kind not in compartments():
+            text = f"{ask.kind} has no compartment"
+            hint = "there are those of " + ", ".join(compartments())
+            raise Refused([Issue("error", "not-supported", text, hint=hint, rule="http.compartment")], 404)
         compartment = (ask.kind, ask.id)
         kind = None if ask.parts[2] == "*" else ask.parts[2]
     asked, issues = prepare(
