@@ -5,7 +5,7 @@ import os
 import selectors
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,6 +15,7 @@ import msgspec
 from unsilo.config import Settings
 from unsilo.fhir.index import IndexRows
 from unsilo.flow.commit import Committed, commit, finish_dead, finish_held
+from unsilo.flow.endings import Endings
 from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
 from unsilo.flow.process import Piece, Processed
@@ -39,8 +40,6 @@ _BACKLOG = 4000
 """Messages known here at once; what is more stays in the journal until there is room."""
 _HELD_BYTES = 64 * 1024 * 1024
 """Contents kept in memory between receipt and work; more is read again from the journal."""
-_RECENT = 20_000
-"""Endings remembered for those who ask after the end."""
 _TRIES = 2
 """Workers that a message may take with it before it is a dead letter."""
 
@@ -78,9 +77,7 @@ class Dispatcher:
         self._again: list[_Item] = []
         self._stopping = False
         self._inbox: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
-        self._waiting: dict[int, list[Future[Ending]]] = {}
-        self._recent: OrderedDict[int, Ending] = OrderedDict()
+        self._endings = Endings(store)
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
@@ -111,11 +108,7 @@ class Dispatcher:
             self._thread.join(patience)
         for worker in self._workers:
             worker.stop()
-        with self._lock:
-            waiting = [future for futures in self._waiting.values() for future in futures]
-            self._waiting.clear()
-        for future in waiting:
-            future.cancel()
+        self._endings.cancel()
 
     def offer(self, incoming: Incoming, receipt: Receipt) -> None:
         """Say that a message is durable and queued; called in order of receipt, from the store's writer."""
@@ -129,9 +122,7 @@ class Dispatcher:
     def requeue(self, items: list[QueueItem]) -> None:
         """Take messages that were set back to `queued` (a replay, a release), whatever their place in the journal."""
         known = [_Item(item.mid, item.id, item.feed, _keys(item.order_key), item.format) for item in items]
-        with self._lock:
-            for item in items:
-                self._recent.pop(item.mid, None)
+        self._endings.forget(item.mid for item in items)
         self._tell(lambda: self._requeued(known))
 
     def release(self, mid: int) -> None:
@@ -140,21 +131,7 @@ class Dispatcher:
 
     def ending(self, receipt: Receipt) -> Future[Ending]:
         """Return a future of how the processing of a message ends; done at once when it has ended."""
-        future: Future[Ending] = Future()
-        with self._lock:
-            known = self._recent.get(receipt.mid)
-            if known is None and receipt.state == "queued":
-                self._waiting.setdefault(receipt.mid, []).append(future)
-        if known is not None:
-            future.set_result(known)
-        elif receipt.state != "queued":
-            future.set_result(Ending(receipt.state, receipt.issues))
-        elif receipt.duplicate:
-            # It may have ended before anyone asked: the record says so.
-            row = self.store.message(receipt.id)
-            if row is not None and row.state != "queued":
-                self._ended(receipt.mid, Ending(row.state, row.issues))
-        return future
+        return self._endings.future(receipt)
 
     @property
     def waiting(self) -> int:
@@ -413,7 +390,7 @@ class Dispatcher:
             self._items.pop(item.mid, None)
             self._order.done(item.mid)
             self.processed += 1
-            self._ended(item.mid, Ending(ended.state, ended.issues))
+            self._endings.ended(item.mid, Ending(ended.state, ended.issues))
             return
         if is_storage_fault(fault):
             # The store could not make it durable: nothing happened, so it is tried again.
@@ -431,16 +408,6 @@ class Dispatcher:
             again, self._again = self._again, []
             for item in again:
                 self._submit(item, item.kind)
-
-    def _ended(self, mid: int, ending: Ending) -> None:
-        with self._lock:
-            self._recent[mid] = ending
-            while len(self._recent) > _RECENT:
-                self._recent.popitem(last=False)
-            futures = self._waiting.pop(mid, [])
-        for future in futures:
-            if not future.cancelled():
-                future.set_result(ending)
 
 
 def _keys(order_key: str) -> tuple[str, ...]:
