@@ -66,6 +66,10 @@ fuzz: $(VENV)/.dev ## fuzz every parser for SECONDS_EACH seconds each
 oracle: $(VENV)/.dev ## ask server and brute-force judge 20,000 random searches (ARGS="--predicates", "--database URL")
 	@$(BIN)/python tests/oracle/oracle_run.py $(ARGS)
 
+.PHONY: proof
+proof: $(VENV)/.dev ## ask two nodes that differ in hidden data 5,000 requests, and kill a node 50 times under load
+	@$(BIN)/python -m tests.proof $(ARGS)
+
 .PHONY: generate-check
 generate-check: $(VENV)/.dev ## prove that generated tables are what their generators write
 	@$(BIN)/python -m tools.generate --check
