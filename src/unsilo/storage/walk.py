@@ -5,6 +5,7 @@ from typing import Any
 
 from unsilo.policy import Predicate
 from unsilo.spec import r4
+from unsilo.spec.parameters import parameter
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.render import Sight
@@ -14,6 +15,15 @@ __all__ = ["WalkReads"]
 
 _COLUMNS = "r.rid, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
 _make: Callable[..., Stored] = Stored
+
+
+def _provenance(type_: str, patients: str) -> str:
+    """Return the further condition of a Provenance: that its target belongs to a Patient (Bulk Data Access 2.0)."""
+    target = parameter("Provenance", "target")
+    if type_ != "Provenance" or target is None:
+        return ""
+    members = f"SELECT k.rid FROM ix_pat k {patients}"  # noqa: S608
+    return f" OR r.rid IN (SELECT x.rid FROM ix_ref x WHERE x.sp = {target.number} AND x.tgt IN ({members}))"  # noqa: S608
 
 
 class WalkReads:
@@ -45,12 +55,15 @@ class WalkReads:
             if type_ == "Patient":
                 where.append(f"r.rid IN {named.text}")
             else:
-                where.append(f"r.rid IN (SELECT k.rid FROM ix_pat k WHERE k.type = {number} AND k.pat IN {named.text})")  # noqa: S608
+                own = f"SELECT k.rid FROM ix_pat k WHERE k.type = {number} AND k.pat IN {named.text}"  # noqa: S608
+                where.append(f"(r.rid IN ({own}){_provenance(type_, f'WHERE k.pat IN {named.text}')})")
+                values += named.values if type_ == "Provenance" else []
             values += named.values
         elif of_patients and type_ != "Patient":
             keys = sight.dialect.patients("r", "k")
             tied = f" WHERE {keys.where}" if keys.where else ""
-            where.append(f"EXISTS (SELECT 1 FROM {keys.source}{tied})")  # noqa: S608
+            own = f"EXISTS (SELECT 1 FROM {keys.source}{tied})"  # noqa: S608
+            where.append(f"({own}{_provenance(type_, '')})")
         where.append("r.rid > ?")
         sql = f"SELECT {_COLUMNS} FROM {opened.table} WHERE {' AND '.join(where)} ORDER BY r.rid LIMIT ?"  # noqa: S608
         rows: list[Any] = self._readers.rows(sql, [*values, after, limit])

@@ -34,9 +34,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def types_of(level: str) -> tuple[str, ...]:
-    """Return the types that an export without `_type` gives, in order; logs of access and the like stay."""
+    """Return the types that an export without `_type` gives, in order."""
     if level == "system":
-        return tuple(sorted(resource_types() - {"Binary", "Bundle", "Parameters", "OperationOutcome"}))
+        return tuple(sorted(resource_types()))
     members = {kind for kind, codes in compartment("Patient").items() if codes}
     return ("Patient", *sorted(members - {"Patient"}))
 
