@@ -7,16 +7,16 @@ import msgspec
 
 from unsilo.config import Feed
 from unsilo.fhir import codec, merge
-from unsilo.fhir.index import IndexRows
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
+from unsilo.storage.keys import Ready
 from unsilo.storage.packing import unpack_lineage
 
-__all__ = ["Committed", "beats", "commit", "finish_dead", "finish_held"]
+__all__ = ["Committed", "Keys", "beats", "commit", "finish_dead", "finish_held"]
 
-Keys = Callable[[Piece], IndexRows]
+Keys = Callable[[Piece], Ready]
 
 _FINAL = 2
 """Rank from which a result is final; what is lower never wins over it."""
@@ -119,7 +119,7 @@ class _Writing:
     def _put(self, piece: Piece, previous: Stored | None) -> None:
         self.tx.put(
             piece.type, piece.id, piece.body, index=self.keys(piece), lineage=piece.lineage, clock=piece.clock,
-            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at, find=piece.find,
+            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
         if piece.type == "Patient":
@@ -255,7 +255,7 @@ def _replaced(patient: dict[str, Any]) -> bool:
     return any(item.get("type") == "replaced-by" for item in patient.get("link", []))
 
 
-def _own_keys(piece: Piece) -> IndexRows:
+def _own_keys(piece: Piece) -> Ready:
     return piece.index
 
 

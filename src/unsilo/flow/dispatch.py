@@ -13,12 +13,11 @@ from contextlib import suppress
 import msgspec
 
 from unsilo.config import Settings
-from unsilo.fhir.index import IndexRows
-from unsilo.flow.commit import Committed, commit, finish_dead, finish_held
+from unsilo.flow.commit import Committed, Keys, commit, finish_dead, finish_held
 from unsilo.flow.endings import Endings
 from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
-from unsilo.flow.process import Piece, Processed
+from unsilo.flow.process import Processed
 from unsilo.flow.receive import Ending
 from unsilo.flow.wire import Fault, Job, Ready, decode_answer
 from unsilo.kernel import Envelope, Issue, clock
@@ -63,7 +62,7 @@ class Dispatcher:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
-        self.keys: Callable[[Piece], IndexRows] = lambda piece: piece.index
+        self.keys: Keys = lambda piece: piece.index
         self._order = Order()
         self._items: dict[int, _Item] = {}
         self._workers: list[Worker] = []

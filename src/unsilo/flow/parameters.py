@@ -3,16 +3,15 @@
 import threading
 from collections.abc import Mapping
 
-import msgspec
-
 from unsilo.config import SearchBounds
-from unsilo.fhir.index import Custom, IndexRows
-from unsilo.flow.process import Piece
-from unsilo.kernel import Json, json
+from unsilo.fhir.index import Custom
+from unsilo.flow.process import Piece, keys_of
+from unsilo.kernel import json
 from unsilo.search.ask import Bounds
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec.r4 import type_name
 from unsilo.storage import Store
+from unsilo.storage.keys import Ready
 from unsilo.storage.parameters import ParameterRow, compiled
 
 __all__ = ["Parameters"]
@@ -67,18 +66,9 @@ class Parameters:
         if self._dirty:
             self.load()
 
-    def complete(self, piece: Piece, resource: Json | None = None) -> IndexRows:
+    def complete(self, piece: Piece) -> Ready:
         """Return a piece's keys with those of the posted parameters; called inside the writer's transaction.
 
         There it cannot be that a parameter was posted after the keys were made and before they are written.
         """
-        mine = self._extra.get(piece.type)
-        if not mine:
-            return piece.index
-        rows = msgspec.structs.replace(piece.index)
-        for name in rows.__struct_fields__:
-            setattr(rows, name, list(getattr(rows, name)))
-        whole = json.decode(piece.body) if resource is None else resource
-        for one in mine:
-            one.extract(whole, rows)
-        return rows
+        return keys_of(json.decode(piece.body), self._extra) if piece.type in self._extra else piece.index

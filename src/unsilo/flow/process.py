@@ -1,32 +1,34 @@
 """What a worker does with one message: decode, map to FHIR, prepare for the store; pure steps, no database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from unsilo import identity, mapping
 from unsilo.config import Feed
 from unsilo.fhir import codec, syntax
-from unsilo.fhir.index import IndexRows, index
+from unsilo.fhir.index import Custom, index
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
 from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed, terms
+from unsilo.storage.keys import Image, Ready, ready
+from unsilo.storage.packing import scrub
 
 __all__ = [
-    "STEPS", "Act", "Piece", "Processed", "State", "body_digest", "compiled", "orphan", "prepare_resource",
-    "process", "site_of", "warm",
+    "STEPS", "Act", "Draft", "Piece", "Processed", "State", "body_digest", "compiled", "draft_resource", "keys_of",
+    "orphan", "prepare_resource", "process", "site_of", "warm",
 ]  # fmt: skip
 
 
 class Piece(msgspec.Struct, array_like=True):
     """One resource, ready for the store.
 
-    `body` is its JSON, `digest` 16 bytes of its SHA-256, `packed` its index rows as MessagePack, `lineage` packed as
-    the store keeps it; `record` and `keys` are the matching record of a Patient, `find` the words that find it.
+    `body` is its JSON, `digest` 16 bytes of its SHA-256, `packed` its search keys as MessagePack, `lineage` packed as
+    the store keeps it; `record` and `keys` are the matching record of a Patient.
     """
 
     type: str
@@ -40,15 +42,26 @@ class Piece(msgspec.Struct, array_like=True):
     cleared: list[str]
     record: bytes = b""
     keys: list[int] = []
-    find: list[str] = []
 
     @property
-    def index(self) -> IndexRows:
-        """The index rows; of pieces that change nothing, which are the most, nobody asks for them."""
-        return _index_rows.decode(self.packed)
+    def index(self) -> Ready:
+        """The search keys; of pieces that change nothing, which are the most, nobody asks for them."""
+        return _ready.decode(self.packed)
 
 
-_index_rows = msgspec.msgpack.Decoder(IndexRows)
+class Draft(Piece):
+    """A resource that is not on its way through another process: its search keys as they are."""
+
+    made: Ready = msgspec.field(default_factory=lambda: Ready(Image()))
+
+    @property
+    def index(self) -> Ready:
+        """The search keys."""
+        return self.made
+
+
+P = TypeVar("P", bound=Piece)
+_ready = msgspec.msgpack.Decoder(Ready)
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -152,16 +165,43 @@ def body_digest(body: bytes) -> bytes:
 
 
 def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: int, cleared: list[str]) -> Piece:
-    """Encode one resource, extract its index rows and, of a Patient, its matching record."""
+    """Encode one resource, extract its search keys and, of a Patient, its matching record."""
+    made = keys_of(resource)
     body = codec.encode(resource)
     piece = Piece(
-        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(_pack(index(resource))),
+        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(_packed(made)),
         pack_lineage(lineage), clock, rank, cleared,
     )  # fmt: skip
+    return _recorded(piece, resource)
+
+
+def draft_resource(resource: Json, rank: int) -> Draft:
+    """Make one resource ready as `prepare_resource` does, to be written by this process."""
+    body = codec.encode(resource)
+    piece = Draft(
+        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(), b"", 0, rank, [],
+        made=keys_of(resource),
+    )  # fmt: skip
+    return _recorded(piece, resource)
+
+
+def keys_of(resource: Json, extra: Mapping[str, Sequence[Custom]] | None = None) -> Ready:
+    """Return the search keys of a resource, with those of a store's own parameters by resource type."""
+    return ready(index(resource, extra), terms(resource) if resource["resourceType"] == "Patient" else ())
+
+
+def _recorded(piece: P, resource: Json) -> P:
     if piece.type == "Patient":
         record = identity.record(resource)
-        piece.record, piece.keys, piece.find = identity.pack(record), identity.keys(record), terms(resource)
+        piece.record, piece.keys = identity.pack(record), identity.keys(record)
     return piece
+
+
+def _packed(made: Ready) -> bytes:
+    try:
+        return _pack(made)
+    except UnicodeEncodeError:
+        return _pack(scrub(made))
 
 
 def prepare(state: State) -> Result[State]:

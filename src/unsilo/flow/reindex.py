@@ -3,11 +3,11 @@
 import logging
 import threading
 
-from unsilo.fhir.index import index
 from unsilo.flow.parameters import Parameters
+from unsilo.flow.process import keys_of
 from unsilo.kernel import json
 from unsilo.spec.r4 import type_name
-from unsilo.storage import NotDurableError, Store, Stored, Tx, terms
+from unsilo.storage import NotDurableError, Store, Stored, Tx
 from unsilo.storage.parameters import ParameterRow
 
 __all__ = ["Reindexing"]
@@ -91,9 +91,7 @@ class Reindexing:
             self._renew(tx, now)
 
     def _renew(self, tx: Tx, now: Stored) -> None:
-        resource = json.decode(now.body)
-        keys = index(resource, self._parameters.extra)
-        tx.renew_keys(now, keys, terms(resource) if now.type == "Patient" else [])
+        tx.renew_keys(now, keys_of(json.decode(now.body), self._parameters.extra))
 
     @staticmethod
     def _note(tx: Tx, rows: list[ParameterRow], state: str, done: int) -> None:

@@ -16,8 +16,8 @@ from unsilo.storage.bodies import Dictionary, pack, unpack
 from unsilo.storage.packing import clean, scrub
 
 __all__ = [
-    "EMPTY", "IDENTIFIER", "TABLES", "Image", "bounded", "date_terms", "delta", "fold_key", "image_of",
-    "is_local", "pack_image", "read_image", "terms", "with_rid", "words",
+    "EMPTY", "IDENTIFIER", "TABLES", "Image", "Ready", "bounded", "date_terms", "delta", "finished", "fold_key",
+    "is_local", "pack_image", "read_image", "ready", "terms", "with_rid", "words",
 ]  # fmt: skip
 
 IDENTIFIER = 1_000_000
@@ -137,28 +137,62 @@ def is_local(target: str) -> bool:
     return found is not None and found[1] in resource_types()
 
 
-def image_of(
-    index: IndexRows, find: Iterable[str], resource_type: int, system: Callable[[str], int], rid: Callable[[str], int]
-) -> Image:
-    """Return the finished keys of a resource; `system` and `rid` give the numbers of code systems and of `Type/id`."""
-    tok = [(sp, code, system(uri)) for sp, code, uri in index.tok]
+class Ready(msgspec.Struct, array_like=True, gc=False):
+    """A resource's keys as far as they can be made without the store; worker processes make them.
+
+    In `keys` a code system is its place in `systems` from 1 (0 none), a resource its place in `targets` ("Type/id")
+    from 0. `txt` are rows of the texts of tokens, `cod` of the texts of codes.
+    """
+
+    keys: Image
+    systems: list[str] = []
+    targets: list[str] = []
+    txt: list[tuple[int, str, int]] = []
+    cod: list[tuple[int, str]] = []
+
+
+def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
+    """Return the keys of a resource but for the numbers that only the store knows; `find` are a Patient's terms."""
+    systems: dict[str, int] = {"": 0}
+    targets: dict[str, int] = {}
+    tok = [(sp, code, systems.setdefault(uri, len(systems))) for sp, code, uri in index.tok]
     if index.txt:
         tok += [(-sp, code, 0) for sp, code, _ in index.txt]
     if index.idn:
-        tok += [(sp + IDENTIFIER, code, system(uri)) for sp, code, uri in index.idn]
-    uri = [(sp, text) for sp, text in index.uri]
+        tok += [(sp + IDENTIFIER, code, systems.setdefault(uri, len(systems))) for sp, code, uri in index.idn]
+    uri = list(index.uri)
     ref = []
     for sp, target in index.ref:
         if is_local(target):
-            ref.append((sp, rid(target)))
+            ref.append((sp, targets.setdefault(target, len(targets))))
         else:
             uri.append((sp, target))
-    return Image(
+    cmp = [
+        (sp, c, systems.setdefault(s, len(systems)), d, systems.setdefault(t, len(systems)), lo, hi, v)
+        for sp, c, s, d, t, lo, hi, v in index.cmp
+    ]
+    pat = [
+        (targets.setdefault(p, len(targets)), 0, bounded(day, 0)[0], c, k) for p, day, c, k in index.pat if is_local(p)
+    ]
+    keys = Image(
         _once(tok), _once(index.str), [(sp, *bounded(lo, hi)) for sp, lo, hi in _once(index.dat)], _once(index.num),
-        _once(index.qty), _once(uri), _once(ref),
-        _once([(sp, c, system(s), d, system(t), lo, hi, v) for sp, c, s, d, t, lo, hi, v in index.cmp]),
-        [(rid(p), resource_type, bounded(day, 0)[0], c, k) for p, day, c, k in index.pat if is_local(p)],
-        _once(index.pos), list(find),
+        _once(index.qty), _once(uri), _once(ref), _once(cmp), pat, _once(index.pos), list(find),
+    )  # fmt: skip
+    return Ready(keys, list(systems)[1:], list(targets), [(sp, text, code) for sp, code, text in index.txt], index.cod)
+
+
+def finished(
+    made: Ready, resource_type: int, system: Callable[[str], int], rid: Callable[[str], int]
+) -> Image:  # fmt: skip
+    """Put in the numbers of code systems and of `Type/id`, which the store knows."""
+    keys = made.keys
+    of = [0, *[system(uri) for uri in made.systems]]
+    to = [rid(target) for target in made.targets]
+    return Image(
+        [(sp, code, of[s]) for sp, code, s in keys.tok], keys.str, keys.dat, keys.num, keys.qty, keys.uri,
+        [(sp, to[t]) for sp, t in keys.ref],
+        [(sp, c, of[s], d, of[t], lo, hi, v) for sp, c, s, d, t, lo, hi, v in keys.cmp],
+        [(to[p], resource_type, day, c, k) for p, _, day, c, k in keys.pat], keys.pos, keys.find,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
 from unsilo.storage.bodies import Dictionary, pack
 from unsilo.storage.faults import StaleVersionError
-from unsilo.storage.keys import EMPTY, Image, image_of, pack_image
+from unsilo.storage.keys import EMPTY, Image, Ready, finished, pack_image, ready
 from unsilo.storage.names import Names
 from unsilo.storage.packing import clean, pack_lineage, unpack_body, unpack_lineage
 from unsilo.storage.pending import Pending, flush
@@ -40,7 +40,7 @@ class Counters:
     at = 0
 
     def __init__(self) -> None:
-        self._rids: dict[tuple[str, str], int] = {}
+        self.rids: dict[tuple[str, str], int] = {}
         self.texts: set[tuple[int, int]] = set()
         self.packers: dict[str, Dictionary] = {}
 
@@ -49,22 +49,18 @@ class Counters:
         self.rid += 1
         return self.rid
 
-    def known(self, key: tuple[str, str]) -> int | None:
-        """Return the row number of a resource that is committed, when it is remembered."""
-        return self._rids.get(key)
-
     def remember(self, group: Pending) -> None:
         """Remember row numbers and texts that are committed; neither ever changes."""
-        if len(self._rids) > _REMEMBERED:
-            self._rids.clear()
-        self._rids.update(group.rids)
+        if len(self.rids) > _REMEMBERED:
+            self.rids.clear()
+        self.rids.update(group.rids)
         if len(self.texts) > _TEXTS:
             self.texts.clear()
         self.texts |= group.texts
 
     def forget(self) -> None:
         """Forget all: somebody else has written."""
-        self._rids.clear()
+        self.rids.clear()
         self.texts.clear()
 
 
@@ -171,27 +167,25 @@ class ResourceTx:
     def known_rid(self, reference: str) -> int | None:
         """Return the number of `Type/id`, None when nothing has ever been said of it."""
         resource_type, _, id_ = clean(reference).partition("/")
-        key = (resource_type, id_)
-        for pending in (self._job, self._group):
-            found = pending.rids.get(key)
-            if found is not None:
-                return found
-        found = self._counters.known(key)
-        if found is not None:
-            return found
-        known = self._look(resource_type, id_)
-        if known is None:
+        return self._known((resource_type, id_))
+
+    def _known(self, key: tuple[str, str]) -> int | None:
+        for known in (self._job.rids, self._group.rids, self._counters.rids):
+            if key in known:
+                return known[key]
+        found = self._look(*key)
+        if found is None:
             return None
-        self._group.rids[key] = known.rid
-        return known.rid
+        self._group.rids[key] = found.rid
+        return found.rid
 
     def rid(self, reference: str) -> int:
         """Return the number of `Type/id`, making a stub for what is only referred to so far."""
-        found = self.known_rid(reference)
-        if found is not None:
-            return found
         resource_type, _, id_ = clean(reference).partition("/")
         key = (resource_type, id_)
+        found = self._known(key)
+        if found is not None:
+            return found
         rid = self._counters.next_rid()
         self._job.rids[key] = rid
         stub = Stored(rid, resource_type, id_, 0, STUB, 0, 0, 0, 0, b"", b"")
@@ -206,17 +200,17 @@ class ResourceTx:
             new.clock, new.rank, new.mid, new.digest, self._pack(new.body), new.idx,
         )  # fmt: skip
 
-    def _keys(self, resource_type: str, index: IndexRows, find: Sequence[str]) -> tuple[Image, bytes]:
+    def _keys(self, resource_type: str, index: IndexRows | Ready, find: Sequence[str]) -> tuple[Image, bytes]:
+        made = ready(index, find) if isinstance(index, IndexRows) else index
         number = self._names.type(resource_type)
-        image = pack_image(
-            image_of(index, find, number, self._names.system, self.rid), self._counters.packers.get("idx")
-        )
-        for sp, code, text in index.txt:
+        image = pack_image(finished(made, number, self._names.system, self.rid), self._counters.packers.get("idx"))
+        rows = self._job.rows
+        for sp, text, code in made.txt:
             if self._is_new((sp, code)):
-                self._job.rows["txt"].append((sp, clean(text), code))
-        for code, text in index.cod:
+                rows["txt"].append((sp, clean(text), code))
+        for code, text in made.cod:
             if self._is_new((0, code)):
-                self._job.rows["code"].append((code, clean(text)))
+                rows["code"].append((code, clean(text)))
         return image
 
     def _is_new(self, text: tuple[int, int]) -> bool:
@@ -261,14 +255,15 @@ class ResourceTx:
         self._job.written += 1
 
     def put(
-        self, resource_type: str, id_: str, body: bytes, *, index: IndexRows, lineage: list[Lineage] | bytes,
+        self, resource_type: str, id_: str, body: bytes, *, index: IndexRows | Ready, lineage: list[Lineage] | bytes,
         clock: int = 0, rank: int = 0, digest: bytes = b"", mid: int = 0, previous: Stored | None = None, at: int,
         find: Sequence[str] = (),
     ) -> Stored:  # fmt: skip
         """Make `body` the current version; the former one goes to history, index rows follow.
 
         `previous` is what `current` said (None for a new one): StaleVersionError when that is no longer so. `lineage`
-        may be packed already (`pack_lineage`). `find` are the words by which a Patient is found (`keys.terms`).
+        may be packed already (`pack_lineage`), the keys made ready (`keys.ready`). `find` are the words by which a
+        Patient is found (`keys.terms`), where `index` does not hold them already.
         """
         now = self._former(resource_type, id_, previous)
         # A stub's number is used; a new resource's own references may point at itself, so it gets its number first.
@@ -278,7 +273,7 @@ class ResourceTx:
         new = Stored(rid, resource_type, id_, top, LIVE, at, clock, rank, mid, digest, body, False, top, idx)
         return self._replace(new, image, now, lineage)
 
-    def renew_keys(self, now: Stored, index: IndexRows, find: Sequence[str] = ()) -> None:
+    def renew_keys(self, now: Stored, index: IndexRows | Ready, find: Sequence[str] = ()) -> None:
         """Replace the keys of a live resource without a new version; `now` is its row as this transaction sees it."""
         image, idx = self._keys(now.type, index, find)
         if idx == now.idx:

@@ -22,7 +22,7 @@ def test_a_message_becomes_resources_with_rows_and_lineage() -> None:
     done = process(seal("wards", "hl7v2", message("ADT^A01", "PV1|1|I|||||||||||||||||V1"), 1), FEED)
     assert not done.failed
     patient = next(piece for piece in done.pieces if piece.type == "Patient")
-    assert patient.index.str
+    assert patient.index.keys.str
     assert patient.lineage
     assert patient.keys
 

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from unsilo.flow.fhir.outcome import Written, refusal
-from unsilo.flow.process import Piece, prepare_resource
-from unsilo.kernel import Json, clock
+from unsilo.flow.process import Draft, draft_resource
+from unsilo.kernel import Json
 from unsilo.spec.r4 import resource_types
 
 __all__ = ["ID", "draft", "etag_version", "is_id", "own_words"]
@@ -43,7 +43,7 @@ def own_words(resource: Json, id_: str) -> Json:
     return made
 
 
-def draft(kind: str, resource: Any, id_: str, *, at: int = 0) -> Piece | Written:
+def draft(kind: str, resource: Any, id_: str) -> Draft | Written:
     """Make a resource ready for the store under an id, or say why it cannot be stored."""
     if not isinstance(resource, dict):
         return refusal(kind, 400, "structure", "a resource is one JSON object", rule="object")
@@ -63,4 +63,4 @@ def draft(kind: str, resource: Any, id_: str, *, at: int = 0) -> Piece | Written
     whole = own_words(resource, id_)
     status = resource.get("status")
     rank = _RANKS.get(status, 0) if kind in _RANKED and isinstance(status, str) else 0
-    return prepare_resource(whole, [], at or clock.now(), rank, [])
+    return draft_resource(whole, rank)

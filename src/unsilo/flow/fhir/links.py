@@ -1,7 +1,7 @@
 """Links between the entries of a transaction, and from them to what a search finds (FHIR R4 3.1.0.11.2, 2.3.0.4)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from unsilo.kernel import Json
@@ -28,19 +28,19 @@ def conditional(reference: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found is not None and found[1] in resource_types() else None
 
 
-def conditionals(node: Any) -> Iterator[str]:
-    """Yield every conditional reference of a resource."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if isinstance(value, str):
-                if key == "reference" and conditional(value) is not None:
-                    yield value
-            elif isinstance(value, dict | list):
-                yield from conditionals(value)
-    elif isinstance(node, list):
-        for value in node:
-            if isinstance(value, dict | list):
-                yield from conditionals(value)
+def conditionals(node: Any) -> list[str]:
+    """Return every conditional reference of a resource."""
+    found: list[str] = []
+    todo: list[Any] = [node]
+    while todo:
+        one = todo.pop()
+        if type(one) is dict:
+            said = one.get("reference")
+            if type(said) is str and conditional(said) is not None:
+                found.append(said)
+            one = one.values()
+        todo += [value for value in one if type(value) is dict or type(value) is list]
+    return found
 
 
 def targets_of(full_url: str, kind: str, id_: str) -> dict[str, str]:
@@ -61,6 +61,8 @@ def resolved(resource: Json, targets: Mapping[str, str]) -> Json:
 
     Links may carry a fragment (`urn:uuid:...#part`). Parts without a link are shared with the original.
     """
+    if not targets:
+        return resource
     made: Json = _node(resource, targets)
     text = resource.get("text")
     div = text.get("div") if isinstance(text, dict) else None

@@ -162,9 +162,9 @@ class _Whole:
         tx.expect_none([(p.type, p.id) for place, p in self.pieces.items() if place in new])
         known = [(e.type, e.id) for e in self.entries if e.place not in new and e.id]
         for piece in self.pieces.values():
-            for _, target in piece.index.ref:
-                kind, slash, id_ = target.partition("/")
-                if slash and target not in self.coming and "/" not in id_:
+            for target in piece.index.targets:
+                if target not in self.coming:
+                    kind, _, id_ = target.partition("/")
                     known.append((kind, id_))
         tx.prefetch(known)
 

@@ -84,7 +84,7 @@ class Writing:
         tx = self.tx
         row = tx.put(
             piece.type, piece.id, piece.body, index=self.parameters.complete(piece), lineage=piece.lineage,
-            clock=tx.at, rank=piece.rank, digest=piece.digest, previous=now, at=tx.at, find=piece.find,
+            clock=tx.at, rank=piece.rank, digest=piece.digest, previous=now, at=tx.at,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
         if piece.type == "Patient":
@@ -92,7 +92,8 @@ class Writing:
             place_patient(tx, piece, self.caller.actor, tx.at, BY_PROGRAM)
         elif piece.type == "SearchParameter":
             issues += search_parameter.written(tx, self.parameters, piece)
-        self.patients.update(patient.removeprefix("Patient/") for patient, _, _, _ in piece.index.pat)
+        made = piece.index
+        self.patients.update(made.targets[key[0]].removeprefix("Patient/") for key in made.keys.pat)
         return written(status, row, issues)
 
     def drop(self, now: Stored) -> Written:
