@@ -161,7 +161,11 @@ def test_a_batch_answers_each_entry(node: Served) -> None:
     ]  # fmt: skip
     assert bundle["entry"][0]["resource"]["id"] == one["id"]
     assert bundle["entry"][1]["response"]["location"]
+    assert "resource" not in bundle["entry"][1]
     assert bundle["entry"][2]["resource"]["type"] == "searchset"
+    whole = {**FHIR, "Prefer": "return=representation"}
+    again = node.http.post("", json={"resourceType": "Bundle", "type": "batch", "entry": entries[1:2]}, headers=whole)
+    assert again.json()["entry"][0]["resource"]["name"] == ANA["name"]
     assert bundle["entry"][3]["response"]["outcome"]["resourceType"] == "OperationOutcome"
 
 

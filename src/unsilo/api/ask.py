@@ -146,6 +146,10 @@ class Ask:
             self._prefer = said
         return self._prefer
 
+    @prefer.setter
+    def prefer(self, value: dict[str, str]) -> None:
+        self._prefer = value
+
     @property
     def lenient(self) -> bool:
         """True when unknown parameters are to be left out, with a warning (`Prefer: handling=lenient`)."""

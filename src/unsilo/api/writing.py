@@ -47,7 +47,7 @@ def busy(node: Node) -> None:
         raise Refused([issue], 503, {"retry-after": seconds})
 
 
-def answer(ask: Ask, done: Written) -> Answer:
+def answer(ask: Ask, done: Written, unless_asked: str = "representation") -> Answer:
     """Return the answer to a write: body as `Prefer: return` says, `Location` for what is new, ETag, Last-Modified."""
     headers: Headers = []
     if done.id:
@@ -63,7 +63,7 @@ def answer(ask: Ask, done: Written) -> Answer:
             headers.append((b"content-location", place.encode()))
     if done.status >= 400:
         return answers.fail(done.issues, done.status, headers)
-    wanted = ask.prefer.get("return", "representation")
+    wanted = ask.prefer.get("return", unless_asked)
     if wanted.lower() == "operationoutcome":
         said = done.issues or [Issue("information", "informational", "done", rule="http.done")]
         return Answer(200 if done.status == 204 else done.status, headers=headers, issues=said, at=done.updated)
