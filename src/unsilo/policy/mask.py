@@ -21,10 +21,13 @@ def _covers(name: str, element: str) -> bool:
 
 
 def masked(resource: Json, elements: frozenset[str]) -> Json:
-    """Return the resource without the masked elements, tagged SUBSETTED when one was there (FHIR R4 3.1.0.1.12)."""
-    gone = [n for n in resource if n not in _KEPT and any(_covers(n, element) for element in elements)]
-    if not gone:
+    """Return the resource without the masked elements, tagged SUBSETTED (FHIR R4 3.1.0.1.12).
+
+    It is tagged whether or not one was there: that there is one is not told either.
+    """
+    if not elements:
         return resource
+    gone = {n for n in resource if n not in _KEPT and any(_covers(n, element) for element in elements)}
     shown = {name: value for name, value in resource.items() if name not in gone}
     meta = shown.get("meta")
     meta = dict(meta) if isinstance(meta, Mapping) else {}

@@ -115,7 +115,9 @@ def test_masked_elements_go_with_extensions_and_choices():
     shown = masked(resource, frozenset({"value", "id"}))
     assert sorted(shown) == ["id", "meta", "resourceType", "status", "values"]
     assert shown["meta"]["tag"][-1]["code"] == "SUBSETTED"
-    assert masked(resource, frozenset({"note"})) is resource
+    none = masked(resource, frozenset({"note"}))
+    assert none == {**resource, "meta": shown["meta"]}  # that there was no note is not told either
+    assert masked(resource, frozenset()) is resource
     assert resource["meta"]["tag"] == [{"code": "x"}]
 
 
