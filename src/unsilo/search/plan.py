@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from unsilo.kernel import Issue, Where
 from unsilo.policy import Predicate, touches
-from unsilo.search.joined import joined
+from unsilo.search.joined import joined, single
 from unsilo.search.parse import Search
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec import r4
@@ -61,6 +61,22 @@ def _cheap(search: Search, clauses: Sequence[p.Node]) -> bool:
     )
 
 
+def _by_date(search: Search, clauses: Sequence[p.Node], vocabulary: Vocabulary) -> tuple[p.Sort, ...]:
+    """Return the order of a search by one date alone that says none: by this date, so that a page is one range.
+
+    It depends on what is asked alone, so all pages have the same order.
+    """
+    if len(search.types) != 1 or len(clauses) != 1:
+        return ()
+    (clause,) = clauses
+    if not isinstance(clause, p.Date | p.Dates) or len(clause.sp) != 1:
+        return ()
+    kind = search.types[0]
+    params = vocabulary.parameters(kind).values()
+    alone = any(one.number == clause.sp[0] and single(kind, one.expression) for one in params)
+    return (p.Sort("dat", clause.sp, True, True),) if alone else ()
+
+
 def plan(
     search: Search, predicate: Predicate, vocabulary: Vocabulary, after: tuple[object, ...] | None = None
 ) -> p.Plan:
@@ -69,11 +85,12 @@ def plan(
         clauses = joined(search.clauses, search.types[0], vocabulary)
     else:
         clauses = tuple(dict.fromkeys(search.clauses))
+    sort = tuple(search.sort) or _by_date(search, clauses, vocabulary)
     return p.Plan(
         predicate=predicate,
         types=tuple(r4.type_number(kind) for kind in search.types),
         clauses=clauses,
-        sort=tuple(search.sort),
+        sort=sort,
         count=search.count,
         total="accurate" if search.only_count else search.total,
         only_count=search.only_count,

@@ -124,7 +124,7 @@ class _Search:
                     break
                 last = rows[-1]
                 plan = msgspec.structs.replace(plan, after=(*last[12:], last[0]))
-        if len(rows) < limit and plan.sort[0].table not in ("updated", "id"):
+        if len(rows) < limit and walk.driver is None and plan.sort[0].table not in ("updated", "id"):
             begun = plan.after if plan.after is not None and plan.after[0] is None else None
             rest = msgspec.structs.replace(plan, after=begun)
             query = page_query(self.tree, rest, walk._replace(missing=True), limit - len(rows))

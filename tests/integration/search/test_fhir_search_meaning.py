@@ -110,7 +110,9 @@ def test_random_searches(filled: tuple[Store, list[Row]], name: str, few: int) -
         count = random.choice((1, 3, 50))
         found = search_of(kind, [*pairs, ("_count", str(count)), ("_total", "accurate")])
         wanted = expected(world, found)
-        read = pages(store, plan(found, predicate, VOCABULARY), few)
+        made = plan(found, predicate, VOCABULARY)
+        found.sort = list(made.sort)  # a search by one date alone is in its order
+        read = pages(store, made, few)
         names = [f"{one.type}/{one.id}" for page in read for one in page.rows]
         assert len(names) == len(set(names)), (kind, pairs, "a row twice")
         assert set(names) == wanted, (kind, pairs, set(names) ^ wanted)

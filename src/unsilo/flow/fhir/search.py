@@ -73,15 +73,16 @@ def prepare(
     if masked:
         return None, masked
     scope = _scope(found, compartment)
-    after = None
+    made = plan(found, predicate, vocabulary)
     if found.page:
         after = unmark(key, scope, found.page)
-        if after is None or len(after) != len(found.sort) + 1:
+        if after is None or len(after) != len(made.sort) + 1:
             hint = "start the search again without it"
             return None, [
                 Issue("error", "value", "_page: this page is not known", Where("http._page"), hint, "search.page")
             ]
-    return Asked(found, plan(found, predicate, vocabulary, after), scope, issues), []
+        made = msgspec.structs.replace(made, after=after)
+    return Asked(found, made, scope, issues), []
 
 
 def search(reads: Reads, asked: Asked, key: bytes) -> Found:

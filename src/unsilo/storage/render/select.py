@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from unsilo.storage.plan import Plan
+from unsilo.storage.plan import Date, Dates, Plan
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.render.leaf import Shape
 from unsilo.storage.render.order import after_condition, order_by, sort_key
@@ -25,6 +25,8 @@ COLUMNS = "r.rid, r.type, r.fhir_id, r.version, r.state, r.updated, r.clock, r.r
 """What is read of each row on a page; `storage/search.py` makes `Stored` of it."""
 
 _OWN = re.compile(r"\bx\.")
+_GATHERED = 200
+"""Rows of a range of the sort key up to which they are gathered and put in order, and not walked."""
 _WALKED = {"dat": "lo", "num": "lo", "qty": "lo", "str": "v", "uri": "v"}
 """Tables whose key order is the order of a sort, and the column."""
 
@@ -33,7 +35,8 @@ class Walk(NamedTuple):
     """How a page's rows are met: `driver` is the place of the clause to begin with, None to walk over the type.
 
     `listed`: the clause is a list in the order of rid, read from its end. `sorted`: walk over the first sort key's
-    table. `missing`: only rows without a first sort key, which come last.
+    table; with a driver, that clause is a range of the key. `missing`: only rows without a first sort key, which come
+    last.
     """
 
     driver: int | None
@@ -57,6 +60,9 @@ def walk_of(tree: Tree, plan: Plan) -> Walk:
     clauses = plan.clauses
     order = sorted(range(len(clauses)), key=lambda n: tree.counted.get(clauses[n], tree.many))
     best = order[0] if order and tree.counted.get(clauses[order[0]], tree.many) <= tree.few else None
+    spanned = next((n for n, clause in enumerate(clauses) if _spans(plan, clause)), None)
+    if spanned is not None and (best is None or (best == spanned and tree.counted.get(clauses[best], 0) > _GATHERED)):
+        return Walk(spanned, sorted=True)
     if best is not None:
         return Walk(best, None if plan.sort else tree.ordered(clauses[best]))
     if plan.sort:
@@ -69,11 +75,19 @@ def walk_of(tree: Tree, plan: Plan) -> Walk:
     return Walk(None)
 
 
+def _spans(plan: Plan, clause: Any) -> bool:
+    """Tell whether a clause is a range of the first sort key, of which a row has one at most."""
+    if not plan.sort or len(plan.types) != 1 or not isinstance(clause, Date | Dates):
+        return False
+    first = plan.sort[0]
+    return first.table == "dat" and first.single and len(first.sp) == 1 and clause.sp == first.sp
+
+
 def _rest(tree: Tree, plan: Plan, walk: Walk, alias: str) -> Sql:
     """Return the conditions of the clauses that do not drive, each with its AND."""
     at = "h.rid" if walk.listed is not None else "d.rid" if walk.driver is not None else ""
-    if walk.sorted and not walk.missing and plan.sort[0].table not in ("updated", "id"):
-        at = "s.rid"
+    if walk.sorted:
+        at = "" if walk.missing or plan.sort[0].table in ("updated", "id") else "s.rid"
     tree.met = {alias: at} if at else {}
     parts = [tree.probe(c, alias, plan.types) for n, c in enumerate(plan.clauses) if n != walk.driver]
     tree.met = {}
@@ -174,8 +188,9 @@ def _along_key(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
         unit = " AND s.unit = 0" if first.table == "qty" else ""
         # Of a row with several keys only the first in the direction counts.
         own = "" if first.single else f" AND {column} = {d.sort_key('r', first.table, first.sp, first.down)}"
-        tied = f"s.sp = {first.sp[0]}{unit} AND {opened.where}{own}"
-        values = list(opened.values)
+        spanned = _spanned(tree, plan, walk)
+        tied = f"s.sp = {first.sp[0]}{unit}{spanned.text} AND {opened.where}{own}"
+        values = [*spanned.values, *opened.values]
     rest = _rest(tree, plan, walk, "r")
     keys = [Sql(column, []), *(sort_key(tree, "r", sort) for sort in plan.sort[1:])]
     named = ", ".join(f"{key.text} AS k{n}" for n, key in enumerate(keys))
@@ -194,6 +209,34 @@ def _along_key(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
     return Sql(
         f"SELECT {COLUMNS}, {named} FROM {source} WHERE {text} ORDER BY {', '.join(ordered)} LIMIT {limit}", bound
     )
+
+
+def _spanned(tree: Tree, plan: Plan, walk: Walk) -> Sql:
+    """Return the conditions of the clause that is a range of the sort key, on the alias that is walked."""
+    if walk.driver is None:
+        return Sql("", [])
+    clause = plan.clauses[walk.driver]
+    found = tree.shape(clause)
+    if found is None:
+        raise TypeError(type(clause).__name__)
+    dates = clause.dates if isinstance(clause, Dates) else (clause,)
+    edges = [(how, bound) for date in dates for how, bound in _edges(date)]
+    text = "".join(f" AND s.lo {how} ?" for how, _ in edges)
+    return Sql(f"{text} AND {_OWN.sub('s.', found.whole.text)}", [*(bound for _, bound in edges), *found.whole.values])
+
+
+def _edges(date: Any) -> list[tuple[str, int]]:
+    """Return what bounds the beginning of what meets a date; where a long period may begin is not bounded."""
+    match date.how:
+        case "eq":
+            return [(">=", date.lo), ("<", date.hi)]
+        case "sa":
+            return [(">=", date.hi)]
+        case "lt" | "eb":
+            return [("<", date.lo)]
+        case "le" | "ap":
+            return [("<", date.hi)]
+    return []
 
 
 def count_query(tree: Tree, plan: Plan, walk: Walk, most: int | None) -> Sql:
