@@ -42,6 +42,7 @@ class _Whole:
         self.service, self.caller = service, caller
         self.listed = read(bundle)
         self.entries = sorted((e for e in self.listed if e is not None), key=lambda e: (_ORDER[e.method], e.place))
+        self.said: dict[int, list[str]] = {}
         self.plans = self._conditions()
         self.found: Found = {}
         self.pieces: dict[int, Piece] = {}
@@ -53,7 +54,10 @@ class _Whole:
         vocabulary = self.service.parameters.vocabulary
         for entry in self.entries:
             asked = [(entry.type, entry.query)] if entry.query else []
-            asked += [found for text in conditionals(entry.resource) if (found := conditional(text)) is not None]
+            said = conditionals(entry.resource)
+            if said:
+                self.said[entry.place] = said
+            asked += [found for text in said if (found := conditional(text)) is not None]
             for kind, query in asked:
                 if (kind, query) not in plans:
                     made = condition(kind, query, self.caller, vocabulary)
@@ -114,7 +118,7 @@ class _Whole:
 
     def _links(self, entry: Entry, targets: dict[str, str]) -> dict[str, str]:
         """Add to the links between entries what the conditional references of one of them lead to."""
-        said = list(conditionals(entry.resource))
+        said = self.said.get(entry.place)
         if not said:
             return targets
         links = dict(targets)
