@@ -109,6 +109,8 @@ class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Days that original bytes are kept; 0 for ever."""
     test: bool = False
     """True: nothing of this feed reaches live records (like MSH-11 `T`)."""
+    validate: Literal["off", "warn"] = "off"
+    """`warn`: what a message becomes is checked against FHIR R4, and its errors are warnings of the message."""
     idle_seconds: int = 3600
     """A connection without a byte for so long is closed."""
     frame_seconds: int = 60

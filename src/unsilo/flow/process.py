@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from unsilo.config import Feed
 from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import Custom, index
 from unsilo.formats import ccda, hl7v2
-from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
+from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result, Where
 from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed, terms
 from unsilo.storage.keys import Image, Ready, ready
@@ -159,6 +160,20 @@ def map_to_fhir(state: State) -> Result[State]:
     return Result(state, mapped.issues)
 
 
+def check(state: State) -> Result[State]:
+    """What the resources have against R4, as warnings, where the feed asks for it: they are kept all the same."""
+    found: list[Issue] = []
+    if state.feed.validate == "warn" and state.mapped is not None:
+        validate = import_module("unsilo.validation.library").validator().validate  # megabytes that most never need
+        for entry in state.mapped.entries:
+            name = f"{entry.resource['resourceType']}/{entry.resource.get('id', '')}"
+            for issue in validate(entry.resource):
+                if issue.severity in ("error", "fatal") and len(found) < state.feed.limits.issues:
+                    where = Where(f"{name}: {issue.where.path}")
+                    found.append(Issue("warning", issue.code, issue.text, where, issue.hint, issue.rule))
+    return Result(state, found)
+
+
 def body_digest(body: bytes) -> bytes:
     """Return the 16 bytes by which two bodies are told apart."""
     return sha256(body).digest()[:16]
@@ -225,8 +240,8 @@ def prepare(state: State) -> Result[State]:
 _FACE = frozenset(("Provenance", "MessageHeader", "Organization", "Device", "Location", "Endpoint"))
 """What every message gives by its header alone; a message that gives no more was not understood."""
 
-STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, prepare)
-"""The way of every message; a later room (codes, units, checks) joins this row."""
+STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, check, prepare)
+"""The way of every message; a later room (codes, units) joins this row."""
 
 
 def process(envelope: Envelope, feed: Feed, mid: int = 0) -> Processed:

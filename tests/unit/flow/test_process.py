@@ -27,6 +27,18 @@ def test_a_message_becomes_resources_with_rows_and_lineage() -> None:
     assert patient.keys
 
 
+def test_a_feed_may_have_its_resources_checked() -> None:
+    """With `validate = "warn"` what R4 forbids is a warning with its place, and the resource is kept."""
+    content = b'{"resourceType":"Observation","id":"a","status":"done","code":{"text":"x"}}'
+    quiet, loud = (
+        process(seal("lab", "fhir", content, 1), Feed("lab", "fhir", validate=how)) for how in ("off", "warn")
+    )
+    assert [piece.digest for piece in quiet.pieces] == [piece.digest for piece in loud.pieces]
+    said = [issue for issue in loud.issues if issue not in quiet.issues]
+    assert [issue.severity for issue in said] == ["warning"] * len(said)
+    assert any("Observation.status" in issue.where.path for issue in said)
+
+
 def test_fhir_xml_is_read_and_its_lineage_leads_to_the_bytes() -> None:
     """A resource in XML gives its piece; the place of an element is its start tag, with the value in it."""
     content = b'<Patient xmlns="http://hl7.org/fhir"><id value="a"/><name><family value="Roe"/></name></Patient>'
