@@ -220,7 +220,10 @@ def show(server: Server, told: dict[str, Any]) -> None:
         print(f"  {name:20} {figures.rate:8,.0f}/s  p50 {figures.at(0.5):7.2f} ms  p99 {figures.at(0.99):7.2f} ms  "
               f"cpu {line['cpu'] * 1000:6.2f} ms  {line['entries']:4} entries  "
               f"target {_TARGETS.get(name, '-')}{state}")  # fmt: skip
-    print(f"  store {told['size'] / count.size:.2f} times the JSON ({told['size'] / count.resources:,.0f} bytes each)")
+    if told["size"] > count.size / 2:  # otherwise the resources are in a database elsewhere
+        print(
+            f"  store {told['size'] / count.size:.2f} times the JSON ({told['size'] / count.resources:,.0f} bytes each)"
+        )
     print(f"  ready in {told['start']:.2f} s empty, {told['again']:.2f} s full; memory {told['idle'] >> 20} MB empty, "
           f"{told['idle full'] >> 20} MB full and idle, {told['memory'] >> 20} MB after the load")  # fmt: skip
 
