@@ -65,6 +65,11 @@ def test_conditions_of_writes(node: Served) -> None:
     twin = {**ANA, "identifier": [{"system": "urn:mrn", "value": "C1"}]}
     met = node.http.post("Patient", json=twin, headers={**FHIR, "If-None-Exist": "identifier=urn:mrn|C1"})
     assert (met.status_code, met.json()["id"]) == (200, one["id"])
+    assert f"/Patient/{one['id']}/" in met.headers["location"]
+    entry = {"resource": twin, "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:mrn|C1"}}
+    for kind in ("batch", "transaction"):
+        said = node.http.post("", json={"resourceType": "Bundle", "type": kind, "entry": [entry]}, headers=FHIR).json()
+        assert f"/Patient/{one['id']}/" in said["entry"][0]["response"]["location"], said
     where = "Patient?identifier=urn:mrn|C1"
     assert node.http.put(where, json={**twin, "gender": "female"}, headers=FHIR).json()["gender"] == "female"
     patch = [{"op": "remove", "path": "/gender"}]

@@ -170,6 +170,6 @@ async def _transaction(node: Node, ask: Ask, said: Json, entries: list[Any]) -> 
     done = await writing.awaited(node, lambda: transaction(node.service, caller, said), size)
     if isinstance(done, Written):
         return answers.fail(done.issues, done.status)
-    found = [b"" if one is None else _entry(writing.answer(ask, one, "minimal")) for one in done]
+    found = [b"" if one is None else _entry(writing.answer(node, ask, one, "minimal", place=True)) for one in done]
     await _some(node, ask, entries, [n for n, one in enumerate(done) if one is None], found)
     return Answer(200, bodies.bundle("transaction-response", found))

@@ -107,7 +107,7 @@ async def _change(node: Node, ask: Ask, *, adding: bool) -> Answer:
             len(row.body),
         )
         if done.status != 412:  # somebody else changed it meanwhile: look again
-            answer = writing.answer(ask, done)
+            answer = writing.answer(node, ask, done)
             if answer.status < 300 and answer.body:
                 answer.body = _parameters(json.decode(answer.body).get("meta", {}))
             return answer

@@ -11,7 +11,6 @@ from unsilo.api.media import written_in
 from unsilo.api.node import Node
 from unsilo.fhir import codec
 from unsilo.flow.fhir import write
-from unsilo.flow.fhir.shown import resource_bytes
 from unsilo.flow.fhir.write import Written
 from unsilo.kernel import Issue, Json, Limits, Where
 from unsilo.storage import NotDurableError, Stored
@@ -47,8 +46,11 @@ def busy(node: Node) -> None:
         raise Refused([issue], 503, {"retry-after": seconds})
 
 
-def answer(ask: Ask, done: Written, unless_asked: str = "representation") -> Answer:
-    """Return the answer to a write: body as `Prefer: return` says, `Location` for what is new, ETag, Last-Modified."""
+def answer(
+    node: Node, ask: Ask, done: Written, unless_asked: str = "representation", *, place: bool = False
+) -> Answer:  # fmt: skip
+    """Return the answer to a write: body as `Prefer: return` says, without what is masked for this client; ETag,
+    Last-Modified, and `Location` for what is new, or wherever `place` says that the client cannot know the id."""
     headers: Headers = []
     if done.id:
         if done.version:
@@ -56,11 +58,11 @@ def answer(ask: Ask, done: Written, unless_asked: str = "representation") -> Ans
                 (b"etag", b'W/"%d"' % done.version),
                 (b"last-modified", answers.http_date(done.updated // 1_000_000)),
             ]
-        place = f"{ask.base}/{done.type}/{done.id}/_history/{done.version}"
-        if done.status == 201:
-            headers.append((b"location", place.encode()))
+        address = f"{ask.base}/{done.type}/{done.id}/_history/{done.version}".encode()
+        if done.status == 201 or (place and done.status == 200):
+            headers.append((b"location", address))
         elif done.status == 200 and done.body is not None:
-            headers.append((b"content-location", place.encode()))
+            headers.append((b"content-location", address))
     if done.status >= 400:
         return answers.fail(done.issues, done.status, headers)
     wanted = ask.prefer.get("return", unless_asked)
@@ -69,8 +71,9 @@ def answer(ask: Ask, done: Written, unless_asked: str = "representation") -> Ans
         return Answer(200 if done.status == 204 else done.status, headers=headers, issues=said, at=done.updated)
     if wanted == "minimal" or done.body is None:
         return Answer(done.status, b"", headers, at=done.updated)
-    body = resource_bytes(Stored(0, done.type, done.id, done.version, 0, done.updated, 0, 0, 0, b"", done.body))
-    return Answer(done.status, body, headers, at=done.updated)
+    row = Stored(0, done.type, done.id, done.version, 0, done.updated, 0, 0, 0, b"", done.body)
+    shown = form.shown_as(node.predicate(ask), "")
+    return Answer(done.status, shown(row), headers, at=done.updated)
 
 
 def condition(ask: Ask, name: bytes) -> str:
@@ -128,12 +131,10 @@ async def create(node: Node, ask: Ask) -> Answer:
         raise Refused([Issue("error", "structure", text, rule="http.condition")], 400)
     resource, size = await _resource(node, ask)
     unless = unless or asked
-    return answer(
-        ask,
-        await awaited(
-            node, lambda: write.create(node.service, caller, ask.kind, resource, if_none_exist=unless), size
-        ),
+    done = await awaited(
+        node, lambda: write.create(node.service, caller, ask.kind, resource, if_none_exist=unless), size
     )  # fmt: skip
+    return answer(node, ask, done, place=True)
 
 
 async def update(node: Node, ask: Ask) -> Answer:
@@ -149,7 +150,7 @@ async def update(node: Node, ask: Ask) -> Answer:
         ),
         size,
     )  # fmt: skip
-    return answer(ask, done)
+    return answer(node, ask, done)
 
 
 async def update_where(node: Node, ask: Ask) -> Answer:
@@ -162,7 +163,7 @@ async def update_where(node: Node, ask: Ask) -> Answer:
         lambda: write.update_conditional(node.service, caller, ask.kind, query, resource, if_match=_match(ask)),
         size,
     )
-    return answer(ask, done)
+    return answer(node, ask, done)
 
 
 async def _patch(node: Node, ask: Ask) -> tuple[str, Any]:
@@ -206,7 +207,7 @@ async def patch(node: Node, ask: Ask) -> Answer:
     done = await awaited(
         node, lambda: write.patch(node.service, caller, ask.kind, ask.id, kind, content, if_match=_match(ask)), 0
     )  # fmt: skip
-    return answer(ask, done)
+    return answer(node, ask, done)
 
 
 async def patch_where(node: Node, ask: Ask) -> Answer:
@@ -219,7 +220,7 @@ async def patch_where(node: Node, ask: Ask) -> Answer:
         lambda: write.patch_conditional(node.service, caller, ask.kind, query, kind, content, if_match=_match(ask)),
         0,
     )
-    return answer(ask, done)
+    return answer(node, ask, done)
 
 
 async def delete(node: Node, ask: Ask) -> Answer:
@@ -230,11 +231,11 @@ async def delete(node: Node, ask: Ask) -> Answer:
     done = await awaited(
         node, lambda: write.delete(node.service, caller, ask.kind, ask.id, if_match=_match(ask)), 0
     )  # fmt: skip
-    return answer(ask, done)
+    return answer(node, ask, done)
 
 
 async def delete_where(node: Node, ask: Ask) -> Answer:
     """Delete what a search finds: one resource, or more where the setting allows it."""
     query, caller = _query(ask), node.client(ask)
     done = await awaited(node, lambda: write.delete_conditional(node.service, caller, ask.kind, query), 0)
-    return answer(ask, done)
+    return answer(node, ask, done)

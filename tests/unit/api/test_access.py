@@ -78,6 +78,19 @@ def test_policies_narrow_what_a_token_sees(tmp_path: Path) -> None:
             assert "1980-05-17" not in shown.text
             assert "female" in shown.text
         assert http.get("/fhir/Patient?birthdate=1980-05-17", headers=narrow).status_code == 403
+        writes = [
+            ("POST", "Patient", {"resourceType": "Patient"}, {"If-None-Exist": "_id=p"}),
+            ("POST", "Patient/p/$meta-add", {"resourceType": "Parameters", "parameter": [
+                {"name": "meta", "valueMeta": {"tag": [{"code": "t"}]}}]}, {}),
+            ("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": [
+                {"resource": {"resourceType": "Patient"},
+                 "request": {"method": "POST", "url": "Patient", "ifNoneExist": "_id=p"}}]}, {}),
+        ]  # fmt: skip
+        for method, path, body, more in writes:
+            asked = {**FHIR, **narrow, **more, "Prefer": "return=representation"}
+            shown = http.request(method, f"/fhir/{path}", json=body, headers=asked)
+            assert shown.status_code in (200, 403)
+            assert "1980-05-17" not in shown.text
     node.store.close()
 
 
