@@ -54,6 +54,8 @@ class Draft(Piece):
     """A resource that is not on its way through another process: its search keys as they are."""
 
     made: Ready = msgspec.field(default_factory=lambda: Ready(Image()))
+    issues: list[Issue] = []
+    """What is to be said of it, though it may be written."""
 
     @property
     def index(self) -> Ready:

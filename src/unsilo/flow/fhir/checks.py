@@ -3,12 +3,14 @@
 import re
 from typing import Any
 
-from unsilo.flow.fhir.outcome import Written, refusal
+from unsilo.fhir.subset import SUBSETTED
+from unsilo.flow.fhir.outcome import Written, refusal, refused
+from unsilo.flow.judge import Judge
 from unsilo.flow.process import Draft, draft_resource
-from unsilo.kernel import Json
+from unsilo.kernel import Json, json
 from unsilo.spec.r4 import resource_types
 
-__all__ = ["ID", "draft", "etag_version", "is_id", "own_words"]
+__all__ = ["ID", "draft", "etag_version", "is_id", "judged", "own_words", "whole"]
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 """FHIR R4 datatypes.html#id: ASCII letters and digits only, and no line end after it."""
@@ -64,3 +66,26 @@ def draft(kind: str, resource: Any, id_: str) -> Draft | Written:
     status = resource.get("status")
     rank = _RANKS.get(status, 0) if kind in _RANKED and isinstance(status, str) else 0
     return draft_resource(whole, rank)
+
+
+def whole(kind: str, resource: Any) -> Written | None:
+    """Refuse to put a part of a resource, as a summary gives it, in the place of the whole (FHIR R4 3.1.0.5.8)."""
+    meta = resource.get("meta") if isinstance(resource, dict) else None
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    for tag in tags if isinstance(tags, list) else []:
+        if isinstance(tag, dict) and tag.get("code") == SUBSETTED["code"] and tag.get("system") == SUBSETTED["system"]:
+            hint = "read the resource without _summary and _elements, and change that"
+            text = "this is a part of a resource; the rest would be lost"
+            return refusal(kind, 422, "business-rule", text, where=f"{kind}.meta.tag", hint=hint, rule="subset")
+    return None
+
+
+def judged(judge: Judge, actor: str, made: Draft | Written) -> Draft | Written:
+    """Have a resource validated as the settings say for this client: refused, or what is wrong noted with it."""
+    if isinstance(made, Written) or judge.way(actor) == "off":
+        return made
+    issues, refuse = judge.judged(actor, json.decode(made.body))
+    if refuse:
+        return refused(made.type, 422, issues)
+    made.issues = issues
+    return made

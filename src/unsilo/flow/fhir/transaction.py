@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TypeAlias
 
 from unsilo.flow.fhir import write
-from unsilo.flow.fhir.checks import draft
+from unsilo.flow.fhir.checks import draft, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.entries import Entry, at, read
 from unsilo.flow.fhir.links import conditional, conditionals, resolved, targets_of
@@ -86,8 +86,10 @@ class _Whole:
         for entry in self.entries:
             if entry.method not in ("POST", "PUT") or self.is_met(entry, ids[entry.place]):
                 continue
-            whole = resolved(entry.resource, self._links(entry, targets))
-            piece = draft(entry.type, whole, ids[entry.place])
+            part = whole(entry.type, entry.resource) if entry.method == "PUT" else None
+            made = resolved(entry.resource, self._links(entry, targets))
+            drafted = draft(entry.type, made, ids[entry.place])
+            piece = part or judged(self.service.judge, self.caller.actor, drafted)
             if isinstance(piece, Written):
                 raise RefusedError(at(entry.place, piece))
             self.pieces[entry.place] = piece
@@ -149,7 +151,7 @@ class _Whole:
         done: dict[int, Written] = {}
         for entry in self.entries:
             try:
-                done[entry.place] = self._one(writing, entry, ids[entry.place])
+                done[entry.place] = at(entry.place, self._one(writing, entry, ids[entry.place]))
             except RefusedError as error:
                 raise RefusedError(at(entry.place, error.answer)) from None
         for entry in self.entries:
@@ -195,7 +197,7 @@ class _Whole:
             now = writing.named(kind, id_)
             writing.guard(now, kind, entry.if_match)
             how, said = entry.patch or ("json", [])
-            return writing.put(write.patched(kind, now, how, said), now, 200)
+            return writing.put(write.patched(writing.judge, writing.caller.actor, kind, now, how, said), now, 200)
         if self.is_met(entry, id_):
             return Written(200, kind, id_)
         piece = self.pieces[entry.place]

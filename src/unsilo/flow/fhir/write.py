@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from typing import Any
 
 from unsilo.fhir.patch import fhirpath_patch, json_patch
-from unsilo.flow.fhir.checks import draft, etag_version, is_id
+from unsilo.flow.fhir.checks import draft, etag_version, is_id, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, refused, written
 from unsilo.flow.fhir.writing import Writing
-from unsilo.flow.process import Piece
+from unsilo.flow.judge import Judge
+from unsilo.flow.process import Draft, Piece
 from unsilo.flow.service import Service
 from unsilo.kernel import Json, fresh_id, json
 from unsilo.storage import AuditRow, Stored, Tx
@@ -82,7 +83,7 @@ def create(
     service: Service, caller: Caller, kind: str, resource: Any, *, if_none_exist: str = ""
 ) -> Future[Written]:  # fmt: skip
     """Create with an id of the server's (3.1.0.8); under a condition only if nothing meets it (else 200)."""
-    piece = draft(kind, resource, fresh_id())
+    piece = judged(service.judge, caller.actor, draft(kind, resource, fresh_id()))
     if isinstance(piece, Written):
         return done(piece)
     plan = condition(kind, if_none_exist, caller, service.parameters.vocabulary) if if_none_exist else None
@@ -109,7 +110,7 @@ def update(
     if isinstance(resource, dict) and said != id_:
         text = "the resource has no id" if said is None else "the resource's id is not that of the address"
         return done(refusal(kind, 400, "value", text, where=f"{kind}.id", hint=f"send the id {id_[:64]}", rule="id"))
-    piece = draft(kind, resource, id_)
+    piece = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, id_))
     if isinstance(piece, Written):
         return done(piece)
     return run(
@@ -147,7 +148,8 @@ def update_conditional(
     plan = condition(kind, query, caller, service.parameters.vocabulary)
     if isinstance(plan, Written):
         return done(plan)
-    checked = draft(kind, resource, resource["id"] if _has_id(resource) else fresh_id())
+    id_ = resource["id"] if _has_id(resource) else fresh_id()
+    checked = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, id_))
     if isinstance(checked, Written):
         return done(checked)
     piece = checked
@@ -162,7 +164,7 @@ def _has_id(resource: Any) -> bool:
 
 
 def updated_conditional(
-    writing: Writing, piece: Piece, plan: Plan, resource: Json, *, if_match: str | None = None
+    writing: Writing, piece: Draft, plan: Plan, resource: Json, *, if_match: str | None = None
 ) -> Written:  # fmt: skip
     """Replace or create in this transaction what the condition finds."""
     kind, met = piece.type, writing.one(plan, piece.type)
@@ -183,11 +185,12 @@ def updated_conditional(
         again = draft(kind, resource, met.id)
         if isinstance(again, Written):
             raise RefusedError(again)
+        again.issues = piece.issues  # of the same content but for the id
         piece = again
     return writing.put(piece, met, 200)
 
 
-def patched(kind: str, now: Stored, how: str, body: Any) -> Piece:
+def patched(judge: Judge, actor: str, kind: str, now: Stored, how: str, body: Any) -> Piece:
     """Apply a patch to a version (`how`: json or fhirpath); RefusedError with its Issues when it cannot be applied."""
     result = (json_patch if how == "json" else fhirpath_patch)(json.decode(now.body), body)
     if result.value is None:
@@ -196,7 +199,7 @@ def patched(kind: str, now: Stored, how: str, body: Any) -> Piece:
     if said.get("resourceType") != kind or said.get("id") != now.id:
         text = "a patch must not change type or id"
         raise RefusedError(refusal(kind, 422, "business-rule", text, rule="patch", id_=now.id))
-    piece = draft(kind, said, now.id)
+    piece = judged(judge, actor, draft(kind, said, now.id))
     if isinstance(piece, Written):
         raise RefusedError(piece)
     return piece
@@ -226,13 +229,13 @@ def _ahead(
     made: Piece | RefusedError | None = None
     if seen is not None and seen.state == 0:
         try:
-            made = patched(kind, seen, how, body)
+            made = patched(service.judge, caller.actor, kind, seen, how, body)
         except RefusedError as error:
             made = error
 
     def ready(now: Stored) -> Piece:
         if seen is None or made is None or (seen.rid, seen.version) != (now.rid, now.version):
-            return patched(kind, now, how, body)
+            return patched(service.judge, caller.actor, kind, now, how, body)
         if isinstance(made, RefusedError):
             raise made
         return made
@@ -260,7 +263,7 @@ def patched_conditional(
     if met is None:
         raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
     writing.guard(met, kind, if_match)
-    return writing.put(patched(kind, met, how, body), met, 200)
+    return writing.put(patched(writing.judge, writing.caller.actor, kind, met, how, body), met, 200)
 
 
 def delete(

@@ -8,7 +8,7 @@ from unsilo.flow.fhir import search_parameter
 from unsilo.flow.fhir.checks import etag_version
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
 from unsilo.flow.persons import BY_PROGRAM, place_patient
-from unsilo.flow.process import Piece
+from unsilo.flow.process import Draft, Piece
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Json, Where, json
 from unsilo.spec.r4 import resource_types
@@ -29,7 +29,7 @@ class Writing:
 
     def __init__(self, tx: Tx, service: Service, caller: Caller) -> None:
         self.tx, self.caller = tx, caller
-        self.parameters, self.settings = service.parameters, service.settings.fhir
+        self.parameters, self.settings, self.judge = service.parameters, service.settings.fhir, service.judge
         self.changed: list[str] = []
         self.dropped: list[Stored] = []
         self.patients: set[str] = set()
@@ -79,8 +79,10 @@ class Writing:
     def put(self, piece: Piece, now: Stored | None, status: int) -> Written:
         """Make a piece the current version; one that says what is current makes none."""
         if now is not None and now.state == 0 and now.digest == piece.digest:
-            return written(status, now)
-        issues = self._whole(piece)
+            return written(status, now, piece.issues if isinstance(piece, Draft) else [])
+        issues = self._lost(piece)
+        if isinstance(piece, Draft):
+            issues = [*piece.issues, *issues]
         tx = self.tx
         row = tx.put(
             piece.type, piece.id, piece.body, index=self.parameters.complete(piece), lineage=piece.lineage,
@@ -108,7 +110,7 @@ class Writing:
             search_parameter.deleted(self.tx, self.parameters, now.id)
         return written(204, row)
 
-    def _whole(self, piece: Piece) -> list[Issue]:
+    def _lost(self, piece: Piece) -> list[Issue]:
         """Look whether every reference leads to something that the caller could read, as the setting says."""
         if self.settings.referential_integrity == "off":
             return []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unsilo.config import Fhir, Settings
+from unsilo.config.settings import Validation
 from unsilo.flow.fhir.outcome import Caller, Written
 from unsilo.flow.service import Service
 from unsilo.kernel import json
@@ -18,9 +19,9 @@ TAG = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 
 
 @contextmanager
-def node(folder: Path, **fhir: Any) -> Iterator[Service]:
+def node(folder: Path, *, validation: Any = "off", **fhir: Any) -> Iterator[Service]:
     """A service whose workers do not run."""
-    service = Service(Settings(data=folder, fhir=Fhir(**fhir)))
+    service = Service(Settings(data=folder, fhir=Fhir(**fhir), validation=Validation(on_write=validation)))
     service.reindexing.start()
     try:
         yield service

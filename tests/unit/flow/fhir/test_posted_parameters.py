@@ -37,7 +37,8 @@ def found(service: Service, query: str) -> set[str] | int:
 def settled(service: Service, seconds: float = 20) -> None:
     """Wait until every posted parameter is active."""
     for _ in range(int(seconds * 100)):
-        if all(state == "active" for _, _, state, _, _ in service.reindexing.progress()):
+        active = all(state == "active" for _, _, state, _, _ in service.reindexing.progress())
+        if active and not service.parameters.vocabulary.rebuilding:
             return
         time.sleep(0.01)
     raise TimeoutError

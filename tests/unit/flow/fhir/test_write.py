@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.flow.fhir.node import ALL, TAG, body, caller, got, node, observation, patient
+from tests.unit.flow.fhir.node import ALL, TAG, WAIT, body, bundle, caller, entry, got, node, observation, patient
+from unsilo.fhir.subset import subset
 from unsilo.flow.fhir import write
+from unsilo.flow.fhir.outcome import Written
+from unsilo.flow.fhir.transaction import transaction
 from unsilo.flow.service import Service
 from unsilo.kernel import json
 from unsilo.policy import Label, Not, Types
@@ -261,3 +264,37 @@ def test_what_is_referred_to_may_be_kept(tmp_path: Path) -> None:
         assert got(write.delete(service, ALL, "Observation", fact.id)).status == 204
         assert got(write.delete(service, ALL, "Patient", "p")).status == 204
         assert service.store.verify() == []
+
+
+@pytest.mark.parametrize(("way", "status"), [("off", 201), ("warn", 201), ("reject", 422)])
+def test_what_is_written_is_validated_as_the_setting_says(tmp_path: Path, way: str, status: int) -> None:
+    """Not at all, with what is wrong said in the answer, or refused: creations, updates, patches, transactions."""
+    wrong = patient(id="a", gender="nonsense", birthDate="yesterday")
+    with node(tmp_path, validation=way) as service:
+        for done in (
+            got(write.create(service, ALL, "Patient", wrong)),
+            got(write.update(service, ALL, "Patient", "a", wrong)),
+            got(write.update_conditional(service, ALL, "Patient", "identifier=urn:mrn|77", {**wrong, "id": "b"})),
+        ):
+            assert done.status == status
+            assert bool(done.issues) == (way != "off")
+        whole = transaction(service, ALL, bundle(entry("POST", "Patient", wrong))).result(WAIT)
+        issues = whole.issues if isinstance(whole, Written) else [i for one in whole if one for i in one.issues]
+        assert isinstance(whole, Written) == (way == "reject")
+        assert all(issue.where.path.startswith("Bundle.entry[0].resource") for issue in issues)
+        assert bool(issues) == (way != "off")
+        got(write.update(service, ALL, "Patient", "good", patient(id="good")))
+        bad: list[Any] = [{"op": "add", "path": "/gender", "value": "nonsense"}]
+        patched = got(write.patch(service, ALL, "Patient", "good", "json", bad))
+        assert patched.status == (422 if way == "reject" else 200)
+
+
+def test_a_part_of_a_resource_does_not_replace_the_whole(service: Service) -> None:
+    """What `_summary` or `_elements` gave is refused as an update."""
+    got(write.update(service, ALL, "Patient", "a", patient(id="a")))
+    part = subset({**patient(id="a"), "meta": {}}, ("name",))
+    done = got(write.update(service, ALL, "Patient", "a", part))
+    assert (done.status, done.issues[0].rule) == (422, "fhir.write.subset")
+    whole = transaction(service, ALL, bundle(entry("PUT", "Patient/a", part))).result(WAIT)
+    assert isinstance(whole, Written)
+    assert whole.status == 422
