@@ -299,6 +299,10 @@ def test_the_server_describes_itself(node: Served) -> None:
     described = node.http.get("openapi.json").json()
     assert described["openapi"] == "3.1.0"
     assert {"get", "post"} <= set(described["paths"]["/Patient"])
+    assert "get" in described["paths"]["/Patient/{id}/$everything"]
+    assert "post" in described["paths"]["/{type}/{id}/$meta-add"]
+    names = [method["operationId"] for path in described["paths"].values() for method in path.values()]
+    assert len(names) == len(set(names))
 
 
 def test_headers_of_every_answer(node: Served) -> None:

@@ -32,7 +32,7 @@ async def _kept(node: Node, base: str, mode: str) -> bytes:
 
         def make() -> bytes:
             if mode == "openapi":
-                return json.encode(openapi(_statement(node, base, "full")))
+                return json.encode(openapi(_statement(node, base, "full"), node.rows))
             return json.encode(_statement(node, base, mode))
 
         found = await asyncio.to_thread(make)

@@ -1,5 +1,9 @@
 """An OpenAPI 3.1 description of the FHIR server, made from its CapabilityStatement."""
 
+import re
+from collections.abc import Iterable
+
+from unsilo.api.interaction import Interaction
 from unsilo.kernel import Json
 
 __all__ = ["openapi"]
@@ -19,6 +23,7 @@ _METHODS: dict[str, tuple[str, str, str]] = {
     "history-system": ("get", "/_history", "All versions"),
 }
 _ID = {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"}
+_PLACE = re.compile(r"\[(\w+)\]")
 _BODIES = ("create", "update", "patch", "batch")
 
 
@@ -30,7 +35,7 @@ def _parameters(path: str) -> list[Json]:
             "required": True,
             "schema": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         }
-        for name in ("id", "vid")
+        for name in ("type", "id", "vid", "within")
         if "{" + name + "}" in path
     ]
 
@@ -68,8 +73,23 @@ def _searching(rows: list[Json]) -> list[Json]:
     ]  # fmt: skip
 
 
-def openapi(statement: Json) -> Json:
-    """Return the description; its paths are the interactions and operations that the statement names."""
+def _further(rows: Iterable[Interaction], served: set[str]) -> Iterable[tuple[str, str, Json]]:
+    """Give (path, method, operation) of what stands beside the standard's interactions: operations, compartments."""
+    for row in rows:
+        if not row.code or (row.code not in served and not row.code.startswith(("$", "search-compartment"))):
+            continue
+        if row.code in _METHODS:
+            continue
+        path = "/" + _PLACE.sub(r"{\1}", row.pattern)
+        said = _operation(row.code, "", f"{row.code} at {row.pattern}", path, [])
+        said["operationId"] = f"{row.method.lower()}-{row.pattern}"
+        if row.definition:
+            said["externalDocs"] = {"url": row.definition}
+        yield path, row.method.lower(), said
+
+
+def openapi(statement: Json, rows: Iterable[Interaction] = ()) -> Json:
+    """Return the description: the interactions that the statement names, and the operations of the table."""
     paths: dict[str, Json] = {}
     rest = statement["rest"][0]
 
@@ -88,6 +108,9 @@ def openapi(statement: Json) -> Json:
         add_rows += [(code, kind, found if code == "search-type" else []) for code in codes]
     for row in add_rows:
         add(*row)
+    operations = {f"${row['name']}" for part in (rest, *rest["resource"]) for row in part.get("operation", ())}
+    for path, method, said in _further(rows, operations):
+        paths.setdefault(path, {}).setdefault(method, said)
     metadata = _operation("capabilities", "", "What this server does", "/metadata", [])
     paths["/metadata"] = {"get": metadata}
     return {
