@@ -6,6 +6,7 @@ from functools import lru_cache
 from unsilo.fhir.index import layout
 from unsilo.fhir.index.unions import kept_as
 from unsilo.search.vocabulary import Vocabulary
+from unsilo.spec.expression import alternatives
 from unsilo.spec.model import types
 from unsilo.spec.parameters import SearchParameter
 from unsilo.storage import plan as p
@@ -81,11 +82,35 @@ def _once(kind: str, expression: str) -> bool:
 def joined(clauses: Sequence[p.Node], kind: str, vocabulary: Vocabulary) -> tuple[p.Node, ...]:
     """Return clauses that mean the same for resources of one type, fewer where one index row answers several."""
     found = list(dict.fromkeys(clauses))
-    if len(found) < 2:
+    if len(found) < 2 and not (found and isinstance(found[0], p.Composite)):
         return tuple(found)
     shapes = [type(node) for node in found]
     if shapes.count(p.Date) > 1:
         found = _dates(found, vocabulary.parameters(kind), kind)
     if p.Quantity in shapes and p.Token in shapes:
         found = _composites(found, vocabulary.parameters(kind), kind)
-    return tuple(found)
+    codes = [code for node in found if isinstance(node, p.Composite) for code in _implied(node, vocabulary, kind)]
+    return tuple(dict.fromkeys([*found, *codes]))
+
+
+def _implied(node: p.Composite, vocabulary: Vocabulary, kind: str) -> list[p.Token]:
+    """Return the code that a composite asks for as a clause of its own: where many rows meet it, its list is shorter.
+
+    Each row of a composite is made of a value of each of its parameters.
+    """
+    if len(node.sp) != 1 or node.token is None or node.token[0] is None:
+        return []
+    params = vocabulary.parameters(kind)
+    one = next((one for one in params.values() if one.number == node.sp[0]), None)
+    slots = layout(tuple(part.kind for part in one.components)) if one is not None else ()
+    for part, slot in zip(one.components if one is not None else (), slots, strict=False):
+        if slot.slot == "token" and kept_as(part.number) == (part.number,):
+            code = params.get(part.code)
+            if code is not None and _covers(one, code, part.expression):  # type: ignore[arg-type] # there are slots
+                return [p.Token((part.number,), *node.token)]
+    return []
+
+
+def _covers(composite: SearchParameter, code: SearchParameter, path: str) -> bool:
+    """Tell whether a composite's code is always among the values of its own parameter."""
+    return alternatives(code.expression) == [f"{one}.{path}" for one in alternatives(composite.expression)]

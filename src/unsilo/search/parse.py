@@ -183,7 +183,8 @@ def _within(search: Search, owner: tuple[str, str], ask: Ask, vocabulary: Vocabu
     members = compartment(name)
     types = tuple(kind for kind in search.types or members if kind in members or kind == name)
     if not members or len(types) < len(search.types or types):
-        ask.fatal("compartment", f"the {name[:32]} compartment does not hold {search.types[0]}", code="not-supported")
+        what = search.types[0] if search.types else "anything"
+        ask.fatal("compartment", f"the {name[:32]} compartment does not hold {what}", code="not-supported")
         return
     search.types = types if search.types else tuple(dict.fromkeys((*types, name)))
     if name == "Patient":
@@ -194,7 +195,7 @@ def _within(search: Search, owner: tuple[str, str], ask: Ask, vocabulary: Vocabu
         for code in members.get(kind, ()):
             found = vocabulary.parameter(kind, code)
             if found is not None and found.kind == "reference":
-                sps.append(found.number)
+                sps.extend(kept_as(found.number))
     parts: list[p.Node] = []
     if sps:
         parts.append(p.Reference(tuple(sps), (r4.type_number(name),), (id_,), False))

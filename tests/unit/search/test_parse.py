@@ -143,6 +143,7 @@ def test_compartments() -> None:
     assert found_ is None
     assert issues
     assert parse("Observation", [], VOCABULARY, compartment=("Nonsense", "1"))[0] is None
+    assert parse(None, [], VOCABULARY, compartment=("Basic", "1"))[0] is None
 
 
 def test_filters() -> None:
@@ -237,7 +238,7 @@ def test_joined_clauses() -> None:
     """Bounds of one date become one range; a code and a quantity that stand once become their composite."""
     found = ask("Observation", ("date", "ge2020"), ("date", "lt2021"), ("code", "s|a"), ("value-quantity", "gt5"))
     made = plan(found, Predicate(), VOCABULARY).clauses
-    assert {type(node) for node in made} == {p.Dates, p.Composite}
+    assert {type(node) for node in made} == {p.Dates, p.Composite, p.Token}
     kept = ask("Patient", ("death-date", "ge2020"), ("birthdate", "lt2021"))
     assert {type(node) for node in plan(kept, Predicate(), VOCABULARY).clauses} == {p.Date}
     assert single("Observation", "Observation.effective")

@@ -315,7 +315,9 @@ def _composite(node: Composite, _dialect: Dialect) -> Shape:
             said = _pair(pair, code, system)
             text, values = text + said.text, [*values, *said.values]
     if node.unit is not None:
-        text, values = f"{text} AND x.code2 = ?", [*values, node.unit]
+        # Beside a unit there is no second system; said, it brings the range within reach.
+        alone = "" if node.token2 is not None else " AND x.sys2 = 0"
+        text, values = f"{text} AND x.code2 = ?{alone}", [*values, node.unit]
     for span, low, high in ((node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi")):
         if span is not None:
             whole, takes = _SPANS[span[0]]
