@@ -6,8 +6,9 @@ from unsilo.storage.faults import NotDurableError, TooLongError
 
 __all__ = ["ConflictError", "CutError", "fault_of"]
 
-_CONFLICTS = {"40001", "40P01", "23505", "55P03", "25P02"}
-"""Serialization failure, deadlock, a key that another transaction has just written, a lock, a failed transaction."""
+_CONFLICTS = {"40001", "40P01", "23505", "55P03", "25P02", "22012"}
+"""Serialization failure, deadlock, a key that another transaction has just written, a lock, a failed transaction; and
+the division by nothing in `change_res` when a row is no longer what was read."""
 _FAULTY = ("53", "58", "57P", "08", "25006", "XX0")
 """Classes of SQLSTATE that speak of the server and not of the statement."""
 

@@ -59,16 +59,32 @@ class SharedReaders(Readers):
 
         TooLongError when one of them takes more than `seconds`, 0 for as long as they need.
         """
-        begin = f"{_MOMENT};SET LOCAL statement_timeout = {int(seconds * 1000):d}" if seconds else _MOMENT
         with self._lend() as place:
-            try:
-                place[0].script(begin)
-            except CutError:
-                place[0] = Session(self._dsn, reading=True)
-                place[0].script(begin)
-            session = place[0]
-            yield lambda sql, values: session.run(translate(sql), values).fetchall()
-            session.run("COMMIT")
+            begun = False
+
+            def ask(sql: str, values: Sequence[Any]) -> list[Any]:
+                nonlocal begun
+                try:
+                    if not begun:
+                        self._begin(place[0], seconds)
+                    found = place[0].run(translate(sql), values)
+                except CutError:
+                    if begun:
+                        raise
+                    place[0] = Session(self._dsn, reading=True)  # it was cut while nobody used it
+                    self._begin(place[0], seconds)
+                    found = place[0].run(translate(sql), values)
+                begun = True
+                return found.fetchall()
+
+            yield ask
+            place[0].end()
+
+    @staticmethod
+    def _begin(session: Session, seconds: float) -> None:
+        session.later(_MOMENT)
+        if seconds:
+            session.later(f"SET LOCAL statement_timeout = {int(seconds * 1000):d}")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""

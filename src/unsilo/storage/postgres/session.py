@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 
 from unsilo.storage.packing import clean
-from unsilo.storage.postgres.faults import ConflictError, CutError, fault_of
+from unsilo.storage.postgres.faults import CutError, fault_of
 from unsilo.storage.postgres.translate import Bulk, bulk, own, translate
 from unsilo.storage.statements import load
 
@@ -129,6 +129,8 @@ class Session:
         self.raw = connect(dsn, reading=reading)
         self._bases: dict[int, tuple[int, int, int]] = {}
         self._owned: set[int] = set()
+        self._queue: list[tuple[str, Sequence[Any]]] = []
+        self._ending = False
         self.failed = False
 
     # What sqlite3's connections offer.
@@ -137,6 +139,7 @@ class Session:
         """Run one statement of the store."""
         if sql.startswith("ROLLBACK"):
             self._owned.clear()
+            self._queue.clear()  # nothing of what would be undone; a savepoint has sent what came before it
         found = self.run(translate(sql), values)
         if sql in _READ:
             for row in found._rows:
@@ -171,7 +174,7 @@ class Session:
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open."""
-        return not self.raw.closed and self.raw.info.transaction_status != TransactionStatus.IDLE
+        return not self.raw.closed and not self._ending and self.raw.info.transaction_status != TransactionStatus.IDLE
 
     @property
     def closed(self) -> bool:
@@ -188,13 +191,29 @@ class Session:
         """Begin a transaction with the first of its statements in the same turn; return that one's first row."""
         self._bases.clear()
         self._owned.clear()
-        cursor = self._guard(lambda c: c.execute(f"BEGIN;{text}"))
-        while cursor.nextset():
-            pass
-        return cursor.fetchone()
+        self._queue = [("BEGIN", ())]
+        return self.run(text).fetchone()
+
+    def later(self, text: str, values: Sequence[Any] = ()) -> None:
+        """Send a statement together with the next one that is asked for its rows."""
+        self._queue.append((text, self._fitting(values)))
+
+    def end(self) -> None:
+        """End a reading transaction without waiting for the answer, which is taken before the next statement."""
+        self._queue.clear()
+        if self.in_transaction:
+            self.raw.pgconn.send_query(b"COMMIT")
+            self.raw.pgconn.flush()
+            self._ending = True
 
     def run(self, text: str, values: Sequence[Any] = ()) -> Result:
         """Run a statement in PostgreSQL's words."""
+        values = self._fitting(values)
+        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True))
+        return Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+    @staticmethod
+    def _fitting(values: Sequence[Any]) -> Sequence[Any]:
         for value in values:
             kind = type(value)
             if (
@@ -202,19 +221,28 @@ class Session:
                 or (kind is str and (not value.isascii() or "\x00" in value))
                 or (kind is int and not -_LARGEST <= value <= _LARGEST)
             ):
-                values = [*map(_fit, values)]
-                break
-        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True))
-        return Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+                return [*map(_fit, values)]
+        return values
 
     def script(self, text: str) -> None:
         """Run a script of many statements that binds nothing."""
         self._guard(lambda c: c.execute(text))
 
     def _guard(self, act: Callable[[Any], Any]) -> Any:
+        queue, self._queue = self._queue, []
         cursor = self.raw.cursor()
         try:
-            act(cursor)
+            if self._ending:
+                while self.raw.pgconn.get_result() is not None:
+                    pass
+                self._ending = False
+            if queue:
+                with self.raw.pipeline():
+                    for text, values in queue:
+                        self.raw.cursor().execute(text, values or None, binary=True)
+                    act(cursor)
+            else:
+                act(cursor)
         except psycopg.Error as error:
             self.failed = True
             raise fault_of(error, closed=self.raw.closed) from error
@@ -237,13 +265,13 @@ class Session:
             self._bulks[key] = bulk(sql, self.columns())
         return self._bulks[key]
 
-    def many(self, made: Bulk, rows: Sequence[Sequence[Any]]) -> Result:
-        """Run one statement over many rows at once."""
+    def many(self, made: Bulk, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement over many rows at once, together with what comes next."""
         if made.unique:
             rows = [*{tuple(row[n] for n in made.unique): row for row in rows}.values()]
             rows.sort(key=lambda row: tuple(row[n] for n in made.unique))  # two writers meet their rows in one order
         columns = zip(*rows, strict=True)
-        return self.run(made.text, [_array(kind, column) for kind, column in zip(made.types, columns, strict=True)])
+        self.later(made.text, [_array(kind, column) for kind, column in zip(made.types, columns, strict=True)])
 
     def _write(self, rows: list[Sequence[Any]]) -> None:
         """Write rows of `res`: new ones, and those that are still what was read."""
@@ -260,9 +288,8 @@ class Session:
         if new:
             self.many(Bulk(_OWN["insert_res"], types), new)
         for some, name, more in ((known, "change_res", ("integer", "integer", "bigint")), (mine, "change_mine", ())):
-            if some and self.many(Bulk(_OWN[name], (*types, *more)), some).rowcount != len(some):
-                self.failed = True
-                raise ConflictError("a resource was changed by another transaction")
+            if some:
+                self.many(Bulk(_OWN[name], (*types, *more)), some)
         self._owned.update(row[0] for row in rows)
 
 

@@ -33,9 +33,12 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         "x.hi > x.lo + 86400000000",
     ),  # the difference may be too large a number
     (re.compile(r"IN \(\)"), "IN (NULL)"),
+    # A list is a condition of an index; a subquery would be joined last.
+    (re.compile(r"\bIN \(SELECT unnest\(CAST\(\? AS (\w+)\[\]\)\) AS value\)"), r"= ANY (CAST(? AS \1[]))"),
     (re.compile(r"max\(g\.whole\)"), "bool_or(g.whole)"),
     (re.compile(r"folded_key\(m\.keys, m\.type, m\.control_id, \?, \?\)"), _KEY_OF_MESSAGE.replace("\\", r"\\")),
 )
+_EXISTS = re.compile(r"\bEXISTS \((?=SELECT)")
 _MARK = re.compile(r"'[^']*'|\?(\d+)?")
 _INSERT = re.compile(r"INSERT (OR IGNORE )?INTO (\w+) \(([^)]*)\)\s*VALUES \(\?(?:, \?)*\)\s*(.*)", re.DOTALL)
 _DELETE = re.compile(r"DELETE FROM (\w+) WHERE (\w+ = \?(?: AND \w+ = \?)*)")
@@ -84,6 +87,22 @@ def _said(sql: str) -> str:
         text = sql
         for pattern, word in _RULES:
             text = pattern.sub(word, text)
+        text = _by_row(text)
+    return text
+
+
+def _by_row(text: str) -> str:
+    """Let every EXISTS be asked row by row, as it is meant: OFFSET keeps it from becoming a join of whole tables."""
+    ends: list[int] = []
+    for found in _EXISTS.finditer(text):
+        depth = 0
+        for at in range(found.end() - 1, len(text)):
+            depth += (text[at] == "(") - (text[at] == ")")
+            if not depth:
+                ends.append(at)
+                break
+    for at in sorted(ends, reverse=True):
+        text = f"{text[:at]} OFFSET 0{text[at:]}"
     return text
 
 

@@ -58,6 +58,10 @@ class Dialect:
     bytewise = ""
     """Orders a text that is not a column by its bytes, as the columns are."""
 
+    def among(self, found: str) -> str:
+        """Return the end of a condition that a column is among what a subquery on a row gives, by the column's index."""
+        return f"IN {found}"
+
     def many(self, values: Sequence[int | str]) -> Sql:
         """Return a subquery for `IN` that gives bound values, however many."""
         return Sql("(SELECT value FROM json_each(?))", [_json(list(values)).decode()])

@@ -35,6 +35,10 @@ class Postgres(Dialect):
     ordered_outer = True
     bytewise = ' COLLATE "C"'
 
+    def among(self, found: str) -> str:
+        """Return the end of a condition that a column is among what a subquery on a row gives, by the column's index."""
+        return f"= ANY (ARRAY{found})"
+
     def many(self, values: Sequence[int | str]) -> Sql:
         """Return a subquery for `IN` that gives bound values, however many."""
         kind = "text" if any(isinstance(value, str) for value in values) else "bigint"

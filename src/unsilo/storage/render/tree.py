@@ -276,7 +276,7 @@ OR EXISTS (SELECT 1 FROM {keys.source} WHERE {tied}{keys.column} IN {two.text}))
         link = Sql(f"= {keys.column}", [])
         if node.kin and _PATIENT in node.types:
             kin = self.sight.kin_of(keys.column)
-            link = Sql(f"IN {kin.text}", kin.values)
+            link = Sql(self.dialect.among(kin.text), kin.values)
         said = self.probe(node.node, other, node.types)
         text = f"""EXISTS (SELECT 1 FROM {keys.source} {self.dialect.join} {opened.table} ON {other}.rid {link.text}
 WHERE {tied}{opened.where} AND {said.text})"""
@@ -288,7 +288,7 @@ WHERE {tied}{opened.where} AND {said.text})"""
         link = Sql(f"= {self.rid(alias)}", [])
         if node.kin:
             kin = self.sight.kin_of(self.rid(alias))
-            link = Sql(f"IN {kin.text}", kin.values)
+            link = Sql(self.dialect.among(kin.text), kin.values)
         said = self.probe(node.node, other, node.types)
         text = f"""EXISTS (SELECT 1 FROM ix_ref {ref} {self.dialect.join} {opened.table} ON {other}.rid = {ref}.rid
 WHERE {sps(node.sp, f"{ref}.sp")} AND {ref}.tgt {link.text} AND {opened.where} AND {said.text})"""

@@ -51,23 +51,25 @@ SELECT * FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS integer[]), CAST(?3 AS tex
   CAST(?10 AS bigint[]), CAST(?11 AS bigint[]), CAST(?12 AS bytea[]), CAST(?13 AS bytea[]), CAST(?14 AS bytea[]))
 
 -- name: change_res
-UPDATE res SET version = v.version, top = v.top, t = v.t, updated = v.updated, state = v.state, clock = v.clock,
+WITH done AS (UPDATE res SET version = v.version, top = v.top, t = v.t, updated = v.updated, state = v.state, clock = v.clock,
   rank = v.rank, mid = v.mid, digest = v.digest, body = v.body, idx = v.idx
 FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS integer[]), CAST(?3 AS text[]), CAST(?4 AS integer[]),
   CAST(?5 AS integer[]), CAST(?6 AS bigint[]), CAST(?7 AS bigint[]), CAST(?8 AS smallint[]), CAST(?9 AS bigint[]),
   CAST(?10 AS bigint[]), CAST(?11 AS bigint[]), CAST(?12 AS bytea[]), CAST(?13 AS bytea[]), CAST(?14 AS bytea[]),
   CAST(?15 AS integer[]), CAST(?16 AS integer[]), CAST(?17 AS bigint[]))
 AS v (rid, type, fhir_id, version, top, t, updated, state, clock, rank, mid, digest, body, idx, was, was_top, was_clock)
-WHERE res.rid = v.rid AND res.version = v.was AND res.top = v.was_top AND res.clock = v.was_clock
+WHERE res.rid = v.rid AND res.version = v.was AND res.top = v.was_top AND res.clock = v.was_clock RETURNING 1)
+SELECT 1 / CAST(count(*) = cardinality(CAST(?1 AS bigint[])) AS integer) FROM done
 
 -- name: change_mine
-UPDATE res SET version = v.version, top = v.top, t = v.t, updated = v.updated, state = v.state, clock = v.clock,
+WITH done AS (UPDATE res SET version = v.version, top = v.top, t = v.t, updated = v.updated, state = v.state, clock = v.clock,
   rank = v.rank, mid = v.mid, digest = v.digest, body = v.body, idx = v.idx
 FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS integer[]), CAST(?3 AS text[]), CAST(?4 AS integer[]),
   CAST(?5 AS integer[]), CAST(?6 AS bigint[]), CAST(?7 AS bigint[]), CAST(?8 AS smallint[]), CAST(?9 AS bigint[]),
   CAST(?10 AS bigint[]), CAST(?11 AS bigint[]), CAST(?12 AS bytea[]), CAST(?13 AS bytea[]), CAST(?14 AS bytea[]))
 AS v (rid, type, fhir_id, version, top, t, updated, state, clock, rank, mid, digest, body, idx)
-WHERE res.rid = v.rid
+WHERE res.rid = v.rid RETURNING 1)
+SELECT 1 / CAST(count(*) = cardinality(CAST(?1 AS bigint[])) AS integer) FROM done
 
 -- name: rid_block
 SELECT nextval('rid_block')

@@ -1,0 +1,171 @@
+"""The same population and the same searches in process, with the store in files and in a PostgreSQL database.
+
+python -m bench.postgres --patients 5000                  # a cluster of its own (Debian's postgresql), and SQLite
+python -m bench.postgres --database postgresql://...      # that database instead of a cluster of its own
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bench.fhir_server import asks
+from bench.population import people, staff
+from tests.integration.postgres.cluster import cluster
+from unsilo.fhir.index import index
+from unsilo.kernel import json
+from unsilo.policy import Predicate
+from unsilo.search import Bounds, Vocabulary, parse, plan
+from unsilo.storage import Store, Tx, open_store, terms
+from unsilo.storage.plan import Plan
+
+SEES_ALL = Predicate()
+VOCABULARY = Vocabulary(bounds=Bounds())
+DURABLE = ("shared_buffers=256MB", "max_wal_size=2GB")
+
+
+def prepared(patients: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The population with its keys, a patient's resources at a time."""
+    groups: Iterator[list[dict[str, Any]]] = people(patients)
+    for group in [list(staff(patients)), *groups]:
+        yield [
+            (r["resourceType"], r["id"], json.encode(r), index(r), terms(r) if r["resourceType"] == "Patient" else [])
+            for r in group
+        ]
+
+
+def load(store: Store, groups: list[list[tuple[Any, ...]]]) -> float:
+    """Store each group in a job of its own, as transactions come; return resources a second, durable."""
+
+    def job(group: list[tuple[Any, ...]]) -> Callable[[Tx], None]:
+        def act(tx: Tx) -> None:
+            tx.prefetch([(kind, id_) for kind, id_, *_ in group])
+            for kind, id_, body, keys, find in group:
+                tx.put(kind, id_, body, index=keys, find=find, lineage=[], at=tx.at)
+                if kind == "Patient":
+                    tx.link(id_, None, "own", "", "bench", tx.at)
+
+        return act
+
+    began = time.perf_counter()
+    waiting = []
+    for group in groups:
+        waiting.append(store.submit(job(group)))
+        if len(waiting) >= 64:
+            waiting.pop(0).result()
+    for future in waiting:
+        future.result()
+    return sum(map(len, groups)) / (time.perf_counter() - began)
+
+
+def planned(address: str) -> Plan:
+    """The plan of a search given as `Type?query`."""
+    kind, _, query = address.partition("?")
+    found, issues = parse(kind, parse_qsl(query), VOCABULARY)
+    if found is None:
+        raise SystemExit(f"{address}: {issues}")
+    return plan(found, SEES_ALL, VOCABULARY)
+
+
+def searches(store: Store, patients: int, seconds: float) -> dict[str, tuple[float, float, float]]:
+    """For each kind of question: how many a second, the median and the 99th percentile in milliseconds."""
+    told: dict[str, tuple[float, float, float]] = {}
+    view = store.view()
+    for name, make in asks("", patients).items():
+        draw = random.Random(name)
+        addresses = [make(draw).split(" ")[-1].lstrip("/") for _ in range(300)]
+        ways: list[Callable[[], Any]] = []
+        for address in addresses:
+            if "?" in address:
+                ways.append(lambda made=planned(address): view.search(made))  # type: ignore[misc]
+            elif address.count("/") == 1:
+                kind, _, id_ = address.partition("/")
+                ways.append(lambda kind=kind, id_=id_: view.read(SEES_ALL, kind, id_))  # type: ignore[misc]
+        took: list[float] = []
+        end = time.perf_counter() + seconds
+        while ways and time.perf_counter() < end:
+            for way in ways:
+                began = time.perf_counter()
+                way()
+                took.append(time.perf_counter() - began)
+                if began > end:
+                    break
+        if took:
+            took.sort()
+            told[name] = (1 / statistics.mean(took), took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3)
+    return told
+
+
+def creates(store: Store, count: int) -> float:
+    """Single creations that wait for each other in turns of sixteen; return how many a second, durable."""
+    draw = random.Random(7)
+    group = next(iter(people(1, seed=9)))
+    one = next(r for r in group if r["resourceType"] == "Observation")
+    began = time.perf_counter()
+    waiting = []
+    for n in range(count):
+        body = {**one, "id": f"made-{draw.randrange(1 << 60)}-{n}"}
+        keys, content = index(body), json.encode(body)
+
+        def act(tx: Tx, id_: str = body["id"], keys: Any = keys, content: bytes = content) -> None:
+            tx.put("Observation", id_, content, index=keys, lineage=[], at=tx.at)
+
+        waiting.append(store.submit(act))
+        if len(waiting) >= 16:
+            waiting.pop(0).result()
+    for future in waiting:
+        future.result()
+    return count / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure both stores and print what they did."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patients", type=int, default=5000)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--database", default="")
+    parser.add_argument("--only", default="")
+    asked = parser.parse_args()
+    groups = list(prepared(asked.patients))
+    print(f"{sum(map(len, groups))} resources")
+    told: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        address = asked.database
+        if not address and asked.only != "sqlite":
+            address = stack.enter_context(cluster(*DURABLE))
+        for name, database in (("sqlite", ""), ("postgres", address)):
+            if asked.only and asked.only != name:
+                continue
+            with open_store(folder / name, database=database) as store:
+                speed = load(store, groups)
+                if database:
+                    import psycopg
+
+                    with psycopg.connect(database, autocommit=True) as connection:
+                        connection.execute("VACUUM ANALYZE")
+                size = store.disk_bytes()[0]
+                raw = sum(len(one[2]) for group in groups for one in group)
+                print(f"{name}: load {speed:,.0f}/s, {size / 1e6:.0f} MB for {raw / 1e6:.0f} MB of JSON", flush=True)
+                made = creates(store, 3000)
+                print(f"{name}: create {made:,.0f}/s", flush=True)
+                told[name] = dict(searches(store, asked.patients, asked.seconds).items())
+    for question in next(iter(told.values())):
+        parts = [
+            f"{name} {v[question][0]:>8,.0f}/s p50 {v[question][1]:>7.3f} p99 {v[question][2]:>7.3f} ms"
+            for name, v in told.items()
+        ]
+        print(f"{question:<24}", "  |  ".join(parts))
+    print(msgspec.json.encode(told).decode()[:0], end="")
+
+
+if __name__ == "__main__":
+    main()
