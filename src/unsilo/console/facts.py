@@ -13,7 +13,7 @@ from unsilo.flow.read.describe import particulars, title, value_text
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.grouping import group
 from unsilo.flow.read.load import Loaded, fact_of, load
-from unsilo.flow.read.provenance import Leaf, Origin, chief_paths, excerpt, hex_lines, leaves_of, sentence
+from unsilo.flow.read.provenance import Leaf, Origin, as_sent, chief_paths, excerpt, hex_lines, leaves_of, sentence
 from unsilo.flow.read.results import by_test, range_of
 from unsilo.flow.read.steps import Step, steps
 from unsilo.flow.read.words import number
@@ -167,7 +167,7 @@ def fact_page(asked: Asked) -> Response:
     lineage = store.lineage(fact.type, fact.id, fact.version)
     origins = [_origin(asked, part) for part in lineage]
     trees = _Trees(asked, origins)
-    leaves = leaves_of(lineage, _value(fact.resource), trees.place)
+    leaves = leaves_of(lineage, _value(fact.resource), trees.place) if lineage else as_sent(fact.resource)
     values = frame(asked, loaded)
     zone = values["zone"]
     words = " ".join(p for p in (title(fact.resource), value_text(fact.resource) if kind == "Observation" else "") if p)

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from unsilo.config import Settings
 from unsilo.console import svg
+from unsilo.flow.read.banner import BY_INTERFACE
 from unsilo.flow.read.describe import particulars, status_word, title, value_text
 from unsilo.flow.read.fact import Fact, Source, happened, mark_of
 from unsilo.flow.read.results import Flag, flag_of, range_of
@@ -200,7 +201,7 @@ def page(
     known = sources or {}
     shared = {
         "view": view, "notice": notice, "zone": zone, "zone_words": zone_words(zone), "now": now(),
-        "source_of": lambda key: known.get(key) or Source(key, key or "Unnamed source", (key[:2] or "?").upper()),
+        "source_of": lambda key: known.get(key) or Source(key, key or BY_INTERFACE, (key[:2] or "FI").upper()),
         **values,
     }  # fmt: skip
     env = environment()

@@ -4,7 +4,10 @@ import html
 import re
 from typing import Any
 
+from unsilo.flow.fhir import write
+from unsilo.flow.fhir.outcome import Caller
 from unsilo.kernel import clock, seal
+from unsilo.policy import Predicate
 from unsilo.storage import Incoming
 
 HOME = {"sec-fetch-site": "same-origin"}
@@ -159,3 +162,24 @@ def test_failed_messages_of_the_person_are_counted_and_no_one_elses(node: Any) -
         node.service.store.receive(incoming).result(10)
     text = re.sub(r"<[^>]+>", "", client.get(f"/people/{uid}").text)
     assert "1 message of this person failed" in text
+
+
+def test_what_a_program_wrote_says_so(node: Any) -> None:
+    """A fact of the FHIR interface has no message: it says how it came, and each element stands as it was sent."""
+    service = node.service
+    caller = Caller("client:app", "api", Predicate())
+    patient = {"resourceType": "Patient", "id": "w1", "name": [{"family": "Written"}], "birthDate": "1971-05-05"}
+    fact = {
+        "resourceType": "Observation", "id": "w2", "status": "final", "code": {"text": "Glucose"},
+        "subject": {"reference": "Patient/w1"}, "valueString": "high",
+    }  # fmt: skip
+    for resource in (patient, fact):
+        assert (
+            write.update(service, caller, resource["resourceType"], resource["id"], resource).result(10).status == 201
+        )
+    uid = service.store.person(service.store.person_of("w1")).uid
+    client = node.client("clinician")
+    assert "FHIR interface" in client.get(f"/people/{uid}").text
+    shown = client.get(f"/people/{uid}/facts/Observation/w2").text
+    assert "by the FHIR interface" in shown
+    assert shown.count("as it was sent") >= 4

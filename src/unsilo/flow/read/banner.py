@@ -12,7 +12,7 @@ from unsilo.flow.read.sections import NOT_ASKED
 from unsilo.flow.read.words import address, age, code_keys, codeable, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
+__all__ = ["BY_INTERFACE", "Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
 
 _NUMBERS: dict[str, str] = {
     "MR": "MRN", "PI": "Patient number", "PT": "Patient number", "SS": "Social security number",
@@ -77,6 +77,10 @@ def best_name(patient: Json) -> str:
     return next((words for n in names if (words := human_name(n))), "")
 
 
+BY_INTERFACE = "FHIR interface"
+"""Who is named for what a program wrote, when the record names nobody."""
+
+
 def source_name(patient: Json) -> str:
     """Return who keeps this source record: managing organisation, else an identifier's assigner, else its system."""
     organisation = patient.get("managingOrganization") or {}
@@ -89,7 +93,7 @@ def source_name(patient: Json) -> str:
     for identifier in patient.get("identifier") or ():
         if identifier.get("system"):
             return str(identifier["system"]).rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
-    return "Unnamed source"
+    return BY_INTERFACE
 
 
 def _stated(patients: Iterable[tuple[str, str]], absent: str) -> Stated:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from unsilo.config import Feed
-from unsilo.flow.read.banner import SEX, Banner, banner, best_name, source_name
+from unsilo.flow.read.banner import BY_INTERFACE, SEX, Banner, banner, best_name, source_name
 from unsilo.flow.read.fact import Fact, Source, named_sources
 from unsilo.flow.read.grouping import group
 from unsilo.flow.read.person import PersonView, person_view
@@ -133,7 +133,7 @@ def feed_words(name: str, feeds: Mapping[str, Feed], patients: Iterable[Fact] = 
     if feed is not None and feed.organisation:
         return feed.organisation
     if not name:
-        return next((source_name(p.resource) for p in patients), "Unnamed source")
+        return next((source_name(p.resource) for p in patients), BY_INTERFACE)
     return name
 
 

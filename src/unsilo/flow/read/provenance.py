@@ -6,10 +6,26 @@ from itertools import pairwise
 
 import msgspec
 
+from unsilo.fhir.leaves import leaves
 from unsilo.flow.read.words import When, say_when
 from unsilo.kernel import Json, Lineage, Locator, Row
 
-__all__ = ["Excerpt", "Leaf", "Origin", "Run", "chief_paths", "excerpt", "hex_lines", "leaves_of", "sentence"]
+__all__ = [
+    "SENT",
+    "Excerpt",
+    "Leaf",
+    "Origin",
+    "Run",
+    "as_sent",
+    "chief_paths",
+    "excerpt",
+    "hex_lines",
+    "leaves_of",
+    "sentence",
+]
+
+SENT = "as sent"
+"""The rule of an element that stands as its sender wrote it."""
 
 _TRANSPORT = {"mllp": "MLLP", "folder": "a watched folder", "http": "HTTP", "bench": "the test bench"}
 
@@ -73,6 +89,15 @@ def leaves_of(
             where, span = place(number, source) if source is not None else ("", None)
             found.append(Leaf(path, values(path), rule, where, span, number))
     return found
+
+
+def as_sent(resource: Json) -> list[Leaf]:
+    """Return the elements of a resource that came as FHIR and is stored as it was sent: there is no other original."""
+    return [Leaf(path, _plain(value), SENT, "", None, -1) for path, value in leaves(resource)]
+
+
+def _plain(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def sentence(title: str, origin: Origin, source: str, zone: tzinfo = UTC) -> str:

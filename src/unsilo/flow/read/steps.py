@@ -44,6 +44,9 @@ def steps(
     for place, origin in enumerate(origins):
         own = [leaf for leaf in leaves if leaf.origin == place]
         found += _from(origin, own, names.get(origin.feed, origin.feed), zone)
+    if not origins:
+        moment = say_when(When(stored.updated, "minute"), zone)
+        found.append(Step("Received", f"as FHIR R4 by the FHIR interface on {moment}, kept as it was sent."))
     coded = _codes(fact)
     if coded is not None:
         found.append(coded)
