@@ -21,7 +21,7 @@ from unsilo.storage.render.select import (
     walk_of,
 )
 from unsilo.storage.render.sight import Sight
-from unsilo.storage.render.tree import FEW, Tree
+from unsilo.storage.render.tree import FEW, Compartment, Tree
 from unsilo.storage.resolve import Run, counted, resolved
 from unsilo.storage.rows import Stored
 
@@ -29,6 +29,8 @@ __all__ = ["SearchReads", "run"]
 
 _ESTIMATED = 10_000
 """Rows up to which an estimated total is exact; beyond them it says so many."""
+_PATIENTS = 100
+"""Patients up to which the compartment that a caller sees is a way to its rows."""
 _ROUNDS = 10
 """How often included resources are asked for what they include."""
 
@@ -58,7 +60,29 @@ class _Search:
         clauses = tuple(resolved(self.tree, self.ask, clause) for clause in plan.clauses)
         after = None if plan.after is None else (*plan.after[:-1], self._place(str(plan.after[-1])))
         self.plan = msgspec.structs.replace(plan, clauses=clauses, after=after)
+        self._around = self._compartment()
         self.empty = p.NEVER in clauses
+
+    def _compartment(self) -> Compartment | None:
+        """Return the predicate's compartment as a clause to begin with, for who sees some patients only."""
+        members = self.tree.sight.within()
+        if members is None:
+            return None
+        pats = tuple(row[0] for row in self.ask(f"{members.text} LIMIT {_PATIENTS + 1}", members.values))
+        return Compartment("", self.plan.types, False, pats) if len(pats) <= _PATIENTS else None
+
+    def _begun(self) -> Walk:
+        """Count clauses and choose the way to the rows; the predicate's compartment is kept where it is the way."""
+        tree, plan, around = self.tree, self.plan, self._around
+        clauses = plan.clauses if around is None else (around, *plan.clauses)
+        counted(tree, self.ask, clauses, plan.types, self.known, walks=not plan.sort)
+        if around is not None:
+            wide = msgspec.structs.replace(plan, clauses=clauses)
+            walk = walk_of(tree, wide)
+            if walk.driver == 0:
+                self.plan = wide
+                return walk
+        return walk_of(tree, plan)
 
     def _place(self, name: str) -> int:
         """Return the row number of `Type/id`, where a page ended: links hold no numbers, which tell of other rows."""
@@ -82,8 +106,8 @@ class _Search:
         plan = self.plan
         if self.empty:
             return Page([], [], None if plan.total == "none" and not plan.only_count else 0)
-        counted(self.tree, self.ask, plan.clauses, plan.types, self.known, walks=not plan.sort)
-        walk = walk_of(self.tree, plan)
+        walk = self._begun()
+        plan = self.plan
         total = self._total(walk)
         if plan.only_count or plan.count == 0:
             return Page([], [], total)

@@ -91,8 +91,10 @@ def test_a_compartment_is_met_by_its_index(store: Store) -> None:
         search_of("Observation", [("code", "718-7"), ("date", "ge2019")]),
         Predicate(allow=Compartment(frozenset({"p1"}))), VOCABULARY,
     )  # fmt: skip
-    for said, steps in statements(store, asked):
+    found = statements(store, asked)
+    for said, steps in found:
         assert not scans(steps), said.text
+    assert any("ix_pat" in said.text and "own_pats" in said.text for said, _ in found[-1:])
 
 
 def test_lists_are_read_in_their_order(store: Store) -> None:

@@ -174,6 +174,17 @@ AND f.name IN {many.text})"""
 WHERE {tied}{keys.column} IN {members.text}))"""
         return Sql(text, [*members.values, *members.values])
 
+    def within(self) -> Sql | None:
+        """Return a SELECT of the source Patients in whose compartments all is that is allowed; None for no such."""
+        parts = self._allow.parts if isinstance(self._allow, And) else (self._allow,)
+        found = next((part for part in parts if isinstance(part, Compartment)), None)
+        if found is None or not (found.patients or found.persons):
+            return None
+        keep, self.set_aside = self.set_aside, _inline
+        members = self._members(found)
+        self.set_aside = keep
+        return Sql(members.text[1:-1], members.values)
+
     def _members(self, allow: Compartment) -> Sql:
         """Return a subquery of the source Patients whose compartment is meant."""
         parts: list[Sql] = []
