@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.integration.served import Served, served
+from unsilo.api import bundling
 from unsilo.config import Settings
 
 FHIR = {"Content-Type": "application/fhir+json"}
@@ -194,3 +195,12 @@ def test_errors_repeat_no_patient_data(node: Served, caplog: pytest.LogCaptureFi
         if answer.status_code >= 400:
             assert secret not in answer.text
     assert secret not in caplog.text
+
+
+def test_small_questions_have_no_endless_answers(node: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Bundle of many searches stops being answered when its answer has grown too large, and says so."""
+    monkeypatch.setattr(bundling, "_MOST_ANSWER", 5_000)
+    entries = [{"request": {"method": "GET", "url": "metadata?mode=terminology"}}] * 100
+    said = node.http.post("", json={"resourceType": "Bundle", "type": "batch", "entry": entries}, headers=FHIR).json()
+    found = [entry["response"]["status"][:3] for entry in said["entry"]]
+    assert (found[0], found[-1], len(found)) == ("200", "413", 100)

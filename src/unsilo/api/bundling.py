@@ -23,6 +23,8 @@ _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
 _READING = 3
 _AT_ONCE = 64
+_MOST_ANSWER = 128 * 1024 * 1024
+"""Bytes of an answer after which the entries that are left are not answered any more."""
 _CONDITIONS = {
     "ifNoneMatch": b"if-none-match", "ifModifiedSince": b"if-modified-since", "ifMatch": b"if-match",
     "ifNoneExist": b"if-none-exist",
@@ -153,11 +155,22 @@ def _step(entry: Any) -> int:
 
 async def _some(node: Node, ask: Ask, entries: list[Any], which: Iterable[int], done: list[bytes]) -> None:
     waiting = list(which)
+    room = _MOST_ANSWER - sum(map(len, done))
     for start in range(0, len(waiting), _AT_ONCE):
         group = waiting[start : start + _AT_ONCE]
+        if room < 0:  # small questions may have large answers: a Bundle of searches must not fill the memory
+            for n in group:
+                done[n] = _entry(_too_much())
+            continue
         found = await asyncio.gather(*(_one(node, ask, entries[n], n) for n in group))
         for n, answer in zip(group, found, strict=True):
             done[n] = answer
+            room -= len(answer)
+
+
+def _too_much() -> Answer:
+    text = f"the answers before this one have {_MOST_ANSWER} bytes already"
+    return answers.failed(413, "too-costly", text, "answer", hint="ask in smaller Bundles")
 
 
 async def _transaction(node: Node, ask: Ask, said: Json, entries: list[Any]) -> Answer:
