@@ -140,13 +140,13 @@ def is_local(target: str) -> bool:
 class Ready(msgspec.Struct, array_like=True, gc=False):
     """A resource's keys as far as they can be made without the store; worker processes make them.
 
-    In `keys` a code system is its place in `systems` from 1 (0 none), a resource its place in `targets` ("Type/id")
+    In `keys` a code system is its place in `systems` from 1 (0 none), a resource its place in `targets` (type, id)
     from 0. `txt` are rows of the texts of tokens, `cod` of the texts of codes.
     """
 
     keys: Image
     systems: list[str] = []
-    targets: list[str] = []
+    targets: list[tuple[str, str]] = []
     txt: list[tuple[int, str, int]] = []
     cod: list[tuple[int, str]] = []
 
@@ -178,13 +178,14 @@ def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
         _once(tok), _once(index.str), [(sp, *bounded(lo, hi)) for sp, lo, hi in _once(index.dat)], _once(index.num),
         _once(index.qty), _once(uri), _once(ref), _once(cmp), pat, _once(index.pos), list(find),
     )  # fmt: skip
-    return Ready(keys, list(systems)[1:], list(targets), [(sp, text, code) for sp, code, text in index.txt], index.cod)
+    named = [(kind, id_) for kind, _, id_ in (target.partition("/") for target in targets)]
+    return Ready(keys, list(systems)[1:], named, [(sp, text, code) for sp, code, text in index.txt], index.cod)
 
 
 def finished(
-    made: Ready, resource_type: int, system: Callable[[str], int], rid: Callable[[str], int]
+    made: Ready, resource_type: int, system: Callable[[str], int], rid: Callable[[tuple[str, str]], int]
 ) -> Image:  # fmt: skip
-    """Put in the numbers of code systems and of `Type/id`, which the store knows."""
+    """Put in the numbers of code systems and of (type, id), which the store knows."""
     keys = made.keys
     of = [0, *[system(uri) for uri in made.systems]]
     to = [rid(target) for target in made.targets]

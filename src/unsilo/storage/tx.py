@@ -182,13 +182,15 @@ class ResourceTx:
     def rid(self, reference: str) -> int:
         """Return the number of `Type/id`, making a stub for what is only referred to so far."""
         resource_type, _, id_ = clean(reference).partition("/")
-        key = (resource_type, id_)
+        return self._rid((resource_type, id_))
+
+    def _rid(self, key: tuple[str, str]) -> int:
         found = self._known(key)
         if found is not None:
             return found
         rid = self._counters.next_rid()
         self._job.rids[key] = rid
-        stub = Stored(rid, resource_type, id_, 0, STUB, 0, 0, 0, 0, b"", b"")
+        stub = Stored(rid, *key, 0, STUB, 0, 0, 0, 0, b"", b"")
         self._job.current[key] = stub
         self._write_row(stub)
         return rid
@@ -203,7 +205,7 @@ class ResourceTx:
     def _keys(self, resource_type: str, index: IndexRows | Ready, find: Sequence[str]) -> tuple[Image, bytes]:
         made = ready(index, find) if isinstance(index, IndexRows) else index
         number = self._names.type(resource_type)
-        image = pack_image(finished(made, number, self._names.system, self.rid), self._counters.packers.get("idx"))
+        image = pack_image(finished(made, number, self._names.system, self._rid), self._counters.packers.get("idx"))
         rows = self._job.rows
         for sp, text, code in made.txt:
             if self._is_new((sp, code)):

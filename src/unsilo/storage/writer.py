@@ -38,6 +38,9 @@ _LOG = logging.getLogger(__name__)
 _MOST_RECEIPTS = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _GROUP_SECONDS = 0.010
+_LONG_SECONDS = 0.040
+"""A group of jobs while no receipts come: rows that share a commit share its pages and its fsync."""
+_QUIET_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
 _RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store"), load("dictionary")
 
@@ -90,6 +93,7 @@ class Writer:
         self._counters = Counters()
         self._version = -1
         self._acknowledged = 0
+        self._received = 0.0
         self._broken = False
         self._seconds_each = 0.0002
         self._requeued: list[QueueItem] = []
@@ -268,7 +272,7 @@ class Writer:
             self._shut()
         except sqlite3.Error:
             self._connection = None
-        connection = connect(self._directory / "unsilo.db", cache_mb=32)
+        connection = connect(self._directory / "unsilo.db", cache_mb=64)
         prepare(connection)
         try:
             if self._broken:
@@ -333,6 +337,7 @@ class Writer:
         receipts = journal_group(connection, self._names, incomings, places, self._next_mid)
         self._commit(connection)
         self._acknowledged = self._counters.mid
+        self._received = time.perf_counter()
         start = 0
         for each in batch:
             end = start + len(each.incomings)
@@ -395,7 +400,9 @@ class Writer:
                 job = given.pop()
             else:
                 spent = time.perf_counter() - started + group.written * self._seconds_each
-                limit = _GROUP_SECONDS / 2 if self._receipts else _GROUP_SECONDS
+                quiet = started - self._received > _QUIET_SECONDS
+                waited = self._receipts or self._trails
+                limit = _GROUP_SECONDS / 2 if waited else _LONG_SECONDS if quiet else _GROUP_SECONDS
                 if taken and spent > limit:
                     break
                 with self._wake:

@@ -168,10 +168,7 @@ class _Whole:
         tx.expect_none([(p.type, p.id) for place, p in self.pieces.items() if place in new])
         known = [(e.type, e.id) for e in self.entries if e.place not in new and e.id]
         for piece in self.pieces.values():
-            for target in piece.index.targets:
-                if target not in self.coming:
-                    kind, _, id_ = target.partition("/")
-                    known.append((kind, id_))
+            known += [key for key in piece.index.targets if f"{key[0]}/{key[1]}" not in self.coming]
         tx.prefetch(known)
 
     def _distinct(self, ids: dict[int, str]) -> None:

@@ -95,7 +95,7 @@ class Writing:
         elif piece.type == "SearchParameter":
             issues += search_parameter.written(tx, self.parameters, piece)
         made = piece.index
-        self.patients.update(made.targets[key[0]].removeprefix("Patient/") for key in made.keys.pat)
+        self.patients.update(made.targets[key[0]][1] for key in made.keys.pat)
         return written(status, row, issues)
 
     def drop(self, now: Stored) -> Written:
