@@ -17,13 +17,19 @@ _COLUMNS = "r.rid, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.
 _make: Callable[..., Stored] = Stored
 
 
-def _provenance(type_: str, patients: str) -> str:
-    """Return the further condition of a Provenance: that its target belongs to a Patient (Bulk Data Access 2.0)."""
+def _provenance(type_: str, sight: Sight, patients: str = "") -> tuple[str, list[Any]]:
+    """Return the further condition of a Provenance: that its target belongs to a Patient (Bulk Data Access 2.0).
+
+    The target must be one that the caller may see; `patients` is the condition on the Patient, whose values follow.
+    """
     target = parameter("Provenance", "target")
     if type_ != "Provenance" or target is None:
-        return ""
-    members = f"SELECT k.rid FROM ix_pat k {patients}"  # noqa: S608
-    return f" OR r.rid IN (SELECT x.rid FROM ix_ref x WHERE x.sp = {target.number} AND x.tgt IN ({members}))"  # noqa: S608
+        return "", []
+    opened = sight.opened("t")
+    members = f"SELECT t.rid FROM ix_pat k {sight.dialect.join} {opened.table} ON t.rid = k.rid WHERE {opened.where}"  # noqa: S608
+    members = f"{members}{patients}"
+    text = f" OR r.rid IN (SELECT x.rid FROM ix_ref x WHERE x.sp = {target.number} AND x.tgt IN ({members}))"  # noqa: S608
+    return text, opened.values
 
 
 class WalkReads:
@@ -56,14 +62,17 @@ class WalkReads:
                 where.append(f"r.rid IN {named.text}")
             else:
                 own = f"SELECT k.rid FROM ix_pat k WHERE k.type = {number} AND k.pat IN {named.text}"  # noqa: S608
-                where.append(f"(r.rid IN ({own}){_provenance(type_, f'WHERE k.pat IN {named.text}')})")
-                values += named.values if type_ == "Provenance" else []
+                about, theirs = _provenance(type_, sight, f" AND k.pat IN {named.text}")
+                where.append(f"(r.rid IN ({own}){about})")
+                values += [*named.values, *theirs] if about else []
             values += named.values
         elif of_patients and type_ != "Patient":
             keys = sight.dialect.patients("r", "k")
             tied = f" WHERE {keys.where}" if keys.where else ""
             own = f"EXISTS (SELECT 1 FROM {keys.source}{tied})"  # noqa: S608
-            where.append(f"({own}{_provenance(type_, '')})")
+            about, theirs = _provenance(type_, sight)
+            where.append(f"({own}{about})")
+            values += theirs
         where.append("r.rid > ?")
         sql = f"SELECT {_COLUMNS} FROM {opened.table} WHERE {' AND '.join(where)} ORDER BY r.rid LIMIT ?"  # noqa: S608
         rows: list[Any] = self._readers.rows(sql, [*values, after, limit])
