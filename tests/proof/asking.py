@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from time import sleep
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,7 +34,7 @@ class Requests:
     def __init__(self, pair: Twins, seed: int) -> None:
         self.pair, self.random = pair, Random(seed)
         self.asker = Asker(seed + 1, pair.world, known)
-        self.names = [f"{kind}/{id_}" for kind, ids in pair.world.ids.items() for id_ in ids]
+        self.names = [f"{kind}/{id_}" for kind, id_ in pair.world.resources]
         self.names += [name for name in pair.hidden if name not in self.names]
         self.hidden = set(pair.hidden)
         self.kinds: dict[str, int] = {}
@@ -42,12 +43,17 @@ class Requests:
         """Return a resource: visible, hidden, or made by a former request."""
         return self.random.choice(self.names)
 
+    def changeable(self) -> str:
+        """Return a resource, also a hidden one, of a type that can be made anew."""
+        return self.random.choice([name for name in self.names if name.partition("/")[0] in ASKED])
+
     def one(self) -> str:
         """Ask one random request (with up to three pages); return what differs, "" when nothing does."""
         ways = (
             (self.search, 40), (self.read, 12), (self.history, 10), (self.everything, 6), (self.create, 5),
             (self.update, 6), (self.conditional, 8), (self.patch, 4), (self.delete, 3), (self.bundle, 5),
-            (self.wrong, 4), (self.capability, 1), (self.compartment, 4), (self.types, 4), (self.taken, 3),
+            (self.wrong, 4), (self.capability, 1), (self.compartment, 4), (self.types, 4),
+            (self.about, 5), (self.export, 2), *([(self.taken, 3)] if self.hidden else []),
         )  # fmt: skip
         way = self.random.choices([way for way, _ in ways], [weight for _, weight in ways])[0]
         self.kinds[way.__name__] = self.kinds.get(way.__name__, 0) + 1
@@ -144,6 +150,50 @@ class Requests:
         tail = random.choice(("", "?_count=3", "?_count=10", "?_type=Observation,Patient", "?_since=2023-11-14"))
         return self.same("GET", f"{patient}/$everything{tail}")
 
+    def about(self) -> str:
+        """Lists, Provenance of what is found, labels that are added, what is valid."""
+        random = self.random
+        way = random.randrange(4)
+        if way == 0:
+            return self.same("GET", f"Observation?_list=l{random.randrange(12)}&_total=accurate&_count=4")
+        if way == 1:
+            kind = random.choice(("Observation", "Condition"))
+            more = random.choice(("_revinclude=Provenance:target", "_has:Provenance:target:_id=p1,p2,p3"))
+            return self.same("GET", f"{kind}?{more}&_count=20&_total=accurate")
+        if way == 2:
+            meta = {"tag": [{"system": "http://x.org/tag", "code": "t1"}]}
+            said = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+            return self.same("POST", f"{self.name()}/$meta-{random.choice(('add', 'delete'))}", said, _FHIR)
+        return self.same("GET", f"{self.name()}/$validate")
+
+    def export(self) -> str:
+        """A bulk export, its list of files, and every byte of them."""
+        random = self.random
+        scope = random.choice(("", "Patient/", f"Group/g{random.randrange(12)}/"))
+        tail = random.choice(("", "?_type=Observation,Patient", "?_type=Provenance,Condition", "?_since=2023-11-14",
+                              "?_typeFilter=Observation%3Fstatus%3Dfinal&_type=Observation"))  # fmt: skip
+        path = f"{scope}$export{tail}"
+        poor, rich = self.pair.both("GET", path, headers={"Prefer": "respond-async"})
+        if poor != rich:
+            return f"GET {path}: {poor.told(rich)}"
+        if rich.status != 202:
+            return ""
+        place = dict(rich.headers)["content-location"].partition("/fhir/")[2]
+        for _ in range(500):
+            poor, rich = self.pair.both("GET", place, still=True)
+            if 202 not in (poor.status, rich.status):
+                break
+            sleep(0.01)
+        if poor != rich:
+            return f"{path}: {poor.told(rich)}"
+        if rich.status != 200:
+            return f"{path}: {rich.status} {rich.content[:300]!r}"
+        for file in json.decode(rich.content)["output"]:
+            told = self.same("GET", file["url"].partition("/fhir/")[2])
+            if told:
+                return f"{path}: {told}"
+        return self.same("DELETE", place)
+
     def wrong(self) -> str:
         """What is refused."""
         return self.same("GET", self.random.choice(_WRONG))
@@ -182,7 +232,9 @@ class Requests:
 
     def seen(self) -> str:
         """Return the name of a resource that the poorer node may have, too."""
-        return self.random.choice([name for name in self.names if name not in self.hidden])
+        return self.random.choice(
+            [name for name in self.names if name not in self.hidden and name.partition("/")[0] in ASKED]
+        )
 
     def update(self) -> str:
         """A change of what is visible or of what was hidden from the start by If-Match, which finds nothing there."""
@@ -192,7 +244,7 @@ class Requests:
         if random.random() < 0.4:
             headers |= random.choice(({"If-Match": 'W/"1"'}, {"If-Match": 'W/"7"'}, {"If-None-Match": "*"}))
         if random.random() < 0.2:
-            name, headers["If-Match"] = self.name(), 'W/"1"'
+            name, headers["If-Match"] = self.changeable(), 'W/"1"'
             headers.pop("If-None-Match", None)
         kind, id_ = name.split("/")
         return self.same("PUT", name, self.resource(kind, id_), headers)
@@ -249,7 +301,7 @@ class Requests:
 
     def taken(self) -> str:
         """The one exception: to create under an id that is hidden is refused, and says nothing of what is there."""
-        name = self.random.choice(self.pair.hidden)
+        name = self.random.choice([name for name in self.pair.hidden if name.partition("/")[0] in ASKED])
         kind, id_ = name.split("/")
         body = json.encode(self.resource(kind, id_))
         said = self.pair.rich_only("PUT", name, body=body, headers=_FHIR)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.proof.asking import run
-from tests.proof.twins import POLICIES, twins
+from tests.proof.twins import ELEMENTS, POLICIES, twins
 from unsilo.api.policies import Policies
 from unsilo.config import Settings
 
@@ -23,5 +23,5 @@ def test_the_proof_can_fail(tmp_path: Path) -> None:
 def test_hidden_data_changes_no_answer(tmp_path: Path, policy: str) -> None:
     """Random requests of every kind; `make proof` asks many more."""
     with twins(tmp_path, policy, 31) as pair:
-        assert pair.hidden
+        assert pair.hidden or policy in ELEMENTS
         assert run(pair, 80, 32) == []

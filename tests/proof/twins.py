@@ -39,8 +39,14 @@ POLICIES: dict[str, Any] = {
     "both": {"and": [{"or": [{"patients": ["p1", "p2", "p4"]}, {"types": ["Organization", "Encounter", "ValueSet"]}]},
                      {"not": _R}]},
     "one of two": {"or": [{"not": _R}, {"types": ["Observation"]}]},
+    "elements": "everything",
 }  # fmt: skip
 """What each pair of nodes is asked under, as an operator writes it."""
+
+ELEMENTS: dict[str, dict[str, list[str]]] = {
+    "elements": {"Patient": ["name", "telecom", "address"], "Observation": ["value", "component"]},
+}  # fmt: skip
+"""Elements that a policy masks: there the two nodes differ in what these say, and whether they are there."""
 
 
 class Clock:
@@ -69,14 +75,20 @@ class Twins:
 
     def __init__(self, poor: Served, rich: Served, world: World, hidden: list[str], time: Clock) -> None:
         self.poor, self.rich, self.world, self.hidden, self.time = poor, rich, world, hidden, time
-        self._turn = count(1)
+        self._turn = 0
         self.people = count(1000)
 
     def both(
-        self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        still: bool = False,
     ) -> tuple[Said, Said]:
-        """Ask both the same thing at the same time."""
-        turn = next(self._turn)
+        """Ask both the same thing at the same time; `still`: no time passes since the last request."""
+        turn = self._turn = self._turn + (not still)
         return self._one(self.poor, turn, method, path, body, headers), self._one(
             self.rich, turn, method, path, body, headers)  # fmt: skip
 
@@ -84,7 +96,8 @@ class Twins:
         self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Said:
         """Ask the node that has what is hidden."""
-        return self._one(self.rich, next(self._turn), method, path, body, headers)
+        self._turn += 1
+        return self._one(self.rich, self._turn, method, path, body, headers)
 
     def _one(
         self, node: Served, turn: int, method: str, path: str, body: bytes | None, headers: dict[str, str] | None
@@ -142,26 +155,32 @@ def _double(resource: Json, id_: str, predicate: Predicate) -> Json | None:
 def twins(folder: Path, policy: str, seed: int, *, size: int = 160) -> Iterator[Twins]:
     """Serve two nodes under one policy; hidden resources come between, before and after the visible ones."""
     time, random = Clock(), Random(seed)
-    settings = {"policies": {"*": {"allow": POLICIES[policy]}}}
-    predicate = predicate_of({"allow": POLICIES[policy]})
+    table = {"allow": POLICIES[policy], "elements": ELEMENTS.get(policy, {})}
+    settings, predicate = {"policies": {"*": table}}, predicate_of(table)
     world = World(seed, size)
     one_identity(world)
+    others = World(seed + 1, size).resources
+    add_about(world, random)
     visible = [one for one in world.resources.values() if _shown(predicate, one)]
     secret = [one for one in world.resources.values() if not _shown(predicate, one)]
-    doubles = (_double(one, f"h{n}", predicate) for n, one in enumerate(random.sample(visible, len(visible) // 3)))
+    doubles = (
+        ()
+        if policy in ELEMENTS
+        else (_double(one, f"h{n}", predicate) for n, one in enumerate(random.sample(visible, len(visible) // 3)))
+    )
     secret += [one for one in doubles if one is not None]
     random.shuffle(secret)
     with ExitStack() as stack:
         stack.enter_context(patch.object(clock, "now", time.now))
         stack.enter_context(patch.object(Store, "secret", lambda _self, name: name.encode().ljust(32, b"k")))
-        for room in ("write", "entries", "transaction"):
-            stack.enter_context(patch(f"unsilo.flow.fhir.{room}.fresh_id", time.fresh_id))
+        for room in ("fhir.write", "fhir.entries", "fhir.transaction", "bulk.job"):
+            stack.enter_context(patch(f"unsilo.flow.{room}.fresh_id", time.fresh_id))
         poor = stack.enter_context(served(folder / "poor", **settings))
         rich = stack.enter_context(served(folder / "rich", **settings))
         hidden, coming = list(secret), {f"{one['resourceType']}/{one['id']}" for one in visible}
         for n, one in enumerate(visible):
             time.at = _START + n * _STEP
-            put(poor, one)
+            put(poor, _other(one, others, ELEMENTS.get(policy, {})))
             put(rich, one)
             coming.discard(f"{one['resourceType']}/{one['id']}")
             for _ in range(random.choice((0, 0, 1, 1, 2, 3)) if coming else len(hidden)):
@@ -175,6 +194,20 @@ def twins(folder: Path, policy: str, seed: int, *, size: int = 160) -> Iterator[
         yield Twins(poor, rich, world, [f"{one['resourceType']}/{one['id']}" for one in secret], time)
 
 
+def _other(resource: Json, others: dict[tuple[str, str], Json], masked: dict[str, list[str]]) -> Json:
+    """Return a resource with the masked elements of another one, which it may lack."""
+    names = masked.get(resource["resourceType"], [])
+    if not names:
+        return resource
+
+    def covered(name: str) -> bool:
+        return any(name == each or name.startswith(each) for each in names)
+
+    other = others[resource["resourceType"], resource["id"]]
+    kept = {name: value for name, value in resource.items() if not covered(name)}
+    return kept | {name: value for name, value in other.items() if covered(name)}
+
+
 def _references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
@@ -182,6 +215,27 @@ def _references(value: Any) -> Iterator[str]:
         value = list(value.values())
     for each in value if isinstance(value, list) else []:
         yield from _references(each)
+
+
+def add_about(world: World, random: Random) -> None:
+    """Add what is about other resources: Provenance, lists, groups; some of it is labelled."""
+
+    def some(kind: str, most: int) -> list[Json]:
+        ids = random.sample(world.ids[kind], min(most, len(world.ids[kind])))
+        return [{"reference": f"{kind}/{id_}"} for id_ in ids]
+
+    for n in range(12):
+        label = {"meta": {"security": [{"system": "http://x.org/label", "code": "R"}]}} if random.random() < 0.3 else {}
+        target = some(*random.choice((("Observation", 3), ("Condition", 1), ("Encounter", 1))))
+        made: dict[str, Json] = {
+            "Provenance": {"target": target, "recorded": "2020-01-01T00:00:00Z",
+                           "agent": [{"who": some("Practitioner", 1)[0]}]},
+            "List": {"status": "current", "mode": "working", "entry": [{"item": i} for i in some("Observation", 9)]},
+            "Group": {"type": "person", "actual": True, "member": [{"entity": i} for i in some("Patient", 4)]},
+        }  # fmt: skip
+        for kind, content in made.items():
+            id_ = f"{kind[0].lower()}{n}"
+            world.resources[kind, id_] = {"resourceType": kind, "id": id_, **label, **content}
 
 
 def one_identity(world: World) -> None:
