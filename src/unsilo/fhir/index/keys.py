@@ -176,11 +176,18 @@ def reference_type(reference: str) -> str:
     return parts[-2] if parts[-2][:1].isalpha() and parts[-2].isalpha() else ""
 
 
-def canonical_forms(canonical: str) -> tuple[str, ...]:
-    """Return the forms under which a canonical is found: without version, and as it stands (FHIR R4 references)."""
+def _forms(canonical: str) -> tuple[str, ...]:
     whole = canonical.partition("#")[0]
     if not whole:
         return ()
     bare = whole.partition("|")[0]
     whole, bare = clean(whole)[:LONGEST], clean(bare)[:LONGEST]
-    return (bare,) if bare == whole else (bare, whole)
+    return (whole,) if bare in ("", whole) else (bare, whole)
+
+
+_short_forms = lru_cache(maxsize=4096)(_forms)
+
+
+def canonical_forms(canonical: str) -> tuple[str, ...]:
+    """Return the forms under which a canonical is found: without version, and as it stands (FHIR R4 references)."""
+    return _short_forms(canonical) if len(canonical) <= LONGEST else _forms(canonical)

@@ -8,7 +8,7 @@ import pytest
 
 from unsilo.fhir import dates
 from unsilo.fhir.index import IDENTIFIER, OF_TYPE, IndexRows, index, patient_date, token_hash, version
-from unsilo.fhir.index.keys import stated_unit, string_key, text_key, type_hash, unit_hash
+from unsilo.fhir.index.keys import canonical_forms, stated_unit, string_key, text_key, type_hash, unit_hash
 from unsilo.kernel import hash64
 from unsilo.spec.parameters import parameters
 
@@ -82,6 +82,16 @@ def test_references() -> None:
     assert keys(group, "ref", "Observation", "subject") == {("Group/g",)}
     assert not keys(group, "ref", "Observation", "patient")
     assert not group.pat
+
+
+@pytest.mark.parametrize(
+    ("said", "forms"),
+    [("http://q|2", ("http://q", "http://q|2")), ("http://q", ("http://q",)), ("http://q|2#a", ("http://q", "http://q|2")),
+     ("#q", ()), ("", ()), ("|2", ("|2",)), ("u" * 500, ("u" * 400,))],
+)  # fmt: skip
+def test_canonical_forms(said: str, forms: tuple[str, ...]) -> None:
+    """With and without version, never with a fragment, never empty."""
+    assert canonical_forms(said) == forms
 
 
 @pytest.mark.parametrize(
