@@ -12,8 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from unsilo.fhir.index import IndexRows
-from unsilo.storage import Hooks, Incoming, NotDurableError, Store, Tx, open_store
+from unsilo.fhir.index import IndexRows, index
+from unsilo.kernel import json
+from unsilo.policy import Predicate
+from unsilo.search.parse import parse
+from unsilo.search.plan import plan
+from unsilo.search.vocabulary import Vocabulary
+from unsilo.storage import AuditRow, Hooks, Incoming, NotDurableError, Store, Tx, open_store
+from unsilo.storage.plan import Plan
 
 NO_ROWS = IndexRows()
 EIO = OSError(errno.EIO, "Input/output error")
@@ -247,3 +253,43 @@ def test_many_threads_receive_and_read(store: Store, piece: Callable[..., Incomi
         thread.join()
     assert wrong == []
     assert sum(f.messages for f in store.feeds()) == 240
+
+
+def test_a_job_that_searched_and_failed_takes_nothing_of_its_group_with_it(store: Store) -> None:
+    """What a search wrote early for others of the group stays; what it wrote for the failed job goes."""
+    patient = {"resourceType": "Patient", "name": [{"family": "Doe"}]}
+
+    def put(tx: Tx, id_: str) -> None:
+        tx.put(
+            "Patient", id_, json.encode({**patient, "id": id_}), index=index({**patient, "id": id_}), lineage=[], at=1
+        )
+        tx.audit(AuditRow("a", "create", what=id_))
+
+    def bad(tx: Tx, *, linked: bool) -> None:
+        put(tx, "bad")
+        if linked:  # a statement of its own, so that the savepoint stands before the search
+            tx.link("bad", None, "none", "", "m", 1, 1)
+        assert {row.id for row in tx.search(_patients()).rows} >= {"bad", "first"}
+        put(tx, "worse")
+        tx.search(_patients())
+        raise RuntimeError
+
+    gate = threading.Event()
+    waiting = store.submit(lambda _tx: gate.wait(5))
+    futures = [store.submit(lambda tx: put(tx, "first"))]
+    futures += [store.submit(lambda tx, linked=linked: bad(tx, linked=linked)) for linked in (False, True)]
+    futures.append(store.submit(lambda tx: put(tx, "last")))
+    gate.set()
+    waiting.result(10)
+    assert [type(future.exception(10)) for future in futures] == [type(None), RuntimeError, RuntimeError, type(None)]
+    assert store.counts().resources == {"Patient": 2}
+    assert {row.id for row in store.search(_patients()).rows} == {"first", "last"}
+    assert [row.what for row in store.audit_rows()] == ["last", "first"]
+    assert {issue.rule for issue in store.verify()} == {"storage.verify.patient_without_person"}
+
+
+def _patients() -> Plan:
+    """Every Patient named Doe."""
+    search, _ = parse("Patient", [("family", "doe")], Vocabulary())
+    assert search is not None
+    return plan(search, Predicate(), Vocabulary())
