@@ -157,6 +157,7 @@ class Session:
             self.many(made, todo)
             return
         text = translate(sql)
+        self._settle()
         self._guard(lambda cursor: cursor.executemany(text, [[*map(_fit, row)] for row in todo]))
 
     def run_rows(self, sql: str, rows: list[Sequence[Any]]) -> int:
@@ -209,7 +210,7 @@ class Session:
     def run(self, text: str, values: Sequence[Any] = ()) -> Result:
         """Run a statement in PostgreSQL's words."""
         values = self._fitting(values)
-        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True))
+        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values)
         return Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
     @staticmethod
@@ -226,9 +227,16 @@ class Session:
 
     def script(self, text: str) -> None:
         """Run a script of many statements that binds nothing."""
+        self._settle()
         self._guard(lambda c: c.execute(text))
 
-    def _guard(self, act: Callable[[Any], Any]) -> Any:
+    def _settle(self) -> None:
+        """Send what waits."""
+        if self._queue:
+            self.run("SELECT 1")
+
+    def _guard(self, act: Callable[[Any], Any], text: str = "", values: Sequence[Any] = ()) -> Any:
+        """Act on a cursor; `text` and `values` are what it does, where it can be sent with what waits."""
         queue, self._queue = self._queue, []
         cursor = self.raw.cursor()
         try:
@@ -237,10 +245,11 @@ class Session:
                     pass
                 self._ending = False
             if queue:
+                # Not prepared: behind a statement that fails the driver would believe in what was never made.
                 with self.raw.pipeline():
-                    for text, values in queue:
-                        self.raw.cursor().execute(text, values or None, binary=True)
-                    act(cursor)
+                    for said, bound in queue:
+                        self.raw.cursor().execute(said, bound or None, binary=True, prepare=False)
+                    cursor.execute(text, values or None, binary=True, prepare=False)
             else:
                 act(cursor)
         except psycopg.Error as error:

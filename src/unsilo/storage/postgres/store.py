@@ -1,6 +1,6 @@
 """The store in a PostgreSQL database: the same surface as SQLite's, for any number of processes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from unsilo.storage.faults import Hooks
 from unsilo.storage.postgres.contents import SharedContent
 from unsilo.storage.postgres.learning import SharedLearner
 from unsilo.storage.postgres.migrate import migrate, refresh
+from unsilo.storage.postgres.queue import Presence
 from unsilo.storage.postgres.readers import SharedReaders
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.postgres.writer import SharedWriter
+from unsilo.storage.rows import QueueItem
 from unsilo.storage.store import Store
 from unsilo.storage.view import View
 
@@ -35,7 +37,8 @@ class SharedStore(Store):
         self._closed = False
         self._readers = SharedReaders(dsn, readers)
         self._days: Any = SharedContent(self._readers)
-        self._writer: SharedWriter = SharedWriter(dsn, hooks, group_ms)
+        self._presence = Presence(dsn)
+        self._writer: SharedWriter = SharedWriter(dsn, hooks, group_ms, self._presence)
         self._learner: SharedLearner = SharedLearner(dsn, self._writer)
         self._learner.load()
         self._writer.on_grown = self._learner.grown
@@ -56,6 +59,15 @@ class SharedStore(Store):
         """Return how many bytes the tables and the journal's partitions take in the database."""
         journal = int(self._readers.own(_CONTENT["size"]).fetchone()[0])
         return int(self._readers.own(_CONTENT["size_of_all"]).fetchone()[0]) - journal, journal
+
+    def queued(self, after_mid: int = 0, limit: int = 1000) -> list[QueueItem]:
+        """Return messages that wait to be processed by this process, oldest first; nobody else has them now."""
+        return self._presence.claim(after_mid, limit)
+
+    def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
+        """Call `listener` with messages that are queued again, also those of a process that is gone."""
+        super().on_requeued(listener)
+        self._presence.adopt(listener)
 
     def erase(self, day: int, feed: str, *, kept: bool) -> None:
         """Remove the bytes of a day, or (when others' are `kept`) those of one feed; their rows are marked already."""
@@ -86,6 +98,7 @@ class SharedStore(Store):
         self._learner.close()
         bodies.ask_no_more(self._learner.source)
         self._writer.close()
+        self._presence.close()
         for readers in [self._readers, *self._views]:
             readers.close()
 

@@ -19,6 +19,7 @@ from unsilo.storage.pending import Pending
 from unsilo.storage.postgres.contents import Partitions
 from unsilo.storage.postgres.faults import ConflictError, CutError
 from unsilo.storage.postgres.names import BlockCounters, SharedNames
+from unsilo.storage.postgres.queue import Presence
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.postgres.tx import SharedTx
@@ -44,8 +45,9 @@ class SharedWriter(Writer):
 
     _connection: Any
 
-    def __init__(self, dsn: str, hooks: Hooks, group_ms: float) -> None:
+    def __init__(self, dsn: str, hooks: Hooks, group_ms: float, presence: Presence) -> None:
         super().__init__(Path(), hooks, group_ms)
+        self._presence = presence
         self._dsn = dsn
         self._side: Session | None = None
         self._names: SharedNames = SharedNames(self._aside)
@@ -95,11 +97,10 @@ class SharedWriter(Writer):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        session = Session(self._dsn)
         try:
-            session = Session(self._dsn)
-        except Error as error:
-            raise CutError("the database cannot be reached") from error
-        try:
+            session.script(f"SET unsilo.node = '{self._presence.node:d}'")
+            self._presence.hold()
             if self._broken:
                 session.execute(_PROBE)
             if not self._loaded:

@@ -35,7 +35,8 @@ CREATE TABLE message (
   reused smallint NOT NULL, keys bytea NOT NULL, issues bytea NOT NULL, state text COLLATE "C" NOT NULL,
   finished bigint NOT NULL DEFAULT 0, entries integer NOT NULL DEFAULT 0, attempts integer NOT NULL DEFAULT 0,
   cause text COLLATE "C" NOT NULL DEFAULT '', removed_on bigint NOT NULL DEFAULT 0, holds smallint NOT NULL DEFAULT 0,
-  claimed bigint NOT NULL DEFAULT 0, claimant text COLLATE "C" NOT NULL DEFAULT ''
+  -- the process that works at it, see storage/postgres/queue.py
+  claimant bigint NOT NULL DEFAULT COALESCE(CAST(NULLIF(current_setting('unsilo.node', true), '') AS bigint), 0)
 ) WITH (fillfactor = 85);
 CREATE INDEX message_feed ON message (feed, mid);
 CREATE INDEX message_received ON message (received);

@@ -35,10 +35,17 @@ WHERE mid IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint
 
 -- name: finish
 UPDATE message SET state = v.state, finished = v.finished, entries = v.entries, cause = v.cause,
-  attempts = message.attempts + v.attempts, holds = v.holds, claimed = 0, claimant = ''
+  attempts = message.attempts + v.attempts, holds = v.holds,
+  claimant = CASE v.state WHEN 'queued' THEN CAST(current_setting('unsilo.node') AS bigint) ELSE 0 END
 FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS text[]), CAST(?3 AS bigint[]), CAST(?4 AS integer[]), CAST(?5 AS text[]),
   CAST(?6 AS integer[]), CAST(?7 AS integer[])) AS v (mid, state, finished, entries, cause, attempts, holds)
 WHERE message.mid = v.mid
+
+-- name: release
+UPDATE message SET state = 'queued', claimant = CAST(current_setting('unsilo.node') AS bigint)
+WHERE feed = ? AND order_key = ? AND state IN ('queued', 'held', 'dead') AND order_key <> '' AND state = 'held'
+  AND mid < ?
+RETURNING mid, feed, day, size, id, order_key, format, attempts
 
 -- name: dead_groups
 SELECT m.cause, count(*), min(m.mid), max(m.mid), CAST(to_json(array_agg(DISTINCT f.name)) AS text)
