@@ -264,7 +264,9 @@ class Requests:
         """A patch by id."""
         patch = self.random.choice(
             ([{"op": "add", "path": "/language", "value": "fr"}], [{"op": "remove", "path": "/nothing"}],
-             [{"op": "test", "path": "/resourceType", "value": "Patient"}])
+             [{"op": "test", "path": "/resourceType", "value": "Patient"}],
+             [{"op": "copy", "from": "/name/0/family", "path": "/language"}],
+             [{"op": "test", "path": "/valueString", "value": "BLOOD"}])
         )  # fmt: skip
         return self.same("PATCH", self.name(), patch, _PATCH)
 

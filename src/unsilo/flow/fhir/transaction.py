@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TypeAlias
 
 from unsilo.flow.fhir import write
-from unsilo.flow.fhir.checks import draft, judged, whole
+from unsilo.flow.fhir.checks import changeable, draft, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.entries import Entry, at, read
 from unsilo.flow.fhir.links import conditional, conditionals, resolved, targets_of
@@ -53,6 +53,9 @@ class _Whole:
         plans: dict[Condition, Plan] = {}
         vocabulary = self.service.parameters.vocabulary
         for entry in self.entries:
+            masked = changeable(self.caller, entry.type) if entry.method in ("PUT", "PATCH") else None
+            if masked is not None:
+                raise RefusedError(at(entry.place, masked))
             asked = [(entry.type, entry.query)] if entry.query else []
             said = conditionals(entry.resource)
             if said:
@@ -86,7 +89,7 @@ class _Whole:
         for entry in self.entries:
             if entry.method not in ("POST", "PUT") or self.is_met(entry, ids[entry.place]):
                 continue
-            part = whole(entry.type, entry.resource) if entry.method == "PUT" else None
+            part = whole(entry.type, entry.resource)
             made = resolved(entry.resource, self._links(entry, targets))
             drafted = draft(entry.type, made, ids[entry.place])
             piece = part or judged(self.service.judge, self.caller.actor, drafted)
@@ -193,6 +196,7 @@ class _Whole:
                 raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
             now = writing.named(kind, id_)
             writing.guard(now, kind, entry.if_match)
+            writing.changeable(kind)
             how, said = entry.patch or ("json", [])
             return writing.put(write.patched(writing.judge, writing.caller.actor, kind, now, how, said), now, 200)
         if self.is_met(entry, id_):

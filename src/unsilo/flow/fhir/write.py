@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from unsilo.fhir.patch import fhirpath_patch, json_patch
-from unsilo.flow.fhir.checks import draft, etag_version, is_id, judged, whole
+from unsilo.flow.fhir.checks import changeable, draft, etag_version, is_id, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, refused, written
 from unsilo.flow.fhir.writing import Writing
@@ -79,11 +79,19 @@ def deny(
     service.store.submit(lambda tx: tx.audit(row), 1).add_done_callback(settle)
 
 
+def denied(service: Service, caller: Caller, action: str, what: str, answer: Written) -> Future[Written]:
+    """Refuse before the writer's turn, with an audit row."""
+    future: Future[Written] = Future()
+    future.set_running_or_notify_cancel()
+    deny(service, caller, action, what, answer, future)
+    return future
+
+
 def create(
     service: Service, caller: Caller, kind: str, resource: Any, *, if_none_exist: str = ""
 ) -> Future[Written]:  # fmt: skip
     """Create with an id of the server's (3.1.0.8); under a condition only if nothing meets it (else 200)."""
-    piece = judged(service.judge, caller.actor, draft(kind, resource, fresh_id()))
+    piece = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, fresh_id()))
     if isinstance(piece, Written):
         return done(piece)
     plan = condition(kind, if_none_exist, caller, service.parameters.vocabulary) if if_none_exist else None
@@ -106,6 +114,9 @@ def update(
     if_none_match: str | None = None,
 ) -> Future[Written]:  # fmt: skip
     """Replace the current version, or create under the client's id where the setting allows it (3.1.0.7)."""
+    masked = changeable(caller, kind)
+    if masked is not None:
+        return denied(service, caller, "update", f"{kind}/{id_}", masked)
     said = resource.get("id") if isinstance(resource, dict) else None
     if isinstance(resource, dict) and said != id_:
         text = "the resource has no id" if said is None else "the resource's id is not that of the address"
@@ -145,6 +156,9 @@ def update_conditional(
     service: Service, caller: Caller, kind: str, query: str, resource: Any, *, if_match: str | None = None
 ) -> Future[Written]:  # fmt: skip
     """Replace the one resource that meets the condition, or create it (3.1.0.7.2)."""
+    masked = changeable(caller, kind)
+    if masked is not None:
+        return denied(service, caller, "update", kind, masked)
     plan = condition(kind, query, caller, service.parameters.vocabulary)
     if isinstance(plan, Written):
         return done(plan)
@@ -209,12 +223,16 @@ def patch(
     service: Service, caller: Caller, kind: str, id_: str, how: str, body: Any, *, if_match: str | None = None
 ) -> Future[Written]:  # fmt: skip
     """Change the current version (3.1.0.6): JSON Patch (`json`) or FHIRPath Patch (`fhirpath`, a Parameters)."""
+    masked = changeable(caller, kind)
+    if masked is not None:
+        return denied(service, caller, "patch", f"{kind}/{id_}", masked)
     if not is_id(id_):
         return done(refusal(kind, 404, "not-found", f"there is no such {kind}", rule="none"))
 
     def act(writing: Writing) -> Written:
         now = writing.named(kind, id_)
         writing.guard(now, kind, if_match)
+        writing.changeable(kind)  # before the patch tells what it met
         return writing.put(ready(now), now, 200)
 
     ready = _ahead(service, caller, kind, id_, how, body)
@@ -247,6 +265,9 @@ def patch_conditional(
     service: Service, caller: Caller, kind: str, query: str, how: str, body: Any, *, if_match: str | None = None
 ) -> Future[Written]:  # fmt: skip
     """Change the one resource that meets the condition (3.1.0.6.2)."""
+    masked = changeable(caller, kind)
+    if masked is not None:
+        return denied(service, caller, "patch", kind, masked)
     plan = condition(kind, query, caller, service.parameters.vocabulary)
     if isinstance(plan, Written):
         return done(plan)
@@ -263,6 +284,7 @@ def patched_conditional(
     if met is None:
         raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
     writing.guard(met, kind, if_match)
+    writing.changeable(kind)
     return writing.put(patched(writing.judge, writing.caller.actor, kind, met, how, body), met, 200)
 
 

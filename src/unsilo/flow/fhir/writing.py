@@ -74,10 +74,21 @@ class Writing:
             answer = refusal(kind, 412, "conflict", "the current version is another one", hint=hint, rule="match")
             raise RefusedError(answer)
 
+    def changeable(self, kind: str) -> None:
+        """Refuse to change what the caller sees a part of only: the rest would be lost, or told by what a patch does.
+
+        It is refused whatever is stored; to create and to delete needs no look at the rest.
+        """
+        if self.caller.predicate.elements.get(kind):
+            text = "a part of this type is not shown to you, so you cannot change it"
+            raise RefusedError(refusal(kind, 403, "forbidden", text, rule="masked"))
+
     # Writing
 
     def put(self, piece: Piece, now: Stored | None, status: int) -> Written:
         """Make a piece the current version; one that says what is current makes none."""
+        if now is not None and now.state == 0:
+            self.changeable(piece.type)
         if now is not None and now.state == 0 and now.digest == piece.digest:
             return written(status, now, piece.issues if isinstance(piece, Draft) else [])
         issues = self._lost(piece)
