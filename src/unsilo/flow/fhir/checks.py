@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 from unsilo.fhir.subset import SUBSETTED
-from unsilo.flow.fhir.outcome import Written, refusal, refused
+from unsilo.flow.fhir.outcome import Caller, Written, refusal, refused
 from unsilo.flow.judge import Judge
 from unsilo.flow.process import Draft, draft_resource
 from unsilo.kernel import Json, json
 from unsilo.spec.r4 import resource_types
 
-__all__ = ["ID", "draft", "etag_version", "is_id", "judged", "own_words", "whole"]
+__all__ = ["ID", "changeable", "draft", "etag_version", "is_id", "judged", "own_words", "whole"]
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 """FHIR R4 datatypes.html#id: ASCII letters and digits only, and no line end after it."""
@@ -69,7 +69,7 @@ def draft(kind: str, resource: Any, id_: str) -> Draft | Written:
 
 
 def whole(kind: str, resource: Any) -> Written | None:
-    """Refuse to put a part of a resource, as a summary gives it, in the place of the whole (FHIR R4 3.1.0.5.8)."""
+    """Refuse to store a part of a resource, as a summary gives it, as if it were the whole (search.html#elements)."""
     meta = resource.get("meta") if isinstance(resource, dict) else None
     tags = meta.get("tag") if isinstance(meta, dict) else None
     for tag in tags if isinstance(tags, list) else []:
@@ -78,6 +78,18 @@ def whole(kind: str, resource: Any) -> Written | None:
             text = "this is a part of a resource; the rest would be lost"
             return refusal(kind, 422, "business-rule", text, where=f"{kind}.meta.tag", hint=hint, rule="subset")
     return None
+
+
+def changeable(caller: Caller, kind: str) -> Written | None:
+    """Refuse that a caller changes resources of which elements are masked for it.
+
+    A patch could ask what they hold, an update that changes nothing could confirm a guess, and one that was made of
+    what the caller sees would delete them for everybody.
+    """
+    if not caller.predicate.elements.get(kind):
+        return None
+    text = "a part of this type is hidden from you, so it cannot be changed"
+    return refusal(kind, 403, "forbidden", text, rule="masked")
 
 
 def judged(judge: Judge, actor: str, made: Draft | Written) -> Draft | Written:

@@ -224,7 +224,10 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
         whole = _Whole(service, caller, bundle)
         whole.ahead()
     except RefusedError as error:
-        future.set_result(error.answer)
+        if error.answer.status == 403:  # not wrong, but not allowed: that belongs into the audit trail
+            write.deny(service, caller, "transaction", "Bundle", error.answer, future)
+        else:
+            future.set_result(error.answer)
         return future
 
     def settle(group: Future[Answers]) -> None:

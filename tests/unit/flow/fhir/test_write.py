@@ -9,11 +9,11 @@ import pytest
 from tests.unit.flow.fhir.node import ALL, TAG, WAIT, body, bundle, caller, entry, got, node, observation, patient
 from unsilo.fhir.subset import subset
 from unsilo.flow.fhir import write
-from unsilo.flow.fhir.outcome import Written
+from unsilo.flow.fhir.outcome import Caller, Written
 from unsilo.flow.fhir.transaction import transaction
 from unsilo.flow.service import Service
 from unsilo.kernel import json
-from unsilo.policy import Label, Not, Types
+from unsilo.policy import Label, Not, Predicate, Types
 
 
 def test_create_gives_an_id_and_keeps_what_was_sent(service: Service) -> None:
@@ -298,3 +298,27 @@ def test_a_part_of_a_resource_does_not_replace_the_whole(service: Service) -> No
     whole = transaction(service, ALL, bundle(entry("PUT", "Patient/a", part))).result(WAIT)
     assert isinstance(whole, Written)
     assert whole.status == 422
+
+
+def test_who_does_not_see_all_elements_changes_none(service: Service) -> None:
+    """Updates and patches are refused before they are tried, the same whatever is stored; creating is not changing."""
+    for id_ in ("a", "b"):
+        got(write.update(service, ALL, "Patient", id_, patient(id=id_, gender="male" if id_ == "a" else "female")))
+    before = service.store.guarded.history(ALL.predicate, None, None, limit=99)
+    who = Caller("half", "test", Predicate(elements={"Patient": frozenset(("gender",))}))
+    guess: list[Any] = [{"op": "test", "path": "/gender", "value": "male"}]
+    for id_ in ("a", "b", "nobody"):
+        put = patient(id=id_, gender="male")
+        for done in (
+            got(write.update(service, who, "Patient", id_, put)),
+            got(write.patch(service, who, "Patient", id_, "json", guess)),
+            got(write.update_conditional(service, who, "Patient", f"_id={id_}", put)),
+            got(write.patch_conditional(service, who, "Patient", f"_id={id_}", "json", guess)),
+            transaction(service, who, bundle(entry("PUT", f"Patient/{id_}", put))).result(WAIT),
+        ):
+            assert isinstance(done, Written)
+            assert (done.status, done.body, done.version) == (403, None, 0)
+    assert service.store.guarded.history(ALL.predicate, None, None, limit=99) == before
+    assert {row.outcome for row in service.store.audit_rows(actor="half")} == {"refused 403"}
+    assert got(write.create(service, who, "Patient", patient("9"))).status == 201
+    assert got(write.update(service, who, "Observation", "o", observation(id="o"))).status == 201
