@@ -333,7 +333,8 @@ def test_the_first_route_of_a_dose_stays() -> None:
     """An Immunization has one route and one site: a second RXR is listed, it does not join its codes to the first."""
     result = mapped(
         "VXU^V04",
-        "PID|1||1^^^H^MR\nORC|RE||F1\nRXA|0|1|20240101||140^Flu^CVX|1\nRXR|IM^Intramuscular^HL70162|LA^Left arm^HL70163\n"
+        "PID|1||1^^^H^MR\nORC|RE||F1\nRXA|0|1|20240101||140^Flu^CVX|1\n"
+        "RXR|IM^Intramuscular^HL70162|LA^Left arm^HL70163\n"
         "RXR|PO^Oral^HL70162|RA^Right arm^HL70163",
     )
     dose = only(result, "Immunization").resource
