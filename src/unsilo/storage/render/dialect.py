@@ -59,7 +59,7 @@ class Dialect:
     """Orders a text that is not a column by its bytes, as the columns are."""
 
     def among(self, found: str) -> str:
-        """Return the end of a condition that a column is among what a subquery on a row gives, by the column's index."""
+        """Return the end of a condition that a column is among what a subquery on a row gives, by its index."""
         return f"IN {found}"
 
     def many(self, values: Sequence[int | str]) -> Sql:

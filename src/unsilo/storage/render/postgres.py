@@ -36,7 +36,7 @@ class Postgres(Dialect):
     bytewise = ' COLLATE "C"'
 
     def among(self, found: str) -> str:
-        """Return the end of a condition that a column is among what a subquery on a row gives, by the column's index."""
+        """Return the end of a condition that a column is among what a subquery on a row gives, by its index."""
         return f"= ANY (ARRAY{found})"
 
     def many(self, values: Sequence[int | str]) -> Sql:
