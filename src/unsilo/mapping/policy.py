@@ -165,5 +165,6 @@ def _label(run: Any, draft: Draft, labels: list[tuple[str, Reading, str]]) -> No
         if coding in security:
             continue
         security.append(coding)
+        draft.mixed = True  # the place of the label is cited beside what a form knows
         for key in coding:
             draft.rows.append(Row(f"meta.security[{len(security) - 1}].{key}", rule, place))

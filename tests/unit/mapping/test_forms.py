@@ -85,3 +85,15 @@ def test_forms_are_used_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [key for one in known for key in one if "718-7^Hb^LN" in key]
     assert len(kept) == 1
     assert not any("883-9^ABO^LN" in key for one in known for key in one)
+
+
+def test_a_label_beside_a_known_form_is_cited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A confidentiality label from another segment (PD1-12) is consumed, however often the patient came before."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    maps = load("hl7v2", Site(feed="forms", organisation="labels"))
+    message, content = parsed("\n".join([MSH % "ADT^A08^ADT_A01", "PD1||||||||||||Y", "PID|1||1^^^H^MR||Roe^Ann"]))
+    for _ in range(6):
+        mapped = maps.run(message, seal("lab", "hl7v2", content, AT))
+        cited = {row.source for entry in mapped.entries for row in entry.rows}
+        assert (1, 12, 0, 1, 0) in cited
+        assert "PD1-12" not in {path for _, path, _ in mapped.unconsumed}
