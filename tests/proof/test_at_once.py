@@ -64,8 +64,10 @@ def test_64_clients_create_the_same_under_a_condition(node: Served) -> None:
         answer = client.post("", content=content, headers=FHIR)
         assert answer.status_code == 200, answer.text
         first, second = answer.json()["entry"]
-        id_ = first["resource"]["id"]
-        assert second["resource"]["subject"]["reference"] == f"Patient/{id_}"
+        id_ = first["response"]["location"].split("/")[-3]
+        fact_id = second["response"]["location"].split("/")[-3]
+        kept = client.get(f"Observation/{fact_id}").json()
+        assert kept["subject"] == {"reference": f"Patient/{id_}"}
         return int(first["response"]["status"][:3]), id_
 
     for number, act in (("A", single), ("B", put), ("C", whole)):

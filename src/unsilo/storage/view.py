@@ -101,7 +101,8 @@ class View(SearchReads, WalkReads):
         if past.state == 1:
             return admits(predicate, Facts(predicate.tenant, past.type, feed=name, deleted=True))
         facts = facts_of({**json.decode(past.body), "id": past.id}, predicate.tenant, feed=name)
-        persons = frozenset(row[0] for row in self._readers.rows(_SQL["persons"], (json.encode([*facts.patients]),)))
+        asked = json.encode([*facts.patients]).decode()
+        persons = frozenset(row[0] for row in self._readers.rows(_SQL["persons"], (asked,)))
         return admits(predicate, Facts(facts.tenant, facts.type, facts.labels, facts.patients, persons, name))
 
     def history(
