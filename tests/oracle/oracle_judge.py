@@ -528,7 +528,8 @@ def precise(text: str) -> tuple[Decimal, Decimal, Decimal]:
     """Return (low, exact, high): what a number means by its digits (R4 search.html#number)."""
     number = Decimal(text)
     exponent = number.as_tuple().exponent
-    half = Decimal(5).scaleb(int(exponent) - 1)
+    whole = "." not in text and int(exponent) > 0  # the standard's example: 1e2 is [95, 105)
+    half = Decimal(5).scaleb(int(exponent) - (2 if whole else 1))
     return number - half, number, number + half
 
 

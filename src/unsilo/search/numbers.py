@@ -54,8 +54,8 @@ def moment(text: str, now: int) -> Moment | None:
 def measure(text: str) -> Measure | None:
     """Read a number with its prefix; None when it is none.
 
-    Half a unit of the last digit that is written is the precision of eq and ne: 100 is [99.5, 100.5), 1e2 is
-    [50, 150). The other prefixes compare with the number itself.
+    Half a unit of the last digit that is written is the precision of eq and ne: 100 is [99.5, 100.5); the
+    standard's own example has 1e2 as [95, 105), a tenth of that. The other prefixes compare with the number itself.
     """
     how, said = split_prefix(text)
     if _NUMBER.fullmatch(said) is None:
@@ -63,7 +63,8 @@ def measure(text: str) -> Measure | None:
     value = Decimal(said)
     if how in _WIDE:
         exponent = value.as_tuple().exponent
-        half = Decimal((0, (5,), int(exponent) - 1))
+        whole = "." not in said and int(exponent) > 0
+        half = Decimal((0, (5,), int(exponent) - (2 if whole else 1)))
         return Measure(how, value - half, value + half)
     if how == "ap":
         tenth = abs(value) / 10
