@@ -62,6 +62,14 @@ class Draft(Piece):
         """The search keys."""
         return self.made
 
+    def carried(self) -> Piece:
+        """Return the same for the way to another process."""
+        raw = msgspec.Raw(_packed(self.made))
+        return Piece(
+            self.type, self.id, self.body, self.digest, raw, self.lineage, self.clock, self.rank, self.cleared,
+            self.record, self.keys,
+        )  # fmt: skip
+
 
 P = TypeVar("P", bound=Piece)
 _ready = msgspec.msgpack.Decoder(Ready)

@@ -66,5 +66,5 @@ def drafts(name: str, lines: list[Line], check: Check) -> bytes:
                 issues += [_told(name, number, issue) for issue in found[:5]]
                 continue
             issues += [_told(name, number, msgspec.structs.replace(i, severity="warning")) for i in found[:5]]
-        good.append(Drafted(number, made, own))
+        good.append(Drafted(number, made.carried(), own))
     return msgspec.msgpack.encode(Drafts(good, issues))
