@@ -7,7 +7,7 @@ import pytest
 from tests.integration.served import Served, served
 
 pytest.importorskip("fhir.resources")
-from fhir.resources.R4B import get_fhir_model_class  # noqa: E402 - only where it is installed
+from fhir.resources.R4B import get_fhir_model_class
 
 FHIR = {"Content-Type": "application/fhir+json"}
 
