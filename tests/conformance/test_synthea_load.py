@@ -11,7 +11,7 @@ from tests.conformance.loading import FHIR, everything, load_synthea, pages
 from tests.integration.served import Served, served
 from unsilo.kernel import json
 
-pytestmark = [pytest.mark.corpora, pytest.mark.slow]
+pytestmark = [pytest.mark.corpora, pytest.mark.slow, pytest.mark.timeout(600)]
 Loaded = tuple[Served, list[tuple[dict[str, Any], dict[str, Any]]]]
 _LOCATION = re.compile(r"/fhir/([A-Za-z]+)/([^/]+)/_history/\d+$")
 

@@ -14,7 +14,7 @@ from tests.integration.served import Served, served
 from unsilo.kernel import json
 from unsilo.spec.parameters import parameter
 
-pytestmark = [pytest.mark.corpora, pytest.mark.slow]
+pytestmark = [pytest.mark.corpora, pytest.mark.slow, pytest.mark.timeout(600)]
 
 _WAYS = 4
 _KINDS = {"reference": "reference", "date": "date", "string": "string", "uri": "uri", "token": "token"}

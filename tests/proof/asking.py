@@ -303,19 +303,27 @@ class Requests:
 
     def taken(self) -> str:
         """The one exception: to create under an id that is hidden is refused, and says nothing of what is there."""
-        name = self.random.choice([name for name in self.pair.hidden if name.partition("/")[0] in ASKED])
+        random = self.random
+        name = random.choice([name for name in self.pair.hidden if name.partition("/")[0] in ASKED])
         kind, id_ = name.split("/")
-        body = json.encode(self.resource(kind, id_))
-        said = self.pair.rich_only("PUT", name, body=body, headers=_FHIR)
+        resource = self.resource(kind, id_)
+        headers = {**_FHIR, **random.choice(({}, {"If-None-Match": "*"}))}
+        if random.random() < 0.5:
+            said = self.pair.rich_only("PUT", name, body=json.encode(resource), headers=headers)
+        else:
+            entry = {"resource": resource, "request": {"method": "PUT", "url": name}}
+            bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+            said = self.pair.rich_only("POST", "", body=json.encode(bundle), headers=_FHIR)
         if said.status != 409:
             return f"PUT {name}: {said.status} {said.content[:300]!r}"
-        wanted = (
-            b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"conflict",'
-            b'"details":{"text":"this id cannot be used"'
-        )
-        content = json.encode(json.decode(said.content))
-        names = {key for key, _ in said.headers}
-        if not content.startswith(wanted) or {"etag", "last-modified", "location"} & names:
+        issues = json.decode(said.content)["issue"]
+        told = {key for issue in issues for key in issue} - {"severity", "code", "details", "expression"}
+        texts = [issue["details"]["text"] for issue in issues]
+        if (
+            texts != ["this id cannot be used"]
+            or told
+            or {"etag", "last-modified", "location"} & dict(said.headers).keys()
+        ):
             return f"PUT {name} tells of what is hidden: {said.headers} {said.content!r}"
         return ""
 

@@ -11,6 +11,8 @@ import pytest
 from tests.integration.served import Served, served
 from unsilo.kernel import json
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 FHIR = {"Content-Type": "application/fhir+json"}
 Act = Callable[[httpx.Client, int], Any]
 

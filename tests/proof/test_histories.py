@@ -8,6 +8,7 @@ from tests.proof.histories import run
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_random_histories_with_kills(tmp_path: Path) -> None:
     """Eight clients, three kills; `make proof` kills more often."""
     found = run(3, 5, tmp_path)

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from bench._node import NodeProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FHIR = {"Content-Type": "application/fhir+json"}
 _TESTED = b'{"op":"test","path":"/id","value":"ana"}'
 _MEMORY = 1200
