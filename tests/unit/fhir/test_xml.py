@@ -97,7 +97,7 @@ def test_prefixes_comments_and_schema_locations_are_taken() -> None:
         ("<nam/>", ["element"]),
         ('<name><text value="a"/><nick value="b"/></name>', ["element"]),
         ('<active value="1"/>', ["value"]),
-        ('<active value="true" valeu="x"/>', ["attribute"]),
+        ('<active value="true" valuex="x"/>', ["attribute"]),
         ('<active value=""/>', ["empty"]),
         ("<active/>", ["empty"]),
         ("<name/>", ["empty"]),
