@@ -7,13 +7,11 @@ from typing import Any
 
 from unsilo.storage.connect import Readers
 from unsilo.storage.postgres.faults import CutError
-from unsilo.storage.postgres.session import Result, Session
+from unsilo.storage.postgres.session import MOMENT, Result, Session
 from unsilo.storage.postgres.translate import translate
 from unsilo.storage.render.postgres import POSTGRES
 
 __all__ = ["SharedReaders"]
-
-_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class SharedReaders(Readers):
@@ -28,29 +26,39 @@ class SharedReaders(Readers):
             self._sessions.put(None)
         self._most = most
 
+    def _open(self) -> Session:
+        session = Session(self._dsn, reading=True)
+        session.script(MOMENT)
+        return session
+
     @contextmanager
     def _lend(self) -> Iterator[list[Session]]:
-        """Lend a place with an open session in it; who finds it cut puts another there."""
+        """Lend a place with an open session in it, in a transaction that has seen nothing yet.
+
+        Who finds it cut puts another there. The next transaction is begun while nobody waits for it; it has no
+        snapshot until its first statement, so an idle one holds nothing back.
+        """
         session = self._sessions.get()
         place: list[Session] = []
         try:
             if session is None or session.closed:
                 session = None
-                session = Session(self._dsn, reading=True)
+                session = self._open()
             place.append(session)
             yield place
         finally:
             back = place[0] if place else session
-            if back is not None and not back.closed and back.in_transaction:
-                back.run("ROLLBACK")
+            if back is not None and not back.closed:
+                back.end()
             self._sessions.put(back)
 
     def _read(self, act: Callable[[Session], Result]) -> Result:
         with self._lend() as place:
             try:
+                place[0].limit(0)
                 return act(place[0])
             except CutError:  # reading twice does no harm
-                place[0] = Session(self._dsn, reading=True)
+                place[0] = self._open()
                 return act(place[0])
 
     @contextmanager
@@ -65,26 +73,18 @@ class SharedReaders(Readers):
             def ask(sql: str, values: Sequence[Any]) -> list[Any]:
                 nonlocal begun
                 try:
-                    if not begun:
-                        self._begin(place[0], seconds)
+                    place[0].limit(seconds)
                     found = place[0].run(translate(sql), values)
                 except CutError:
                     if begun:
                         raise
-                    place[0] = Session(self._dsn, reading=True)  # it was cut while nobody used it
-                    self._begin(place[0], seconds)
+                    place[0] = self._open()  # it was cut while nobody used it
+                    place[0].limit(seconds)
                     found = place[0].run(translate(sql), values)
                 begun = True
                 return found.fetchall()
 
             yield ask
-            place[0].end()
-
-    @staticmethod
-    def _begin(session: Session, seconds: float) -> None:
-        session.later(_MOMENT)
-        if seconds:
-            session.later(f"SET LOCAL statement_timeout = {int(seconds * 1000):d}")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""

@@ -13,7 +13,11 @@ from unsilo.storage.postgres.faults import CutError, fault_of
 from unsilo.storage.postgres.translate import Bulk, bulk, own, translate
 from unsilo.storage.statements import load
 
-__all__ = ["Result", "Session", "connect"]
+__all__ = ["MOMENT", "Result", "Session", "connect"]
+
+MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""Begins a transaction whose statements all see what the first one saw."""
+_NEXT = f"COMMIT;{MOMENT}".encode()
 
 _LARGEST = (1 << 63) - 1
 _RES = load("resource")
@@ -21,7 +25,7 @@ _READ = {_RES["current"], _RES["current_many"]}
 _OWN = own("resource")
 
 _SETTINGS = {
-    "plan_cache_mode": "force_custom_plan",  # what a parameter's value is decides how a search is best run
+    "plan_cache_mode": "auto",  # the renderer has chosen the way: half of a short search would be planning it again
     "jit": "off",
     "join_collapse_limit": "1",  # the renderer says in which order tables are met
     "synchronous_commit": "on",
@@ -104,10 +108,10 @@ def connect(dsn: str, *, reading: bool = False) -> psycopg.Connection[Any]:
         raw = psycopg.connect(
             dsn, autocommit=True, application_name="unsilo", cursor_factory=psycopg.RawCursor, connect_timeout=10
         )
+        settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
+        raw.execute(";".join(f"SET {name} = '{value}'" for name, value in settings.items()))
     except psycopg.Error as error:  # its text names the host and the user
         raise CutError("the database cannot be reached") from error
-    settings = _SETTINGS | ({"default_transaction_read_only": "on"} if reading else {})
-    raw.execute(";".join(f"SET {name} = '{value}'" for name, value in settings.items()))
     raw.prepared_max = 500
     raw.adapters.register_dumper(int, Int8BinaryDumper)
     raw.adapters.register_loader("numeric", _Whole)
@@ -131,6 +135,7 @@ class Session:
         self._owned: set[int] = set()
         self._queue: list[tuple[str, Sequence[Any]]] = []
         self._ending = False
+        self._seconds: float = 0
         self.failed = False
 
     # What sqlite3's connections offer.
@@ -200,12 +205,20 @@ class Session:
         self._queue.append((text, self._fitting(values)))
 
     def end(self) -> None:
-        """End a reading transaction without waiting for the answer, which is taken before the next statement."""
+        """End a reading transaction and begin the next; the answers are taken before its first statement."""
         self._queue.clear()
-        if self.in_transaction:
-            self.raw.pgconn.send_query(b"COMMIT")
+        try:
+            self.raw.pgconn.send_query(_NEXT)
             self.raw.pgconn.flush()
             self._ending = True
+        except psycopg.Error:
+            self.raw.close()
+
+    def limit(self, seconds: float) -> None:
+        """Let no statement from now on take more than so many seconds, 0 for as long as they need."""
+        if seconds != self._seconds:
+            self.run(f"SET statement_timeout = {int(seconds * 1000):d}")
+            self._seconds = seconds
 
     def run(self, text: str, values: Sequence[Any] = ()) -> Result:
         """Run a statement in PostgreSQL's words."""
@@ -241,9 +254,9 @@ class Session:
         cursor = self.raw.cursor()
         try:
             if self._ending:
+                self._ending = False
                 while self.raw.pgconn.get_result() is not None:
                     pass
-                self._ending = False
             if queue:
                 # Not prepared: behind a statement that fails the driver would believe in what was never made.
                 with self.raw.pipeline():
@@ -254,6 +267,7 @@ class Session:
                 act(cursor)
         except psycopg.Error as error:
             self.failed = True
+            self._seconds = -1  # what was set in this transaction is as it was before
             raise fault_of(error, closed=self.raw.closed) from error
         return cursor
 
