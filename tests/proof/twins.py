@@ -16,6 +16,7 @@ import httpx2 as httpx
 from oracle_world import World
 
 from tests.integration.served import Served, served
+from unsilo.config import Settings
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.kernel import clock, json
@@ -151,12 +152,17 @@ def _double(resource: Json, id_: str, predicate: Predicate) -> Json | None:
     return None if _shown(predicate, made) else made
 
 
+SearchBounds = type(Settings().search)
+
+
 @contextlib.contextmanager
 def twins(folder: Path, policy: str, seed: int, *, size: int = 160) -> Iterator[Twins]:
     """Serve two nodes under one policy; hidden resources come between, before and after the visible ones."""
     time, random = Clock(), Random(seed)
     table = {"allow": POLICIES[policy], "elements": ELEMENTS.get(policy, {})}
-    settings, predicate = {"policies": {"*": table}}, predicate_of(table)
+    # Few resources are included, so that what is cut off must not depend on what is hidden either.
+    bounds = SearchBounds(included=random.choice((4, 9, 1000)), values=20)
+    settings, predicate = {"policies": {"*": table}, "search": bounds}, predicate_of(table)
     world = World(seed, size)
     one_identity(world)
     others = World(seed + 1, size).resources
