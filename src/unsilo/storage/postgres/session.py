@@ -19,6 +19,10 @@ MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """Begins a transaction whose statements all see what the first one saw."""
 _NEXT = f"COMMIT;{MOMENT}".encode()
 
+_SAVEPOINT, _BACK = "SAVEPOINT job", "ROLLBACK TO job"
+_ENDS = {"COMMIT", "ROLLBACK"}
+_SILENT = ("INSERT", "UPDATE", "DELETE", "SAVEPOINT", "RELEASE")
+"""Statements that give no row: they are sent with the next one that does."""
 _LARGEST = (1 << 63) - 1
 _RES = load("resource")
 _READ = {_RES["current"], _RES["current_many"]}
@@ -135,6 +139,7 @@ class Session:
         self._owned: set[int] = set()
         self._queue: list[tuple[str, Sequence[Any]]] = []
         self._ending = False
+        self._begun = False
         self._seconds: float = 0
         self.failed = False
 
@@ -144,7 +149,13 @@ class Session:
         """Run one statement of the store."""
         if sql.startswith("ROLLBACK"):
             self._owned.clear()
-            self._queue.clear()  # nothing of what would be undone; a savepoint has sent what came before it
+            if self._undone(sql):
+                return Result([], 0)
+        elif self._begun and sql.startswith(_SILENT) and "RETURNING" not in sql:
+            self.later(translate(sql), values)
+            return Result([], 0)
+        if sql in _ENDS:
+            self._begun = False
         found = self.run(translate(sql), values)
         if sql in _READ:
             for row in found._rows:
@@ -198,7 +209,17 @@ class Session:
         self._bases.clear()
         self._owned.clear()
         self._queue = [("BEGIN", ())]
+        self._begun = True
         return self.run(text).fetchone()
+
+    def _undone(self, sql: str) -> bool:
+        """Drop what waits and would be undone; tell whether the savepoint itself was still waiting."""
+        marks = [n for n, (text, _) in enumerate(self._queue) if text == _SAVEPOINT]
+        if sql != _BACK or not marks:
+            self._queue.clear()
+            return False
+        del self._queue[marks[-1] + 1 :]
+        return True
 
     def later(self, text: str, values: Sequence[Any] = ()) -> None:
         """Send a statement together with the next one that is asked for its rows."""

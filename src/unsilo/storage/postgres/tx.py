@@ -26,7 +26,7 @@ class SharedTx(Tx):
 
     def lock(self, *keys: int) -> None:
         """Wait until no other transaction holds one of these locks, and hold them."""
-        self._connection.run(_STORE["lock_many"], (list(keys),))
+        self._connection.later(_STORE["lock_many"], (list(keys),))
 
     def search(self, plan: Plan) -> Page:
         """Run a search inside this transaction; who asks the same in another transaction waits until this one ends.
