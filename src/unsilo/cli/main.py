@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli import accounts, conversion, journal, path, population, running, upkeep, validation
+from unsilo.cli import accounts, conversion, journal, matching, path, population, running, upkeep, validation
 
 __all__ = ["app"]
 
@@ -45,6 +45,7 @@ app.command("serve")(running.serve)
 app.command("convert")(conversion.convert)
 app.command("fhirpath")(path.fhirpath)
 app.command("validate")(validation.validate)
+app.command("match")(matching.match)
 app.command("import")(population.import_)
 app.command("export")(population.export)
 app.command("ingest")(journal.ingest)

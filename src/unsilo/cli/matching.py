@@ -1,0 +1,62 @@
+"""The command `match`: which rows of a file are one person, without a store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unsilo.cli.node import JsonOption
+from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json
+
+__all__ = ["match"]
+
+
+def match(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header; the column record_id is needed.")],
+    out: Annotated[Path, typer.Option("--out", metavar="CSV", help="Written: record_id,person_id.")],
+    review: Annotated[
+        Path | None, typer.Option("--review", metavar="CSV", help="Written: left,right,probability.")
+    ] = None,
+    link_at: Annotated[float, typer.Option("--link-at", help="Probability from which rows are linked.")] = 0.99,
+    review_at: Annotated[float, typer.Option("--review-at", help="Probability from which pairs are for review.")] = 0.2,
+    as_json: JsonOption = False,
+) -> None:
+    """Cluster person rows into persons; uncertain pairs are left for review.
+
+    Exit status 2 when the file is wrong: each error is told with row and column, and nothing is written.
+    """
+    from unsilo.flow.match import match_file
+
+    if not 0 < review_at <= link_at < 1:
+        fail(WRONG, "the probabilities do not fit", "0 < --review-at <= --link-at < 1")
+    if not file.is_file():
+        fail(WRONG, f"there is no file {file}")
+    targets = [path for path in (out, review) if path is not None]
+    for path in targets:
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            fail(WRONG, f"{path} cannot be a file", "its folder must be there")
+        if path.resolve() == file.resolve():
+            fail(WRONG, f"{path} is the file that is read")
+    if review is not None and review.resolve() == out.resolve():
+        fail(WRONG, "--out and --review are the same file")
+    with progress(None, "match", quiet=as_json) as shown:
+
+        def told(name: str, number: int, total: int) -> None:
+            if shown is not None:
+                shown.update(shown.task_ids[0], description=f"match by {name}", completed=number, total=total)
+
+        try:
+            done = match_file(file, out, review, link_at=link_at, review_at=review_at, told=told)
+        except OSError as fault:
+            fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
+    issues(done.issues)
+    if done.value is None:
+        raise SystemExit(WRONG)
+    if as_json:
+        say_json(done.value)
+        return
+    found = done.value
+    say(
+        f"{found.rows} rows are {found.persons} persons, {found.review} pairs for review "
+        f"({found.compared} pairs compared)"
+    )

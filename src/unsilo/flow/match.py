@@ -1,0 +1,195 @@
+"""Match the person rows of a CSV file: read and check it, ask `identity.batch`, write links and review pairs."""
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from unsilo.identity.batch import COLUMNS, Matching, Person, match, standardise
+from unsilo.kernel import Issue, Result, Where
+
+__all__ = ["Matched", "match_file", "read_rows"]
+
+_MOST_ISSUES = 20
+_FIELD = 131_072  # characters of one cell; more is a quote that was never closed
+_ALSO_CALLED = {
+    "first_name": "given_name", "firstname": "given_name", "forename": "given_name", "last_name": "family_name",
+    "lastname": "family_name", "surname": "family_name", "dob": "birth_date", "date_of_birth": "birth_date",
+    "birthdate": "birth_date", "gender": "sex", "zip": "postal_code", "zipcode": "postal_code",
+    "postcode": "postal_code", "id": "record_id", "unique_id": "record_id", "address": "street",
+}  # fmt: skip
+
+
+class Matched(msgspec.Struct, frozen=True):
+    """What `match_file` did: rows read, persons found, rows that share a person, pairs for review, pairs compared."""
+
+    rows: int
+    persons: int
+    linked: int
+    review: int
+    compared: int
+    issues: list[Issue]
+
+
+class _Faults:
+    """Issues of a file with row and column, the first of them kept, all counted."""
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self.count = 0
+
+    def add(self, text: str, row: int, column: str, rule: str, hint: str = "") -> None:
+        self.count += 1
+        if self.count <= _MOST_ISSUES:
+            path = f"row {row}, column {column}" if column else f"row {row}"
+            self.issues.append(Issue("error", "structure", text, Where(path), hint, f"match.{rule}"))
+
+    def all(self) -> list[Issue]:
+        more = self.count - len(self.issues)
+        if more:
+            return [*self.issues, Issue("error", "structure", f"{more} more errors are not shown", rule="match.more")]
+        return self.issues
+
+
+def _text(content: bytes) -> tuple[str, list[Issue]]:
+    """Decode a file: UTF-8 with or without mark, UTF-16 with mark, otherwise Windows Latin, which is told."""
+    try:
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return content.decode("utf-16"), []
+        return content.decode("utf-8-sig"), []
+    except UnicodeDecodeError as fault:
+        row = content.count(b"\n", 0, fault.start) + 1
+        text = f"the file is not {fault.encoding.upper()} from byte {fault.start} on and was read as Latin-1"
+        hint = "save it as UTF-8 when names look wrong"
+        issue = Issue("warning", "charset", text, Where(f"row {row}"), hint, "match.encoding")
+        return content.decode("cp1252", "replace") if b"\0" not in content[:64] else content.decode("latin-1"), [issue]
+
+
+def _header(cells: list[str], faults: _Faults) -> dict[str, int]:
+    names = [cell.strip().casefold() for cell in cells]
+    found = {name: at for at, name in enumerate(names) if name in COLUMNS or name == "record_id"}
+    meant = {name: _ALSO_CALLED[name] for name in names if _ALSO_CALLED.get(name, "") not in ("", *found)}
+    hint = (
+        ", ".join(f"{name} may be {wanted}" for name, wanted in meant.items())
+        or f"known: record_id, {', '.join(COLUMNS)}"
+    )
+    for name in found:
+        if names.count(name) > 1:
+            faults.add("the column stands twice in the header", 1, name, "twice")
+    if "record_id" not in found:
+        faults.add("the header has no column record_id", 1, "record_id", "header", hint)
+    elif len(found) == 1:
+        faults.add("the header has no column of a person", 1, "", "header", hint)
+    return found
+
+
+def _id_fault(record_id: str) -> str:
+    if not record_id:
+        return "the record id is empty"
+    if len(record_id) > 200:
+        return "the record id is longer than 200 characters"
+    if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in record_id):
+        return "the record id has a control character"
+    if record_id[0] in "=+@" or (record_id[0] == "-" and not record_id[1:2].isdigit()):
+        return "the record id begins like a formula, which a spreadsheet would run"
+    return ""
+
+
+def _delimiter(text: str) -> str:
+    head = text[: text.find("\n") if "\n" in text else len(text)]
+    return max(",;\t|", key=lambda sign: (head.count(sign), sign == ","))
+
+
+def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
+    """Read and standardise the rows of a CSV file; the value is None when the file has an error.
+
+    Each error is an Issue with row (1 is the header) and column. Comma, semicolon, tab or bar, as the header has it.
+    """
+    text, notes = _text(content)
+    faults = _Faults()
+    if not text.strip("\0 \t\r\n"):
+        faults.add("the file is empty", 1, "", "empty")
+        return Result(None, faults.all())
+    rows: list[tuple[str, Person]] = []
+    seen: dict[str, int] = {}
+    number = 1
+    csv.field_size_limit(_FIELD)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    try:
+        header = next(reader)
+        columns = _header(header, faults)
+        if faults.count:
+            return Result(None, [*notes, *faults.all()])
+        identity = columns.pop("record_id")
+        for number, cells in enumerate(reader, 2):
+            if not any(cells):
+                continue
+            if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+                faults.add(
+                    f"the row has {len(cells)} cells, the header {len(header)}", number, str(len(header) + 1), "cells",
+                    "a comma inside a cell needs quotes around the cell",
+                )  # fmt: skip
+                continue
+            record_id = cells[identity].strip() if identity < len(cells) else ""
+            fault = _id_fault(record_id)
+            if fault:
+                faults.add(fault, number, "record_id", "id")
+            elif record_id in seen:
+                faults.add(f"the record id stands in row {seen[record_id]} too", number, "record_id", "duplicate")
+            elif not faults.count:
+                person = standardise({name: cells[at] for name, at in columns.items() if at < len(cells)})
+                rows.append((record_id, person))
+            seen.setdefault(record_id, number)
+    except csv.Error as fault:
+        faults.add(f"the row cannot be read: {fault}", number + 1, "", "csv", "look for a quote that is not closed")
+    if not faults.count and not rows:
+        faults.add("the file has a header and no rows", 2, "", "empty")
+    return Result(None if faults.count else rows, [*notes, *faults.all()])
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+    """Write a CSV file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def match_file(
+    source: Path,
+    out: Path,
+    review: Path | None = None,
+    *,
+    link_at: float = 0.99,
+    review_at: float = 0.2,
+    told: Callable[[str, int, int], None] | None = None,
+) -> Result[Matched]:
+    """Match a file and write `record_id,person_id` and, when asked for, `left,right,probability`.
+
+    The value is None when the file has an error; nothing is written then. OSError when a file cannot be read or
+    written.
+    """
+    read = read_rows(source.read_bytes())
+    rows = read.value
+    if rows is None:
+        return Result(None, read.issues)
+    ids = [record_id for record_id, _ in rows]
+    found: Matching = match(rows, link_at=link_at, review_at=review_at, told=told)
+    rows.clear()
+    _write(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
+    if review is not None:
+        pairs = ((left, right, f"{chance:.4f}") for left, right, chance in found.review)
+        _write(review, ("left", "right", "probability"), pairs)
+    persons = len(set(found.persons))
+    matched = Matched(len(ids), persons, len(ids) - persons, len(found.review), found.compared, read.issues)
+    return Result(matched, read.issues)

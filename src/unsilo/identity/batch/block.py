@@ -1,0 +1,108 @@
+"""Which rows are compared at all: those that share a key, in blocks of bounded size."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from unsilo.identity.batch.dates import swapped
+from unsilo.identity.batch.person import Person
+from unsilo.identity.batch.standardise import skeleton
+
+__all__ = ["PASSES", "pairs"]
+
+MOST = 200
+"""Rows of a block that are all compared with each other; in a larger one each with its next neighbours only."""
+NEIGHBOURS = 4
+EACH = 4
+"""Pairs a row that one pass may give on the average of all rows; above it the cap falls below `MOST`."""
+
+
+def _day(p: Person) -> str:
+    """Return a whole birth date, the same with day and month exchanged."""
+    if not p.birth or p.birth.endswith("00"):
+        return ""
+    return min(p.birth, swapped(p.birth))
+
+
+def _both(p: Person) -> str:
+    """Return both names by sound, the same with the two exchanged."""
+    if not p.first or not p.family:
+        return ""
+    one, other = skeleton(p.first), skeleton(p.family)
+    return f"{one}+{other}" if one <= other else f"{other}+{one}"
+
+
+def _joined(*parts: str) -> list[str]:
+    return ["|".join(parts)] if all(parts) else []
+
+
+def _name_day(p: Person) -> list[str]:
+    day = _day(p)
+    if not day:
+        return []
+    found = {skeleton(part) for part in (p.family, *p.parts, p.first, *p.roots) if part}
+    return [f"{name}|{day}" for name in found]
+
+
+def _name_month_day(p: Person) -> list[str]:
+    day = _day(p)
+    return _joined(_both(p), day[4:]) if day else []
+
+
+PASSES: tuple[tuple[str, Callable[[Person], list[str]]], ...] = (
+    ("ssn", lambda p: _joined(p.ssn)),
+    ("last four digits and birth date", lambda p: _joined(p.ssn4, p.birth)),
+    ("record number", lambda p: _joined(p.mrn)),
+    ("a name and birth date", _name_day),
+    ("names and year", lambda p: _joined(_both(p), p.birth[:4])),
+    ("names and day", _name_month_day),
+    ("names and postal code", lambda p: _joined(_both(p), p.postal)),
+    ("names", lambda p: _joined(_both(p))),
+    ("last four digits and a name", lambda p: [f"{p.ssn4}|{skeleton(n)}" for n in {p.first, p.family} if n and p.ssn4]),
+    ("telephone", lambda p: _joined(p.phone)),
+    ("email", lambda p: _joined(p.email)),
+    ("email name", lambda p: _joined(p.email.partition("@")[0], p.birth[:4])),
+    ("address", lambda p: _joined(p.house, p.street, p.postal or p.city)),
+    ("a name and postal code", lambda p: [f"{skeleton(n)}|{p.postal}" for n in {p.first, p.family} if n and p.postal]),
+    ("house and given name", lambda p: _joined(p.house, p.street, p.first)),
+    ("postal code and birth date", lambda p: _joined(p.postal or p.city, _day(p))),
+)
+"""Name and keys of each pass; real time shall use the same list when it scores by weights."""
+
+
+def _cap(sizes: Sequence[int], rows: int) -> int:
+    """Return the largest block, up to `MOST`, with which the pass stays within its pairs."""
+    by_size: dict[int, int] = {}
+    for size in sizes:
+        by_size[size] = by_size.get(size, 0) + 1
+    total, cap = 0, 2
+    for size in sorted(by_size):
+        total += by_size[size] * size * (size - 1) // 2
+        if size > MOST or total > EACH * rows + 10_000:
+            break
+        cap = size
+    return cap
+
+
+def pairs(persons: Sequence[Person], keys: Callable[[Person], list[str]]) -> Iterator[tuple[int, int]]:
+    """Give the pairs (i < j) of positions that share a key; a pair may come twice.
+
+    `persons` are in an order that follows from their contents, so that neighbours in a block that is too large are
+    those most alike. At most EACH + NEIGHBOURS * keys pairs a row, whatever the values are.
+    """
+    first: dict[str, int] = {}
+    blocks: dict[str, list[int]] = {}
+    for position, person in enumerate(persons):
+        for key in keys(person):
+            earlier = first.setdefault(key, position)
+            if earlier != position:
+                block = blocks.get(key)
+                if block is None:
+                    blocks[key] = [earlier, position]
+                else:
+                    block.append(position)
+    first.clear()
+    cap = _cap([len(block) for block in blocks.values()], len(persons))
+    for block in blocks.values():
+        whole = len(block) <= cap
+        for at, one in enumerate(block):
+            for other in block[at + 1 :] if whole else block[at + 1 : at + 1 + NEIGHBOURS]:
+                yield one, other

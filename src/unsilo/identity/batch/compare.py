@@ -1,0 +1,147 @@
+"""Two persons field by field: the level of agreement of each, by its name in `weights.csv`."""
+
+from functools import lru_cache
+
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from unsilo.identity.batch.dates import swapped
+from unsilo.identity.batch.person import Person
+from unsilo.identity.batch.standardise import skeleton
+
+__all__ = ["address", "birth", "email", "names", "ssn"]
+
+_FAMILY = 20  # whole numbers this near were issued together, as to brothers and sisters
+_osa = OSA.distance
+_alike = JaroWinkler.similarity
+
+
+@lru_cache(1 << 17)
+def _spelt(one: str, other: str) -> str:
+    """Say how alike two different names are: similar, alike or different; the same whichever comes first."""
+    shorter = min(len(one), len(other))
+    if shorter >= 3 and (_osa(one, other, score_cutoff=2) <= (1 if shorter < 8 else 2) or _alike(one, other) >= 0.94):
+        return "similar"
+    if shorter >= 4 and _osa("".join(sorted(one)), "".join(sorted(other)), score_cutoff=1) <= 1:
+        return "similar"  # the same letters in disorder, one too many or missing
+    if shorter >= 3 and (_alike(one, other) >= 0.85 or skeleton(one) == skeleton(other)):
+        return "alike"
+    return "different"
+
+
+def _given(a: Person, b: Person) -> str:
+    if a.first == b.first:
+        return "exact" if len(a.first) > 1 else "initial"
+    if a.given == b.given:
+        return "exact"
+    if not set(a.roots).isdisjoint(b.roots):
+        return "nickname"
+    one, other = (a, b) if len(a.given) <= len(b.given) else (b, a)
+    if len(one.first) > 1 and (
+        other.given == one.given or (other.given.endswith(one.given) and len(other.first) < len(other.given))
+    ):
+        return "joined"  # the second given name is the one that is used
+    if min(len(a.first), len(b.first)) == 1 and a.first[0] == b.first[0]:
+        return "initial"
+    return _spelt(*sorted((a.first, b.first)))
+
+
+def _family(a: Person, b: Person) -> str:
+    if a.family == b.family:
+        return "exact"
+    if a.parts or b.parts:
+        shared = set(a.parts or (a.family,)) & set(b.parts or (b.family,))
+        if any(len(part) > 2 for part in shared):
+            return "part"
+    return _spelt(*sorted((a.family, b.family)))
+
+
+_GOOD = frozenset({"exact", "nickname", "joined", "similar", "part"})
+
+
+def names(a: Person, b: Person) -> tuple[str, str]:
+    """Return the levels of given and family name, empty where one side has none."""
+    given = _given(a, b) if a.first and b.first else ""
+    family = _family(a, b) if a.family and b.family else ""
+    if given not in _GOOD and family not in _GOOD:
+        crossed = [_cross(one, other) for one, other in ((a.first, b.family), (a.family, b.first)) if one and other]
+        if crossed and all(crossed):
+            return "swapped", "swapped" if len(crossed) == 2 else ""
+    return given, family
+
+
+def _cross(one: str, other: str) -> bool:
+    return one == other or (len(one) > 3 and len(other) > 3 and _osa(one, other, score_cutoff=1) <= 1)
+
+
+def birth(one: str, other: str) -> str:
+    """Return the level of two birth dates, empty when one is missing."""
+    if not one or not other:
+        return ""
+    if one == other:
+        return "exact" if one[4:] != "0000" and one[6:] != "00" else "partial"
+    if "00" in (one[4:6], one[6:], other[4:6], other[6:]):
+        if one[:4] != other[:4]:
+            return "different"
+        months = {one[4:6], other[4:6]} - {"00"}
+        return "partial" if len(months) < 2 else "year"
+    if swapped(one) == other:
+        return "swapped"
+    if _osa(one, other, score_cutoff=1) <= 1:
+        return "near"
+    same = (one[:4] == other[:4]) + (one[4:6] == other[4:6]) + (one[6:] == other[6:])
+    if same == 2:
+        return "two"
+    return "year" if one[:4] == other[:4] else "different"
+
+
+def ssn(a: Person, b: Person) -> str:
+    """Return the level of the social security numbers, whole or by their last four digits."""
+    if not a.ssn4 or not b.ssn4:
+        return ""
+    if a.ssn and b.ssn:
+        if a.ssn == b.ssn:
+            return "exact"
+        if abs(int(a.ssn) - int(b.ssn)) <= _FAMILY:
+            return "sequence"
+        apart = _osa(a.ssn, b.ssn, score_cutoff=2)
+        return "near" if apart <= 1 else "close" if apart == 2 else "different"
+    return "last4" if a.ssn4 == b.ssn4 else "different"
+
+
+def email(one: str, other: str) -> str:
+    """Return the level of two email addresses."""
+    if not one or not other:
+        return ""
+    if one == other:
+        return "exact"
+    local, its = one.partition("@")[0], other.partition("@")[0]
+    if (len(local) > 5 and local == its) or (_osa(one, other, score_cutoff=3) <= 3 and len(one) > 9):
+        return "similar"
+    return "different"
+
+
+@lru_cache(1 << 16)
+def _streets(one: str, other: str) -> bool:
+    return one == other or _alike(one, other) >= 0.9 or (_osa(one, other, score_cutoff=2) <= 2 and len(one) > 6)
+
+
+def address(a: Person, b: Person) -> str:
+    """Return the one level of street, city, state and postal code together: who moved, moved in all of them."""
+    postal = a.postal == b.postal if a.postal and b.postal else None
+    city = a.city == b.city if a.city and b.city else None
+    if city is False and _spelt(*sorted((a.city, b.city))) != "different":
+        city = None
+    if a.street and b.street:
+        house = a.house == b.house if a.house and b.house else None
+        if a.street == b.street and house is not False and (postal or city or (postal is None and city is None)):
+            return "exact" if house or not (a.house or b.house) else "similar"
+        near = (postal or city or _osa(a.postal, b.postal, score_cutoff=1) <= 1) and _streets(
+            *sorted((a.street, b.street))
+        )
+        if near and (house is not False or _osa(a.house, b.house, score_cutoff=1) <= 1):
+            return "similar"
+    if postal:
+        return "postal"
+    if city:
+        return "city"
+    return "" if postal is None and city is None and not (a.street and b.street) else "different"

@@ -1,0 +1,62 @@
+"""How usual a value is in the file: agreeing on a rare name says more than agreeing on a common one."""
+
+from collections import Counter
+from collections.abc import Iterable
+from math import log2
+
+import msgspec
+
+from unsilo.identity.batch.person import Person
+from unsilo.identity.batch.tables import weights
+
+__all__ = ["FIELDS", "Frequencies"]
+
+NAMES = ("given", "family", "city")
+NUMBERS = ("birth", "ssn", "mrn", "phone", "email")
+FIELDS = (*NAMES, *NUMBERS)
+_ASSUMED = 1000
+"""Rows of an average population that every file is thought to hold besides its own, so that a small one is not odd."""
+_USUAL = 4
+_ONE_PERSON = 10
+"""Rows of one value of a number that may all be one person's."""
+
+
+class Frequencies(msgspec.Struct, frozen=True):
+    """Weights of agreeing by field and value, where they are other than the table's; `rows` counted.
+
+    `usual` are the first given names that several rows bear, so that they are hardly slips of the pen.
+    """
+
+    rows: int
+    more: dict[str, dict[str, float]]
+    usual: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, persons: Iterable[Person]) -> "Frequencies":
+        """Count the values of standardised rows."""
+        counts: dict[str, Counter[str]] = {field: Counter() for field in FIELDS}
+        pairs = [(field, counts[field]) for field in FIELDS]
+        rows = 0
+        first: Counter[str] = Counter()
+        for person in persons:
+            rows += 1
+            first[person.first] += 1
+            for field, counter in pairs:
+                value = getattr(person, field)
+                if value:
+                    counter[value] += 1
+        more: dict[str, dict[str, float]] = {}
+        for field in FIELDS:
+            table = weights()[("address", "city") if field == "city" else (field, "exact")]
+            if field in NAMES:
+                more[field] = {
+                    value: log2(table.m * (rows + _ASSUMED) / (count + table.u * _ASSUMED))
+                    for value, count in counts[field].items()
+                }
+            else:
+                more[field] = {
+                    value: log2(table.m * rows / (count - _ONE_PERSON))
+                    for value, count in counts[field].items()
+                    if count - _ONE_PERSON > table.u * rows
+                }
+        return cls(rows, more, frozenset(name for name, count in first.items() if count >= _USUAL))

@@ -1,0 +1,215 @@
+"""Batch matching: what is standardised, weighed, kept apart and clustered."""
+
+import random
+
+import pytest
+
+from unsilo.identity.batch import Frequencies, Person, Scorer, match, standardise
+from unsilo.identity.batch.compare import birth as birth_level
+from unsilo.identity.batch.dates import birth
+from unsilo.identity.batch.tables import weights
+
+SMITH = {
+    "given_name": "John", "family_name": "Smith", "birth_date": "1980-05-17", "sex": "M", "ssn": "219-09-1234",
+    "phone": "(212) 555-0187", "street": "12 Oak Street", "city": "Albany", "state": "NY", "postal_code": "12203",
+}  # fmt: skip
+
+
+def person(**changed: str) -> Person:
+    """Return John Smith with some cells changed."""
+    return standardise({**SMITH, **changed})
+
+
+def scorer(*persons: Person) -> Scorer:
+    """Return a scorer of a file of these rows and nobody else."""
+    return Scorer(Frequencies.of(persons))
+
+
+def outcome(a: Person, b: Person) -> tuple[str, tuple[str, ...]]:
+    """Return what is decided of a pair, and its cautions."""
+    found = scorer(a, b).explain(a, b)
+    return found.outcome, found.cautions
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1980-05-17", "19800517"), ("19800517", "19800517"), ("5/17/1980", "19800517"), ("17/5/1980", "19800517"),
+        ("17.05.1980", "19800517"), ("17-May-1980", "19800517"), ("May 17, 1980", "19800517"), ("1980", "19800000"),
+        ("1980-05", "19800500"), ("1980-05-17T00:00:00Z", "19800517"), ("5/17/80", "19800517"), ("1900-01-01", ""),
+        ("0000-00-00", ""), ("9999-12-31", ""), ("0001-01-01", ""), ("soon", ""), ("", ""), ("1980-17-05", "19801705"),
+    ],
+)  # fmt: skip
+def test_dates_as_people_type_them(written: str, read: str) -> None:
+    """Usual spellings are one date; fillers, year 0 and 9999 are missing; an impossible day is kept for a swap."""
+    assert birth(written) == read
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("19800517", "19800517", "exact"), ("19800512", "19801205", "swapped"), ("19800517", "19800518", "near"),
+        ("19800517", "19800000", "partial"), ("19800517", "19810000", "different"), ("19800517", "19800629", "year"),
+        ("19800517", "19800531", "two"), ("19800517", "", ""),
+    ],
+)  # fmt: skip
+def test_levels_of_dates(one: str, other: str, level: str) -> None:
+    """Each kind of slip has its level, the same from both sides."""
+    assert birth_level(one, other) == birth_level(other, one) == level
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"family_name": "Šimić"}, {"family_name": "SIMIC"}), ({"family_name": "O'Brien"}, {"family_name": "obrien"}),
+        ({"family_name": "de la Cruz"}, {"family_name": "Cruz"}), ({"given_name": "Иван"}, {"given_name": "Ivan"}),
+        ({"given_name": "Γιωργος"}, {"given_name": "Giorgos"}), ({"given_name": "Dr. John"}, {"given_name": "John"}),
+        ({"phone": "+1 212 555 0187"}, {"phone": "212.555.0187"}), ({"ssn": "0219091234"}, {"ssn": "219091234"}),
+        ({"street": "12 Oak St."}, {"street": "12 OAK STREET"}), ({"postal_code": "12203-0001"}, {}),
+        ({"sex": "male"}, {"sex": "1"}),
+    ],
+)  # fmt: skip
+def test_writings_of_one_thing(one: dict[str, str], other: dict[str, str]) -> None:
+    """Scripts, accents, particles, titles, and the writings of numbers and streets come to the same."""
+    assert person(**one) == person(**other)
+
+
+@pytest.mark.parametrize(
+    ("column", "filler"),
+    [
+        ("given_name", "BABY BOY"), ("family_name", "UNKNOWN"), ("birth_date", "1900-01-01"), ("ssn", "999-99-9999"),
+        ("ssn", "000-12-3456"), ("ssn", "123-45-6789"), ("phone", "000-000-0000"), ("phone", "999 999 9999"),
+        ("postal_code", "00000"), ("mrn", "0000"), ("street", "Homeless"), ("sex", "unknown"), ("email", "none"),
+    ],
+)  # fmt: skip
+def test_placeholders_are_missing(column: str, filler: str) -> None:
+    """A filler compares as an empty cell does."""
+    field = {"given_name": "given", "family_name": "family", "birth_date": "birth", "postal_code": "postal"}
+    assert getattr(person(**{column: filler}), field.get(column, column)) == ""
+
+
+def test_parts_sum_to_the_score() -> None:
+    """The weights of an explanation, with what was thought before, are the whole score; each names a known level."""
+    rows = [person(), person(given_name="Jack", phone="", ssn="1234"), person(birth_date="1980-05-18", city="Troy")]
+    judge = scorer(*rows)
+    for a in rows:
+        for b in rows:
+            found = judge.explain(a, b)
+            assert found.score == pytest.approx(sum(part.weight for part in found.parts))
+            assert found.score == pytest.approx(judge.score(b, a)[0])
+            assert all((p.field, p.level) in weights() for p in found.parts if p.field != "prior")
+            assert found.sentence.endswith(".")
+
+
+def test_missing_is_neutral() -> None:
+    """A field that one side lacks adds nothing and takes nothing."""
+    judge = scorer(person(), person(phone=""))
+    assert "phone" not in {part.field for part in judge.explain(person(), person(phone="")).parts}
+    assert judge.explain(Person(), person()).score == judge.prior
+
+
+def test_slips_link() -> None:
+    """Nickname, typing slip, married name, exchanged names, exchanged day and month, and a move keep a person one."""
+    for change in (
+        {"given_name": "Jack"}, {"given_name": "Jhon"}, {"family_name": "Smith-Jones"}, {"birth_date": "1980-05-18"},
+        {"given_name": "Smith", "family_name": "John"}, {"street": "9 Elm Ave", "city": "Troy", "postal_code": "12180"},
+        {"ssn": "1234"}, {"ssn": ""},
+    ):  # fmt: skip
+        assert outcome(person(), person(**change))[0] == "link", change
+
+
+def test_two_persons_are_not_linked() -> None:
+    """Twins, a household, father and son, junior and senior, newborns, and who has no birth date stay apart."""
+    for change, caution in (
+        ({"given_name": "Peter", "ssn": ""}, "twin"), ({"given_name": "Mary", "birth_date": "1982-11-02"}, "shared"),
+        ({"birth_date": "1952-01-30", "ssn": ""}, "generation"), ({"birth_date": "", "ssn": ""}, "birth"),
+        ({"given_name": "Baby Boy", "ssn": ""}, "newborn"), ({"given_name": "", "ssn": ""}, "name"),
+    ):  # fmt: skip
+        decided, cautions = outcome(person(), person(**change))
+        assert decided != "link", change
+        assert caution in cautions, change
+    assert "suffix" in outcome(person(family_name="Smith Jr"), person(family_name="Smith Sr"))[1]
+    assert outcome(person(given_name="Mary", ssn="", birth_date="1982-11-02"), person())[0] == "new"
+
+
+def test_the_same_links_in_any_order() -> None:
+    """Shuffled rows give the same persons with the same ids and the same review."""
+    rows = []
+    draw = random.Random(5)
+    for n in range(60):
+        base = {
+            **SMITH,
+            "family_name": f"Fam{n % 17}ley",
+            "birth_date": f"19{40 + n % 50}-03-{1 + n % 27:02}",
+            "ssn": "",
+        }
+        rows += [(f"{n}a", standardise(base)), (f"{n}b", standardise({**base, "given_name": "Jonh", "phone": ""}))]
+        rows.append((f"{n}c", standardise({**base, "given_name": draw.choice(("Jack", "Mary", "J")), "street": ""})))
+    first = match(rows)
+    answers = dict(zip((r for r, _ in rows), first.persons, strict=True))
+    for seed in range(4):
+        random.Random(seed).shuffle(rows)
+        again = match(rows)
+        assert dict(zip((r for r, _ in rows), again.persons, strict=True)) == answers
+        assert again.review == first.review
+
+
+def test_a_third_row_does_not_join_twins() -> None:
+    """A row that fits both of two brothers born together does not make them one, whatever links it."""
+    usual = [
+        (f"u{n}", person(given_name=name, ssn="", family_name=f"O{n}x", birth_date=f"19{n + 30}-01-02", phone=""))
+        for n, name in enumerate(["Peter", "John"] * 6)
+    ]
+    mail = "smiths@home.example"
+    rows = [
+        ("1", person(email=mail)), ("2", person(given_name="Peter", ssn="", email=mail)),
+        ("3", person(given_name="J", ssn="", email=mail)), ("4", person(given_name="", ssn="", email=mail)),
+    ]  # fmt: skip
+    found = dict(zip([r for r, _ in rows + usual], match(rows + usual).persons, strict=True))
+    assert found["1"] != found["2"]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{}, {"given_name": "BABY BOY", "birth_date": "1900-01-01", "ssn": "999-99-9999", "phone": "0000000000"}],
+)
+def test_placeholder_rows_stay_alone(cells: dict[str, str]) -> None:
+    """Ten thousand rows that say nothing are ten thousand persons, and nobody has to look at them."""
+    rows = [(str(n), standardise(cells)) for n in range(10_000)]
+    found = match(rows)
+    assert len(set(found.persons)) == 10_000
+    assert found.review == []
+
+
+def test_equal_rows_of_one_person_are_one() -> None:
+    """Ten thousand equal rows that say enough are one person, whose id is the smallest record id as people count."""
+    found = match([(str(n), person()) for n in range(10_000, 0, -1)])
+    assert set(found.persons) == {"1"}
+    assert found.compared == 0
+
+
+def test_a_large_block_is_bounded() -> None:
+    """Thousands of rows that share a telephone and an address are compared in proportion to their number."""
+    rows = [(str(n), person(given_name=f"Na{n}me", family_name=f"Fa{n}m", birth_date="", ssn="")) for n in range(3000)]
+    found = match(rows)
+    assert found.compared < 3000 * 60 + 200_000
+    assert len(set(found.persons)) == 3000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\0\0", "😀" * 50, "x" * 10_000, "\u202eנעמי", "王小明", "=1+1", "-", "'", "\ud800", "ß" * 300]
+)
+def test_whatever_stands_in_a_cell(text: str) -> None:
+    """Any text in every column is standardised and compared without a fault."""
+    odd = standardise(dict.fromkeys([*SMITH, "mrn", "email"], text))
+    found = match([("1", odd), ("2", person()), ("3", odd)])
+    assert found.persons[1] == "2"
+    scorer(odd, person()).explain(odd, person())
+
+
+def test_weights_are_probabilities() -> None:
+    """Every row of the table has 0 < m < 1 and 0 < u < 1, and agreement weighs more than disagreement."""
+    table = weights()
+    assert all(0 < w.m < 1 and 0 < w.u < 1 for w in table.values())
+    for field in {field for field, _ in table} - {"mrn"}:
+        assert table[field, "exact"].bits > 0 > table[field, "different"].bits
