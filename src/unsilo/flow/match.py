@@ -15,7 +15,6 @@ from unsilo.kernel import Issue, Result, Where
 __all__ = ["Matched", "match_file", "read_rows"]
 
 _MOST_ISSUES = 20
-_FIELD = 131_072  # characters of one cell; more is a quote that was never closed
 _ALSO_CALLED = {
     "first_name": "given_name", "firstname": "given_name", "forename": "given_name", "last_name": "family_name",
     "lastname": "family_name", "surname": "family_name", "dob": "birth_date", "date_of_birth": "birth_date",
@@ -117,7 +116,6 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
     rows: list[tuple[str, Person]] = []
     seen: dict[str, int] = {}
     number = 1
-    csv.field_size_limit(_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         header = next(reader)

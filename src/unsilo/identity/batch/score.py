@@ -13,7 +13,7 @@ from unsilo.identity.batch.tables import weights
 __all__ = ["Part", "Scorer", "Verdict"]
 
 _GENERATION = 12  # years between birth dates from which two of one name are more likely parent and child
-_LIKE_GIVEN = frozenset({"exact", "nickname", "joined", "swapped"})
+_LIKE_GIVEN = frozenset({"exact", "nickname", "joined"})
 _CAUTIONS = {
     "twin": "the given names differ and the birth date is the same: they may be twins",
     "household": "the given names differ and so do the birth dates: they may live together",
@@ -67,6 +67,8 @@ class Scorer:
         self.link, self.review = odds(link_at), odds(review_at)
         self.prior = -log2(max(frequencies.rows, 1000))
         self._bits = {key: weight.bits for key, weight in weights().items()}
+        table = weights()
+        self._rarer = {name: log2(table[name, "swapped"].m / table[name, "exact"].m) for name in ("given", "family")}
         self._more, self._usual = frequencies.more, frequencies.usual
 
     def levels(self, a: Person, b: Person) -> dict[str, str]:
@@ -87,6 +89,10 @@ class Scorer:
         if level == "exact" and field in self._more:
             # The given names may agree in their first word only, and each side may be as rare as it likes.
             more = min(self._more[field].get(getattr(a, field), 1e9), self._more[field].get(getattr(b, field), 1e9))
+        elif level == "swapped" and field in ("given", "family"):
+            # Two usual names meet in either order by chance too: as rare as they are, less what exchanging is rarer.
+            rare = min(self._more[field].get(getattr(p, field), 1e9) for p in (a, b))
+            more = min(usual, rare + self._rarer[field])
         elif field == "address" and level == "city":
             more = min(usual, self._more["city"].get(a.city, usual))
         return usual if more is None or more == 1e9 else more
