@@ -42,7 +42,7 @@ class Client:
         """Send raw bytes."""
         self.writer.write(data)
 
-    async def answer(self, seconds: float = 5.0) -> bytes | None:
+    async def answer(self, seconds: float = 30.0) -> bytes | None:
         """Return the next acknowledgement; None when the connection is closed instead."""
         async with asyncio.timeout(seconds):
             while not self.got:
@@ -60,7 +60,7 @@ class Client:
         self.write(wrap(message))
         return await self.answer()
 
-    async def quiet(self, seconds: float = 0.2) -> bool:
+    async def quiet(self, seconds: float = 30.0) -> bool:
         """Tell whether nothing comes for a while."""
         try:
             return await self.answer(seconds) is None
@@ -89,7 +89,7 @@ class Node:
         self.clients.append(client)
         return client
 
-    async def settled(self, seconds: float = 20.0) -> None:
+    async def settled(self, seconds: float = 30.0) -> None:
         """Wait until everything that is queued was processed."""
         for _ in range(int(seconds * 50)):
             if self.service.dispatcher.idle:
