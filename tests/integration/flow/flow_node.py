@@ -60,7 +60,7 @@ class Client:
         self.write(wrap(message))
         return await self.answer()
 
-    async def quiet(self, seconds: float = 30.0) -> bool:
+    async def quiet(self, seconds: float = 0.2) -> bool:
         """Tell whether nothing comes for a while."""
         try:
             return await self.answer(seconds) is None
