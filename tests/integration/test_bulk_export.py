@@ -168,6 +168,26 @@ def test_what_may_be_left_out_is_under_lenience(node):
     assert node.http.get("$export-file/none.Patient.1.ndjson").status_code == 404
 
 
+def test_done_is_said_when_it_is_certain_and_a_cancel_is_never_lost(node, monkeypatch):
+    """On a slow disk too: what a client is told is what a restart would find, and DELETE holds at any moment."""
+    certain = Jobs.keep
+
+    def slowly(self, job):
+        time.sleep(0.2)
+        certain(self, job)
+
+    monkeypatch.setattr(Jobs, "keep", slowly)
+    place, _ = _await(node, node.http.get("$export?_type=Patient", headers=ASYNC))
+    assert Jobs(node.service.settings.data / "bulk").get(place.rpartition("/")[2]).state == "done"
+    for pause in (0, 0.1, 0.3, 0.5):
+        place = node.http.get("$export?_type=Patient", headers=ASYNC).headers["content-location"]
+        time.sleep(pause)
+        assert node.http.delete(place).status_code == 202
+        assert node.http.get(place).status_code == node.http.delete(place).status_code == 404
+        time.sleep(0.6)
+        assert node.http.get(place).status_code == 404
+
+
 def test_an_interrupted_export_goes_on_after_a_restart(tmp_path):
     """What was written after the last certain moment is written again, nothing comes twice, nothing is missing."""
     with served(tmp_path) as first:

@@ -165,8 +165,8 @@ def _filtered(
 
 def export(
     jobs: Jobs, job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
-) -> None:
-    """Write what is left of a job, under the predicate of who asked; returns early when `stop` is set."""
+) -> bool:
+    """Write what is left of a job, under the predicate of who asked; return False, early, when `stop` is set."""
     request = job.request
     types = request.types or types_of(request.level)
     patients: list[str] | None = list(request.patients) or None
@@ -186,7 +186,7 @@ def export(
             if stop.is_set():
                 writing.keep((number, after), now=True)
                 writing.close()
-                return
+                return False
             rows = reads.walk(
                 predicate, kind, after=after, since=request.since, until=job.time, limit=_CHUNK, patients=patients,
                 of_patients=request.level != "system",
@@ -201,8 +201,7 @@ def export(
         after = 0
         writing.keep((number + 1, 0))
     writing.close()
-    job.state, job.finished = "done", job.time
-    jobs.keep(job)
+    return True
 
 
 def _deleted(reads: Reads, writing: _Writing, predicate: Predicate, kind: str, job: Job) -> None:

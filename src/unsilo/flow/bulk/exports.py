@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from unsilo.flow.bulk.export import export
 from unsilo.flow.bulk.job import Job, Jobs
 from unsilo.flow.bulk.request import Request
@@ -113,23 +115,33 @@ class Exports:
                 self._cancel.clear()
             if job is not None:
                 self._run(job)
-            with self._wake:
-                self._current = None
 
     def _run(self, job: Job) -> None:
         try:
             if self._predicate is None:
                 raise RuntimeError("exports were not started")
             view = self.store.view()
-            export(self.jobs, job, view, self._predicate(job.actor), self._vocabulary(), self._cancel)
-            job.finished = clock.now() if job.state == "done" else 0
-            if job.state == "done":
-                self.jobs.keep(job)
+            whole = export(self.jobs, job, view, self._predicate(job.actor), self._vocabulary(), self._cancel)
+            if whole and self._done(job):
                 what = f"{job.written} resources by export {job.id}"
                 self.store.audit(AuditRow(job.actor, "export", 0, what, "api", at=clock.now())).result(30)
         except Exception as fault:  # noqa: BLE001 - one export must not end the others; the client is told
             _log.exception("an export failed")
-            job.state, job.error, job.finished = "failed", type(fault).__name__, clock.now()
-            self.jobs.keep(job)
-        if job.state == "cancelled":
-            self.jobs.remove(job.id)
+            with self._wake:
+                if job.state == "running":
+                    job.state, job.error, job.finished = "failed", type(fault).__name__, clock.now()
+                    self.jobs.keep(job)
+        with self._wake:
+            if self._current is not None and self._current.state == "cancelled":
+                self.jobs.remove(job.id)
+            self._current = None
+
+    def _done(self, job: Job) -> bool:
+        """Say that a job is done, once that is certain; False when it was cancelled in the meantime."""
+        with self._wake:
+            if job.state != "running":
+                return False
+            done = msgspec.structs.replace(job, state="done", finished=clock.now())
+            self.jobs.keep(done)
+            self._current, job.state = done, "done"
+            return True
