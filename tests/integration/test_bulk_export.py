@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.integration.served import served
-from unsilo.flow.bulk.job import Jobs
+from unsilo.flow.bulk.job import Job, Jobs
 from unsilo.flow.bulk.request import types_of
 from unsilo.policy import Predicate
 
@@ -178,7 +178,7 @@ def test_done_is_said_when_it_is_certain_and_a_cancel_is_never_lost(node, monkey
 
     monkeypatch.setattr(Jobs, "keep", slowly)
     place, _ = _await(node, node.http.get("$export?_type=Patient", headers=ASYNC))
-    assert Jobs(node.service.settings.data / "bulk").get(place.rpartition("/")[2]).state == "done"
+    assert Jobs(node.service.settings.data / "bulk", Job).get(place.rpartition("/")[2]).state == "done"
     for pause in (0, 0.1, 0.3, 0.5):
         place = node.http.get("$export?_type=Patient", headers=ASYNC).headers["content-location"]
         time.sleep(pause)
@@ -193,11 +193,11 @@ def test_an_interrupted_export_goes_on_after_a_restart(tmp_path):
     with served(tmp_path) as first:
         for n in range(30):
             first.http.put(f"Observation/o{n}", json=_observation(n, "p1"))
-        jobs = Jobs(tmp_path / "bulk")
+        jobs = Jobs(tmp_path / "bulk", Job)
         place, told = _await(first, first.http.get("$export", headers=ASYNC))
         job = jobs.get(place.rpartition("/")[2])
         file = next(f for f in job.files if f.type == "Observation")
-        content = jobs.path(job, file).read_bytes().splitlines(keepends=True)
+        content = jobs.path(job, file.name).read_bytes().splitlines(keepends=True)
         kinds = types_of("system")
         tenth = first.service.store.view().walk(Predicate(), "Observation", limit=10)[-1]
         file.size, file.count = sum(map(len, content[:10])), 10

@@ -115,7 +115,7 @@ async def download(node: Node, ask: Ask) -> Answer:
     if not await node.note(ask, "export", f"file {file.type} of export {job.id}", ()):
         return answers.failed(503, "exception", "the access could not be recorded", "audit")
     try:
-        content = await asyncio.to_thread(node.exports.jobs.path(job, file).read_bytes)
+        content = await asyncio.to_thread(node.exports.jobs.path(job, name).read_bytes)
     except OSError:
         return _missing()
     return Answer(200, content, [], _NDJSON)

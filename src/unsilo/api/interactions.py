@@ -1,6 +1,18 @@
 """Every interaction that this server has, in the order of the standard (FHIR R4 http.html)."""
 
-from unsilo.api import bulk, bundling, describing, meta, originals, reading, records, searching, validating, writing
+from unsilo.api import (
+    bulk,
+    bulk_import,
+    bundling,
+    describing,
+    meta,
+    originals,
+    reading,
+    records,
+    searching,
+    validating,
+    writing,
+)
 from unsilo.api.interaction import Interaction
 
 __all__ = ["INTERACTIONS"]
@@ -48,6 +60,10 @@ INTERACTIONS: tuple[Interaction, ...] = (
     Interaction("GET", "$export-status/[id]", "", "read", bulk.status, raw=True),
     Interaction("DELETE", "$export-status/[id]", "", "read", bulk.cancel, raw=True),
     Interaction("GET", "$export-file/[id]", "", "read", bulk.download, raw=True),
+    Interaction("POST", "$import", "", "write", bulk_import.kick_off),
+    Interaction("GET", "$import-status/[id]", "", "write", bulk_import.status, raw=True),
+    Interaction("DELETE", "$import-status/[id]", "", "write", bulk_import.cancel, raw=True),
+    Interaction("GET", "$import-file/[id]", "", "write", bulk_import.download, raw=True),
     # Operations
     Interaction("POST", "[type]/$validate", "$validate", "read", validating.validate,
                 _DEFINITION + "Resource-validate"),

@@ -12,7 +12,9 @@ from unsilo.api.interaction import Interaction
 from unsilo.api.policies import Policies
 from unsilo.api.trail import Trail
 from unsilo.flow.bulk.exports import Exports
-from unsilo.flow.bulk.job import Jobs
+from unsilo.flow.bulk.importing import Imports
+from unsilo.flow.bulk.job import Job, Jobs
+from unsilo.flow.bulk.wanted import ImportJob
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue
@@ -38,11 +40,13 @@ class Node:
         self.service, self.store, self.settings = service, service.store, service.settings
         self.trail = Trail(service)
         self.policies = Policies(service.settings)
-        jobs = Jobs(service.settings.data / "bulk")
+        jobs = Jobs(service.settings.data / "bulk", Job)
         hours = service.settings.bulk.keep_hours
         self.exports = Exports(service.store, jobs, lambda: service.parameters.vocabulary, hours)
         self.exports.start(self.policies.of)
-        service.endings.append(self.exports.stop)
+        self.imports = Imports(service, Jobs(service.settings.data / "imports", ImportJob), hours)
+        self.imports.start(self.policies.of)
+        service.endings += [self.exports.stop, self.imports.stop]
         self.reads = service.store.view()
         """For the event loop: a connection of its own, which no search in a thread holds."""
         self.long_reads = service.store.guarded

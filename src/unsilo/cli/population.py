@@ -109,7 +109,7 @@ def export(
     import threading
 
     from unsilo.flow.bulk.export import export as write
-    from unsilo.flow.bulk.job import Jobs
+    from unsilo.flow.bulk.job import Job, Jobs
     from unsilo.flow.bulk.request import read
     from unsilo.policy import Predicate
 
@@ -121,15 +121,15 @@ def export(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fail(WRONG, f"{out} is not an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    jobs = Jobs(out / ".export")
+    jobs = Jobs(out / ".export", Job)
     counts: dict[str, Any] = {}
     with node(settings) as service:
         trace(service.store, "export", f"to {out}")
-        job = jobs.start(who(), "", request)
+        job = jobs.start(Job(actor=who(), url="", request=request))
         try:
             write(jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event())
             for file in job.files:
-                jobs.path(job, file).replace(out / file.name.partition(".")[2])
+                jobs.path(job, file.name).replace(out / file.name.partition(".")[2])
                 counts[file.name.partition(".")[2]] = file.count
         except OSError as fault:
             fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")

@@ -49,6 +49,7 @@ def _node(settings: Settings) -> Iterator[Problem]:
         value = getattr(settings.http, name)
         if not least <= value <= most:
             yield ("http", name), f"{value} is out of range", f"{least} to {most}"
+    yield from _networks(settings.bulk.import_networks, ("bulk", "import_networks"))
     if settings.database and not settings.database.startswith(("postgresql://", "postgres://")):
         yield ("database",), "not the address of a database", "postgresql://USER:PASSWORD@HOST/NAME, or empty for files"
     yield from _tls(settings.tls, ("tls",))

@@ -181,9 +181,15 @@ class Bulk(msgspec.Struct, frozen=True, omit_defaults=True):
     """Exports and imports of whole populations."""
 
     keep_hours: int = 24
-    """How long the files of an export are kept."""
+    """How long the files of an export and the reports of an import are kept."""
     import_folders: list[str] = []
     """Folders from which `$import` may read."""
+    import_hosts: list[str] = []
+    """Hosts from which `$import` may read (`files.example.org`, with `:PORT` when it is not the usual one)."""
+    import_networks: list[str] = []
+    """Private networks (`10.1.0.0/16`) in which such a host may be, and where plain `http:` will do."""
+    import_bytes: int = 64 * 1024**3
+    """Largest file that is read from a host."""
 
 
 class Validation(msgspec.Struct, frozen=True, omit_defaults=True):

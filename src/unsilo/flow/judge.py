@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from unsilo.config.settings import Validation
 from unsilo.kernel import Issue, Json
@@ -12,8 +13,9 @@ from unsilo.spec.packages import Package, read_packages
 from unsilo.validation import Options, Validator
 from unsilo.validation.library import validator
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Way"]
 
+Way = Literal["off", "warn", "reject"]
 _PREFIXES = ("client:", "feed:")
 
 
@@ -42,7 +44,7 @@ class Judge:
         with self._lock:  # what is made ready of definitions is shared
             return self._ready().validate(resource, options)
 
-    def way(self, actor: str) -> str:
+    def way(self, actor: str) -> Way:
         """Return `off`, `warn` or `reject` for what a client or feed writes (`client:NAME`, `feed:NAME`)."""
         for prefix in _PREFIXES:
             if actor.startswith(prefix):

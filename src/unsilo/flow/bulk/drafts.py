@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
+from unsilo.config.settings import Validation
 from unsilo.fhir import codec
 from unsilo.flow.bulk.lines import Line
-from unsilo.flow.fhir.checks import draft
+from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.outcome import Written
-from unsilo.flow.process import Piece
-from unsilo.kernel import Issue, Where
+from unsilo.flow.judge import Judge
+from unsilo.flow.process import Draft, Piece
+from unsilo.kernel import Issue, Json, Where
 from unsilo.validation import Options
 from unsilo.validation.library import validator
 
-__all__ = ["Drafted", "Drafts", "drafts"]
+__all__ = ["Check", "Drafted", "Drafts", "Order", "begin", "drafted", "drafts"]
 
 Check = Literal["off", "warn", "reject"]
+
+_MOST_TOLD = 5
+"""Faults of one line that are told."""
+_structure = Options(invariants=False)
+
+
+class Order(NamedTuple):
+    """What is asked of some lines: the file's name for reports, the check, the one type that is taken (or all), and
+    how strictly the node's own judge looks at what this client writes."""
+
+    name: str
+    check: Check = "off"
+    only: str = ""
+    way: Check = "off"
 
 
 class Drafted(msgspec.Struct, array_like=True):
@@ -36,35 +52,60 @@ class Drafts(msgspec.Struct, array_like=True):
     issues: list[Issue]
 
 
-_structure = Options(invariants=False)
-
-
-def _told(name: str, line: int, issue: Issue) -> Issue:
-    place = f"{name}:{line} {issue.where.path}".strip()
-    return msgspec.structs.replace(issue, where=Where(place))
-
-
-def drafts(name: str, lines: list[Line], check: Check) -> bytes:
-    """Make the drafts of some lines of the file `name`; `check` looks at structure and bindings too. MessagePack."""
-    good: list[Drafted] = []
+def _found(resource: Json, order: Order, judge: Judge | None) -> tuple[list[Issue], bool]:
+    """Return what is wrong with a resource, and whether it must be refused for it."""
     issues: list[Issue] = []
+    if order.way != "off" and judge is not None:
+        issues = judge.issues(resource)
+    elif order.check != "off":
+        issues = validator().validate(resource, _structure)
+    grave = [issue for issue in issues if issue.severity in ("error", "fatal")]
+    return grave, bool(grave) and "reject" in (order.check, order.way)
+
+
+def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft | None, bool, list[Issue]]:
+    """Return a resource ready for the store, whether it had an id, and what is to be said; None when it is refused."""
+    read = codec.decode(content)
+    if read.value is None:
+        return None, False, read.issues
+    resource = read.value
+    kind, id_ = str(resource.get("resourceType")), resource.get("id")
+    if order.only and kind != order.only:
+        text = f"a {kind[:64]} in a file of {order.only}" if "resourceType" in resource else "resourceType is missing"
+        return None, False, [Issue("error", "value", text, Where("resourceType"), rule="import.type")]
+    own = isinstance(id_, str)
+    made = draft(kind, resource, id_ if isinstance(id_, str) else sha256(content.strip()).hexdigest()[:40])
+    part = whole(kind, resource) if not isinstance(made, Written) else made
+    if part is not None or isinstance(made, Written):
+        return None, own, part.issues if part is not None else []
+    issues, refuse = _found(resource, order, judge)
+    if refuse:
+        return None, own, issues
+    return made, own, [msgspec.structs.replace(issue, severity="warning") for issue in issues]
+
+
+def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes:
+    """Make the drafts of some lines; their faults name file and line. MessagePack of `Drafts`."""
+    good: list[Drafted] = []
+    told: list[Issue] = []
     for number, content in lines:
-        read = codec.decode(content)
-        if read.value is None:
-            issues += [_told(name, number, issue) for issue in read.issues[:3]]
-            continue
-        resource = read.value
-        kind, id_ = str(resource.get("resourceType")), resource.get("id")
-        own = isinstance(id_, str)
-        made = draft(kind, resource, id_ if isinstance(id_, str) else sha256(content.strip()).hexdigest()[:40])
-        if isinstance(made, Written):
-            issues += [_told(name, number, issue) for issue in made.issues[:3]]
-            continue
-        if check != "off":
-            found = [i for i in validator().validate(resource, _structure) if i.severity in ("error", "fatal")]
-            if found and check == "reject":
-                issues += [_told(name, number, issue) for issue in found[:5]]
-                continue
-            issues += [_told(name, number, msgspec.structs.replace(i, severity="warning")) for i in found[:5]]
-        good.append(Drafted(number, made.carried(), own))
-    return msgspec.msgpack.encode(Drafts(good, issues))
+        made, own, issues = _drafted(content, order, judge)
+        if made is not None:
+            good.append(Drafted(number, made.carried(), own))
+        for issue in issues[:_MOST_TOLD]:
+            place = f"{order.name}:{number} {issue.where.path}".strip()
+            told.append(msgspec.structs.replace(issue, where=Where(place)))
+    return msgspec.msgpack.encode(Drafts(good, told))
+
+
+_here: list[Judge] = []
+
+
+def begin(settings: Validation) -> None:
+    """Make a worker process ready."""
+    _here.append(Judge(settings))
+
+
+def drafted(order: Order, lines: list[Line]) -> bytes:
+    """Make drafts in a worker process."""
+    return drafts(order, lines, _here[0])

@@ -71,13 +71,13 @@ def issues_of_filters(request: Request, predicate: Predicate, vocabulary: Vocabu
 class _Writing:
     """The files of one job while it is written."""
 
-    def __init__(self, jobs: Jobs, job: Job) -> None:
+    def __init__(self, jobs: Jobs[Job], job: Job) -> None:
         self.jobs, self.job = jobs, job
         self.handle: Any = None
         self.file: File | None = None
         self.certain = time.monotonic()
         for file in job.files:  # what was written after the last certain moment is written again
-            with jobs.path(job, file).open("ab") as handle:
+            with jobs.path(job, file.name).open("ab") as handle:
                 handle.truncate(file.size)
 
     def lines(self, kind: str, content: list[bytes], *, deleted: bool = False) -> None:
@@ -96,7 +96,7 @@ class _Writing:
                 file = File(kind, name, "deleted" if deleted else "output")
                 self.job.files.append(file)
             self.file = file
-            self.handle = self.jobs.path(self.job, file).open("ab")
+            self.handle = self.jobs.path(self.job, file.name).open("ab")
         block = b"\n".join(content) + b"\n"
         self.handle.write(block)
         file.size += len(block)
@@ -164,7 +164,7 @@ def _filtered(
 
 
 def export(
-    jobs: Jobs, job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
+    jobs: Jobs[Job], job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
 ) -> bool:
     """Write what is left of a job, under the predicate of who asked; return False, early, when `stop` is set."""
     request = job.request

@@ -16,19 +16,24 @@ from typing import Literal
 
 import msgspec
 
-from unsilo.flow.bulk.drafts import Check, Drafted, Drafts, drafts
+from unsilo.flow.bulk.drafts import Check, Drafted, Drafts, Order, begin, drafted, drafts
 from unsilo.flow.bulk.lines import Piece, files_in, pieces
 from unsilo.flow.fhir.outcome import Caller, RefusedError
 from unsilo.flow.fhir.writing import Writing
+from unsilo.flow.judge import Judge
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Where
 from unsilo.storage import Tx
 
-__all__ = ["Mode", "Progress", "import_files"]
+__all__ = ["Batch", "Makers", "Mode", "Progress", "import_files"]
 
 Mode = Literal["upsert", "create"]
 _AHEAD = 4
 """Pieces that each worker process has at hand."""
+_WRITING = 2
+"""Pieces that are with the writer while the next one is taken up."""
+_MANY = 4 * 1024 * 1024
+"""Bytes from which worker processes pay."""
 _WAIT = 120.0
 _decode = msgspec.msgpack.Decoder(Drafts).decode
 
@@ -44,19 +49,21 @@ class Progress(msgspec.Struct):
     refused: int = 0
 
 
-class _Batch(msgspec.Struct):
+class Batch(msgspec.Struct):
+    """What became of one piece."""
+
     stored: int = 0
     same: int = 0
     issues: list[Issue] = []
 
 
-def _write(service: Service, caller: Caller, name: str, held: list[Drafted], mode: Mode) -> Callable[[Tx], _Batch]:
+def _write(service: Service, caller: Caller, name: str, held: list[Drafted], mode: Mode) -> Callable[[Tx], Batch]:
     """Return the job that writes one piece."""
 
-    def job(tx: Tx) -> _Batch:
+    def job(tx: Tx) -> Batch:
         writing = Writing(tx, service, caller)
         tx.prefetch([(each.piece.type, each.piece.id) for each in held])
-        done = _Batch(issues=[])
+        done = Batch(issues=[])
         writing.coming = frozenset(f"{each.piece.type}/{each.piece.id}" for each in held)
         for each in held:
             piece = each.piece
@@ -89,90 +96,126 @@ def _said(name: str, each: Drafted, code: str, text: str) -> Issue:
     return Issue("error", code, text, where, rule="import.write")  # type: ignore[arg-type]
 
 
-class _Inline:
-    """Makes drafts in this process: for few lines no others are started."""
+class Makers:
+    """Makes drafts in worker processes, which are started when there is enough for them to do; in here until then."""
 
-    def submit(self, name: str, piece: Piece, check: Check) -> Future[bytes]:
-        """Make the drafts now."""
+    def __init__(self, judge: Judge, workers: int = 0) -> None:
+        self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
+        self._judge = judge
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Makers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ahead(self, size: int) -> int:
+        """Start the workers for `size` bytes; return how many pieces may be under way."""
+        if self._pool is None and size >= _MANY:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, spawn, begin, (self._judge.settings,))
+        return 0 if self._pool is None else self.workers * _AHEAD
+
+    def submit(self, order: Order, piece: Piece) -> Future[bytes]:
+        """Have the drafts of a piece made."""
+        if self._pool is not None:
+            return self._pool.submit(drafted, order, piece.lines)
         future: Future[bytes] = Future()
-        future.set_result(drafts(name, piece.lines, check))
+        future.set_result(drafts(order, piece.lines, self._judge))
         return future
 
     def close(self) -> None:
-        """Nothing is open."""
-
-
-class _Pool:
-    """Makes drafts in worker processes."""
-
-    def __init__(self, workers: int) -> None:
-        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-
-    def submit(self, name: str, piece: Piece, check: Check) -> Future[bytes]:
-        """Have a worker make the drafts."""
-        return self._pool.submit(drafts, name, piece.lines, check)
-
-    def close(self) -> None:
         """End the workers."""
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+_Made = tuple[int, Piece | None, Future[bytes] | None, Issue | None]
+"""(file, piece, its drafts, fault of the file); without a piece it is the end of the file."""
 
 
 def _queue(
-    makers: _Inline | _Pool, files: Sequence[Path], progress: Progress, check: Check, ahead: int
-) -> Iterator[tuple[int, Piece | None, Future[bytes] | None, Issue | None]]:
-    """Yield (file, piece, drafts) in order, some ahead of the one that is written; (file, None) at a file's end."""
-    waiting: deque[tuple[int, Piece | None, Future[bytes] | None, Issue | None]] = deque()
+    makers: Makers, files: Sequence[Path], names: Sequence[str], progress: Progress, order: Order, ahead: int
+) -> Iterator[_Made]:
+    """Yield what is made of the files in order, some pieces ahead of the one that is written."""
+    waiting: deque[_Made] = deque()
     for number in range(progress.done, len(files)):
         after = progress.line if number == progress.done else 0
+        named = order._replace(name=names[number])
         try:
-            for piece in pieces(files[number], after):
-                waiting.append((number, piece, makers.submit(files[number].name, piece, check), None))
+            for piece in pieces(files[number], after, names[number]):
+                waiting.append((number, piece, makers.submit(named, piece), None))
                 if len(waiting) > ahead:
                     yield waiting.popleft()
         except OSError as fault:
             text = f"cannot be read: {fault.strerror or fault}"
-            issue = Issue("error", "not-found", text, Where(files[number].name), rule="import.file")
+            issue = Issue("error", "not-found", text, Where(names[number]), rule="import.file")
             waiting.append((number, None, None, issue))
             continue
         waiting.append((number, None, None, None))
     yield from waiting
 
 
+def _count(at: Progress, number: int, piece: Piece | None, batch: Batch, issues: list[Issue]) -> None:
+    """Note what became of a piece, or that a file is at its end."""
+    if piece is None:
+        at.done, at.line = number + 1, 0
+    else:
+        at.line = piece.last
+        at.read += len(piece.lines) + len(piece.issues)
+    at.stored += batch.stored
+    at.same += batch.same
+    at.refused += len({i.where.path.partition(" ")[0] for i in issues if i.severity in ("error", "fatal")})
+
+
 def import_files(
     service: Service, caller: Caller, paths: Sequence[Path], *, mode: Mode = "upsert", check: Check = "off",
-    workers: int = 0, progress: Progress | None = None, told: Callable[[Progress, list[Issue]], None] | None = None,
+    only: str = "", way: Check = "off", names: Sequence[str] = (), workers: int = 0, makers: Makers | None = None,
+    progress: Progress | None = None, told: Callable[[Progress, list[Issue]], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Progress:  # fmt: skip
     """Import NDJSON files, Bundles and single resources, and folders of them; return what became of them.
 
-    `progress` is where a former run ended; `told` hears after each commit how far it is, with the Issues of that piece
-    (their `where` names file and line). NotDurableError when the store cannot be written.
+    `only` is the one type that is taken, `way` how the node's settings want this caller's writes checked, `names` what
+    the files are called in reports. `progress` is where a former run
+    ended; `told` hears after each commit how far it is, with the Issues of that piece (their `where` names file and
+    line). NotDurableError when the store cannot be written.
     """
     files = list(files_in(paths))
     at = progress or Progress()
-    workers = workers or max(1, (os.cpu_count() or 2) - 1)
-    few = sum(path.stat().st_size for path in files if path.exists()) < 4 * 1024 * 1024
-    makers: _Inline | _Pool = _Inline() if few else _Pool(workers)
-    try:
-        for number, piece, made, fault in _queue(makers, files, at, check, 0 if few else workers * _AHEAD):
-            issues: list[Issue] = [fault] if fault is not None else []
-            if piece is None or made is None:
-                at.done, at.line = number + 1, 0
-            else:
-                found = _decode(made.result())
-                issues = [*piece.issues, *found.issues]
-                job = _write(service, caller, files[number].name, found.good, mode)
-                batch = service.store.submit(job).result(_WAIT) if found.good else _Batch()
-                issues += batch.issues
-                at.line = piece.last
-                at.read += len(piece.lines) + len(piece.issues)
-                at.stored += batch.stored
-                at.same += batch.same
-            at.refused += len({i.where.path.partition(" ")[0] for i in issues if i.severity in ("error", "fatal")})
+    own = makers or Makers(service.judge, workers)
+    order = Order("", check, only, way)
+    ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
+    under_way: deque[tuple[int, Piece | None, list[Issue], Future[Batch] | None]] = deque()
+
+    def settle(most: int) -> None:
+        """Wait until no more than `most` pieces are being written, and tell of each in order."""
+        while len(under_way) > most:
+            number, piece, issues, job = under_way.popleft()
+            batch = job.result(_WAIT) if job is not None else Batch()
+            issues += batch.issues
+            _count(at, number, piece, batch, issues)
             if told is not None:
                 told(at, issues)
+
+    try:
+        called = list(names) or [path.name for path in files]
+        for number, piece, made, fault in _queue(own, files, called, at, order, ahead):
+            issues: list[Issue] = [fault] if fault is not None else []
+            job = None
+            if piece is not None and made is not None:
+                found = _decode(made.result())
+                issues = [*piece.issues, *found.issues]
+                if found.good:
+                    job = service.store.submit(_write(service, caller, called[number], found.good, mode))
+            under_way.append((number, piece, issues, job))
+            settle(_WRITING if ahead else 0)
             if stopped():
                 break
+        settle(0)
     finally:
-        makers.close()
+        if makers is None:
+            own.close()
     return at

@@ -1,4 +1,4 @@
-"""An export as a thing that lasts: its state in a file of its own, so that a restart goes on where it was."""
+"""An export or import as a thing that lasts: its state in a file of its own, so that a restart goes on where it was."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 from unsilo.flow.bulk.request import Request
 from unsilo.kernel import clock, fresh_id
 
-__all__ = ["File", "Job", "Jobs"]
+__all__ = ["File", "Job", "Jobs", "Task"]
 
 _NAME = re.compile(r"[A-Za-z0-9\-]{1,64}")
 _STATE = "job.json"
@@ -30,36 +30,45 @@ class File(msgspec.Struct):
     size: int = 0
 
 
-class Job(msgspec.Struct):
-    """An export and how far it is. `place` is (number of the type, last row) of what is written and certain."""
+class Task(msgspec.Struct, kw_only=True):
+    """What exports and imports share: who asked, by what address, when (microseconds), and how it stands."""
 
-    id: str
+    id: str = ""
     actor: str
     url: str
-    request: Request
-    time: int
+    time: int = 0
     state: Literal["running", "done", "failed", "cancelled"] = "running"
-    place: tuple[int, int] = (0, 0)
-    files: list[File] = []
-    written: int = 0
     finished: int = 0
     error: str = ""
 
 
-class Jobs:
-    """The exports of a node, each in a folder of its own."""
+class Job(Task, kw_only=True):
+    """An export and how far it is. `place` is (number of the type, last row) of what is written and certain."""
 
-    def __init__(self, folder: Path) -> None:
+    request: Request
+    place: tuple[int, int] = (0, 0)
+    files: list[File] = []
+    written: int = 0
+
+
+J = TypeVar("J", bound=Task)
+
+
+class Jobs(Generic[J]):
+    """The exports or the imports of a node, each in a folder of its own."""
+
+    def __init__(self, folder: Path, kind: type[J]) -> None:
         self.folder = folder
+        self._kind = kind
 
-    def start(self, actor: str, url: str, request: Request) -> Job:
-        """Make a new one, durable before this returns."""
-        job = Job(fresh_id(), actor, url, request, clock.now())
+    def start(self, job: J) -> J:
+        """Keep a new one under an id of its own, durable before this returns."""
+        job.id, job.time = fresh_id(), clock.now()
         (self.folder / job.id).mkdir(parents=True, mode=0o700)
         self.keep(job)
         return job
 
-    def keep(self, job: Job) -> None:
+    def keep(self, job: J) -> None:
         """Write how far a job is, whole or not at all."""
         place = self.folder / job.id / _STATE
         fresh = place.with_suffix(".new")
@@ -69,25 +78,25 @@ class Jobs:
             os.fsync(file.fileno())
         fresh.replace(place)
 
-    def get(self, id_: str) -> Job | None:
+    def get(self, id_: str) -> J | None:
         """Return a job by id."""
         if _NAME.fullmatch(id_) is None:
             return None
         try:
-            return msgspec.json.decode((self.folder / id_ / _STATE).read_bytes(), type=Job)
+            return msgspec.json.decode((self.folder / id_ / _STATE).read_bytes(), type=self._kind)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def all(self) -> Iterator[Job]:
+    def all(self) -> Iterator[J]:
         """Yield every job that is there."""
         for place in sorted(self.folder.glob(f"*/{_STATE}")) if self.folder.is_dir() else ():
             job = self.get(place.parent.name)
             if job is not None:
                 yield job
 
-    def path(self, job: Job, file: File) -> Path:
+    def path(self, job: J, name: str) -> Path:
         """Return where a file of a job is."""
-        return self.folder / job.id / file.name
+        return self.folder / job.id / name
 
     def remove(self, id_: str) -> None:
         """Remove a job and all that it wrote."""

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from unsilo.fhir import codec
-from unsilo.kernel import Issue, Json, Where, json
+from unsilo.kernel import Issue, Json, Limits, Where, json
+from unsilo.kernel.limits import DEFAULT
 
 __all__ = ["Line", "Piece", "files_in", "pieces"]
 
-LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_LINE = DEFAULT.message_bytes
+LARGEST_BUNDLE = 64 * 1024 * 1024
 _LINES = 500
 _BYTES = 1024 * 1024
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+_CUT = "the packed file is cut short or damaged ({})"
 
 
 class Line(NamedTuple):
@@ -46,17 +50,28 @@ def _opened(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
-def pieces(path: Path, after: int = 0) -> Iterator[Piece]:
-    """Yield the pieces of a file from the line after `after`; OSError when it cannot be read."""
-    name = path.name.removesuffix(".gz").lower()
-    yield from _whole(path, after) if name.endswith(".json") else _by_line(path, after)
+def pieces(path: Path, after: int = 0, name: str = "") -> Iterator[Piece]:
+    """Yield the pieces of a file from the line after `after`; OSError when it cannot be read.
+
+    `name` is what the file is called in reports.
+    """
+    if path.exists() and not path.is_file():  # a pipe would wait for a writer that never comes
+        raise OSError("this is not a file")
+    ending = path.name.removesuffix(".gz").lower()
+    read = _whole if ending.endswith(".json") else _by_line
+    yield from read(path, after, name or path.name)
 
 
-def _fault(path: Path, number: int, code: str, text: str) -> Issue:
-    return Issue("error", code, text, Where(f"{path.name}:{number}"), rule="import.line")  # type: ignore[arg-type]
+def _fault(name: str, number: int, code: str, text: str) -> Issue:
+    return Issue("error", code, text, Where(f"{name}:{number}"), rule="import.line")  # type: ignore[arg-type]
 
 
-def _by_line(path: Path, after: int) -> Iterator[Piece]:
+def _skip_line(file: IO[bytes]) -> None:
+    while (rest := file.readline(_BYTES)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _by_line(path: Path, after: int, name: str) -> Iterator[Piece]:
     lines: list[Line] = []
     issues: list[Issue] = []
     size = number = 0
@@ -64,19 +79,19 @@ def _by_line(path: Path, after: int) -> Iterator[Piece]:
         while True:
             try:
                 content = file.readline(LONGEST_LINE + 1)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
-                number += 1
-                issues.append(_fault(path, number, "structure", f"the packed file is cut short or damaged ({fault})"))
+                too_long = len(content) > LONGEST_LINE
+                if too_long and not content.endswith(b"\n"):
+                    _skip_line(file)
+            except _DAMAGED as fault:
+                issues.append(_fault(name, number + 1, "structure", _CUT.format(fault)))
                 break
             if not content:
                 break
             number += 1
-            if len(content) > LONGEST_LINE:
-                issues.append(_fault(path, number, "too-long", f"the line is longer than {LONGEST_LINE} bytes"))
-                while content and not content.endswith(b"\n"):
-                    content = file.readline(LONGEST_LINE)
-                continue
             if number <= after or not content.strip():
+                continue
+            if too_long:
+                issues.append(_fault(name, number, "too-long", f"the line is longer than {LONGEST_LINE} bytes"))
                 continue
             lines.append(Line(number, content))
             size += len(content)
@@ -87,16 +102,20 @@ def _by_line(path: Path, after: int) -> Iterator[Piece]:
         yield Piece(lines, issues, number)
 
 
-def _whole(path: Path, after: int) -> Iterator[Piece]:
-    with _opened(path) as file:
-        content = file.read(LONGEST_LINE * 8 + 1)
-    if len(content) > LONGEST_LINE * 8:
-        text = f"the file is longer than {LONGEST_LINE * 8} bytes: give large populations as NDJSON"
-        yield Piece([], [_fault(path, 1, "too-long", text)], 1)
+def _whole(path: Path, after: int, name: str) -> Iterator[Piece]:
+    try:
+        with _opened(path) as file:
+            content = file.read(LARGEST_BUNDLE + 1)
+    except _DAMAGED as fault:
+        yield Piece([], [_fault(name, 1, "structure", _CUT.format(fault))], 1)
         return
-    read = codec.decode(content)
+    if len(content) > LARGEST_BUNDLE:
+        text = f"the file is longer than {LARGEST_BUNDLE} bytes: give large populations as NDJSON"
+        yield Piece([], [_fault(name, 1, "too-long", text)], 1)
+        return
+    read = codec.decode(content, Limits(message_bytes=LARGEST_BUNDLE))
     if read.value is None:
-        yield Piece([], [_fault(path, 1, "structure", issue.text) for issue in read.issues[:1]], 1)
+        yield Piece([], [_fault(name, 1, "structure", issue.text) for issue in read.issues[:1]], 1)
         return
     resource: Json = read.value
     if resource.get("resourceType") != "Bundle" or resource.get("type") in ("document", "message"):
