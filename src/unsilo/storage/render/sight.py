@@ -99,11 +99,13 @@ class Sight:
         """
         first, other = self.visible("p"), self.visible("q")
         many = self.dialect.many(ids)
+        among = "= ?" if len(ids) == 1 else f"IN {many.text}"  # a single one is a plan that PostgreSQL keeps
         named, j = self.number(types, ids), self.dialect.join
         text = f"""{named.text[:-1]}
 UNION SELECT o.pat FROM res p {j} link m ON m.pat = p.rid {j} link o ON o.person = m.person {j} res q ON q.rid = o.pat
-WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id IN {many.text} AND {first.text} AND {other.text})"""
-        return Sql(text, [*named.values, *many.values, *first.values, *other.values])
+WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id {among} AND {first.text} AND {other.text})"""
+        values = ids if len(ids) == 1 else many.values
+        return Sql(text, [*named.values, *values, *first.values, *other.values])
 
     def kin_of(self, pat: str) -> Sql:
         """Return a subquery of the Patients that are linked with the Patient whose number is the expression `pat`."""
