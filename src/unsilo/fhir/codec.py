@@ -6,6 +6,8 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Final
 
+import msgspec
+
 from unsilo.fhir import scan
 from unsilo.kernel import Issue, Json, Limits, Result, Where
 from unsilo.kernel import json as lossless
@@ -17,6 +19,8 @@ _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _STEP: Final = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_DIGITS: Final = bytes(ord("0") if chr(sign).isdigit() and sign < 128 else sign for sign in range(256))
+_LONG_NUMBER: Final = b"0" * (scan.LONGEST_NUMBER + 1)
 _BOM = b"\xef\xbb\xbf"
 
 _FAULTS: Final[dict[str, tuple[str, str, str]]] = {
@@ -66,12 +70,45 @@ _decoder = stdlib_json.JSONDecoder(
 )
 
 
+def _skeleton(content: bytes) -> bytes:
+    """Return the document without what stands between quotation marks."""
+    if b"\\" in content:
+        return _STRINGS.sub(b"", content)
+    return b"".join(content.split(b'"')[::2])
+
+
 def _deepest(content: bytes) -> int:
     """Return an upper bound of nesting, cheaply: brackets outside strings."""
     if content.count(b"{") + content.count(b"[") < 50:
         return 50
-    brackets = _STRINGS.sub(b"", content).translate(None, _NOT_BRACKETS)
+    brackets = _skeleton(content).translate(None, _NOT_BRACKETS)
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > scan.LONGEST_NUMBER or "e" in text or "E" in text:
+        raise _FoundError  # the strict decoder looks at it
+    return Decimal(text)
+
+
+_quick = msgspec.json.Decoder(float_hook=_number)
+
+
+def _quickly(body: bytes) -> Any:
+    """Return the value of an ordinary document, None for one at which the strict decoder has to look.
+
+    This decoder is as strict but for two things: it takes the last of equal keys, and integers of any length. A key
+    that it dropped is missed when the value is written again: there are fewer colons then, unless colons are escaped.
+    """
+    if b"\\u00" in body:
+        return None
+    try:
+        value = _quick.decode(body)
+    except (_FoundError, ValueError, RecursionError):
+        return None
+    written = lossless.encode(value)
+    whole = written.count(b":") == body.count(b":") and _LONG_NUMBER not in body.translate(_DIGITS)
+    return value if whole else None
 
 
 def _refuse(kind: str, pointer: str = "", span: tuple[int, int] | None = None) -> Result[Json]:
@@ -105,16 +142,18 @@ def decode(content: bytes, limits: Limits = DEFAULT) -> Result[Json]:
         return _refuse("empty", span=(0, len(content)))
     if _deepest(body) > limits.json_depth:
         return _locate(content, limits, "depth")
-    try:
-        value, end = _decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))
-    except (_FoundError, ValueError, RecursionError):
-        return _locate(content, limits, "malformed")
-    if text[end:].strip(" \t\r\n"):
-        return _locate(content, limits, "trailing")
-    if _SURROGATE_ESCAPE.search(body):
-        fault = scan.first_fault(content, limits.json_depth)
-        if fault is not None:
-            return _refuse(fault.kind, fault.pointer, (fault.start, fault.end))
+    value = _quickly(body)
+    if value is None:
+        try:
+            value, end = _decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))
+        except (_FoundError, ValueError, RecursionError):
+            return _locate(content, limits, "malformed")
+        if text[end:].strip(" \t\r\n"):
+            return _locate(content, limits, "trailing")
+        if _SURROGATE_ESCAPE.search(body):
+            fault = scan.first_fault(content, limits.json_depth)
+            if fault is not None:
+                return _refuse(fault.kind, fault.pointer, (fault.start, fault.end))
     if not isinstance(value, dict):
         return _refuse("object", span=(0, len(content)))
     return Result(value, issues)

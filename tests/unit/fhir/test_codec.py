@@ -129,3 +129,25 @@ def test_spans_hold_their_values(document: dict[str, object]) -> None:
             assert content[start:end] == codec.encode(value)  # type: ignore[arg-type]
         elif isinstance(value, str):
             assert content[start - 1 : end + 1] == codec.encode(value)  # type: ignore[arg-type]
+
+
+_PIECES = (
+    b'"', b":", b",", b"{", b"}", b"[", b"]", b"\\", b"\\u003a", b"\\u0022:", b'\\"', b'"a":1,', b"9" * 70, b"1e5",
+    b".5", b" ", b"\n", b"\x00", b"\xff", b"null", b"-0", b"\\ud800", b'"":"":', b'"a" :2,',
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from(_PIECES), st.integers(0, 4)), max_size=4))
+def test_the_quick_decoder_changes_no_answer(edits: list[tuple[int, bytes, int]]) -> None:
+    content = (
+        b'{"a":{"b":1.50,"c":[1,{"d":"x\\"y:\\\\"}]},"e" : [true,null],"f":"\xe2\x98\x83","g":[{"a":"b:"},{"a":7}]}'
+    )
+    for at, piece, cut in edits:
+        content = content[:at] + piece + content[at + cut :]
+    quick, found = codec._quickly, codec.decode(content)
+    try:
+        codec._quickly = lambda _body: None  # type: ignore[assignment]
+        strict = codec.decode(content)
+    finally:
+        codec._quickly = quick
+    assert repr(found) == repr(strict)  # 1 and 1.0 differ, and the order of keys counts
