@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli import accounts, conversion, journal, matching, path, population, running, upkeep, validation
+from unsilo.cli import (
+    accounts,
+    conversion,
+    journal,
+    matching,
+    path,
+    population,
+    running,
+    suggesting,
+    upkeep,
+    validation,
+)
 
 __all__ = ["app"]
 
@@ -46,6 +57,7 @@ app.command("convert")(conversion.convert)
 app.command("fhirpath")(path.fhirpath)
 app.command("validate")(validation.validate)
 app.command("match")(matching.match)
+app.command("suggest")(suggesting.suggest)
 app.command("import")(population.import_)
 app.command("export")(population.export)
 app.command("ingest")(journal.ingest)
