@@ -245,7 +245,8 @@ class Session:
         """Run a statement in PostgreSQL's words."""
         values = self._fitting(values)
         cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values)
-        return Result(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+        given = cursor.pgresult  # `description` would make an object of each column
+        return Result(cursor.fetchall() if given is not None and given.nfields else [], cursor.rowcount)
 
     @staticmethod
     def _fitting(values: Sequence[Any]) -> Sequence[Any]:
