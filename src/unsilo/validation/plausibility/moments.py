@@ -1,0 +1,46 @@
+"""When something of a resource was: any of the forms that a time has in FHIR, as bounds and as words."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from unsilo.fhir.dates import ALWAYS, range_of
+from unsilo.kernel import Json
+
+__all__ = ["DAY", "Said", "moment"]
+
+DAY = 86_400_000_000
+_SUFFIXES = ("", "DateTime", "Date", "Instant")
+
+
+class Said(NamedTuple):
+    """A time as stated: the element's name, bounds in microseconds (half open), words."""
+
+    path: str
+    bounds: tuple[int, int]
+    words: str
+
+
+@cache
+def _names(element: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(element + suffix for suffix in _SUFFIXES), (f"{element}Period", element)
+
+
+def moment(resource: Json, element: str) -> Said | None:
+    """Return the time of an element: a date, dateTime or instant, or of a Period its begin (failing that, its end)."""
+    plain, periods = _names(element)
+    for name in plain:
+        text = resource.get(name)
+        if isinstance(text, str):
+            found = range_of(text)
+            return None if found is None or found[1] >= ALWAYS else Said(name, found, text[:16].replace("T", " "))
+    for name in periods:
+        period = resource.get(name)
+        if isinstance(period, dict):
+            for side in ("start", "end"):
+                text = period.get(side)
+                found = range_of(text) if isinstance(text, str) else None
+                if found is not None and isinstance(text, str):
+                    return Said(f"{name}.{side}", found, text[:16].replace("T", " "))
+    return None

@@ -1,0 +1,79 @@
+"""The rules about times: before the birth, after the death, in the future, in the wrong order, too old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from unsilo.kernel import Issue, Json, Where
+from unsilo.validation.plausibility.moments import DAY, Said, moment
+from unsilo.validation.plausibility.person import Person
+from unsilo.validation.plausibility.tables import Moment, moment_rows
+
+__all__ = ["CHECKS", "times"]
+
+_YEAR = 365.2425 * DAY
+_VOID = ("entered-in-error", "cancelled", "not-done")
+
+Check = Callable[[Moment, Json, Said, Person, int], dict[str, str] | None]
+"""Called with rule, resource, the time, the person and now; gives the words of the sentence, None when all is well."""
+
+
+def _future(rule: Moment, _resource: Json, said: Said, _person: Person, now: int) -> dict[str, str] | None:
+    return {} if said.bounds[0] > now + rule.days * DAY else None
+
+
+def _before_birth(rule: Moment, _resource: Json, said: Said, person: Person, _now: int) -> dict[str, str] | None:
+    if person.birth is None or said.bounds[1] + rule.days * DAY > person.birth[0]:
+        return None
+    return {"birth": person.born}
+
+
+def _after_death(rule: Moment, _resource: Json, said: Said, person: Person, _now: int) -> dict[str, str] | None:
+    if person.death is None or said.bounds[0] < person.death[1] + rule.days * DAY:
+        return None
+    return {"death": person.died}
+
+
+def _before(rule: Moment, resource: Json, said: Said, _person: Person, _now: int) -> dict[str, str] | None:
+    other = moment(resource, rule.other)
+    return {"other": other.words} if other and said.bounds[1] + rule.days * DAY <= other.bounds[0] else None
+
+
+def _age(rule: Moment, resource: Json, said: Said, _person: Person, now: int) -> dict[str, str] | None:
+    if resource.get("deceasedBoolean") is True:
+        return None
+    end = moment(resource, rule.other)
+    lived = (end.bounds[0] if end else now) - said.bounds[1]
+    return {"years": f"{lived / _YEAR:.0f}"} if lived > rule.days * DAY else None
+
+
+CHECKS: dict[str, Check] = {
+    "future": _future, "before-birth": _before_birth, "after-death": _after_death, "before": _before, "age": _age,
+}  # fmt: skip
+"""The column `check` of `times.csv`."""
+
+_BY_TYPE: dict[str, list[Moment]] = {}
+for _row in moment_rows():
+    _BY_TYPE.setdefault(_row.resource, []).append(_row)
+
+
+def times(resource: Json, person: Person, now: int) -> list[Issue]:
+    """Return what cannot be about the times of a resource."""
+    found: list[Issue] = []
+    rows = _BY_TYPE.get(resource["resourceType"], ())
+    status = resource.get("status")
+    if not rows or status in _VOID:
+        return found
+    known: dict[str, Said | None] = {}
+    for rule in rows:
+        if rule.statuses and not (isinstance(status, str) and status in rule.statuses):
+            continue
+        if rule.element not in known:
+            known[rule.element] = moment(resource, rule.element)
+        said = known[rule.element]
+        words = CHECKS[rule.check](rule, resource, said, person, now) if said is not None else None
+        if words is not None and said is not None:
+            text = rule.sentence.format(at=said.words, **words)
+            where = Where(f"{rule.resource}.{said.path}")
+            found.append(Issue("warning", "business-rule", text, where, "look at the dates that were sent", rule.rule))
+    return found
