@@ -42,7 +42,7 @@ class Answer:
 class Ask:
     """A request: `parts` are the decoded pieces of its path below the base; headers have lower-case names.
 
-    `given` is the resource of an entry of a Bundle, which is no body that must be read.
+    `given` is the resource of an entry of a Bundle, which is no body that must be read; `held` is a body that was read.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Ask:
         "actor",
         "given",
         "headers",
+        "held",
         "id",
         "kind",
         "media",
@@ -83,6 +84,7 @@ class Ask:
         self.origin: str = client[0] if client else ""
         self.media: Any = None
         self.given: Json | None = None
+        self.held: bytes | None = None
         self._pairs: list[tuple[str, str]] | None = None
         self._base = ""
         self._prefer: dict[str, str] | None = None

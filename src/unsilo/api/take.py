@@ -9,7 +9,7 @@ from unsilo.fhir import codec
 from unsilo.fhir import xml as xml_codec
 from unsilo.kernel import Issue, Json, Limits, Where
 
-__all__ = ["GoneError", "body", "resource"]
+__all__ = ["GoneError", "body", "content", "resource"]
 
 _IN_LOOP = 32_768
 """Bytes up to which a body is read on the event loop itself."""
@@ -102,12 +102,19 @@ def _read(content: bytes, xml: bool, limits: Limits) -> Json:
     return value
 
 
+async def content(ask: Ask, limit: int, seconds: float) -> bytes | None:
+    """Return the body as it came, which `resource` can read afterwards; None when it is no JSON."""
+    form = media(ask)
+    ask.held = await body(ask, limit, seconds)
+    return None if form.xml else ask.held
+
+
 async def resource(ask: Ask, limit: int, seconds: float) -> Json:
     """Return the resource that is the body; Refused when it is none, with the place of the fault."""
     if ask.given is not None:
         return ask.given
     form = media(ask)
-    content = await body(ask, limit, seconds)
+    content = ask.held if ask.held is not None else await body(ask, limit, seconds)
     limits = Limits(message_bytes=limit)
     if len(content) <= _IN_LOOP:
         return _read(content, form.xml, limits)

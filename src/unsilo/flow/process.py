@@ -71,6 +71,7 @@ class Draft(Piece):
         )  # fmt: skip
 
 
+_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 P = TypeVar("P", bound=Piece)
 _ready = msgspec.msgpack.Decoder(Ready)
 _pack = msgspec.msgpack.Encoder().encode
@@ -204,7 +205,7 @@ def draft_resource(resource: Json, rank: int) -> Draft:
     """Make one resource ready as `prepare_resource` does, to be written by this process."""
     body = codec.encode(resource)
     piece = Draft(
-        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(), b"", 0, rank, [],
+        resource["resourceType"], resource["id"], body, body_digest(body), _NOTHING, b"", 0, rank, [],
         made=keys_of(resource),
     )  # fmt: skip
     return _recorded(piece, resource)

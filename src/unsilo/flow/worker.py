@@ -8,12 +8,12 @@ import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from unsilo.flow import process as steps
 from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
 
-__all__ = ["main", "serve"]
+__all__ = ["bound_memory", "main", "serve", "word"]
 
 
 _MEMORY = 3 * 1024**3
@@ -22,7 +22,8 @@ _SWEEP = 200
 """Messages between two garbage collections."""
 
 
-def _word(stream: BinaryIO) -> bytes | None:
+def word(stream: IO[bytes]) -> bytes | None:
+    """Read one word: its length (4 bytes, big end first), then itself; None when the stream ends before."""
     head = stream.read(4)
     if len(head) < 4:
         return None
@@ -40,7 +41,7 @@ def _place(fault: BaseException) -> str:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer every job in order until the source ends."""
-    first = _word(source)
+    first = word(source)
     if first is None:
         return
     hello = decode_hello(first)
@@ -54,8 +55,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     # Trees and resources hold no cycles worth looking for at every turn; what there is goes between two messages.
     gc.disable()
     done = 0
-    while (word := _word(source)) is not None:
-        job = decode_job(word)
+    while (said := word(source)) is not None:
+        job = decode_job(said)
         feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
         try:
             answer = encode(Done(steps.process(job.envelope, feed, job.mid)))
@@ -68,7 +69,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             gc.collect()
 
 
-def _bound_memory() -> None:
+def bound_memory() -> None:
     """Let a message that eats memory without end fail here, and not take the machine with it."""
     if find_spec("resource") is not None:
         resource = import_module("resource")
@@ -80,7 +81,7 @@ def _bound_memory() -> None:
 def main() -> None:
     """Run as `python -m unsilo.flow.worker`; an interrupt is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _bound_memory()
+    bound_memory()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between the words.
     os.dup2(2, 1)

@@ -19,7 +19,7 @@ Method = Literal["DELETE", "POST", "PUT", "PATCH", "GET", "HEAD"]
 _PATCHES = ("application/json-patch+json",)
 
 
-class Entry(msgspec.Struct):
+class Entry(msgspec.Struct, array_like=True):
     """One entry: `query` is its condition ("" none), `id` what is known of its identity before the database is asked.
 
     `patch` is (json or fhirpath, the patch).

@@ -7,9 +7,10 @@ transaction; two creations under the same condition make one resource.
 """
 
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from unsilo.flow.fhir import write
+from unsilo.flow.fhir.ahead import Ahead
 from unsilo.flow.fhir.checks import changeable, draft, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.entries import Entry, at, read
@@ -22,7 +23,7 @@ from unsilo.kernel import Json, fresh_id
 from unsilo.storage import Tx
 from unsilo.storage.plan import Plan
 
-__all__ = ["Answers", "transaction"]
+__all__ = ["Answers", "transaction", "transaction_ahead"]
 
 Answers: TypeAlias = list[Written | None]
 """How each entry ended, in the Bundle's order; None for entries that only read, which the caller answers now."""
@@ -38,9 +39,9 @@ _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 class _Whole:
     """One transaction on its way."""
 
-    def __init__(self, service: Service, caller: Caller, bundle: Json) -> None:
+    def __init__(self, service: Service, caller: Caller, listed: list[Entry | None]) -> None:
         self.service, self.caller = service, caller
-        self.listed = read(bundle)
+        self.listed = listed
         self.entries = sorted((e for e in self.listed if e is not None), key=lambda e: (_ORDER[e.method], e.place))
         self.said: dict[int, list[str]] = {}
         self.plans = self._conditions()
@@ -68,6 +69,11 @@ class _Whole:
                         raise RefusedError(at(entry.place, made))
                     plans[kind, query] = made
         return plans
+
+    def take(self, made: Ahead) -> None:
+        """Take over what a drafting process has worked out: there are no conditions."""
+        self.pieces.update(made.pieces)
+        self.coming = frozenset(f"{e.type}/{e.id}" for e in self.entries if e.method != "DELETE")
 
     def ahead(self) -> None:
         """Work out as much as is possible without the writer."""
@@ -221,7 +227,7 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
     future: Future[Answers | Written] = Future()
     future.set_running_or_notify_cancel()
     try:
-        whole = _Whole(service, caller, bundle)
+        whole = _Whole(service, caller, read(bundle))
         whole.ahead()
     except RefusedError as error:
         if error.answer.status == 403:  # not wrong, but not allowed: that belongs into the audit trail
@@ -229,6 +235,39 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
         else:
             future.set_result(error.answer)
         return future
+    if whole.entries:
+        _submit(whole, future)
+    else:
+        future.set_result([None for _ in whole.listed])
+    return future
+
+
+def transaction_ahead(service: Service, caller: Caller, content: bytes) -> Future[Answers | Written | None]:
+    """Write a Bundle that a drafting process makes ready; None (and nothing written) when `transaction` has to do it.
+
+    Only for callers from whom no element is masked, and whose writes are not validated.
+    """
+    future: Future[Answers | Written | None] = Future()
+    future.set_running_or_notify_cancel()
+
+    def drafted(done: Future[Ahead | None]) -> None:
+        made = done.result()
+        if made is None:
+            future.set_result(None)
+            return
+        try:
+            whole = _Whole(service, caller, list(made.entries))
+            whole.take(made)
+            _submit(whole, future)
+        except Exception as fault:  # noqa: BLE001 - whoever waits must hear of it
+            future.set_exception(fault)
+
+    service.drafting.submit(content).add_done_callback(drafted)
+    return future
+
+
+def _submit(whole: _Whole, future: Future[Any]) -> None:
+    service, caller = whole.service, whole.caller
 
     def settle(group: Future[Answers]) -> None:
         error = group.exception()
@@ -243,8 +282,4 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
     def _deny(answer: Written) -> None:
         write.deny(service, caller, "transaction", f"{len(whole.entries)} entries", answer, future)
 
-    if not whole.entries:
-        future.set_result([None for _ in whole.listed])
-        return future
     service.store.submit(whole.write).add_done_callback(settle)
-    return future

@@ -1,0 +1,71 @@
+"""A drafting process: reads transactions from its standard input, answers with drafts, ends when the input ends."""
+
+import gc
+import os
+import signal
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from unsilo.flow.fhir.ahead import Ahead, ahead
+from unsilo.flow.worker import bound_memory, word
+from unsilo.kernel import Limits
+
+__all__ = ["Hello", "decode_answer", "main", "serve"]
+
+_SWEEP = 200
+"""Transactions between two garbage collections."""
+
+
+class Hello(msgspec.Struct, array_like=True):
+    """The first word: the bounds of a Bundle."""
+
+    bytes: int
+    entries: int
+
+
+_hello = msgspec.msgpack.Decoder(Hello)
+_encode = msgspec.msgpack.Encoder().encode
+decode_answer = msgspec.msgpack.Decoder(Ahead | None).decode
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer every transaction in order until the source ends; each word has its length in front (4 bytes)."""
+    first = word(source)
+    if first is None:
+        return
+    hello = _hello.decode(first)
+    limits = Limits(message_bytes=hello.bytes)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    _say(sink, b"")
+    done = 0
+    while (content := word(source)) is not None:
+        try:
+            answer = _encode(ahead(content, limits, hello.entries))
+        except Exception:  # noqa: BLE001 - the node does it itself then, and says what is wrong
+            answer = _encode(None)
+        _say(sink, answer)
+        done += 1
+        if done % _SWEEP == 0:
+            gc.collect()
+
+
+def _say(sink: BinaryIO, content: bytes) -> None:
+    sink.write(len(content).to_bytes(4, "big") + content)
+    sink.flush()
+
+
+def main() -> None:
+    """Run as `python -m unsilo.flow.fhir.drafter`; an interrupt is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bound_memory()
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not get between the words
+    serve(source, sink)
+
+
+if __name__ == "__main__":
+    main()
