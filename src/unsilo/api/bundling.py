@@ -43,7 +43,8 @@ async def bundle(node: Node, ask: Ask) -> Answer:
     bounds = node.settings.http
     content = await take.content(ask, bounds.limit_bytes, bounds.body_seconds)
     if content is not None and _plain(node, ask, content):
-        done = await writing.awaited(node, lambda: transaction_ahead(node.service, node.client(ask), content), 0)
+        caller = node.client(ask)
+        done = await writing.awaited(node, lambda: transaction_ahead(node.service, caller, node.drafting, content), 0)
         if isinstance(done, Written):
             return answers.fail(done.issues, done.status)
         if done is not None:

@@ -15,6 +15,7 @@ from unsilo.flow.bulk.exports import Exports
 from unsilo.flow.bulk.importing import Imports
 from unsilo.flow.bulk.job import Job, Jobs
 from unsilo.flow.bulk.wanted import ImportJob
+from unsilo.flow.fhir.drafting import Drafting
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue
@@ -46,7 +47,8 @@ class Node:
         self.exports.start(self.policies.of)
         self.imports = Imports(service, Jobs(service.settings.data / "imports", ImportJob), hours)
         self.imports.start(self.policies.of)
-        service.endings += [self.exports.stop, self.imports.stop]
+        self.drafting = Drafting(service.settings)
+        service.endings += [self.exports.stop, self.imports.stop, self.drafting.stop]
         self.reads = service.store.view()
         """For the event loop: a connection of its own, which no search in a thread holds."""
         self.long_reads = service.store.guarded

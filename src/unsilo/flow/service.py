@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from unsilo.config import Feed, Settings
 from unsilo.flow import receive
 from unsilo.flow.dispatch import Dispatcher
-from unsilo.flow.fhir.drafting import Drafting
 from unsilo.flow.judge import Judge
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
@@ -31,7 +30,6 @@ class Service:
         self.reindexing = Reindexing(self.store, self.parameters)
         self.terminology = open_terminology(settings.data)
         self.judge = Judge(settings.validation)
-        self.drafting = Drafting(settings)
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
         self.started_at = clock.now()
@@ -49,7 +47,6 @@ class Service:
         for end in self.endings:
             end()
         self.reindexing.stop()
-        self.drafting.stop()
         self.dispatcher.stop()
         self.store.close()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.served import Served, served
+from unsilo.flow.fhir.drafting import Drafting
 
 FHIR = {"Content-Type": "application/fhir+json"}
 
@@ -24,9 +25,14 @@ def _bundle(name: str, count: int = 60) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 
+def _drafting(node: Served) -> Drafting:
+    found: Drafting = node.app.fhir.drafting
+    return found
+
+
 def _started(node: Served) -> None:
     end = time.monotonic() + 60
-    while not any(one.ready for one in node.service.drafting._processes):
+    while not any(one.ready for one in _drafting(node)._processes):
         assert node.http.post("", json=_bundle("first"), headers=FHIR).status_code == 200
         assert time.monotonic() < end
 
@@ -56,4 +62,4 @@ def test_both_ways_answer_and_refuse_alike(tmp_path: Path) -> None:
             answer = node.http.post("", json=reads, headers=FHIR).json()
             assert answer["entry"][-1]["resource"]["id"] == "b"
         finally:
-            node.service.drafting.stop()
+            _drafting(node).stop()

@@ -13,6 +13,7 @@ from unsilo.flow.fhir import write
 from unsilo.flow.fhir.ahead import Ahead
 from unsilo.flow.fhir.checks import changeable, draft, judged, whole
 from unsilo.flow.fhir.condition import condition
+from unsilo.flow.fhir.drafting import Drafting
 from unsilo.flow.fhir.entries import Entry, at, read
 from unsilo.flow.fhir.links import conditional, conditionals, resolved, targets_of
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
@@ -242,7 +243,9 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
     return future
 
 
-def transaction_ahead(service: Service, caller: Caller, content: bytes) -> Future[Answers | Written | None]:
+def transaction_ahead(
+    service: Service, caller: Caller, drafting: Drafting, content: bytes
+) -> Future[Answers | Written | None]:  # fmt: skip
     """Write a Bundle that a drafting process makes ready; None (and nothing written) when `transaction` has to do it.
 
     Only for callers from whom no element is masked, and whose writes are not validated.
@@ -262,7 +265,7 @@ def transaction_ahead(service: Service, caller: Caller, content: bytes) -> Futur
         except Exception as fault:  # noqa: BLE001 - whoever waits must hear of it
             future.set_exception(fault)
 
-    service.drafting.submit(content).add_done_callback(drafted)
+    drafting.submit(content).add_done_callback(drafted)
     return future
 
 

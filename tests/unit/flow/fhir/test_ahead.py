@@ -88,20 +88,21 @@ def test_a_process_answers_every_word_in_order() -> None:
 
 
 @pytest.fixture
-def drafted(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A service whose drafting process runs."""
+def processes(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[drafting.Drafting]:
+    """A drafting process that runs."""
     monkeypatch.setattr(drafting, "_PAUSE", 0.0)
+    found = drafting.Drafting(service.settings)
     try:
-        _ready(service)
-        yield service
+        _ready(service, found)
+        yield found
     finally:
-        service.drafting.stop()
+        found.stop()
 
 
-def _ready(service: Service) -> None:
+def _ready(service: Service, processes: drafting.Drafting) -> None:
     content = json.encode(bundle(entry("PUT", "Basic/b", {"resourceType": "Basic", "id": "b"})))
     end = time.monotonic() + WAIT
-    while transaction_ahead(service, ALL, content).result(WAIT) is None:
+    while transaction_ahead(service, ALL, processes, content).result(WAIT) is None:
         assert time.monotonic() < end
         time.sleep(0.02)
 
@@ -113,15 +114,15 @@ def _stored(service: Service, name: str) -> Stored:
     return found
 
 
-def test_drafted_elsewhere_or_here_the_same_is_stored(drafted: Service) -> None:
+def test_drafted_elsewhere_or_here_the_same_is_stored(service: Service, processes: drafting.Drafting) -> None:
     """Body, digest and keys of each resource are equal."""
     both = [
         [entry("PUT", f"Patient/{n}", patient(id=n, birthDate="1970-02-03")),
          entry("PUT", f"Observation/{n}", observation(f"Patient/{n}", id=n))]
         for n in ("x1", "x2")
     ]  # fmt: skip
-    here = transaction(drafted, ALL, bundle(*both[0])).result(WAIT)
-    there = transaction_ahead(drafted, ALL, json.encode(bundle(*both[1]))).result(WAIT)
+    here = transaction(service, ALL, bundle(*both[0])).result(WAIT)
+    there = transaction_ahead(service, ALL, processes, json.encode(bundle(*both[1]))).result(WAIT)
     assert isinstance(here, list)
     assert isinstance(there, list)
     for one, other in zip(here, there, strict=True):
@@ -129,20 +130,20 @@ def test_drafted_elsewhere_or_here_the_same_is_stored(drafted: Service) -> None:
         assert other is not None
         assert (one.status, one.type, one.version) == (other.status, other.type, other.version)
     for kind in ("Patient", "Observation"):
-        one_row, other_row = _stored(drafted, f"{kind}/x1"), _stored(drafted, f"{kind}/x2")
+        one_row, other_row = _stored(service, f"{kind}/x1"), _stored(service, f"{kind}/x2")
         assert one_row.body.replace(b"x1", b"x2") == other_row.body
-    again = transaction(drafted, ALL, bundle(*both[1])).result(WAIT)  # says the same, so it makes no version
+    again = transaction(service, ALL, bundle(*both[1])).result(WAIT)  # says the same, so it makes no version
     assert isinstance(again, list)
     assert [one.version for one in again if one is not None] == [1, 1]
 
 
-def test_a_process_that_dies_leaves_the_work_to_the_node(drafted: Service) -> None:
+def test_a_process_that_dies_leaves_the_work_to_the_node(service: Service, processes: drafting.Drafting) -> None:
     """What it was given is answered with None, and the next process takes over."""
-    process = drafted.drafting._processes[0]
+    process = processes._processes[0]
     process._process.kill()
     process._process.wait()
     content = json.encode(bundle(entry("PUT", "Patient/y", patient(id="y"))))
-    assert transaction_ahead(drafted, ALL, content).result(WAIT) is None
-    _ready(drafted)
-    assert isinstance(transaction_ahead(drafted, ALL, content).result(WAIT), list)
-    assert _stored(drafted, "Patient/y").version == 1
+    assert transaction_ahead(service, ALL, processes, content).result(WAIT) is None
+    _ready(service, processes)
+    assert isinstance(transaction_ahead(service, ALL, processes, content).result(WAIT), list)
+    assert _stored(service, "Patient/y").version == 1
