@@ -20,7 +20,7 @@ ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 class Policy(NamedTuple):
     """The rules of one type: what it `needs` (rule, steps, value, whether that is said), when, how final, how secret.
 
-    `deep` are elements inside which something is needed.
+    `deep` are elements inside which something is needed, `plain` those that are needed themselves.
     """
 
     needs: list[tuple[str, list[str], str, bool]]
@@ -29,6 +29,7 @@ class Policy(NamedTuple):
     ranks: dict[str, int]
     security: list[tuple[str, Reading, str]]
     deep: frozenset[str]
+    plain: frozenset[str] = frozenset()
 
 
 class Policies:
@@ -61,13 +62,17 @@ class Policies:
                 policy = policy._replace(rank_of=row.element, ranks=ranks)
             elif row.rule == "security":
                 policy.security.extend((row.id, self.reading(p.strip()), row.element) for p in row.value.split("|"))
-        return policy._replace(deep=frozenset(steps[0] for _, steps, _, _ in policy.needs if len(steps) > 1))
+        deep, plain = (
+            frozenset(steps[0] for _, steps, _, _ in policy.needs if (len(steps) > 1) is more) for more in (True, False)
+        )
+        return policy._replace(deep=deep, plain=plain)
 
     def complete(self, run: Any, draft: Draft) -> tuple[int, int]:
         """Fill what must not be missing, add security labels; return clock and rank."""
         policy = self.of(draft.type)
         body = draft.body
-        for need in policy.needs:
+        enough = policy.plain <= body.keys() and policy.deep.isdisjoint(body)
+        for need in () if enough else policy.needs:
             steps = need[1]
             if (steps[0] in body) is (len(steps) > 1):
                 rule, _, value, loud = need

@@ -7,13 +7,27 @@ is missing and what its rank is are found once for the form, and not again for e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from unsilo.kernel import Row, content_id
 from unsilo.mapping.identity import SEP
 from unsilo.mapping.model import Clock, Draft
+from unsilo.mapping.plan import Links, References
 
 __all__ = ["Seal", "sealed"]
+
+
+class _Kin(NamedTuple):
+    """What all results of one order have in common: the reference that their keys begin with, references, and time.
+
+    It holds for what makes none of the variables `names` and whose segments are none of those `asked` for the time.
+    """
+
+    start: str
+    names: frozenset[str]
+    references: References
+    moment: int
+    asked: frozenset[str]
 
 
 class Seal:
@@ -22,7 +36,7 @@ class Seal:
     `needs` must be in the body when all references are made, `rank` is the rank of its status.
     """
 
-    __slots__ = ("clock", "counted", "kind", "needs", "rank", "row", "tail", "touch", "variable")
+    __slots__ = ("clock", "counted", "family", "kind", "needs", "rank", "row", "tail", "touch", "variable")
 
     def __init__(self, kind: str, row: Row, touch: tuple[str, ...], variable: str, tail: str, counted: bool) -> None:
         self.kind, self.row, self.touch, self.variable = kind, row, touch, variable
@@ -30,6 +44,7 @@ class Seal:
         self.needs: frozenset[str] = frozenset()
         self.clock = Clock()
         self.rank = 0
+        self.family = ""
 
     def settle(self, run: Any, draft: Draft) -> str:
         """Give a draft its reference; the general rules decide where the variable names nothing.
@@ -38,6 +53,9 @@ class Seal:
         """
         if draft.ref:
             return draft.ref
+        kin = self.kin(draft) if self.counted else None
+        if kin is not None:
+            return self.join(run, draft, kin)
         for name in self.touch:
             run.named(draft, name)
         start = run.named(draft, self.variable)
@@ -55,9 +73,52 @@ class Seal:
         body["id"] = ident = content_id(self.kind, key)
         draft.ref = ref = f"{self.kind}/{ident}"
         draft.rows.append(self.row)
-        if self.counted:  # nothing else gets this id, so that nothing will be merged with it
-            run.close(draft)
+        if self.counted and run.close(draft):  # nothing else gets this id, so that nothing will be merged with it
+            self.remember(draft, start)
         return ref
+
+    def kin(self, draft: Draft) -> _Kin | None:
+        """What the group around knows of results like this one; None where this one has to be looked at."""
+        frame, links = draft.frame, draft.links
+        if frame.parent is None or type(links) is not Links:
+            return None
+        kin: _Kin | None = frame.parent.memo.get((self.family, links.key))
+        if kin is None or not frame.vars.keys().isdisjoint(kin.names):
+            return None
+        if draft.node.name in kin.asked or not frame.segments.keys().isdisjoint(kin.asked):
+            return None
+        body, names = draft.body, kin.references.names
+        if not names.isdisjoint(body) or (self.needs and not self.needs <= body.keys() | names):
+            return None
+        return kin
+
+    def join(self, run: Any, draft: Draft, kin: _Kin) -> str:
+        """Give a draft its reference, the references that it makes and its clock."""
+        kind = self.kind
+        key = kin.start + self.tail
+        counts = run.ordinals
+        slot = kind, key
+        number = counts[slot] = counts.get(slot, 0) + 1
+        draft.key = key = f"{key}{SEP}{number}"
+        body = draft.body
+        body["id"] = ident = content_id(kind, key)
+        draft.ref = ref = f"{kind}/{ident}"
+        for name, many, target in kin.references.items:
+            body[name] = [{"reference": target}] if many else {"reference": target}
+        rows = draft.rows
+        rows.append(self.row)
+        rows += kin.references.rows
+        draft.clock = kin.moment
+        return ref
+
+    def remember(self, draft: Draft, start: str) -> None:
+        """Keep for the group around what was found for a draft that is closed, where it holds for all of its kind."""
+        links, memo = draft.links, draft.frame.parent.memo
+        assert isinstance(links, Links)  # noqa: S101 - what is closed has them
+        when = memo.get(self.clock.key)
+        if when is not None and all(name in memo for name in (*self.touch, self.variable)):
+            names = frozenset((*self.touch, self.variable)) | links.asked
+            memo[self.family, links.key] = _Kin(start, names, memo[links.key], *when)
 
 
 def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:
@@ -100,5 +161,6 @@ def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:
             tail = "".join(SEP + text for text in texts)
             seal = Seal(draft.type, row, tuple(touch), names[0], tail, counted)
             seal.needs, seal.clock, seal.rank = frozenset(needs), policy.clock, rank
+            seal.family = f"{seal.variable} {' '.join(seal.touch)} {policy.clock.key}"
             return seal
     return None

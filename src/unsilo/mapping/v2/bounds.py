@@ -39,6 +39,8 @@ def bounded(message: Message) -> tuple[Message, list[Cut]]:
     of type TX, FT or ST, NTE-3) keeps everything, its repetitions being lines of one. Places stay those of the message.
     """
     raw = message.raw
+    if len(raw) <= _REPETITIONS:  # fewer bytes than parts that may be looked at
+        return message, []
     marks = (message.repetition_sep, message.component_sep, message.subcomponent_sep)
     repeat, *parts = [mark.encode("utf-8", "surrogatepass") for mark in marks]
     if raw.count(repeat) <= _REPETITIONS and sum(map(raw.count, parts)) <= _PARTS:

@@ -29,8 +29,11 @@ __all__ = ["Forms", "convert", "fitting", "formed"]
 _MOST_FORMS = 2048
 _LONGEST = 1000
 _TRIES = 1000
+_FIELDS = 1000
 _WORTH = 20
 _VARIANTS = 4
+_AGAIN = 3
+"""How often the same coded fields come before their form is made: one patient's few messages are not worth it."""
 _kept = [0]
 """How many forms this process holds."""
 _shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -98,7 +101,9 @@ def _source(plan: FormPlan) -> str:
         f"if forms is None or d.rows: {learn}",
         *fitting(learn),
         "if form.news: found = form.open(run, d, found, at)",
-        f"d.body = form.make({given}*[run.refer(found[n]) for n in form.given])",
+        'new = [{"reference": found[n]} for n in form.given]',
+        "run.refs += new",
+        f"d.body = form.make({given}*new)",
         "d.told = told = form.rows[at]",
         "d.rows += told.rows",
         "run.formed = owner, forms",
@@ -131,22 +136,26 @@ class Forms:
     def __init__(self, plan: FormPlan, facts: Facts, slow: Fill) -> None:
         self.plan, self.facts, self.slow = plan, facts, slow
         self.known: dict[tuple[Any, ...], list[Form]] = {}
-        self.once: set[int] = set()
+        self.times: dict[int, int] = {}
         self.tries = 0
+        certain = {*plan.coded, *(n for n in range(_FIELDS) if n not in facts.present)}
+        self.certain = certain - {*(field for field, _ in plan.holes), *plan.lengths}
 
     def learn(
         self, run: Any, seg: Any, i: int, d: Draft, key: tuple[Any, ...], holes: tuple[Any, ...], at: tuple[int, ...]
     ) -> None:
-        """Fill by the map; keep its form when the same coded fields come the second time and nothing else was done."""
+        """Fill by the map; keep its form when the same coded fields come often enough and nothing else was done."""
+        seen = hash(key)
+        times = self.times.get(seen, 0) + 1
         # What hexadecimal escapes mean depends on the character set.
-        again = hash(key) in self.once and not d.rows and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
+        again = times >= _AGAIN and not d.rows and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
         if not again or _kept[0] >= _MOST_FORMS or len(self.known.get(key, ())) >= _VARIANTS:
             self.slow(run, seg, i, d)
             self.tries += 1
             if self.tries % _TRIES == 0 and len(self.known) * _TRIES < self.tries * _WORTH:
-                self.once.clear()
-            elif len(self.once) < _MOST_FORMS:
-                self.once.add(hash(key))
+                self.times.clear()
+            elif times > 1 or len(self.times) < _MOST_FORMS:
+                self.times[seen] = times
             return
         before, drafts, noted = run.made, len(run.drafts), (run.said, run.touched)
         run.made = watched = _Watched(before)
@@ -215,8 +224,7 @@ class Forms:
     def seal(self, run: Any, seg: Any, d: Draft, filled: set[str]) -> Seal | None:
         """What is known of the end of all resources of a form; `filled` are the paths that differ."""
         open_names = {path.partition(".")[0].partition("[")[0] for path in filled}
-        loose = {*(field for field, _ in self.plan.holes), *self.plan.lengths}
-        certain = {*self.plan.coded, *(n for n in range(1000) if n not in self.facts.present)} - loose
+        certain = self.certain
 
         def fixed(name: str) -> bool:
             if name[0] in "@$":

@@ -47,6 +47,10 @@ class Placed(NamedTuple):
     misplaced: bool
 
 
+_MOST_ROUTES = 256
+_LONGEST_ROUTE = 128
+"""How many ways through a structure are kept, of messages up to how many segments."""
+
 _placed = partial(tuple.__new__, Placed)
 """Make a `Placed` without the keyword handling of its constructor: there is one for each segment."""
 
@@ -89,6 +93,7 @@ class Structure:
         self.names = {leaf.name for leaf in self.leaves}
         self.starts = {group: self._starts(group) for group in groups}
         self.moves: dict[tuple[int, str], _Move | None] = {}
+        self.routes: dict[tuple[str, ...], list[_Move | None]] = {}
 
     def _starts(self, group: str) -> frozenset[str]:
         """The segments that can begin a group: those of its members up to the first required one."""
@@ -108,32 +113,45 @@ class Structure:
 
     def place(self, message: Message) -> list[Placed]:
         """Place every segment of a message; a segment that fits nowhere stays in the group at hand."""
-        root = Frame(None, "")
-        stack = [root]
-        state = -1
+        stack = [Frame(None, "")]
         placed = []
-        moves = self.moves
-        for segment in message.segments:
-            name = segment.name
-            key = (state, name)
-            move = moves[key] if key in moves else self._remember(key)
+        segments = message.segments
+        names = tuple([segment.name for segment in segments])
+        route = self.routes.get(names)
+        for segment, move in zip(segments, self._route(names) if route is None else route, strict=True):
             if move is None:
                 frame = stack[-1]
                 placed.append(_placed((segment, "", frame, False)))
-                frame.segments.setdefault(name, segment)
+                frame.segments.setdefault(segment.name, segment)
                 continue
-            at, path, keep, opens, misplaced = move
+            _, path, keep, opens, misplaced = move
             if misplaced and not opens:
                 frame = stack[min(keep, len(stack) - 1)]
-            else:
-                state = at
+            elif opens or keep + 1 != len(stack):
                 del stack[keep + 1 :]
                 for group in opens:
                     stack.append(Frame(stack[-1], group))
                 frame = stack[-1]
-            frame.segments.setdefault(name, segment)
+            else:
+                frame = stack[-1]
+            frame.segments.setdefault(segment.name, segment)
             placed.append(_placed((segment, path, frame, misplaced)))
         return placed
+
+    def _route(self, names: tuple[str, ...]) -> list[_Move | None]:
+        """Where segments of these names go, one after the other."""
+        state = -1
+        route = []
+        moves = self.moves
+        for name in names:
+            key = (state, name)
+            move = moves[key] if key in moves else self._remember(key)
+            if move is not None and not (move.misplaced and not move.opens):
+                state = move.state
+            route.append(move)
+        if len(names) <= _LONGEST_ROUTE and len(self.routes) < _MOST_ROUTES:
+            self.routes[names] = route
+        return route
 
     def _remember(self, key: tuple[int, str]) -> _Move | None:
         move = self._move(*key) if key[1] in self.names else None
