@@ -8,6 +8,7 @@ from unsilo.config.settings import (
     Fhir,
     Http,
     Listener,
+    Maps,
     Route,
     SearchBounds,
     Settings,
@@ -17,6 +18,7 @@ from unsilo.config.settings import (
 )  # fmt: skip
 
 __all__ = [
-    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Route", "SearchBounds", "Settings", "Tls",
+    "Validation",
     "default_feeds", "load",
 ]  # fmt: skip

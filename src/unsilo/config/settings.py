@@ -9,7 +9,7 @@ import msgspec
 from unsilo.kernel.limits import DEFAULT, Limits
 
 __all__ = [
-    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Route", "SearchBounds", "Settings", "Tls", "Validation",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Route", "SearchBounds", "Settings", "Tls", "Validation",
     "default_feeds",
 ]  # fmt: skip
 
@@ -177,6 +177,19 @@ def default_feeds(mllp: int = 0, host: str = "127.0.0.1") -> dict[str, Feed]:
     return {feed.name: feed for feed in feeds}
 
 
+class Maps(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How decisions about local codes are made."""
+
+    second_person: bool = False
+    """True: who proposed a decision may not approve it."""
+    automatic: bool = False
+    """True: suggestions that are certain enough, with unit and specimen consistent, are put into use by themselves."""
+    automatic_from: float = 0.98
+    """Chance from which that is so; never lower than the one that the model's calibration allows."""
+    sample_every: int = 10
+    """One in so many of them is shown for review."""
+
+
 class Bulk(msgspec.Struct, frozen=True, omit_defaults=True):
     """Exports and imports of whole populations."""
 
@@ -240,6 +253,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What the holders of tokens may see, by the token's name; `*` for all others."""
     bulk: Bulk = Bulk()
     """Exports and imports of whole populations."""
+    maps: Maps = Maps()
+    """How decisions about local codes are made."""
     validation: Validation = Validation()
     """How resources are checked."""
     open_network: bool = False

@@ -23,6 +23,7 @@ from unsilo.flow.wire import Fault, Job, Ready, decode_answer
 from unsilo.kernel import Envelope, Issue, clock
 from unsilo.storage import Incoming, QueueItem, Receipt, Store
 from unsilo.storage.faults import is_storage_fault
+from unsilo.terminology.maps import NOTHING, Snapshot
 
 __all__ = ["POISON", "Dispatcher"]
 
@@ -63,6 +64,7 @@ class Dispatcher:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
         self.keys: Keys = lambda piece: piece.index
+        self.maps: Callable[[], Snapshot] = lambda: NOTHING
         self._order = Order()
         self._items: dict[int, _Item] = {}
         self._workers: list[Worker] = []
@@ -267,7 +269,8 @@ class Dispatcher:
             if envelope is None:
                 continue
             self._at[mid] = worker
-            worker.give(Job(mid, envelope))
+            maps = self.maps()
+            worker.give(Job(mid, envelope, maps if maps.version != worker.maps else None))
 
     def _content(self, item: _Item) -> Envelope | None:
         if item.content is not None:

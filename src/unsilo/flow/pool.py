@@ -16,13 +16,17 @@ COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
 
 
 class Worker:
-    """One process. `jobs` holds the numbers of what it was given and has not answered, the first being in work."""
+    """One process. `jobs` holds the numbers of what it was given and has not answered, the first being in work.
+
+    `maps` is the version of the decisions about codes that it has.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.jobs: deque[int] = deque()
         self.since = time.monotonic()
         self.ready = False
+        self.maps = 0
         self._out = bytearray()
         self._unframer = Unframer()
         self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
@@ -50,6 +54,8 @@ class Worker:
 
     def give(self, job: Job) -> None:
         """Hand over a job."""
+        if job.maps is not None:
+            self.maps = job.maps.version
         if not self.jobs:
             self.since = time.monotonic()
         self.jobs.append(job.mid)

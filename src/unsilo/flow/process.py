@@ -12,12 +12,14 @@ from unsilo import identity, mapping
 from unsilo.config import Feed
 from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import Custom, index
+from unsilo.flow.map_codes import code_resources
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result, Where
 from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed, terms
 from unsilo.storage.keys import Image, Ready, ready
 from unsilo.storage.packing import scrub
+from unsilo.terminology.maps import NOTHING, Snapshot
 
 __all__ = [
     "STEPS", "Act", "Draft", "Piece", "Processed", "State", "body_digest", "compiled", "draft_resource", "keys_of",
@@ -111,6 +113,7 @@ class State(msgspec.Struct):
     tree: Any = None
     mapped: Mapped | None = None
     processed: Processed | None = None
+    maps: Snapshot = NOTHING
 
 
 def site_of(feed: Feed) -> Site:
@@ -169,6 +172,13 @@ def map_to_fhir(state: State) -> Result[State]:
     mapped: Mapped = compiled(state.feed).run(state.tree, state.envelope)
     state.mapped = mapped
     return Result(state, mapped.issues)
+
+
+def normalise_codes(state: State) -> Result[State]:
+    """Standard codings beside local ones, by the decisions in use."""
+    if state.mapped is not None:
+        code_resources(state.mapped, state.feed.name, state.maps)
+    return Result(state)
 
 
 def check(state: State) -> Result[State]:
@@ -251,13 +261,13 @@ def prepare(state: State) -> Result[State]:
 _FACE = frozenset(("Provenance", "MessageHeader", "Organization", "Device", "Location", "Endpoint"))
 """What every message gives by its header alone; a message that gives no more was not understood."""
 
-STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, check, prepare)
+STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, normalise_codes, check, prepare)
 """The way of every message; a later room (codes, units) joins this row."""
 
 
-def process(envelope: Envelope, feed: Feed, mid: int = 0) -> Processed:
+def process(envelope: Envelope, feed: Feed, mid: int = 0, maps: Snapshot = NOTHING) -> Processed:
     """Run the steps; input that cannot be understood gives a result with `failed` and the Issues, not an exception."""
-    state = State(envelope, feed)
+    state = State(envelope, feed, maps=maps)
     issues: list[Issue] = []
     for step in STEPS:
         result = step(state)

@@ -5,6 +5,7 @@ import msgspec
 from unsilo.config import Feed
 from unsilo.flow.process import Processed
 from unsilo.kernel import Envelope
+from unsilo.terminology.maps import Snapshot
 
 __all__ = ["Fault", "Hello", "Job", "Ready", "Unframer", "decode_answer", "decode_hello", "decode_job", "encode"]
 
@@ -17,10 +18,11 @@ class Hello(msgspec.Struct, array_like=True, tag=True):
 
 
 class Job(msgspec.Struct, array_like=True, tag=True):
-    """One message to process."""
+    """One message to process; `maps` are the decisions about codes where the worker does not have them yet."""
 
     mid: int
     envelope: Envelope
+    maps: Snapshot | None = None
 
 
 class Fault(msgspec.Struct, array_like=True, tag=True):

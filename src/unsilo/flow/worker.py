@@ -12,6 +12,7 @@ from typing import IO, BinaryIO
 
 from unsilo.flow import process as steps
 from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
+from unsilo.terminology.maps import NOTHING
 
 __all__ = ["bound_memory", "main", "serve", "word"]
 
@@ -54,12 +55,13 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     gc.freeze()
     # Trees and resources hold no cycles worth looking for at every turn; what there is goes between two messages.
     gc.disable()
-    done = 0
+    done, maps = 0, NOTHING
     while (said := word(source)) is not None:
         job = decode_job(said)
+        maps = maps if job.maps is None else job.maps
         feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
         try:
-            answer = encode(Done(steps.process(job.envelope, feed, job.mid)))
+            answer = encode(Done(steps.process(job.envelope, feed, job.mid, maps)))
         except Exception as fault:  # noqa: BLE001 - whatever a message does to the program, the next one must run
             answer = encode(Fault(job.mid, _place(fault)))
         sink.write(answer)

@@ -4,6 +4,7 @@ from unsilo.storage.accounts import Accounts, ClientToken, User
 from unsilo.storage.backup import backup, restore
 from unsilo.storage.faults import Hooks, NotDurableError, StaleVersionError, StoreTooNewError
 from unsilo.storage.keys import terms
+from unsilo.storage.maps import CodeCount, put_entry, read_entry
 from unsilo.storage.opening import NoDriverError, is_database, open_store
 from unsilo.storage.packing import pack_lineage, pack_unconsumed
 from unsilo.storage.retention import drop_day
@@ -32,6 +33,7 @@ __all__ = [
     "Accounts",
     "AuditRow",
     "ClientToken",
+    "CodeCount",
     "Counts",
     "DeadGroup",
     "FeedFigures",
@@ -61,6 +63,8 @@ __all__ = [
     "open_store",
     "pack_lineage",
     "pack_unconsumed",
+    "put_entry",
+    "read_entry",
     "restore",
     "terms",
     "verify",

@@ -18,6 +18,7 @@ from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
 from unsilo.storage.learning import Learner
 from unsilo.storage.listing import audit_query
+from unsilo.storage.maps import MapReads
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.parameters import ParameterReads
@@ -46,7 +47,7 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(MessageReads, ParameterReads, ResourceReads, SearchReads):
+class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:

@@ -10,7 +10,7 @@ from unsilo.storage.statements import load, statements_of
 __all__ = ["Bulk", "bulk", "own", "translate"]
 
 _FILES = (
-    "account", "audit", "content", "dictionary", "message", "names", "parameter", "person", "renew", "resource",
+    "account", "audit", "content", "dictionary", "maps", "message", "names", "parameter", "person", "renew", "resource",
     "store", "verify", "view",
 )  # fmt: skip
 _SLOTTED = {"feed_total", "feed_day", "feed_minute", "feed_last", "feed_latency", "type_total"}
