@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from unsilo.kernel import Json, Row
@@ -10,7 +11,7 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MessageRow
 
-__all__ = ["Join", "Links", "Listed", "Planned", "References", "applies", "join", "plan_row", "references_of"]
+__all__ = ["Join", "Links", "Listed", "Planned", "References", "applies", "join", "plan_row", "references_of", "stands"]
 
 
 class Join:
@@ -75,6 +76,15 @@ def applies(pattern: str, structure: str) -> bool:
     for one in pattern.split(";"):
         one = one.strip()
         if one == structure or (one.endswith("*") and structure.startswith(one[:-1])):
+            return True
+    return False
+
+
+def stands(at: str, path: str, name: str) -> bool:
+    """True when a row's `at` is a place's path, the bare name of its segment, or a path with `*`; several by `;`."""
+    for one in at.split(";"):
+        one = one.strip()
+        if one and (one in (path, name) or ("*" in one and fnmatchcase(path, one))):
             return True
     return False
 

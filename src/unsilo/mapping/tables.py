@@ -19,6 +19,8 @@ from unsilo.mapping.rows import KINDS, CodeRow, EventRow, MapRow, MessageRow, Re
 __all__ = ["Layers", "layered", "read_tables", "standard"]
 
 Rows = dict[str, list[Any]]
+_OWN_STRUCTURES = "structures/own.csv"
+"""A structure that stands there replaces that of other tables."""
 
 
 class Layers(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ def read_tables(fmt: str, files: dict[str, str]) -> Layers:
     rows: Rows = {kind: [] for kind in KINDS}
     seen: dict[str, str] = {}
     patches: list[dict[str, str]] = []
+    own = _structures_of(files.get(_OWN_STRUCTURES, ""))
     for name, text in sorted(files.items()):
         kind = name.split("/")[0].removesuffix(".csv")
         if kind == "patch":
@@ -65,11 +68,17 @@ def read_tables(fmt: str, files: dict[str, str]) -> Layers:
             if key and key in seen:
                 raise ValueError(f"{name}:{number}: id {key} stands in {seen[key]} already")
             seen[key] = f"{name}:{number}"
-            rows[kind].append(row)
+            if kind != "structures" or name == _OWN_STRUCTURES or row.structure not in own:
+                rows[kind].append(row)
     for line in patches:
         _patch(rows, line)
     digest = sha256(msgspec.json.encode(sorted(files.items()))).hexdigest()
     return Layers(fmt, rows, digest)
+
+
+def _structures_of(text: str) -> frozenset[str]:
+    """The structures that a table holds."""
+    return frozenset(line.partition(",")[0] for line in text.splitlines()[1:])
 
 
 def _lines(name: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:

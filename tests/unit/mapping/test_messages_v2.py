@@ -98,10 +98,10 @@ def test_equal_results_are_told_apart_by_order() -> None:
 
 def test_unknown_type_is_read_as_far_as_known() -> None:
     """A message type without a map gives its patient and visit, an Issue, and the rest as unconsumed."""
-    result = mapped("DFT^P03^DFT_P03", PID + "FT1|1|charge")
+    result = mapped("EAC^U07^EAC_U07", PID + "ECD|1|charge")
     assert only(result, "Patient").resource["birthDate"] == "1980-01-01"
     assert [i.code for i in result.issues if i.rule == "mapping.v2.type"] == ["not-supported"]
-    assert ("FT1-2", "charge") in {(path, value) for _, path, value in result.unconsumed}
+    assert ("ECD-2", "charge") in {(path, value) for _, path, value in result.unconsumed}
 
 
 def test_z_segments_by_overlay() -> None:

@@ -10,12 +10,13 @@ from unsilo.mapping.compile.shape import Facts, Shape, fold
 from unsilo.mapping.condition import parse_condition
 from unsilo.mapping.finish import Said, finish
 from unsilo.mapping.model import Draft, Mapped, Reading
-from unsilo.mapping.plan import Planned, applies, plan_row
+from unsilo.mapping.plan import Planned, applies, plan_row, stands
 from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
 from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_cut
+from unsilo.mapping.v2.dosage import item_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues, is_line
 from unsilo.mapping.v2.quick import Spot
@@ -40,8 +41,8 @@ class V2Map:
         self.issues = issues
         program.shaped = Shaped
         tables = program.tables
-        self.structures = {name: Structure(rows) for name, rows in tables.structures.items()}
-        self.known = {row.map for row in tables.messages}
+        self.structures = tables.structures
+        self.machines: dict[str, Structure] = {}
         self.spots: dict[tuple[str, str, str], Spot] = {}
         self.named: dict[tuple[str, str, str], str] = {}
 
@@ -55,7 +56,9 @@ class V2Map:
         tree, cuts = bounded(tree)
         run = V2Run(self.program, envelope, tree)
         structure = self.structure(run, tree)
-        machine = self.structures.get(structure) or self.structures.setdefault(structure, Structure([]))
+        machine = self.machines.get(structure)
+        if machine is None:
+            machine = self.machines[structure] = Structure(self.structures.get(structure, []))
         placed = machine.place(tree)
         before: Placed | None = None
         for place in placed:
@@ -95,11 +98,10 @@ class V2Map:
     def check(self) -> list[Issue]:
         """Compile every map that a message row uses; return the faults of tables and overlay."""
         for row in self.program.tables.messages:
-            for place in {row.at.rpartition(".")[2]}:
-                for structure in self.structures:
-                    if applies(row.map, structure):
-                        self.plan(structure, row.at, place)
-                        break
+            for at in row.at.split(";"):
+                structure = next((name for name in self.structures if applies(row.map, name)), None)
+                if structure is not None:
+                    self.plan(structure, at.strip(), at.strip().rpartition(".")[2])
         return [*self.issues, *self.program.faults]
 
     def too_many(self, run: V2Run, segment: Segment) -> None:
@@ -122,7 +124,7 @@ class V2Map:
             return known
         events = self.program.tables.events
         for choice in (named, events.get(f"{code}^{event}", ""), f"{code}_{event}", events.get(f"{code}^*", "")):
-            if choice and choice in self.structures and self._mapped(choice):
+            if choice and choice in self.structures:
                 if len(self.named) < _MOST_NAMED:
                     self.named[code, event, named] = choice
                 return choice
@@ -131,9 +133,6 @@ class V2Map:
         )
         run.issue("warning", "not-supported", text, (0, 9, 0, 0, 0), "mapping.v2.type")
         return FALLBACK
-
-    def _mapped(self, structure: str) -> bool:
-        return any(known != "*" and applies(known, structure) for known in self.known)
 
     def segment(self, run: V2Run, place: Placed, structure: str) -> None:
         """Run the rows of a segment's place."""
@@ -198,7 +197,7 @@ class V2Map:
         plan = []
         program = self.program
         for row in program.tables.messages:
-            if row.at not in (path, name) or not row.at or not applies(row.map, structure):
+            if not stands(row.at, path, name) or not applies(row.map, structure):
                 continue
             try:
                 functions = tuple(self.use(part.strip(), row.id) for part in row.use.split(";") if part.strip())
@@ -229,6 +228,9 @@ class V2Map:
             return _whole(function, row)
         if name not in self.program.tables.maps:
             raise ValueError(f"map {name} is not known")
+        element = name.partition("[")[2].rstrip("]").partition(".")[2]
+        if element:
+            return item_of(self.program.general(name), element)
         return self.program.function(name)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from unsilo.formats.hl7v2 import unescape
 from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.v2.dosage import DOSAGES
+from unsilo.mapping.v2.patterns import PATTERNS
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.texts import TEXTS
 from unsilo.mapping.v2.uris import OID, local_uri, universal_uri
@@ -244,5 +246,7 @@ FUNCTIONS: dict[str, Any] = {
     "code_system": code_system,
     "sn": sn,
     "ed_attachment": ed_attachment,
+    **DOSAGES,
+    **PATTERNS,
     **TEXTS,
 }

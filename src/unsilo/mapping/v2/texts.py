@@ -50,6 +50,33 @@ def all_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[
     return text or None
 
 
+def coded_lines(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The words of all repetitions of a coded field, one a line: its text, else its original text, else its code."""
+    del node
+    fields = run.tree.segments[at[0]].fields
+    lines = []
+    for number, whole in enumerate(fields[at[1]].split(run.P) if at[1] < len(fields) else ()):
+        parts = whole.split(run.S)
+        for comp in (2, 9, 5, 1):
+            text, sub = run.clean(parts[comp - 1]) if comp <= len(parts) else ("", 0)
+            if text:
+                lines.append(text)
+                rows.append(Row(path, rule, (at[0], at[1], number, comp, sub)))
+                break
+    return "\n".join(lines) or None
+
+
+def parts(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """All parts of a value of a rare type side by side."""
+    if node == DELETE:
+        return None
+    whole = node.replace(run.S, " ").replace(run.B, " ") if at[3] == 0 else node.replace(run.B, " ")
+    text = " ".join((run.flow(whole) or "").split())
+    if text:
+        rows.append(Row(path, rule, at))
+    return text or None
+
+
 def attachment_text(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
     """The same as base64, for Attachment.data."""
     text = all_text(run, node, at, path, rule, rows)
@@ -208,6 +235,8 @@ TEXTS: dict[str, Any] = {
     "range_low": range_low,
     "range_high": range_high,
     "all_text": all_text,
+    "coded_lines": coded_lines,
+    "parts": parts,
     "attachment_text": attachment_text,
     "document_text": document_text,
     "xpn_text": xpn_text,
