@@ -101,6 +101,10 @@ class Policies:
             return
         if choice and any(key.startswith(name[:-3]) for key in node):
             return
+        if element is not None and element.path.endswith("[x]"):
+            stem = element.path.rpartition(".")[2][:-3]
+            if any(key.startswith(stem) for key in node):
+                return  # the choice holds another type
         if value.startswith("?"):
             _absent(draft, node, here, name, value[1:], rule, element)
         else:
