@@ -11,7 +11,7 @@ from typing import Final
 
 import zstandard
 
-__all__ = ["Dictionary", "ask", "ask_no_more", "learn", "pack", "register", "unpack"]
+__all__ = ["Dictionary", "ask", "ask_no_more", "learn", "pack", "pack_all", "raw", "register", "unpack"]
 
 RAW: Final = b"\xff"
 PACKED: Final = b"\x02"
@@ -46,6 +46,14 @@ class Dictionary:
         """Pack a value; only the writer does this, one at a time."""
         return self._head + self._compressor.compress(value)
 
+    def pack_all(self, values: list[bytes]) -> list[bytes]:
+        """Pack many values in one step, which gives up the interpreter lock once."""
+        if not values:
+            return []
+        buffers: list[bytes | bytearray | memoryview] = list(values)
+        made = self._compressor.multi_compress_to_buffer(buffers)
+        return [self._head + made[n].tobytes() for n in range(len(values))]
+
 
 def pack(value: bytes, dictionary: Dictionary | None) -> bytes:
     """Return what the store keeps of a value."""
@@ -53,7 +61,25 @@ def pack(value: bytes, dictionary: Dictionary | None) -> bytes:
         packed = dictionary.pack(value)
         if len(packed) < len(value):
             return packed
+    return raw(value)
+
+
+def raw(value: bytes) -> bytes:
+    """Return what the store keeps of a value that is not packed (yet)."""
     return value if not value or value[:1] == b"{" else RAW + value
+
+
+def pack_all(kept: list[bytes], dictionary: Dictionary | None) -> list[bytes]:
+    """Return kept values, those that are not packed (`raw`) packed where that makes them smaller."""
+    if dictionary is None:
+        return kept
+    todo = [n for n, value in enumerate(kept) if len(value) >= _SMALLEST and value[:1] != PACKED]
+    plain = [kept[n][1:] if kept[n][:1] == RAW else kept[n] for n in todo]
+    done = list(kept)
+    for n, value, packed in zip(todo, plain, dictionary.pack_all(plain), strict=True):
+        if len(packed) < len(value):
+            done[n] = packed
+    return done
 
 
 def unpack(kept: bytes) -> bytes:

@@ -13,9 +13,10 @@ from unsilo.storage.statements import load
 __all__ = ["Checkpointer"]
 
 _SQL = load("store")
-_PAUSE_SECONDS = 0.25
-_BIG_FRAMES = 1000
-_LONG_FRAMES = 8000  # 64 MB
+_PAUSE_SECONDS = 1.0
+"""A page that many commits have changed is moved once: the longer the pause, the fewer pages are written twice."""
+_BIG_FRAMES = 2000
+_LONG_FRAMES = 16_000  # 64 MB
 
 
 class Checkpointer:

@@ -12,7 +12,7 @@ from unsilo.fhir.fold import fold
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Json
 from unsilo.spec.r4 import resource_types
-from unsilo.storage.bodies import Dictionary, pack, unpack
+from unsilo.storage.bodies import raw, unpack
 from unsilo.storage.packing import clean, scrub
 
 __all__ = [
@@ -192,8 +192,8 @@ def finished(
     return Image(
         [(sp, code, of[s]) for sp, code, s in keys.tok], keys.str, keys.dat, keys.num, keys.qty, keys.uri,
         [(sp, to[t]) for sp, t in keys.ref],
-        [(sp, c, of[s], d, of[t], lo, hi, v) for sp, c, s, d, t, lo, hi, v in keys.cmp],
-        [(to[p], resource_type, day, c, k) for p, _, day, c, k in keys.pat], keys.pos, keys.find,
+        keys.cmp and [(sp, c, of[s], d, of[t], lo, hi, v) for sp, c, s, d, t, lo, hi, v in keys.cmp],
+        keys.pat and [(to[p], resource_type, day, c, k) for p, _, day, c, k in keys.pat], keys.pos, keys.find,
     )  # fmt: skip
 
 
@@ -201,13 +201,13 @@ def _once(rows: list[Any]) -> list[Any]:
     return list(dict.fromkeys(rows)) if len(rows) > 1 else rows
 
 
-def pack_image(image: Image, dictionary: Dictionary | None = None) -> tuple[Image, bytes]:
-    """Encode the keys that a resource row keeps of itself; return them with texts that UTF-8 can hold."""
+def pack_image(image: Image) -> tuple[Image, bytes]:
+    """Encode the keys that a resource row keeps of itself, not packed; return them with texts that UTF-8 can hold."""
     try:
-        return image, pack(_encode(image), dictionary)
+        return image, raw(_encode(image))
     except UnicodeEncodeError:
         image = msgspec.convert(scrub(image), Image)
-        return image, pack(_encode(image), dictionary)
+        return image, raw(_encode(image))
 
 
 def read_image(blob: bytes) -> Image:

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from unsilo.spec.r4 import type_number
+from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load, run_rows
@@ -76,11 +78,40 @@ class Pending:
         self._add_rows(taken)._add_rows(later)
 
 
+def _spread(image: Image, rid: int, add: dict[str, list[tuple[Any, ...]]]) -> None:
+    """Add the rows of a resource that had none."""
+    if image.tok:
+        add["tok"] += [(sp, code, system, rid) for sp, code, system in image.tok]
+    if image.ref:
+        add["ref"] += [(sp, target, rid) for sp, target in image.ref]
+    if image.pat:
+        add["pat"] += [(pat, kind, day, rid, code, category) for pat, kind, day, code, category in image.pat]
+    if image.dat:
+        add["dat"] += [(sp, low, high, rid) for sp, low, high in image.dat]
+    if image.uri:
+        add["uri"] += [(sp, text, rid) for sp, text in image.uri]
+    if image.qty:
+        add["qty"] += [(sp, unit, low, high, rid) for sp, unit, low, high in image.qty]
+    if image.cmp:
+        add["cmp"] += [(*key, rid) for key in image.cmp]
+    if image.str:
+        add["str"] += [(sp, text, raw, rid) for sp, text, raw in image.str]
+    if image.num:
+        add["num"] += [(sp, low, high, rid) for sp, low, high in image.num]
+    if image.pos:
+        add["pos"] += [(sp, latitude, longitude, rid) for sp, latitude, longitude in image.pos]
+    if image.find:
+        add["find"] += [(term, rid) for term in image.find]
+
+
 def _index(connection: sqlite3.Connection, images: dict[int, Change]) -> None:
     """Write the difference between the keys that resources had and have, each table in the order of its key."""
     add: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
     drop: dict[str, list[tuple[Any, ...]]] = {name: [] for name in TABLES}
     for rid, (before, after, image) in images.items():
+        if not before:
+            _spread(image, rid, add)
+            continue
         if before == after:
             continue
         gone, come = delta(before, image)
@@ -97,12 +128,18 @@ def _index(connection: sqlite3.Connection, images: dict[int, Change]) -> None:
             run_rows(connection, _SQL[f"add_{name}"], sorted(add[name]))
 
 
-def flush(connection: sqlite3.Connection, pending: Pending) -> None:
-    """Write all gathered resource rows in the open transaction, each table in key order."""
+def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str, Dictionary]) -> None:
+    """Write all gathered resource rows in the open transaction, each table in key order, bodies and keys packed."""
     if pending.res:
-        run_rows(connection, _SQL["write"], [pending.res[rid] for rid in sorted(pending.res)])
+        rows = [pending.res[rid] for rid in sorted(pending.res)]
+        packed = pack_all([row[-2] for row in rows], packers.get("body"))
+        images = pack_all([row[-1] for row in rows], packers.get("idx"))
+        written = [(*row[:-2], body, idx) for row, body, idx in zip(rows, packed, images, strict=True)]
+        run_rows(connection, _SQL["write"], written)
     if pending.renewed:
-        connection.executemany(_SQL["renew"], [(idx, rid) for rid, idx in sorted(pending.renewed.items())])
+        rids = sorted(pending.renewed)
+        images = pack_all([pending.renewed[rid] for rid in rids], packers.get("idx"))
+        connection.executemany(_SQL["renew"], list(zip(images, rids, strict=True)))
     _index(connection, pending.images)
     live: Counter[int] = Counter()
     for rid, (before, after, _image) in pending.images.items():

@@ -58,7 +58,7 @@ def extract_anew(connection: Any, names: Names | None = None, counters: Counters
             tx.renew_keys(now, index(resource, extra), terms(resource) if now.type == "Patient" else [])
         tx.end(keep=True)
         names.flush(connection)
-        flush(connection, group)
+        flush(connection, group, counters.packers)
         names.settle()
         counters.remember(group)
         last, done = rows[-1][0], done + len(rows)

@@ -8,7 +8,7 @@ import msgspec
 
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
-from unsilo.storage.bodies import Dictionary, pack
+from unsilo.storage.bodies import Dictionary, pack, raw, unpack
 from unsilo.storage.faults import StaleVersionError
 from unsilo.storage.keys import EMPTY, Image, Ready, finished, pack_image, ready
 from unsilo.storage.names import Names
@@ -123,13 +123,13 @@ class ResourceTx:
         if self._group.unwritten:
             if self._saved:  # were this job to fail, the group's rows would go with it: they are kept until its end
                 taken = self._group.take_rows()
-                flush(self._connection, taken)
+                flush(self._connection, taken, self._counters.packers)
                 self._stash = taken if self._stash is None else self._stash.absorb(taken)
             else:
-                flush(self._connection, self._group.take_rows())
+                flush(self._connection, self._group.take_rows(), self._counters.packers)
         if self._job.unwritten:
             self._hold()
-            flush(self._connection, self._job.take_rows())
+            flush(self._connection, self._job.take_rows(), self._counters.packers)
         self._names.flush(self._connection)
 
     def _look(self, resource_type: str, id_: str) -> Stored | None:
@@ -195,17 +195,22 @@ class ResourceTx:
         self._write_row(stub)
         return rid
 
+    def _new_rid(self, key: tuple[str, str]) -> int:
+        """Give a number to what has no row, not even a stub's; its row follows."""
+        self._job.rids[key] = rid = self._counters.next_rid()
+        return rid
+
     def _write_row(self, new: Stored) -> None:
         self._job.renewed.pop(new.rid, None)
         self._job.res[new.rid] = (
             new.rid, self._names.type(new.type), new.id, new.version, new.top, self._counters.t, new.updated, new.state,
-            new.clock, new.rank, new.mid, new.digest, self._pack(new.body), new.idx,
+            new.clock, new.rank, new.mid, new.digest, raw(new.body), new.idx,
         )  # fmt: skip
 
     def _keys(self, resource_type: str, index: IndexRows | Ready, find: Sequence[str]) -> tuple[Image, bytes]:
         made = ready(index, find) if isinstance(index, IndexRows) else index
         number = self._names.type(resource_type)
-        image = pack_image(finished(made, number, self._names.system, self._rid), self._counters.packers.get("idx"))
+        image = pack_image(finished(made, number, self._names.system, self._rid))
         rows = self._job.rows
         for sp, text, code in made.txt:
             if self._is_new((sp, code)):
@@ -269,7 +274,7 @@ class ResourceTx:
         """
         now = self._former(resource_type, id_, previous)
         # A stub's number is used; a new resource's own references may point at itself, so it gets its number first.
-        rid = now.rid if now is not None else self.rid(f"{resource_type}/{id_}")
+        rid = now.rid if now is not None else self._new_rid((resource_type, id_))
         top = (now.top if now is not None else 0) + 1
         image, idx = self._keys(resource_type, index, find)
         new = Stored(rid, resource_type, id_, top, LIVE, at, clock, rank, mid, digest, body, False, top, idx)
@@ -278,7 +283,7 @@ class ResourceTx:
     def renew_keys(self, now: Stored, index: IndexRows | Ready, find: Sequence[str] = ()) -> None:
         """Replace the keys of a live resource without a new version; `now` is its row as this transaction sees it."""
         image, idx = self._keys(now.type, index, find)
-        if idx == now.idx:
+        if unpack(idx) == unpack(now.idx):
             return
         new = msgspec.structs.replace(now, idx=idx)
         if now.rid in self._job.res or now.rid in self._group.res:

@@ -414,7 +414,7 @@ class Writer:
                 taken.append(job)
             self._run_one(connection, job, group, done, failed)
         flushing = time.perf_counter()
-        flush(connection, group)
+        flush(connection, group, self._counters.packers)
         requeued = move(connection, self._names, group.finished) if group.finished else []
         if group.written:
             run_rows(connection, _RES["tx"], [(self._counters.t, self._counters.at, group.written)])

@@ -94,9 +94,9 @@ class Writing:
         issues = self._lost(piece)
         if isinstance(piece, Draft):
             issues = [*piece.issues, *issues]
-        tx = self.tx
+        tx, made = self.tx, self.parameters.complete(piece)
         row = tx.put(
-            piece.type, piece.id, piece.body, index=self.parameters.complete(piece), lineage=piece.lineage,
+            piece.type, piece.id, piece.body, index=made, lineage=piece.lineage,
             clock=tx.at, rank=piece.rank, digest=piece.digest, previous=now, at=tx.at,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
@@ -105,7 +105,6 @@ class Writing:
             place_patient(tx, piece, self.caller.actor, tx.at, BY_PROGRAM)
         elif piece.type == "SearchParameter":
             issues += search_parameter.written(tx, self.parameters, piece)
-        made = piece.index
         self.patients.update(made.targets[key[0]][1] for key in made.keys.pat)
         return written(status, row, issues)
 
