@@ -10,8 +10,10 @@ import msgspec
 from unsilo.flow.read.describe import concept, title, value_text
 from unsilo.flow.read.fact import Fact, Mark, mark_of, void
 from unsilo.flow.read.grouping import of_same_thing
+from unsilo.flow.read.joined import Conversion, joining
 from unsilo.flow.read.words import When, codeable, number, quantity
 from unsilo.kernel import Json
+from unsilo.terminology.maps.same_quantity import same_quantity
 
 __all__ = ["FLAGS", "Flag", "Point", "Range", "Series", "Test", "by_test", "flag_of", "range_of"]
 
@@ -25,6 +27,8 @@ class Flag(NamedTuple):
     level: int
     computed: bool = False
 
+
+LOINC = "http://loinc.org"
 
 FLAGS: dict[str, Flag] = {
     "H": Flag("H", "↑", "high", 1),
@@ -129,6 +133,23 @@ def _measured(fact: Fact) -> Json:
     return found if isinstance(found, dict) else {}
 
 
+class Converted(Point):
+    """A measurement said in another unit for drawing; `value` stays what was reported."""
+
+    shown: Decimal = Decimal(0)
+    bounds: tuple[Decimal | None, Decimal | None] = (None, None)
+
+    @property
+    def number(self) -> Decimal | None:
+        """Return the number in the other unit."""
+        return self.shown
+
+    @property
+    def range(self) -> Range:
+        """Return the range as stated, its bounds in the other unit."""
+        return Range(range_of(self.fact.resource).text, *self.bounds)
+
+
 class Series(msgspec.Struct):
     """Points in one unit, oldest first, as they may be drawn on one axis."""
 
@@ -148,6 +169,14 @@ class Test(msgspec.Struct):
     sources: list[tuple[str, int]]
     conflicts: int
     new: int
+    conversion: Conversion | None = None
+
+    def converted(self, point: Point) -> str:
+        """Return a value in the unit that all are drawn in, in words; nothing where it was reported so."""
+        if self.conversion is None or point.number is None or point.unit == self.conversion.unit:
+            return ""
+        number = self.conversion.value(point.number, point.unit)
+        return "" if number is None else f"{point.comparator}{number} {self.conversion.unit}"
 
     @property
     def latest(self) -> Point:
@@ -265,6 +294,9 @@ def _test(facts: list[Fact]) -> Test:
     for point in reversed(standing):
         if point.number is not None:
             series.setdefault(point.unit, []).append(point)
+    conversion = joining(series, _loinc(facts))
+    if conversion is not None:
+        series = {conversion.unit: _joined(series, conversion)}
     sources: dict[str, int] = {}
     for fact in facts:
         sources[fact.source] = sources.get(fact.source, 0) + 1
@@ -279,7 +311,28 @@ def _test(facts: list[Fact]) -> Test:
         list(sources.items()),
         sum(1 for p in standing if p.rivals),
         sum(f.new for f in facts),
+        conversion,
     )
+
+
+def _loinc(facts: list[Fact]) -> list[str]:
+    """Return the LOINC codes of some facts, each once."""
+    codings = [c for fact in facts for c in concept(fact.resource).get("coding") or ()]
+    return list(dict.fromkeys(str(c["code"]) for c in codings if c.get("system") == LOINC and c.get("code")))
+
+
+def _joined(series: dict[str, list[Point]], conversion: Conversion) -> list[Point]:
+    """Return the points of all units in one, oldest first."""
+    found: list[Point] = []
+    for unit, points in series.items():
+        for point in points:
+            number = conversion.value(point.number, unit) if point.number is not None else None
+            if unit == conversion.unit or number is None:
+                found.append(point)
+                continue
+            low, high = (None if b is None else conversion.value(b, unit) for b in point.range[1:])
+            found.append(Converted(point.fact, point.copies, point.rivals, shown=number, bounds=(low, high)))
+    return sorted(found, key=lambda point: (point.when.at, point.fact.updated))
 
 
 def by_test(facts: Iterable[Fact]) -> list[Test]:
@@ -294,9 +347,15 @@ def _test_keys(fact: Fact) -> list[str]:
     memo = fact.memo
     if "test" not in memo:
         codings = concept(fact.resource).get("coding") or ()
-        coded = [f"{c['system']}|{c['code']}" for c in codings if c.get("code") and c.get("system")]
+        coded = [f"{c['system']}|{_meant(c)}" for c in codings if c.get("code") and c.get("system")]
         memo["test"] = coded or fact.keys
     return memo["test"]  # type: ignore[no-any-return]
+
+
+def _meant(coding: Json) -> str:
+    """Return a coding's code; of LOINC's codes for mass and amount of one thing the one that stands for both."""
+    code = str(coding["code"])
+    return same_quantity(code) if coding["system"] == LOINC else code
 
 
 def _is_measured(fact: Fact) -> bool:

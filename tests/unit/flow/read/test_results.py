@@ -28,11 +28,49 @@ def test_values_of_one_moment_that_differ_are_rivals_and_both_stay(record: Modul
     assert {found.latest.fact.id, *(r.id for r in found.latest.rivals)} == {"n1", "n2"}
 
 
-def test_units_are_never_put_on_one_line(record: ModuleType) -> None:
-    """Glucose in mmol/L and in mg/dL makes two series, each with its own ranges."""
+def test_mass_and_amount_of_one_analyte_are_drawn_in_one_unit_and_marked_so(record: ModuleType) -> None:
+    """Glucose in mmol/L and in mg/dL makes one series; each value stays as reported, the converted one beside it."""
     found = _row(record, "Glucose")
-    assert found.mixed
-    assert {s.unit: len(s.points) for s in found.series} == {"mmol/L": 2, "mg/dL": 2}
+    assert found.conversion is not None
+    assert not found.mixed
+    [series] = found.series
+    assert (series.unit, len(series.points)) == (found.conversion.unit, 4)
+    assert [p.when.at for p in series.points] == sorted(p.when.at for p in series.points)
+    assert {p.unit for p in found.points} == {"mmol/L", "mg/dL"}
+    for point in found.points:
+        shown = found.converted(point)
+        assert bool(shown) == (point.unit != series.unit)
+    assert "molar mass of glucose, 180.156 g/mol" in found.conversion.words
+
+
+def test_a_converted_value_is_right_and_its_range_with_it(record: ModuleType) -> None:
+    """5.5 mmol/L of glucose (14749-6) is 99.09 mg/dL beside two in mg/dL (2345-7)."""
+    ranged = record.lab("a", "Glucose", "14749-6", "5.5", "mmol/L", "2026-01-01T00:00:00Z")
+    ranged.resource["referenceRange"] = [{"low": {"value": Decimal("3.9")}, "high": {"value": Decimal("5.5")}}]
+    [row] = by_test([
+        ranged,
+        record.lab("b", "Glucose", "2345-7", "90", "mg/dL", "2026-01-02T00:00:00Z"),
+        record.lab("c", "Glucose", "2345-7", "95", "mg/dL", "2026-01-03T00:00:00Z"),
+    ])  # fmt: skip
+    [series] = row.series
+    assert [p.number for p in series.points] == [Decimal("99.09"), Decimal(90), Decimal(95)]
+    assert series.points[0].range[1:] == (Decimal("70.26"), Decimal("99.09"))
+    assert series.points[0].value.startswith("5.5")
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "second"), [("2345-7", "mg/dL", "kPa"), ("2345-7", "mg/dL", ""), ("9999-9", "mg/dL", "mmol/L")]
+)
+def test_units_that_cannot_be_converted_are_never_put_on_one_line(
+    record: ModuleType, code: str, first: str, second: str
+) -> None:
+    """Another dimension, no unit, or an analyte without a reviewed molar mass: each unit has its own series."""
+    [row] = by_test([
+        record.lab("a", "Glucose", code, "5", first, "2026-01-01T00:00:00Z"),
+        record.lab("b", "Glucose", code, "6", second, "2026-01-02T00:00:00Z"),
+    ])  # fmt: skip
+    assert row.conversion is None
+    assert {s.unit for s in row.series} == {first, second}
 
 
 def test_a_withdrawn_result_is_no_point_of_the_line_but_is_kept(record: ModuleType) -> None:
