@@ -14,6 +14,7 @@ from unsilo.api import (
     writing,
 )
 from unsilo.api.interaction import Interaction
+from unsilo.api.terminology import ROWS as TERMINOLOGY
 
 __all__ = ["INTERACTIONS"]
 
@@ -82,5 +83,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     Interaction("POST", "[type]/[id]/$meta-add", "$meta-add", "write", meta.add, _DEFINITION + "Resource-meta-add"),
     Interaction("POST", "[type]/[id]/$meta-delete", "$meta-delete", "write", meta.remove,
                 _DEFINITION + "Resource-meta-delete"),
+    # Terminology
+    *TERMINOLOGY,
 )  # fmt: skip
 """Addresses by pattern. A batch has no scope of its own: each of its entries needs that of what it asks for."""

@@ -15,6 +15,7 @@ from unsilo.flow.bulk.exports import Exports
 from unsilo.flow.bulk.importing import Imports
 from unsilo.flow.bulk.job import Job, Jobs
 from unsilo.flow.bulk.wanted import ImportJob
+from unsilo.flow.fhir.canonicals import stored_by
 from unsilo.flow.fhir.drafting import Drafting
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.service import Service
@@ -55,6 +56,7 @@ class Node:
         self._threads = ThreadPoolExecutor(max(2, service.settings.readers), "unsilo-read")
         self._long = 0
         self.page_key = service.store.secret("page")
+        service.terminology.shelf.stored = stored_by(service.store, lambda: service.parameters.vocabulary)
         self.written_once: dict[tuple[str, str], bytes] = {}
         self.described: Vocabulary | None = None
         """The vocabulary that what is written once was made of."""

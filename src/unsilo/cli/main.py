@@ -14,6 +14,7 @@ from unsilo.cli import (
     population,
     running,
     suggesting,
+    terminology,
     upkeep,
     validation,
 )
@@ -77,5 +78,6 @@ app.add_typer(_token, name="token")
 _token.command("add")(accounts.token_add)
 _token.command("list")(accounts.token_list)
 _token.command("revoke")(accounts.token_revoke)
+app.add_typer(terminology.app, name="terminology")
 app.add_typer(_config, name="config")
 _config.command("check")(upkeep.config_check)

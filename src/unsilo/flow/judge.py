@@ -12,6 +12,7 @@ from unsilo.kernel import Issue, Json
 from unsilo.spec.packages import Package, read_packages
 from unsilo.validation import Options, Validator
 from unsilo.validation.library import validator
+from unsilo.validation.run import Terminology
 
 __all__ = ["Judge", "Way"]
 
@@ -22,9 +23,10 @@ _PREFIXES = ("client:", "feed:")
 class Judge:
     """The validator of a node by its settings; it may be asked from any thread."""
 
-    def __init__(self, settings: Validation) -> None:
+    def __init__(self, settings: Validation, terminology: Terminology | None = None) -> None:
         self.settings = settings
         self._profiles = {kind: tuple(urls) for kind, urls in settings.profiles.items()}
+        self._terminology = terminology
         self._lock = threading.Lock()
         self._validator: Validator | None = None
         self.packages: list[Package] = []
@@ -40,7 +42,9 @@ class Judge:
         self, resource: Json, profiles: Sequence[str] = (), *, resolve: Callable[[str], Json | None] | None = None
     ) -> list[Issue]:
         """Return what is wrong with a resource: the base definitions, the profiles that it claims and those given."""
-        options = Options(profiles=tuple(profiles), by_type=self._profiles, resolve=resolve)
+        options = Options(
+            profiles=tuple(profiles), by_type=self._profiles, resolve=resolve, terminology=self._terminology
+        )
         with self._lock:  # what is made ready of definitions is shared
             return self._ready().validate(resource, options)
 

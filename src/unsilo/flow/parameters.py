@@ -7,7 +7,7 @@ from unsilo.config import SearchBounds
 from unsilo.fhir.index import Custom
 from unsilo.flow.process import Piece, keys_of
 from unsilo.kernel import json
-from unsilo.search.ask import Bounds
+from unsilo.search.ask import Bounds, Terminology
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.spec.r4 import type_name
 from unsilo.storage import Store
@@ -20,7 +20,9 @@ __all__ = ["Parameters"]
 class Parameters:
     """Thread-safe. `vocabulary` is what searches know now; `complete` adds the keys of posted parameters."""
 
-    def __init__(self, store: Store, bounds: SearchBounds | None = None) -> None:
+    def __init__(
+        self, store: Store, bounds: SearchBounds | None = None, terminology: Terminology | None = None
+    ) -> None:
         self._store = store
         said = bounds or SearchBounds()
         self.wake = threading.Event()
@@ -29,7 +31,8 @@ class Parameters:
         self._dirty = False
         self._extra: dict[str, list[Custom]] = {}
         self.vocabulary = Vocabulary(
-            bounds=Bounds(said.count, said.most, values=said.values, depth=said.depth, included=said.included)
+            terminology=terminology,
+            bounds=Bounds(said.count, said.most, values=said.values, depth=said.depth, included=said.included),
         )
         self.load()
 

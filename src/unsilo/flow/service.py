@@ -27,10 +27,10 @@ class Service:
         self.store = store or open_store(
             settings.data, readers=settings.readers, group_ms=settings.group_ms, database=settings.database
         )
-        self.parameters = Parameters(self.store, settings.search)
-        self.reindexing = Reindexing(self.store, self.parameters)
         self.terminology = open_terminology(settings.data)
-        self.judge = Judge(settings.validation)
+        self.parameters = Parameters(self.store, settings.search, self.terminology)
+        self.reindexing = Reindexing(self.store, self.parameters)
+        self.judge = Judge(settings.validation, self.terminology.member)
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
         self.maps = Maps(self.store, settings)

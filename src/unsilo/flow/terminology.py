@@ -39,6 +39,7 @@ class Shelves:
         self.library = Library(folder)
         self.own = Library(folder / "shipped")
         self.stored: Stored = stored or (lambda _kind, _canonical: None)
+        self.from_store = 0
         self._lock = threading.RLock()
         self._memory: OrderedDict[str, tuple[object, CodeSystem | None]] = OrderedDict()
         self._heads = shipped.heads()
@@ -97,6 +98,7 @@ class Shelves:
     def _small(self, url: str, version: str) -> CodeSystem | None:
         key = f"{url}|{version}" if version else url
         stored = self.stored("CodeSystem", key)
+        self.from_store += stored is not None
         stamp: object = (stored or {}).get("meta", {}).get("versionId") if stored else self.library.generation
         with self._lock:
             known = self._memory.get(key)
@@ -131,7 +133,11 @@ class Shelves:
 
     def definition(self, kind: str, canonical: str) -> Json | None:
         """Return a ValueSet, ConceptMap or CodeSystem: stored by a client, imported, or R4's own."""
-        return self.stored(kind, canonical) or self.library.definition(kind, canonical) or _CORE[kind](canonical)
+        found = self.stored(kind, canonical)
+        if found is not None:
+            self.from_store += 1
+            return found
+        return self.library.definition(kind, canonical) or _CORE[kind](canonical)
 
     def definitions(self, kind: str) -> list[str]:
         """Return the canonicals of a kind, imported ones first."""

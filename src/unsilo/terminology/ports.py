@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from unsilo.kernel import Json
@@ -131,7 +131,11 @@ class MapSource(Protocol):
 
 
 class Shelf(Protocol):
-    """The artefacts that are in use."""
+    """The artefacts that are in use; `stored` finds resources of clients by type and canonical."""
+
+    stored: Callable[[str, str], Json | None]
+    from_store: int
+    """How many answers came from what clients stored."""
 
     def system(self, url: str, version: str = "") -> CodeSystem | None:
         """Return a code system; without a version the one in use."""

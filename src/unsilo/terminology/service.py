@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from time import monotonic
 
 from unsilo.kernel import Issue, Json
 from unsilo.terminology import ids
@@ -21,6 +22,8 @@ from unsilo.terminology.words import words
 __all__ = ["Terminology"]
 
 _KEPT = 200
+_STORED_FOR = 1.0
+"""Seconds that a value set is kept which draws on what clients stored."""
 _MOST = 200_000
 
 
@@ -34,7 +37,7 @@ class Terminology:
         """Maps that people govern, asked before those of artefacts."""
         self._generation = generation
         self._made_of: object = None
-        self._contents: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], Contents] = OrderedDict()
+        self._contents: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, Contents]] = OrderedDict()
         self._lock = threading.Lock()
 
     # Code systems.
@@ -167,15 +170,18 @@ class Terminology:
                 self._contents.clear()
                 self._made_of = stamp
             known = self._contents.get(key)
-            if known is not None:
+            if known is not None and monotonic() < known[0]:
                 self._contents.move_to_end(key)
-                return known
+                return known[1]
+        before = self.shelf.from_store
         said = self.value_set(value_set)
         if said is None:
             raise fault("not-found", f"the value set {value_set[:200]} is not here", "load it", "terminology.value-set")
         made = compose(said, find)
+        # What a client stored may change at any time; what was imported changes only with the generation.
+        until = monotonic() + _STORED_FOR if self.shelf.from_store != before else float("inf")
         with self._lock:
-            self._contents[key] = made
+            self._contents[key] = (until, made)
             if len(self._contents) > _KEPT:
                 self._contents.popitem(last=False)
         return made

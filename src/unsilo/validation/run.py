@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -81,8 +81,28 @@ class Run:
         """Return what FHIRPath rules are given: the resource at hand, its container, and how references are found."""
         if self._context is None or self._context_of is not self.resource:
             self._context_of = self.resource
-            self._context = Context(resource=self.resource, root=self.contained or self.resource, resolve=self.resolve)
+            self._context = Context(
+                resource=self.resource,
+                root=self.contained or self.resource,
+                resolve=self.resolve,
+                member_of=self._member_of if self.options.terminology is not None else None,
+            )
         return self._context
+
+    def _member_of(self, value: Any, url: str) -> bool | None:
+        """Tell whether a code, Coding or CodeableConcept belongs to a value set (FHIRPath memberOf)."""
+        port = self.options.terminology
+        if port is None or not isinstance(value, str | dict):
+            return None
+        if isinstance(value, str):
+            return port(url, "", value)
+        codings = value["coding"] if isinstance(value.get("coding"), list) else [value]
+        said = [
+            port(url, str(each.get("system", "")), each["code"])
+            for each in codings
+            if isinstance(each, dict) and isinstance(each.get("code"), str)
+        ]
+        return True if True in said else None if None in said or not said else False
 
     def resolve(self, reference: str) -> Json | None:
         """Return the resource that a reference leads to: contained, in the same Bundle, or wherever `options` look."""
