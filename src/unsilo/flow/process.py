@@ -13,6 +13,7 @@ from unsilo.config import Feed
 from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import Custom, index
 from unsilo.flow.map_codes import code_resources
+from unsilo.flow.repeated import Repeated
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result, Where
 from unsilo.mapping.model import Mapped, Site
@@ -73,6 +74,12 @@ class Draft(Piece):
         )  # fmt: skip
 
 
+_REPEATED = frozenset((
+    "Coverage", "Device", "Encounter", "Endpoint", "Location", "Organization", "Patient", "Practitioner",
+    "PractitionerRole", "RelatedPerson",
+))  # fmt: skip
+"""Types that many messages say again."""
+_repeated: Repeated[tuple[bytes, msgspec.Raw, bytes, list[int]]] = Repeated(2048)
 _NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 P = TypeVar("P", bound=Piece)
 _ready = msgspec.msgpack.Decoder(Ready)
@@ -202,13 +209,21 @@ def body_digest(body: bytes) -> bytes:
 
 def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: int, cleared: list[str]) -> Piece:
     """Encode one resource, extract its search keys and, of a Patient, its matching record."""
-    made = keys_of(resource)
-    body = codec.encode(resource)
+    body, kind = codec.encode(resource), resource["resourceType"]
+    known = _repeated.get(body) if kind in _REPEATED else None
+    if known is not None:
+        digest, packed, record, keys = known
+        return Piece(
+            kind, resource["id"], body, digest, packed, pack_lineage(lineage), clock, rank, cleared, record, keys
+        )  # fmt: skip
     piece = Piece(
-        resource["resourceType"], resource["id"], body, body_digest(body), msgspec.Raw(_packed(made)),
-        pack_lineage(lineage), clock, rank, cleared,
+        kind, resource["id"], body, body_digest(body), msgspec.Raw(_packed(keys_of(resource))), pack_lineage(lineage),
+        clock, rank, cleared,
     )  # fmt: skip
-    return _recorded(piece, resource)
+    _recorded(piece, resource)
+    if kind in _REPEATED:
+        _repeated.put(body, (piece.digest, piece.packed, piece.record, piece.keys))
+    return piece
 
 
 def draft_resource(resource: Json, rank: int) -> Draft:
