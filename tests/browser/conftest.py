@@ -122,7 +122,7 @@ def signed_in(site: Site, browser: Browser) -> Path:
         "find": "/people?q=demirci", "nobody": "/people?q=zzzz", "person": person, "print": f"{person}/print",
         "sources": f"{person}?lanes=source&span=all", "problems": f"{person}?lanes=problem&span=all",
         "fact": first("table.results td.latest a"), "trend": first("table.results tbody th a[href*='2823-3']"),
-        "units": first("table.results tbody th a[href*='15074-8']"), "results": f"{person}/results",
+        "units": first("table.results tbody th a[href*='2339-0']"), "results": f"{person}/results",
         "report": first("a[href*='/reports/']"), "records": f"{person}/records?q=%D8%AD%D8%B3%D9%86",
         "feeds": "/feeds", "messages": "/messages", "causes": "/messages/causes", "dead": "/dead", "replay": "/replay",
         "bench": "/bench", "users": "/admin/users", "audit": "/admin/audit",

@@ -26,6 +26,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "unsilo_message_bytes_total": ("counter", "Bytes received by feed, before compression."),
     "unsilo_last_message_timestamp_seconds": ("gauge", "When a feed last received something, seconds since 1970."),
     "unsilo_message_seconds": ("summary", "From receipt to commit, by feed, over the last two days."),
+    "unsilo_doubts": ("gauge", "What messages hold that can hardly be true, by feed and rule."),
     "unsilo_messages_queued": ("gauge", "Messages that wait to be processed."),
     "unsilo_messages_dead": ("gauge", "Dead letters: messages that could not be processed."),
     "unsilo_messages_held": ("gauge", "Messages held back behind a dead letter of the same key."),
@@ -158,6 +159,7 @@ def exposition(service: Service, requests: Requests) -> str:
             for f in feeds
             for q, value in zip(("0.5", "0.95", "0.99"), f.latency, strict=True)
         ],
+        "unsilo_doubts": [({"feed": f.feed, "rule": r}, n) for f in feeds for r, n in sorted(f.doubts.items())],
         "unsilo_messages_queued": [({}, counts.messages.get("queued", 0))],
         "unsilo_messages_dead": [({}, counts.messages.get("dead", 0))],
         "unsilo_messages_held": [({}, counts.messages.get("held", 0))],

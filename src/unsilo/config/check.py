@@ -79,6 +79,8 @@ def _feed(feed: Feed) -> Iterator[Problem]:
         yield (*path, "zone"), f"{feed.zone!r} is not a time zone", "an IANA name such as Europe/Berlin"
     if feed.overlay and not Path(feed.overlay).is_file():
         yield (*path, "overlay"), f"there is no file {feed.overlay}", ""
+    if feed.packages and not Path(feed.packages).is_dir():
+        yield (*path, "packages"), f"there is no folder {feed.packages}", ""
     for name in feed.lists:
         if name not in _LISTS:
             yield (*path, "lists", name), "not a list segment", "one of " + ", ".join(_LISTS)

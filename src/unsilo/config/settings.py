@@ -109,8 +109,15 @@ class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Days that original bytes are kept; 0 for ever."""
     test: bool = False
     """True: nothing of this feed reaches live records (like MSH-11 `T`)."""
-    validate: Literal["off", "warn"] = "off"
-    """`warn`: what a message becomes is checked against FHIR R4, and its errors are warnings of the message."""
+    validate: Literal["off", "warn", "reject"] = "off"
+    """What a message becomes is checked against FHIR R4: `warn`: its errors are warnings of the message; `reject`: a
+    message with an error becomes a dead letter."""
+    packages: str = ""
+    """Folder of FHIR packages (`.tgz`) with further definitions for that check."""
+    profiles: dict[str, list[str]] = {}
+    """Profiles that every resource of a type must meet in that check, by type."""
+    plausibility: Literal["off", "warn"] = "warn"
+    """`warn`: what can hardly be true (a result before the birth, a dose beyond any) is a warning of the message."""
     idle_seconds: int = 3600
     """A connection without a byte for so long is closed."""
     frame_seconds: int = 60

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from unsilo.console.gate import Asked, whole
@@ -10,6 +11,7 @@ from unsilo.console.render import HEADERS, KIND_WORDS, page
 from unsilo.fhir.leaves import at
 from unsilo.flow.process import State, decode, orphan
 from unsilo.flow.read.describe import particulars, title, value_text
+from unsilo.flow.read.doubtful import mark_doubts
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.grouping import group
 from unsilo.flow.read.load import Loaded, fact_of, load
@@ -18,7 +20,7 @@ from unsilo.flow.read.results import by_test, range_of
 from unsilo.flow.read.steps import Step, steps
 from unsilo.flow.read.words import number
 from unsilo.flow.trees import place_of
-from unsilo.kernel import Json, Lineage, Locator, json
+from unsilo.kernel import Json, Lineage, Locator, clock, json
 from unsilo.storage import Stored
 
 __all__ = ["fact_page", "original"]
@@ -50,7 +52,11 @@ def _find(asked: Asked, loaded: Loaded) -> tuple[Stored, Fact] | None:
     message = asked.service.store.message(stored.mid)
     feed = message.feed if message is not None else ""
     gone = known.gone if known is not None else 0
-    return stored, fact_of(stored, feed, gone=gone, looked=loaded.looked, core=(body, {}))
+    fact = fact_of(stored, feed, gone=gone, looked=loaded.looked, core=(body, {}))
+    # The version that is looked at stands among the person's facts as if it were the current one.
+    others = [each for each in loaded.facts if each is not known]
+    mark_doubts(loaded.patients, [*others, fact] if kind != "Patient" else others, clock.now())
+    return stored, fact if kind != "Patient" or known is None else msgspec.structs.replace(fact, doubts=known.doubts)
 
 
 def _origin(asked: Asked, part: Lineage) -> Origin:

@@ -8,6 +8,7 @@ from unsilo.console.facts import download
 from unsilo.console.gate import Asked
 from unsilo.console.people import frame, unknown
 from unsilo.console.render import HEADERS, home_zone, page
+from unsilo.flow.read.doubtful import mark_doubts
 from unsilo.flow.read.load import Loaded, load
 from unsilo.flow.read.person import person_view
 from unsilo.flow.read.reports import SAFE_INLINE, attachment_list, decode_attachment, report
@@ -48,6 +49,7 @@ def results_page(asked: Asked) -> Response:
     if loaded is None or found is None:
         return unknown(asked)
     asked.audit("read", person=loaded.person, what=f"results of {wanted}")
+    mark_doubts(loaded.patients, loaded.facts, clock.now())
     values: dict[str, Any] = frame(asked, loaded)
     values["title"] = f"{found.title} · {values['title']}"
     return page("trend.html", asked.view, **values, test=found, data=[_chart(s) for s in found.series])

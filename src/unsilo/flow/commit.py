@@ -7,12 +7,14 @@ import msgspec
 
 from unsilo.config import Feed
 from unsilo.fhir import codec, merge
+from unsilo.flow.doubt import counted
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready
 from unsilo.storage.packing import unpack_lineage
+from unsilo.validation.plausibility import altered
 
 __all__ = ["Committed", "Keys", "beats", "commit", "finish_dead", "finish_held"]
 
@@ -71,7 +73,10 @@ class _Writing:
         if self.changed:
             payload = msgspec.json.encode({"message": told.envelope, "changed": self.changed})
             tx.outbox("changed", payload)
-        tx.finish(told.mid, "done", self.issues, told.unconsumed, told.digest, len(told.pieces))
+        tx.finish(
+            told.mid, "done", self.issues, told.unconsumed, told.digest, len(told.pieces), feed=self.feed,
+            doubts=counted(self.issues),
+        )  # fmt: skip
         return Committed("done", self.issues, self.changed)
 
     def _piece(self, piece: Piece) -> None:
@@ -103,6 +108,11 @@ class _Writing:
         if piece.type == "Patient" and _replaced(old):
             # A later message with a retired number does not bring it back to life (HL7 v2 A40).
             resource = {**resource, "active": False, "link": old["link"]}
+        if piece.type == "Patient":
+            whose = f"Patient/{piece.id}: "
+            self.issues += [
+                msgspec.structs.replace(each, where=Where(whose + each.where.path)) for each in altered(old, resource)
+            ]
         if codec.encode(resource) == current.body:
             self._touch(current, piece)
             return

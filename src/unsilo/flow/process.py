@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +11,12 @@ from unsilo import identity, mapping
 from unsilo.config import Feed
 from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import Custom, index
+from unsilo.flow.conform import conforming
+from unsilo.flow.doubt import found_in
 from unsilo.flow.map_codes import code_resources
 from unsilo.flow.repeated import Repeated
 from unsilo.formats import ccda, hl7v2
-from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result, Where
+from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result
 from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed, terms
 from unsilo.storage.keys import Image, Ready, ready
@@ -189,16 +190,22 @@ def normalise_codes(state: State) -> Result[State]:
 
 
 def check(state: State) -> Result[State]:
-    """What the resources have against R4, as warnings, where the feed asks for it: they are kept all the same."""
+    """What the resources have against R4, where the feed asks for it, and what of them can hardly be true.
+
+    By `warn` they are kept all the same; by `reject` the message is a dead letter when one of them has an error.
+    """
+    feed, mapped = state.feed, state.mapped
+    if mapped is None:
+        return Result(state, [])
+    resources = [entry.resource for entry in mapped.entries]
     found: list[Issue] = []
-    if state.feed.validate == "warn" and state.mapped is not None:
-        validate = import_module("unsilo.validation.library").validator().validate  # megabytes that most never need
-        for entry in state.mapped.entries:
-            name = f"{entry.resource['resourceType']}/{entry.resource.get('id', '')}"
-            for issue in validate(entry.resource):
-                if issue.severity in ("error", "fatal") and len(found) < state.feed.limits.issues:
-                    where = Where(f"{name}: {issue.where.path}")
-                    found.append(Issue("warning", issue.code, issue.text, where, issue.hint, issue.rule))
+    if feed.validate != "off":
+        found = conforming(feed).judged(resources, feed.limits.issues)
+        if found and feed.validate == "reject":
+            return Result(None, found)
+        found = [msgspec.structs.replace(issue, severity="warning") for issue in found]
+    if feed.plausibility == "warn":
+        found += found_in(resources, state.envelope.received_at, feed.limits.issues)
     return Result(state, found)
 
 

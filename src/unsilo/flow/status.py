@@ -32,6 +32,10 @@ class FeedStatus(msgspec.Struct):
     rhythm_seconds: int
     latency: tuple[int, int, int]
     last_hour: list[tuple[int, int, int, int]]
+    doubtful: int = 0
+    """What its messages hold that can hardly be true."""
+    doubts: dict[str, int] = {}
+    """The same by rule."""
 
 
 class Status(msgspec.Struct):
@@ -73,7 +77,8 @@ def feed_statuses(store: Store, settings: Settings, broken: dict[str, str] | Non
                 messages=figure.messages, today=figure.today, bytes=figure.bytes,
                 queued=figure.states.get("queued", 0), held=figure.states.get("held", 0),
                 dead=figure.states.get("dead", 0), resent=figure.resent, rhythm_seconds=rhythm,
-                latency=figure.latency, last_hour=figure.last_hour,
+                latency=figure.latency, last_hour=figure.last_hour, doubtful=sum(figure.doubts.values()),
+                doubts=dict(sorted(figure.doubts.items())),
             )
         )  # fmt: skip
     return result

@@ -118,6 +118,7 @@ class MessageReads:
             of_today = rows(_SQL["feed_day"], (day_of(now),))
             minutes = rows(_SQL["feed_minutes"], (now // MINUTE - _HOUR,))
             latencies = rows(_SQL["feed_latencies"], (day_of(now - _DAY),))
+            doubts = rows(_SQL["feed_doubts"], ())
         found = {name: FeedFigures(name, last or 0, 0, 0, 0, {}, 0, [], (0, 0, 0)) for name, last in lasts}
         for name, state, messages, size in totals:
             feed = found[name]
@@ -127,6 +128,8 @@ class MessageReads:
             feed.messages += messages
             feed.bytes += size
             feed.states[state] = feed.states.get(state, 0) + messages
+        for name, rule, count in doubts:
+            found[name].doubts = {**found[name].doubts, rule: count}
         for name, messages in of_today:
             found[name].today = messages
         for name, *minute in minutes:

@@ -227,7 +227,8 @@ class FeedFigures(msgspec.Struct):
     """One feed's figures; `states` counts messages by state, `resent` counts duplicates acknowledged from the record.
 
     `last_hour` holds (minute since 1970, received, finished, failed); `latency` holds microseconds from receipt to
-    commit at the quantiles .5, .95, .99 of the last two days.
+    commit at the quantiles .5, .95, .99 of the last two days; `doubts` counts by rule what its messages hold that can
+    hardly be true.
     """
 
     feed: str
@@ -239,3 +240,4 @@ class FeedFigures(msgspec.Struct):
     resent: int
     last_hour: list[tuple[int, int, int, int]]
     latency: tuple[int, int, int]
+    doubts: dict[str, int] = {}

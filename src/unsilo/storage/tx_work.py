@@ -17,14 +17,18 @@ class Tx(FhirTx):
 
     def finish(
         self, mid: int, state: str, issues: Sequence[Issue] = (), unconsumed: Sequence[Unconsumed] | bytes = (),
-        digest: str = "", entries: int = 0, at: int = 0, holds: bool | None = None,
+        digest: str = "", entries: int = 0, at: int = 0, holds: bool | None = None, feed: str = "",
+        doubts: Sequence[tuple[str, str]] = (),
     ) -> None:  # fmt: skip
         """End a processing: the message goes to `state` (`done`, `dead`, `test`, ...) with what was said about it.
 
         `dead` by the rule `flow.poison` holds everything after it with the same order key. `unconsumed` may be packed
-        already.
+        already. `doubts` are (rule, what of which resource) of this processing, counted for `feed`.
         """
         when = at or clock.now()
+        if doubts:
+            number = self._names.feed(feed)
+            self._job.rows["doubt"] += [(number, rule, mid, when, clean(what)) for rule, what in doubts]
         listed = list(issues)
         packed = unconsumed if isinstance(unconsumed, bytes) else pack_unconsumed(unconsumed)
         self._job.rows["outcome"].append((mid, when, digest, pack_issues(listed), packed))

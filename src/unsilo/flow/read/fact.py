@@ -8,7 +8,7 @@ import msgspec
 from unsilo.flow.read.describe import concept_keys
 from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import When, when
-from unsilo.kernel import Json
+from unsilo.kernel import Issue, Json
 
 __all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "named_sources", "void"]
 
@@ -68,6 +68,8 @@ class Fact(msgspec.Struct):
     resource: Json
     gone: int = 0
     new: bool = False
+    doubts: tuple[Issue, ...] = ()
+    """Why it can hardly be true; see `doubtful`."""
     memo: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property

@@ -73,7 +73,7 @@ def fact_of(stored: Stored, source: str, *, gone: int = 0, looked: int = 0, core
     """Return the Fact of a stored version; `looked` (µs, 0 never) marks what changed since as new."""
     body, memo = core if core is not None else core_of(stored)
     new = bool(looked) and stored.updated > looked
-    return Fact(stored.type, stored.id, stored.version, stored.updated, source, body, gone, new, memo)
+    return Fact(stored.type, stored.id, stored.version, stored.updated, source, body, gone, new, memo=memo)
 
 
 def core_of(stored: Stored) -> Core:

@@ -8,6 +8,7 @@ import msgspec
 
 from unsilo.flow.read.banner import Banner, banner
 from unsilo.flow.read.completeness import Empty, Presence, empty_reason, presence
+from unsilo.flow.read.doubtful import mark_doubts
 from unsilo.flow.read.fact import Fact, Source
 from unsilo.flow.read.grouping import Group, group, is_open
 from unsilo.flow.read.reports import lone_texts, without_twins
@@ -42,6 +43,8 @@ class PersonView(msgspec.Struct):
     last: int
     new: int
     conflicts: int
+    doubtful: list[Fact] = []
+    """Facts, records of the person among them, that can hardly be true."""
     fragments: dict[str, Any] = {}
     """What a console keeps that it made of this view."""
 
@@ -66,6 +69,7 @@ def person_view(
         section = section_of(fact.type)
         if section is not None:
             by_section[section.key].append(fact)
+    doubtful = mark_doubts(patients, facts, now)
     measured = by_test(by_section["results"])
     by_section["reports"] = without_twins(by_section["reports"]) + lone_texts(facts)
     rows = []
@@ -90,6 +94,7 @@ def person_view(
         max((f.updated for f in [*facts, *patients]), default=0),
         sum(f.new for f in shown),
         sum(r.conflicts for r in rows),
+        doubtful,
     )
 
 

@@ -118,6 +118,10 @@ WHERE d.state <> 'resent' GROUP BY f.name
 SELECT f.name, x.minute, x.received, x.finished, x.failed FROM feed f CROSS JOIN feed_minute x ON x.feed = f.id
 WHERE x.minute >= ? ORDER BY f.id, x.minute
 
+-- name: feed_doubts
+SELECT f.name, d.rule, count(*) FROM doubt d JOIN feed f ON f.id = d.feed JOIN outcome o ON o.mid = d.mid AND o.at = d.at
+GROUP BY f.name, d.rule
+
 -- name: feed_lasts
 SELECT f.name, l.received FROM feed f LEFT JOIN feed_last l ON l.feed = f.id
 

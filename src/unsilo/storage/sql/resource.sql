@@ -31,6 +31,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: lineage
 INSERT INTO lineage (rid, version, rows) VALUES (?, ?, ?)
 
+-- name: doubt
+INSERT OR IGNORE INTO doubt (feed, rule, mid, at, what) VALUES (?, ?, ?, ?, ?)
+
 -- name: effect
 INSERT OR IGNORE INTO effect (mid, rid, version) VALUES (?, ?, ?)
 

@@ -15,7 +15,7 @@ def doubts(resource: Json, person: Person = NOBODY, now: int = 0) -> list[Issue]
     """Return what cannot be true of a resource: warnings with the element's FHIRPath and a rule `plausible.*`.
 
     `person` is whom it is about, as far as that is known; `now` (microseconds) is when it was received, after which
-    nothing in it can have happened. Faults of structure are passed over: conformance tells them.
+    nothing in it can have happened (0: not known). Faults of structure are passed over: conformance tells them.
     """
     kind = resource.get("resourceType")
     if not isinstance(kind, str):

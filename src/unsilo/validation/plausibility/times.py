@@ -19,7 +19,7 @@ Check = Callable[[Moment, Json, Said, Person, int], dict[str, str] | None]
 
 
 def _future(rule: Moment, _resource: Json, said: Said, _person: Person, now: int) -> dict[str, str] | None:
-    return {} if said.bounds[0] > now + rule.days * DAY else None
+    return {} if now and said.bounds[0] > now + rule.days * DAY else None
 
 
 def _before_birth(rule: Moment, _resource: Json, said: Said, person: Person, _now: int) -> dict[str, str] | None:
@@ -43,6 +43,8 @@ def _age(rule: Moment, resource: Json, said: Said, _person: Person, now: int) ->
     if resource.get("deceasedBoolean") is True:
         return None
     end = moment(resource, rule.other)
+    if end is None and not now:
+        return None
     lived = (end.bounds[0] if end else now) - said.bounds[1]
     return {"years": f"{lived / _YEAR:.0f}"} if lived > rule.days * DAY else None
 
