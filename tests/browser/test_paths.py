@@ -101,10 +101,14 @@ def test_a_correction_shows_as_one_with_the_former_version(visit: Any, site: Any
     assert page.locator("#drawer-body table").last.inner_text().count("5.6") == 1
 
 
-def test_units_that_differ_get_charts_of_their_own(visit: Any, site: Any) -> None:
-    """mmol/L and mg/dL are never one line, and the page says so."""
+def test_units_that_differ_are_converted_for_one_chart_and_the_page_says_so(visit: Any, site: Any) -> None:
+    """mmol/L and mg/dL of glucose are drawn in one unit; each reported value stands, with the converted one beside."""
     page = visit.go(site.pages["units"])
-    assert "Nothing was converted" in page.locator("main").inner_text().replace("nothing", "Nothing")
+    words = page.locator("main").inner_text()
+    assert "by the molar mass of glucose" in words
+    assert page.locator(".converted").count() > 0
+    assert "mg/dL" in page.locator(VALUES).all_inner_texts().__str__()
+    assert "mmol/L" in page.locator(VALUES).all_inner_texts().__str__()
 
 
 def test_a_chart_is_drawn_and_the_table_holds_every_value(visit: Any, site: Any) -> None:

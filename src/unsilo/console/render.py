@@ -64,6 +64,7 @@ MENU: tuple[Item, ...] = (
     Item("/messages", "Messages", "message.read"),
     Item("/dead", "Dead letters", "message.read"),
     Item("/bench", "Test bench", "bench.use"),
+    Item("/maps", "Code maps", "map.read"),
     Item("/admin/users", "Users", "user.manage"),
     Item("/admin/audit", "Audit", "audit.read"),
 )

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from unsilo.console import admin, bench, facts, messages, operations, people, records, replay, results, sign_in
+from unsilo.console import admin, bench, facts, mapping, messages, operations, people, records, replay, results, sign_in
 from unsilo.console.gate import Asked, guarded
 from unsilo.flow.service import Service
 
@@ -37,6 +37,9 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/messages/{id}/dry-run", "message.read", replay.dry_page),
     ("/dead", "message.read", replay.dead_page),
     ("/bench", "bench.use", bench.bench_page),
+    ("/maps", "map.read", mapping.queue_page),
+    ("/maps/code", "map.read", mapping.code_page),
+    ("/maps/entries", "map.read", mapping.entries_page),
     ("/admin/users", "user.manage", admin.users_page),
     ("/admin/audit", "audit.read", admin.audit_page),
 )
@@ -47,6 +50,8 @@ WRITES: tuple[tuple[str, str, Page], ...] = (
     ("/messages/{id}/edit", "message.replay", replay.edit),
     ("/messages/{id}/release", "message.replay", replay.release),
     ("/bench", "bench.use", bench.bench_page),
+    ("/maps/decide", "map.decide", mapping.decide),
+    ("/maps/act", "map.decide", mapping.act),
     ("/admin/users", "user.manage", admin.add_user),
     ("/admin/users/change", "user.manage", admin.change_user),
 )

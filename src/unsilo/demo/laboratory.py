@@ -9,12 +9,13 @@ from unsilo.demo.segments import NORTH, Place, escape, message, pid, stamp
 __all__ = ["culture", "panel", "report", "single"]
 
 _BY_NAME = {"north": "local", "brigid": "loinc", "lab": "loinc"}
+_OWN_PANEL = "MMOL"
 _DOCTORS = {"north": "1001^HALE^MIRIAM", "brigid": "B77^Fontaine^Luc", "lab": "9003^Osei^Kwame"}
 
 
 def _code(place: Place, row: dict[str, str]) -> str:
-    """North General writes its own codes, the others LOINC."""
-    if _BY_NAME[place.key] == "local":
+    """North General writes its own codes, St Brigid for its glucose in mmol/L, the others LOINC."""
+    if _BY_NAME[place.key] == "local" or row["panel"] == _OWN_PANEL:
         return f"{row['local']}^{row['local_name']}^L"
     return f"{row['loinc']}^{row['loinc_name']}^LN"
 

@@ -130,7 +130,7 @@ def _rosa(script: _Script, rosa: Person) -> None:
         script.add(ST_BRIGID, laboratory.panel(
             ST_BRIGID, rosa, script.control(ST_BRIGID), f"BL{7100 + n}", "MMOL", at + timedelta(days=9), script.draw,
             values={"GLUM": f"{float(value) / 18.016 - 0.2:.1f}"},
-        ), "glucose in mmol/L under LOINC")  # fmt: skip
+        ), "glucose in mmol/L under another local code")  # fmt: skip
         script.add(CITY_LAB, laboratory.panel(
             CITY_LAB, rosa, script.control(CITY_LAB), f"CL{9000 + n}", "A1C", at + timedelta(days=2), script.draw,
             values={"HBA1C": f"{8.1 - n * 0.2:.1f}"},

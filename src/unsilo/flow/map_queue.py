@@ -15,10 +15,21 @@ from unsilo.terminology.suggest import Item, Suggester, Suggestion
 from unsilo.terminology.suggest.engine import remembered_key
 from unsilo.terminology.suggest.item import read_item
 
-__all__ = ["Example", "Unmapped", "find_unmapped", "queue", "suggestions", "unmapped_by_feed"]
+__all__ = [
+    "Example",
+    "Unmapped",
+    "described",
+    "equal_strings",
+    "find_unmapped",
+    "queue",
+    "suggestions",
+    "unmapped_by_feed",
+]
 
 _EXAMPLES = 4
 _CANDIDATES = 60
+_LEAST = 0.005
+"""Chance below which a further suggestion is not shown."""
 _LOINC = "http://loinc.org"
 
 
@@ -86,6 +97,22 @@ def _seen(store: Store, element: Element, counted: CodeCount) -> tuple[list[Loca
     return found, shown, last
 
 
+def described(store: Store, element: Element, counted: CodeCount) -> Unmapped | None:
+    """Return a local code with examples and decisions; None when its newest facts have a standard code each."""
+    return _unmapped(store, element, counted, store.map_entries())
+
+
+def equal_strings(store: Store, one: Unmapped) -> list[Unmapped]:
+    """Return the other open codes with the same name and units in the same element."""
+    name = " ".join(one.label.casefold().split())
+    return [
+        each
+        for each in queue(store, limit=1000)
+        if name and each.element == one.element and (each.system, each.code) != (one.system, one.code)
+        and " ".join(each.label.casefold().split()) == name and each.units == one.units
+    ]  # fmt: skip
+
+
 def _unmapped(store: Store, element: Element, counted: CodeCount, known: list[Entry]) -> Unmapped | None:
     found, shown, resource = _seen(store, element, counted)
     if not found:
@@ -122,18 +149,9 @@ def queue(store: Store, *, feed: str = "", limit: int = 100) -> list[Unmapped]:
 
 
 def find_unmapped(store: Store, element: str, system: str, code: str) -> CodeCount | None:
-    """Return how often a local code stands in an element, whether or not it has a standard one."""
+    """Return how often a local code stands in an element, whether or not it has a standard one; None for nowhere."""
     known = next((each for each in ELEMENTS.values() if each.path == element), None)
-    if known is None:
-        return None
-    for each in store.code_counts(known.type, known.parameter):
-        if each.system == system:
-            for stored in store.read_many([(known.type, id_) for id_ in store.code_examples(each, 1)]).values():
-                concept = json.decode(stored.body).get(known.name) if stored.body else None
-                codings = concept.get("coding") or () if isinstance(concept, dict) else ()
-                if any(c.get("code") == code and (c.get("system") or "") == system for c in codings):
-                    return each
-    return None
+    return None if known is None else store.code_count(known.type, known.parameter, system, code)
 
 
 def unmapped_by_feed(store: Store) -> dict[str, tuple[int, int]]:
@@ -169,4 +187,5 @@ def suggestions(
         ):
             known[remembered_key(item)] = entry.target_code
             targets.setdefault(entry.target_code, entry.target_display)
-    return Suggester(targets, remembered=known).suggest(item, top)
+    found = Suggester(targets, remembered=known).suggest(item, top)
+    return [each for each in found if each.rank == 1 or each.score >= _LEAST]

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from unsilo.fhir.index import token_hash
 from unsilo.spec.parameters import parameter
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import clean
@@ -67,6 +68,16 @@ class MapReads:
             CodeCount(known.number, row[1], row[0], str(systems.get(row[0], "")), row[2])
             for row in self._readers.rows(_SQL["codes"], (known.number,))
         ]
+
+    def code_count(self, type_: str, parameter_code: str, system: str, code: str) -> CodeCount | None:
+        """Return how often one code stands in a token parameter; None when it stands nowhere."""
+        known = parameter(type_, parameter_code)
+        row = self._readers.row(_SQL["system"], (system,)) if system else (0,)
+        if known is None or row is None:
+            return None
+        asked = (known.number, token_hash(code), row[0])
+        facts = int(self._readers.row(_SQL["one"], asked)[0])
+        return CodeCount(known.number, asked[1], row[0], system, facts) if facts else None
 
     def code_feeds(self, counted: CodeCount) -> dict[str, int]:
         """Return how many resources with the code each feed brought."""

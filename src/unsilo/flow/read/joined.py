@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversion", "joining"]
 
-_DIGITS = 4
+_LEAST_DIGITS, _MOST_DIGITS = 3, 4
 
 
 class Conversion(NamedTuple):
@@ -23,17 +23,17 @@ class Conversion(NamedTuple):
     words: str
 
     def value(self, number: Decimal, source: str) -> Decimal | None:
-        """Return a number of another unit in this one, to four digits; None where it cannot be converted."""
+        """Return a number of another unit in this one, to as many digits as it has (3 or 4); None where there is none."""
         if source == self.unit:
             return number
         converted = _converted(number, source, self.unit, self.codes)
-        return None if converted is None else _short(converted)
+        return None if converted is None else _short(converted, len(number.as_tuple().digits))
 
 
-def _short(number: Decimal) -> Decimal:
+def _short(number: Decimal, digits: int) -> Decimal:
     if number.is_zero():
         return number
-    places = _DIGITS - 1 - number.adjusted()
+    places = min(_MOST_DIGITS, max(_LEAST_DIGITS, digits)) - 1 - number.adjusted()
     return round(number, max(0, places))
 
 

@@ -23,6 +23,12 @@ INSERT INTO map_event (id, action, actor, at, reason, entry) VALUES (?, ?, ?, ?,
 -- name: systems
 SELECT id, uri FROM system
 
+-- name: system
+SELECT id FROM system WHERE uri = ?
+
+-- name: one
+SELECT count(*) FROM ix_tok x WHERE x.sp = ? AND x.code = ? AND x.sys = ?
+
 -- name: codes
 SELECT x.sys, x.code, count(*) FROM ix_tok x WHERE x.sp = ? GROUP BY x.code, x.sys
 

@@ -82,9 +82,9 @@ def _property(local: Local, target: Target, reasons: list[str]) -> tuple[list[fl
         against = -min(0.0, found) if found is not None else 1.0
         what = f"unit {local.item.unit.strip()}" if local.told else "label"
         if fit >= 0.8:
-            reasons.append(f"the {what} means a {target.kind}")
+            reasons.append(f"the {what} fits ({target.kind})")
         elif against >= 0.5:
-            reasons.append(f"the {what} means a {local.kind}, the code a {target.kind}")
+            reasons.append(f"the {what} says {local.kind}, the code {target.kind}")
     if local.cue and target.kind and local.cue == target.kind:
         mark = 1.0
     if not local.kind and target.kind in ("presence", "nominal", "titer", "susceptibility"):

@@ -44,7 +44,7 @@ def test_mass_and_amount_of_one_analyte_are_drawn_in_one_unit_and_marked_so(reco
 
 
 def test_a_converted_value_is_right_and_its_range_with_it(record: ModuleType) -> None:
-    """5.5 mmol/L of glucose (14749-6) is 99.09 mg/dL beside two in mg/dL (2345-7)."""
+    """5.5 mmol/L of glucose (14749-6) is 99.1 mg/dL beside two in mg/dL (2345-7)."""
     ranged = record.lab("a", "Glucose", "14749-6", "5.5", "mmol/L", "2026-01-01T00:00:00Z")
     ranged.resource["referenceRange"] = [{"low": {"value": Decimal("3.9")}, "high": {"value": Decimal("5.5")}}]
     [row] = by_test([
@@ -53,8 +53,8 @@ def test_a_converted_value_is_right_and_its_range_with_it(record: ModuleType) ->
         record.lab("c", "Glucose", "2345-7", "95", "mg/dL", "2026-01-03T00:00:00Z"),
     ])  # fmt: skip
     [series] = row.series
-    assert [p.number for p in series.points] == [Decimal("99.09"), Decimal(90), Decimal(95)]
-    assert series.points[0].range[1:] == (Decimal("70.26"), Decimal("99.09"))
+    assert [p.number for p in series.points] == [Decimal("99.1"), Decimal(90), Decimal(95)]
+    assert series.points[0].range[1:] == (Decimal("70.3"), Decimal("99.1"))
     assert series.points[0].value.startswith("5.5")
 
 
