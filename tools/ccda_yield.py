@@ -14,10 +14,10 @@ from unsilo.formats import ccda
 from unsilo.kernel import seal
 from unsilo.mapping import Site, load
 
-V3 = "{urn:hl7-org:v3}"
 CLINICAL = frozenset(
-    "AllergyIntolerance Condition MedicationRequest DiagnosticReport Observation Immunization Procedure "
-    "Encounter".split()
+    "AllergyIntolerance Condition MedicationRequest DiagnosticReport Observation Immunization Procedure Encounter Goal "
+    "ServiceRequest FamilyMemberHistory MedicationAdministration Coverage CareTeam Device DeviceUseStatement "
+    "DeviceRequest ImagingStudy DocumentReference".split()
 )
 
 
@@ -53,13 +53,15 @@ class Yield:
             for row in entry.rows
             if row.source
         }
-        for section in parsed.value.root.iter(f"{V3}section"):
-            code = section.find(f"{V3}code")
+        for section in parsed.value.root.iter():
+            if section.name != "section":
+                continue
+            code, title = section.first("code"), section.first("title")
             key = (code.get("code") if code is not None else None) or "none"
-            self.titles.setdefault(key, (section.findtext(f"{V3}title") or "").strip()[:40])
+            self.titles.setdefault(key, " ".join("".join(title.texts() if title is not None else []).split())[:40])
             self.sections[key] += 1
-            for entry in section.iterchildren(f"{V3}entry"):
-                place = parsed.value.path(entry) or next((parsed.value.path(c) for c in entry), "")
+            for entry in section.by.get("entry", ()):
+                place = entry.path or next((child.path for child in entry.kids), "")
                 self.entries[key] += 1
                 self.made[key] += any(source.startswith(place + "/") for source in cited) if place else 0
 

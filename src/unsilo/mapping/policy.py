@@ -74,7 +74,7 @@ class Policies:
         enough = policy.plain <= body.keys() and policy.deep.isdisjoint(body)
         for need in () if enough else policy.needs:
             steps = need[1]
-            if (steps[0] in body) is (len(steps) > 1):
+            if (steps[0] in body) is (len(steps) > 1) or "|" in steps[0]:
                 rule, _, value, loud = need
                 self._need(run, draft, body, draft.type, steps, "", (rule, value, loud))
         if policy.security:
@@ -86,7 +86,9 @@ class Policies:
         self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]
     ) -> None:
         rule, value, loud = need
-        name = steps[0]
+        name, _, others = steps[0].partition("|")
+        if others and any(other in node for other in others.split("|")):
+            return
         element = child(context, name)
         here = f"{path}.{name}" if path else name
         if len(steps) > 1:

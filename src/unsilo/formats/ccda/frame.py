@@ -6,7 +6,7 @@ from lxml import etree
 
 from unsilo.formats.ccda.names import V3, label
 
-__all__ = ["place"]
+__all__ = ["has_place", "place"]
 
 _HEADER: Final = frozenset(
     "recordTarget author dataEnterer informant custodian informationRecipient legalAuthenticator authenticator "
@@ -30,6 +30,8 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "reference": (*_BODY, "entry", "act"),
     "performer": (*_BODY, "entry", "act"),
     "precondition": (*_BODY, "entry", "act"),
+    "criterion": (*_BODY, "entry", "act", "precondition"),
+    "sdtc:signatureText": ("legalAuthenticator",),
     "referenceRange": (*_BODY, "entry", "observation"),
     "value": (*_BODY, "entry", "observation"),
     "participantRole": ("participant",),
@@ -61,6 +63,11 @@ def _component(node: etree._Element) -> tuple[str, ...]:
     if names & {"structuredBody", "nonXMLBody"}:
         return ()
     return _BODY[:2] if "section" in names else (*_BODY, "entry", "organizer")
+
+
+def has_place(name: str) -> bool:
+    """Tell whether an element that stands alone belongs somewhere in a clinical document."""
+    return name == "component" or (name in _PLACES and name not in ("name", "text", "value", "title", "code", "id"))
 
 
 def place(tops: list[etree._Element]) -> tuple[etree._Element, bool]:

@@ -3,14 +3,12 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
-from lxml import etree
 
 from unsilo.formats.ccda.document import Document
-from unsilo.formats.ccda.names import V3, label
+from unsilo.formats.ccda.node import Node
 
 __all__ = ["Keys", "keys"]
 
-_NS = {"v": V3}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,37 +40,49 @@ class Keys(msgspec.Struct):
     order_key: str = ""
 
 
-def _ids(root: etree._Element, path: str) -> list[tuple[str, str]]:
+def _all(root: Node, path: str) -> list[Node]:
+    found = [root]
+    for name in path.split("/"):
+        found = [child for node in found for child in node.by.get(name, ())]
+    return found
+
+
+def _first(root: Node, path: str) -> Node | None:
+    found = _all(root, path)
+    return found[0] if found else None
+
+
+def _ids(root: Node, path: str) -> list[tuple[str, str]]:
     found = []
-    for node in root.iterfind(path, _NS):
-        authority, extension = node.get("root", ""), node.get("extension", "")
+    for node in _all(root, path):
+        authority, extension = node.get("root") or "", node.get("extension") or ""
         if node.get("nullFlavor") is None and (authority or extension):
             found.append((extension or authority, authority if extension else ""))
     return found
 
 
-def _text(root: etree._Element, path: str) -> str:
-    node = root.find(path, _NS)
-    return " ".join("".join(str(t) for t in node.itertext()).split()) if node is not None else ""
+def _text(root: Node, path: str) -> str:
+    node = _first(root, path)
+    return _clean(node) if node is not None else ""
 
 
-def _value(root: etree._Element, path: str, attribute: str = "value") -> str:
-    node = root.find(path, _NS)
+def _value(root: Node, path: str, attribute: str = "value") -> str:
+    node = _first(root, path)
     return (node.get(attribute) or "").strip() if node is not None else ""
 
 
-def _name(patient: etree._Element | None) -> str:
+def _name(patient: Node | None) -> str:
     """Return the first name as `FAMILY^Given Given`, or its text when it has no parts."""
-    node = patient.find("v:name", _NS) if patient is not None else None
+    node = patient.first("name") if patient is not None else None
     if node is None:
         return ""
-    family = " ".join(_clean(n) for n in node.iterfind("v:family", _NS))
-    given = " ".join(_clean(n) for n in node.iterfind("v:given", _NS))
+    family = " ".join(_clean(n) for n in node.by.get("family", ()))
+    given = " ".join(_clean(n) for n in node.by.get("given", ()))
     return f"{family}^{given}".strip("^ ") if family or given else _clean(node)
 
 
-def _clean(node: etree._Element) -> str:
-    return " ".join("".join(str(t) for t in node.itertext()).split())
+def _clean(node: Node) -> str:
+    return " ".join("".join(node.texts()).split())
 
 
 def microseconds(text: str) -> int:
@@ -97,22 +107,22 @@ def microseconds(text: str) -> int:
 def keys(document: Document) -> Keys:
     """Return the document's business keys (CDA R2 header); what is not there stays empty."""
     root = document.root
-    ids = _ids(root, "v:id")
-    patients = _ids(root, "v:recordTarget/v:patientRole/v:id")
-    code = _value(root, "v:code", "code")
+    ids = _ids(root, "id")
+    patients = _ids(root, "recordTarget/patientRole/id")
+    code = _value(root, "code", "code")
     control = f"{ids[0][1]}^{ids[0][0]}".strip("^") if ids else ""
     return Keys(
         control_id=control,
-        type=f"{label(str(root.tag))}^{code}".rstrip("^"),
+        type=f"{root.name}^{code}".rstrip("^"),
         structure=document.fragment or "ClinicalDocument",
-        version=_value(root, "v:versionNumber"),
-        event_time=microseconds(_value(root, "v:effectiveTime")),
-        sender=_text(root, "v:custodian/v:assignedCustodian/v:representedCustodianOrganization/v:name"),
+        version=_value(root, "versionNumber"),
+        event_time=microseconds(_value(root, "effectiveTime")),
+        sender=_text(root, "custodian/assignedCustodian/representedCustodianOrganization/name"),
         patient_ids=patients,
-        name=_name(root.find("v:recordTarget/v:patientRole/v:patient", _NS)),
-        birth_date=_value(root, "v:recordTarget/v:patientRole/v:patient/v:birthTime")[:8],
-        orders=[i for i, _ in _ids(root, "v:inFulfillmentOf/v:order/v:id")],
-        visits=[i for i, _ in _ids(root, "v:componentOf/v:encompassingEncounter/v:id")],
+        name=_name(_first(root, "recordTarget/patientRole/patient")),
+        birth_date=_value(root, "recordTarget/patientRole/patient/birthTime")[:8],
+        orders=[i for i, _ in _ids(root, "inFulfillmentOf/order/id")],
+        visits=[i for i, _ in _ids(root, "componentOf/encompassingEncounter/id")],
         charset=document.codec,
         order_key="^".join(reversed(patients[0])).strip("^") if patients else "",
     )

@@ -44,6 +44,8 @@ def _scan(body: bytes, framed: bool) -> dict[str, tuple[int, int, int, int]]:
         elif hit["close"] is not None and open_elements:
             path, start, inner, _, scope = open_elements.pop()
             found[path] = (start, inner, hit.start(), hit.end())
+    for path, start, inner, _, _ in open_elements:  # the document breaks off inside them
+        found.setdefault(path, (start, inner, len(body), len(body)))
     return found
 
 
@@ -69,9 +71,7 @@ def span(document: Document, locator: str) -> tuple[int, int] | None:
     """
     body = _body(document)
     if document._index is None:
-        document._index = _scan(body, bool(document.fragment) or not str(document.root.tag).startswith("{"))
-        if f"/{label(str(document.tops[0].tag))}" not in document._index:
-            document._index = _scan(body, True)
+        document._index = _scan(body, document.assumed)
     path, _, last = locator.rpartition("/")
     if last.startswith("@"):
         place = document._index.get(path)

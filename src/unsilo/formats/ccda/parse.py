@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 from lxml import etree
 
 from unsilo.formats.ccda.document import Document
-from unsilo.formats.ccda.frame import place
-from unsilo.formats.ccda.names import SDTC, V3, XSI, label
+from unsilo.formats.ccda.frame import has_place, place
+from unsilo.formats.ccda.grow import from_bytes, from_elements
+from unsilo.formats.ccda.names import SDTC, V3, XSI, is_slip, label
 from unsilo.kernel import Issue, Limits, Result, Where
 from unsilo.kernel.limits import DEFAULT
 
@@ -38,10 +39,12 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
     "attributes": ("too-costly", "An element has too many attributes.", "No CDA element has more than a dozen."),
     "encoding": ("charset", "The character encoding of the document is not accepted.", "Send UTF-8 or UTF-16."),
     "codec": ("charset", "The bytes are not in the encoding that the document declares.", "Declare the true encoding."),
+    "cut": ("structure", "This is not well-formed XML", "What could be read was; the sender should send it again."),
     "space": ("structure", "Something stands before the XML declaration.", "Start the document with it."),
     "fragment": ("incomplete", "This is a part of a document, not a whole one.", "Send the whole ClinicalDocument."),
     "foreign": ("not-supported", "This XML is no part of a clinical document.", "Send a CDA R2 ClinicalDocument."),
     "namespace": ("structure", "Names are in no namespace.", "Declare xmlns=\"urn:hl7-org:v3\"."),
+    "misspelt": ("structure", "A namespace is misspelt.", "Declare urn:hl7-org:v3, urn:hl7-org:sdtc and XML Schema's."),
 }  # fmt: skip
 
 
@@ -173,38 +176,80 @@ def parse(content: bytes, limits: Limits = DEFAULT) -> Result[Document]:
         return Result(None, [*issues, _issue("doctype", where=Where("", (at, at + 9)))])
     if text.body.count(b"<") > min(limits.fields, len(text.body) // _BYTES_PER_TAG + _FREE_TAGS):
         return Result(None, [*issues, _issue("elements")])
+    swift = from_bytes(text.body, limits.xml_depth)
+    if swift is not None:
+        return Result(Document(content, swift, [swift], text.codec, text.start), issues)
+    return _careful(content, text, issues, limits)
+
+
+def _careful(content: bytes, text: _Text, issues: list[Issue], limits: Limits) -> Result[Document]:
+    """Read what is written in an unusual way or is no whole and well-formed document."""
     tops: list[etree._Element]
+    assumed = False
     try:
         tops = [etree.fromstring(text.body, _parser())]
     except etree.XMLSyntaxError as first:
         again = _again(text)
         tops = again if isinstance(again, list) else []
+        assumed = bool(tops)
         if not tops:
             error = again if isinstance(again, etree.XMLSyntaxError) else first
             depth = "Excessive depth" in str(error)
             said = "" if depth else f": {_short(error)}."
-            return Result(
-                None, [*issues, _issue("depth" if depth else "syntax", more=said, where=_place_of(error, text))]
-            )
+            tops = [] if depth else _recovered(text)
+            assumed = bool(tops) and label(str(tops[0].tag)) != "ClinicalDocument"
+            issue = _issue("depth" if depth else "cut" if tops else "syntax", more=said, where=_place_of(error, text))
+            if not tops:
+                return Result(None, [*issues, issue])
+            issues.append(issue)
     except (ValueError, etree.LxmlError) as fault:
         return Result(None, [*issues, _issue("syntax", more=f": {str(fault)[:120]}.")])
     if len(tops) == 1 and tops[0].tag == "ClinicalDocument":
         issues.append(_issue("namespace", "warning", where=Where("/ClinicalDocument")))
-    if any(not str(t.tag).startswith("{") for t in tops):
+    if not assumed and any(not str(t.tag).startswith("{") for t in tops):
         again = _again(text)
+        assumed = isinstance(again, list)
         tops = again if isinstance(again, list) else tops
     if any(t.xpath("boolean(" + "/".join("*" * limits.xml_depth) + ")") for t in tops):
         return Result(None, [*issues, _issue("depth")])
     if any(t.xpath(f"boolean(descendant-or-self::*[@*[{_MOST_ATTRIBUTES}]])") for t in tops):
         return Result(None, [*issues, _issue("attributes")])
-    if len(tops) == 1 and tops[0].tag == f"{{{V3}}}ClinicalDocument":
-        return Result(Document(content, tops[0], tops, text.codec, text.start, ""), issues)
-    root, placed = place(tops)
     names = " ".join(label(str(t.tag)) for t in tops)[:200]
+    root, placed = place(tops)
     if not placed:
         return Result(None, [*issues, _issue("foreign", more=f" It starts with {names}.", where=Where(f"/{names}"))])
-    issues.append(_issue("fragment", "warning", f" It holds: {names}.", Where(f"/{names}")))
-    return Result(Document(content, root, tops, text.codec, text.start, names), issues)
+    slips = sorted({uri for top in tops for node in top.iter("*") for uri in node.nsmap.values() if is_slip(uri)})
+    if slips:
+        more = f" It says {slips[0][:80]!r}."
+        issues.append(_issue("misspelt", "warning", more, Where(f"/{label(str(tops[0].tag))}")))
+    whole = len(tops) == 1 and root is tops[0]
+    if not whole:
+        issues.append(_issue("fragment", "warning", f" It holds: {names}.", Where(f"/{names}")))
+    top, sent = from_elements(root, tops)
+    fragment = "" if whole and not assumed else names
+    return Result(Document(content, top, sent, text.codec, text.start, fragment, assumed), issues)
+
+
+def _recovered(text: _Text) -> list[etree._Element]:
+    """Return what a tolerant reading makes of a document that is not well formed, [] when that is no document."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, recover=True,
+        remove_comments=True, remove_pis=True,
+    )  # fmt: skip
+    for body in (text.body, _framed(text.body)):
+        try:
+            root: etree._Element | None = etree.fromstring(body, parser)
+        except (etree.XMLSyntaxError, ValueError):
+            continue
+        if root is None:
+            continue
+        if label(str(root.tag)) == "ClinicalDocument":
+            held = {label(str(child.tag)) for child in root.iterchildren("{*}*")}
+            return [root] if held & {"recordTarget", "component"} else []
+        tops = [child for child in root.iterchildren("{*}*") if has_place(label(str(child.tag)))]
+        if root.tag == _FRAME or root.tag == f"{{{V3}}}{_FRAME}":
+            return tops
+    return []
 
 
 def _again(text: _Text) -> list[etree._Element] | etree.XMLSyntaxError:

@@ -4,35 +4,41 @@ from collections.abc import Iterator
 from typing import Final
 
 from unsilo.formats.ccda.document import Document
-from unsilo.formats.ccda.names import label
+from unsilo.formats.ccda.node import Node
 
-__all__ = ["STRUCTURAL", "valued"]
+__all__ = ["STRUCTURAL", "own_text", "valued"]
 
 STRUCTURAL: Final = frozenset(
     ("classCode", "moodCode", "typeCode", "determinerCode", "contextConductionInd", "contextControlCode", "xsi:type")
 )
 """Attributes that declare what kind of node this is; they hold no content of their own (CDA R2)."""
 
-_INFRASTRUCTURE: Final = frozenset(("templateId", "typeId", "realmCode"))
+INFRASTRUCTURE: Final = frozenset(("templateId", "typeId", "realmCode"))
+"""Elements that declare by which rules a node was written."""
+
+
+def own_text(node: Node) -> str:
+    """Return an element's own pieces of text, trimmed and joined by spaces."""
+    if not node.kids:
+        return node.text.strip() if node.text else ""
+    own = (node.text or "").strip()
+    tails = [t.strip() for child in node.kids if (t := child.tail)]
+    return " ".join(p for p in (own, *tails) if p) if tails else own
 
 
 def valued(document: Document) -> Iterator[tuple[str, str]]:
     """Yield (locator, value) of every attribute and every element with text of its own, in document order.
 
-    The text of mixed content is the element's own pieces, trimmed and joined by spaces; its children come after it.
-    Left out: structural attributes, namespaces and schema places, and the infrastructure elements `templateId`,
-    `typeId` and `realmCode`.
+    The text of mixed content is the element's own pieces; its children come after it. Left out: structural attributes,
+    schema places, and the infrastructure elements `templateId`, `typeId` and `realmCode`.
     """
-    for node, path in document.paths().items():
-        if label(str(node.tag)) in _INFRASTRUCTURE:
-            continue
-        for key, value in node.items():
-            name = label(str(key))
-            if name not in STRUCTURAL and not name.startswith("xsi:") and value.strip():
-                yield f"{path}/@{name}", str(value)
-        own = (node.text or "").strip()
-        if len(node):
-            tails = [t.strip() for child in node if (t := child.tail)]
-            own = " ".join(p for p in (own, *tails) if p)
-        if own:
-            yield f"{path}/text()", own
+    for top in document.tops:
+        for node in top.iter():
+            if node.name in INFRASTRUCTURE or not node.path:
+                continue
+            for name, value in node.attrs.items():
+                if name not in STRUCTURAL and value.strip() and not name.startswith("xsi:"):
+                    yield f"{node.path}/@{name}", value
+            own = own_text(node)
+            if own:
+                yield f"{node.path}/text()", own

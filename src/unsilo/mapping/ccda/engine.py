@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
-from lxml import etree
-
-from unsilo.formats.ccda import V3, Document
+from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Issue, Locator, Row
 from unsilo.kernel.json import encode
 from unsilo.mapping.ccda.functions import FUNCTIONS
-from unsilo.mapping.ccda.recognise import recognise
+from unsilo.mapping.ccda.narrative import xhtml_of
+from unsilo.mapping.ccda.recognise import OTHER_PERSON, recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
 from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import clean_text, path_of
@@ -27,13 +26,13 @@ from unsilo.mapping.tables import layered, standard
 
 __all__ = ["CcdaMap", "faults_of", "open_map"]
 
-_SECTION = f"{{{V3}}}section"
 _NAMED = (
     "identifier", "code", "vaccineCode", "medicationCodeableConcept", "effectiveDateTime", "effectivePeriod",
     "occurrenceDateTime", "performedDateTime", "performedPeriod", "whenHandedOver",
 )  # fmt: skip
 """What the identity rules name a clinical resource by."""
 _AROUND = "ancestor::section/"
+_KIND = "kind="
 _SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
 
 
@@ -54,7 +53,7 @@ class CcdaMap:
         self.below: dict[str, list[Planned]] = {}
         for row in program.tables.messages:
             try:
-                path_of(row.at)
+                path_of("." if row.at.startswith(_KIND) else row.at)
                 functions = tuple(self._use(part.strip(), row.id) for part in row.use.split(";") if part.strip())
                 planned = plan_row(row, functions, self._test(row))
             except ValueError as error:
@@ -69,30 +68,40 @@ class CcdaMap:
 
     def run(self, tree: Document, envelope: Envelope) -> Mapped:
         """Map one document. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
-        recognise(tree)
         run = CcdaRun(self.program, envelope, tree)
+        run.kinds = recognise(tree)
         run.control_id = _control(tree)
         self._rows(run, "", tree.root, Frame(None))
+        for other in run.kinds.get(OTHER_PERSON, ()):
+            _say_other(run, other)
         _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))
         _entries_of_sections(run, origins, entries)
+        if not entries[-1].resource.get("target"):
+            entries.pop()  # a Provenance of nothing
         rest = unconsumed(tree, entries)
         return Mapped(entries, [], rest, [*self.program.faults, *run.issues], self.digest)
 
-    def _rows(self, run: CcdaRun, under: str, node: etree._Element, frame: Frame) -> None:
-        """Run the rows that start from a node."""
+    def _rows(self, run: CcdaRun, under: str, node: Node, frame: Frame) -> None:
+        """Run the rows that start from a node; a row `kind=x` takes statements that no row before it took."""
         for planned in self.below.get(under, ()):
             row = planned.row
-            for found in path_of(row.at).all(node):
+            at = row.at
+            kind = at[len(_KIND) :] if at.startswith(_KIND) else ""
+            for found in run.kinds.get(kind, ()) if kind else path_of(at).all(node):
+                if kind and found in run.taken:
+                    continue
                 if planned.test is not None and not planned.test(run, found):
                     continue
                 inner = Frame(frame)
                 if planned.name and not self._fill(run, planned, found, frame, inner):
                     continue
+                if planned.make and found.kind:
+                    run.taken.add(found)
                 self._rows(run, row.id, found, inner)
 
-    def _fill(self, run: CcdaRun, planned: Planned, node: etree._Element, frame: Frame, inner: Frame) -> bool:
+    def _fill(self, run: CcdaRun, planned: Planned, node: Node, frame: Frame, inner: Frame) -> bool:
         """Make or take the resource of a row and fill it from a node; False when there is none to take."""
         draft: Draft | None
         if planned.make:
@@ -101,7 +110,7 @@ class CcdaMap:
                 draft = Draft(planned.make, planned.row.id, inner, node)
                 run.drafts.append(draft)
             inner.vars[planned.name] = draft
-            if not planned.row.under:
+            if not planned.row.under and not planned.row.at.startswith(_KIND):
                 frame.vars.setdefault(planned.name, draft)
         else:
             draft = frame.find(planned.name)
@@ -123,8 +132,8 @@ class CcdaMap:
             if function is None:
                 raise ValueError(f"function {name} is not known")
 
-            def call(run: CcdaRun, node: etree._Element, draft: Draft) -> None:
-                function(run, node, run.places[node], "", row, draft.rows, draft.body)
+            def call(run: CcdaRun, node: Node, draft: Draft) -> None:
+                function(run, node, node.path, "", row, draft.rows, draft.body)
 
             return call
         if name not in self.program.tables.maps:
@@ -153,9 +162,9 @@ def _reading(text: str) -> Reading:
     def read(run: Any, draft: Draft) -> tuple[str, Locator]:
         node = run.tree.root if path.absolute or draft.node is None else draft.node
         if upward:
-            node = next((s for s in node.iterancestors(_SECTION)), None)
+            node = node.around("section")
         found = path.first(node) if node is not None else None
-        return (path.read(found), run.places[found] + path.suffix) if found is not None else ("", None)
+        return (path.read(found), found.path + path.suffix) if found is not None else ("", None)
 
     return read
 
@@ -182,7 +191,7 @@ def _tell_shared_id(run: Any, draft: Draft, content: bytes, ident: bytes) -> Non
     if len(sharing) == 2:
         text = f"several different {draft.type} entries have the same id; they are kept apart by their content"
         hint = "the sender should give each entry an id of its own"
-        run.issue("warning", "conflict", text, run.places[draft.node] or None, "ccda.same-id", hint)
+        run.issue("warning", "conflict", text, draft.node.path or None, "ccda.same-id", hint)
 
 
 def _settled(value: Any) -> Any:
@@ -212,6 +221,12 @@ def _one_person_each(run: CcdaRun) -> None:
     run.drafts = [draft for draft in run.drafts if draft.into is None]
 
 
+def _say_other(run: CcdaRun, node: Node) -> None:
+    """Say that a statement about somebody else is left to the text of the document."""
+    text = "a statement about somebody else than the patient is not made a resource; it is read in the document's text"
+    run.issue("information", "not-supported", text, node.path or None, "ccda.other-person")
+
+
 def _control(tree: Document) -> str:
     node = path_of("id").first(tree.root)
     if node is None:
@@ -225,17 +240,17 @@ def _facts(run: CcdaRun, tree: Document) -> Said:
     time = path_of("effectiveTime/@value").first(tree.root)
     when = run.program.converters["dateTime"][(time.get("value") or "").strip()] if time is not None else None
     if time is not None and when:
-        facts["occurred"] = (when, f"{run.places[time]}/@value")
+        facts["occurred"] = (when, f"{time.path}/@value")
     sender = path_of(_SENDER).first(tree.root)
     if sender is not None:
-        facts["sender"] = (clean_text(sender), f"{run.places[sender]}/text()")
+        facts["sender"] = (clean_text(sender), f"{sender.path}/text()")
     ident = path_of("id").first(tree.root)
-    if ident is not None and run.control_id and run.places[ident]:
-        facts["control"] = (run.control_id, f"{run.places[ident]}/@{'extension' if ident.get('extension') else 'root'}")
+    if ident is not None and run.control_id and ident.path:
+        facts["control"] = (run.control_id, f"{ident.path}/@{'extension' if ident.get('extension') else 'root'}")
     return facts
 
 
-def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element]], entries: list[Entry]) -> None:
+def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, Node]], entries: list[Entry]) -> None:
     """Let each section of the Composition refer to the resources made of its entries."""
     composition = next((e for e in entries if e.resource["resourceType"] == "Composition"), None)
     if composition is None:
@@ -253,7 +268,7 @@ def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element
             "Composition",
         ):
             continue
-        around = next((s for s in node.iterancestors(_SECTION)), None) if node is not None else None
+        around = node.around("section") if node is not None else None
         if around is None or around not in run.sections:
             continue
         made, path = run.sections[around]
@@ -261,8 +276,14 @@ def _entries_of_sections(run: CcdaRun, origins: list[tuple[Draft, etree._Element
         if (path, draft.ref) in seen:
             continue
         seen.add((path, draft.ref))
+        if made.pop("emptyReason", None) is not None:
+            composition.rows[:] = [row for row in composition.rows if not row.path.startswith(f"{path}.emptyReason")]
         composition.rows.append(Row(f"{path}.entry[{len(listed)}].reference", "comp.section.entry", None))
         listed.append({"reference": draft.ref})
+    for made, path in run.sections.values():
+        if not made.keys() & {"text", "entry", "section"}:
+            made["text"] = {"status": "empty", "div": xhtml_of(str(made.get("title") or "-"))}
+            composition.rows += [Row(f"{path}.text.{name}", "comp.section.empty", None) for name in ("status", "div")]
 
 
 def faults_of(site: Site) -> list[Issue]:

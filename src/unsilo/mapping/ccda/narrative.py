@@ -3,12 +3,10 @@
 from html import escape
 from typing import Final
 
-from lxml import etree
-
-from unsilo.formats.ccda import label
+from unsilo.formats.ccda import Node
 from unsilo.mapping.ccda.walk import clean_text
 
-__all__ = ["by_id", "plain", "text_of", "xhtml"]
+__all__ = ["by_id", "plain", "text_of", "xhtml", "xhtml_of"]
 
 _TAGS: Final[dict[str, str]] = {
     "paragraph": "p", "content": "span", "list": "ul", "item": "li", "table": "table", "thead": "thead",
@@ -23,13 +21,13 @@ _KEPT: Final = frozenset(("colspan", "rowspan", "align", "valign", "abbr", "scop
 _BLOCKS: Final = frozenset(("paragraph", "item", "tr", "table", "br", "list", "caption", "p", "li", "div", "text"))
 
 
-def xhtml(node: etree._Element) -> str:
+def xhtml(node: Node) -> str:
     """Return the narrative of a section's `text` as one XHTML `div`; styles become elements, ids and scripts go.
 
     Iterative, so that no nesting overflows the stack.
     """
     out: list[str] = ['<div xmlns="http://www.w3.org/1999/xhtml">']
-    stack: list[tuple[etree._Element, str] | str] = [(node, "")]
+    stack: list[tuple[Node, str] | str] = [(node, "")]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
@@ -41,10 +39,9 @@ def xhtml(node: etree._Element) -> str:
             out.append(f"<{tag}{attributes}{'/' if tag in _EMPTY else ''}>")
         if tag not in _EMPTY:
             out.append(escape(element.text or "", quote=False))
-        below: list[tuple[etree._Element, str] | str] = []
-        for child in element:
-            if isinstance(child.tag, str):
-                below.append((child, ""))
+        below: list[tuple[Node, str] | str] = []
+        for child in element.kids:
+            below.append((child, ""))
             if child.tail:
                 below.append(escape(child.tail, quote=False))
         if tag and tag not in _EMPTY:
@@ -54,62 +51,65 @@ def xhtml(node: etree._Element) -> str:
     return "".join(out)
 
 
-def _open(element: etree._Element) -> tuple[str, str, str]:
+def xhtml_of(text: str) -> str:
+    """Return plain text as one XHTML `div`."""
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(text, quote=False)}</div>'
+
+
+def _open(element: Node) -> tuple[str, str, str]:
     """Return (tag, attributes as text, inner closing tags) of one narrative element."""
-    name = label(str(element.tag))
+    name = element.name
     tag = _TAGS.get(name, "span")
     style = element.get("styleCode") or ""
     if name == "list" and element.get("listType") == "ordered":
         tag = "ol"
     if name == "content" and style in _STYLES:
         tag = _STYLES[style]
-    attributes = "".join(f' {k}="{escape(v)}"' for k, v in sorted(element.attrib.items()) if k in _KEPT)
+    attributes = "".join(f' {k}="{escape(v)}"' for k, v in sorted(element.attrs.items()) if k in _KEPT)
     href = element.get("href") or ""
     if tag == "a" and href.startswith(("http://", "https://", "#", "mailto:")):
         attributes += f' href="{escape(href)}"'
     return tag, attributes, ""
 
 
-def plain(node: etree._Element) -> str:
+def plain(node: Node) -> str:
     """Return the text of a narrative element, cells separated by spaces and blocks by line breaks."""
     lines: list[str] = [""]
-    stack: list[etree._Element | str] = [node]
+    stack: list[Node | str] = [node]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
             lines[-1] += item
             continue
-        name = label(str(item.tag)) if isinstance(item.tag, str) else ""
+        name = item.name
         if name in _BLOCKS and lines[-1].strip():
             lines.append("")
         lines[-1] += " " if name in ("td", "th") else ""
-        if name:
-            lines[-1] += item.text or ""
-        for child in reversed(item):
+        lines[-1] += item.text or ""
+        for child in reversed(item.kids):
             if child.tail:
                 stack.append(child.tail)
             stack.append(child)
     return "\n".join(line for raw in lines if (line := " ".join(raw.split())))
 
 
-def by_id(root: etree._Element) -> dict[str, etree._Element]:
+def by_id(root: Node) -> dict[str, Node]:
     """Return the narrative elements of a document by their ID; the first of equal ids stands."""
-    found: dict[str, etree._Element] = {}
+    found: dict[str, Node] = {}
     for node in root.iter():
-        name = node.get("ID") if isinstance(node.tag, str) else None
+        name = node.attrs.get("ID")
         if name and name not in found:
             found[name] = node
     return found
 
 
-def text_of(node: etree._Element, ids: dict[str, etree._Element]) -> tuple[str, etree._Element]:
+def text_of(node: Node, ids: dict[str, Node]) -> tuple[str, Node]:
     """Return (text, element it stands in) of an ED node: its own text, else what its `reference` points to."""
     own = clean_text(node)
     if own:
         return own, node
-    for child in node:
-        if isinstance(child.tag, str) and label(child.tag) == "reference":
-            target = ids.get((child.get("value") or "").removeprefix("#"))
-            if target is not None and (text := plain(target)):
-                return text, target
+    for child in node.by.get("reference", ()):
+        target = ids.get((child.get("value") or "").strip().removeprefix("#"))
+        if target is not None and (text := plain(target)):
+            return text, target
     return "", node

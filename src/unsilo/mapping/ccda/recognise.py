@@ -1,97 +1,262 @@
-"""Find out what sections and entries are when they do not say so by template: by section code and by place.
+"""Find out what sections and entries are: by template, else by their place and code, else by what they hold.
 
 Documents of before C-CDA, and many of today, leave templateIds out or use those of other guides. The tables in
-`tables/ccda/recognise` say which template such a node would have; it is put beside it in memory, never in the bytes,
-so that the mapping tables need to know one name for each kind of node.
+`tables/ccda/recognise` name the kinds. A kind is noted beside a node in memory, never in the bytes, so that the mapping
+tables need to know one name for each kind of node.
 """
+
+from __future__ import annotations
 
 import csv
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
-from lxml import etree
-
-from unsilo.formats.ccda import V3, Document
+from unsilo.formats.ccda import Document, Node
 from unsilo.mapping.ccda.walk import path_of
 
-__all__ = ["recognise", "section_kind"]
+__all__ = ["OTHER_PERSON", "STATEMENTS", "Kinds", "recognise"]
 
-_TEMPLATE: Final = f"{{{V3}}}templateId"
-_SECTION: Final = f"{{{V3}}}section"
-_CCDA: Final = "2.16.840.1.113883.10.20.22."
+_HL7: Final = "2.16.840.1.113883.10.20."
+STATEMENTS: Final = frozenset(
+    "act encounter observation observationMedia organizer procedure regionOfInterest substanceAdministration "
+    "supply".split()
+)
+"""The clinical statements of CDA R2."""
+_LINKS: Final = ("entry", "entryRelationship", "component")
+OTHER_PERSON: Final = "other-person"
+_FAMILY: Final = frozenset(("family-organizer", "family", "family-history"))
+_OPEN: Final = frozenset(
+    "other act cluster health-concern intervention planned-act procedure equipment-organizer panel advance-organizer "
+    "goal encounter".split()
+)
+"""Kinds whose parts are looked at by their content alone."""
+_VACCINES: Final = frozenset(("2.16.840.1.113883.12.292", "2.16.840.1.113883.6.59"))
+_TYPES: Final = frozenset(
+    "PQ CD CE CV CO ST ED INT REAL BL TS IVL_TS IVL_PQ IVL_INT IVL_REAL RTO RTO_PQ_PQ PIVL_TS II TEL".split()
+)
+_PLAIN: Final = {"organizer": "cluster", "act": "act", "observation": "other"}
+"""What a statement is that nothing else is known of."""
+
+Kinds = dict[str, list[Node]]
+
+
+class _Row(NamedTuple):
+    kind: str
+    via: str
+    moods: frozenset[str]
+    code: str
 
 
 @cache
-def _rows(name: str) -> list[dict[str, str]]:
+def _lines(name: str) -> list[dict[str, str]]:
     text = files("unsilo.mapping").joinpath("tables", "ccda", "recognise", name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
+def _full(template: str) -> str:
+    return template if template.startswith("1.3.6.") else _HL7 + template
+
+
 @cache
 def _sections() -> tuple[dict[str, str], dict[str, str]]:
-    """Return template -> canonical template, and LOINC code -> canonical template."""
+    """Return template -> kind, and LOINC code -> kind."""
     templates: dict[str, str] = {}
     codes: dict[str, str] = {}
-    for row in _rows("sections.csv"):
-        templates |= dict.fromkeys([row["template"], *row["templates"].split()], row["template"])
-        codes |= dict.fromkeys(row["loinc"].split(), row["template"])
+    for row in _lines("sections.csv"):
+        for name in row["templates"].split():
+            templates.setdefault(_full(name), row["kind"])
+        for code in row["loinc"].split():
+            codes.setdefault(code, row["kind"])
     return templates, codes
 
 
-def _roots(node: etree._Element) -> set[str]:
-    return {t.get("root") or "" for t in node.iterchildren(_TEMPLATE)}
+class _Entries(NamedTuple):
+    """Template -> (place in the table, kind by element); and rows by (kind around, element), strong ones apart."""
+
+    templates: dict[str, tuple[int, dict[str, str]]]
+    places: dict[tuple[str, str], list[_Row]]
+    strong: dict[tuple[str, str], list[_Row]]
 
 
-def _mark(node: etree._Element, template: str) -> None:
-    """Put a templateId beside a node's own, unless it has it."""
-    if template not in _roots(node):
-        node.insert(0, etree.Element(_TEMPLATE, root=template))
+@cache
+def _entries() -> _Entries:
+    made = _Entries({}, {}, {})
+    for number, line in enumerate(_lines("entries.csv")):
+        row = _Row(line["kind"], line["via"], frozenset(line["mood"].split()), line["code"])
+        for name in line["templates"].split():
+            kinds = made.templates.setdefault(_full(name), (number, {}))[1]
+            kinds.setdefault(line["element"], row.kind)
+        held = made.strong if line["first"] else made.places
+        around = line["in"].split() or ([""] if not line["templates"] or row.code else [])
+        for name in around:
+            held.setdefault((name, line["element"]), []).append(row)
+    return made
 
 
-def section_kind(section: etree._Element) -> str:
-    """Return the canonical template of a section by its templates, else by its LOINC code, "" for other sections."""
+_PLANNED: Final = frozenset(("INT", "RQO", "PRP", "ARQ", "APT", "PRMS"))
+_IN_PLANS: Final = {
+    "immunization": "planned-immunization", "procedure": "planned-procedure", "encounter": "planned-encounter",
+    "device-supply": "planned-supply", "dispense": "supply-order",
+}  # fmt: skip
+"""What a kind is in a mood that says it has not happened."""
+_DIAGNOSES: Final = frozenset(
+    ("admission-diagnosis", "discharge-diagnosis", "preoperative-diagnosis", "postoperative-diagnosis",
+     "encounter-diagnosis", "admission-diagnoses", "discharge-diagnoses", "preoperative-diagnoses",
+     "postoperative-diagnoses")
+)  # fmt: skip
+
+
+def _placed(kind: str, node: Node, around: str) -> str:
+    """Return the narrower kind that a mood, or what stands around, makes of a kind."""
+    mood = node.attrs.get("moodCode")
+    if mood in _PLANNED and kind in _IN_PLANS:
+        return _IN_PLANS[kind]
+    if kind == "problem":
+        return "diagnosis" if around in _DIAGNOSES else "concern-problem" if around == "health-concern" else kind
+    if kind == "instruction" and (around in _ENTRIES or around == "intervention"):
+        return "planned-act"
+    if kind == "act" and "code" in node.by and "entryRelationship" not in node.by:
+        return "planned-act" if mood in _PLANNED else "procedure"
+    if kind == "health-concern" and not _holds_statements(node):
+        return "bare-concern"
+    return kind
+
+
+def _holds_statements(node: Node) -> bool:
+    """Tell whether a concern has statements of its own inside; acts in it are only links and comments."""
+    inside = {child.name for link in node.by.get("entryRelationship", ()) for child in link.kids}
+    return bool(inside & (STATEMENTS - {"act"}))
+
+
+def _by_template(node: Node) -> str:
+    known = _entries().templates
+    best, kind = 1 << 30, ""
+    for template in node.by.get("templateId", ()):
+        found = known.get((template.attrs.get("root") or "").strip())
+        if found is not None and found[0] < best and node.name in found[1]:
+            best, kind = found[0], found[1][node.name]
+    return kind
+
+
+def _fits(row: _Row, node: Node, via: str) -> bool:
+    if row.via and row.via != via:
+        return False
+    if row.moods and (node.attrs.get("moodCode") or "EVN") not in row.moods:
+        return False
+    if not row.code:
+        return True
+    if row.code == "cvx":
+        return _vaccine(node)
+    code = node.first("code")
+    return code is not None and (code.attrs.get("code") or "").strip() == row.code
+
+
+_MATERIAL: Final = path_of("consumable/manufacturedProduct/manufacturedMaterial/code")
+
+
+def _vaccine(node: Node) -> bool:
+    """Tell whether the material of a substance administration is coded as vaccine (CVX)."""
+    codes = [said for code in _MATERIAL.owners(node) for said in (code, *code.by.get("translation", ()))]
+    return any((said.attrs.get("codeSystem") or "") in _VACCINES for said in codes)
+
+
+def _kind(node: Node, around: str, via: str) -> str:
+    """Return what a statement is, "" for one that is left alone."""
+    tables = _entries()
+    for row in tables.strong.get((around, node.name), ()):
+        if _fits(row, node, via):
+            return row.kind
+    kind = _by_template(node)
+    if kind:
+        return kind
+    for row in tables.places.get((around, node.name), ()):
+        if _fits(row, node, via):
+            return row.kind
+    free = around in _OPEN or around in _ENTRIES
+    for row in tables.places.get(("", node.name), ()):
+        if (free or (row.code and row.code != "cvx")) and _fits(row, node, via):
+            return row.kind
+    return _PLAIN.get(node.name, "") if free else ""
+
+
+def section_kind(section: Node) -> str:
+    """Return the kind of a section by its templates, else by its LOINC code, "section" for others."""
     templates, codes = _sections()
-    for root in sorted(_roots(section)):
-        if root in templates:
-            return templates[root]
-    code = section.find(f"{{{V3}}}code")
-    return codes.get(code.get("code") or "", "") if code is not None else ""
+    for template in section.by.get("templateId", ()):
+        kind = templates.get((template.attrs.get("root") or "").strip())
+        if kind:
+            return kind
+    for code in section.by.get("code", ()):
+        for said in (code, *code.by.get("translation", ())):
+            kind = codes.get((said.attrs.get("code") or "").strip())
+            if kind:
+                return kind
+    return "section"
 
 
-def recognise(document: Document) -> None:
-    """Give sections and entries of the mapped kinds the templateId they should have, in memory.
+@cache
+def _section_kinds() -> frozenset[str]:
+    return frozenset((*(row["kind"] for row in _lines("sections.csv")), "section"))
 
-    An entry that has a template of C-CDA already keeps its own kind; only one with no template, or with those of
-    other guides, is taken for what stands at this place in this section. Doing it twice changes nothing.
+
+def recognise(document: Document) -> Kinds:
+    """Note the kind of each section and statement; return the statements by kind, in document order.
+
+    Doing it twice changes nothing.
     """
-    document.paths()
-    for section in list(document.root.iter(_SECTION)):
-        kind = section_kind(section)
-        if not kind:
-            if _fragment(section, document):
-                _by_entry(section)
+    found: Kinds = {}
+    stack: list[tuple[Node, str, str]] = [(document.root, "", "")]
+    while stack:
+        node, around, via = stack.pop()
+        name = node.name
+        if name in STATEMENTS and around:
+            other = _of_other(node, around)
+            kind = node.kind = OTHER_PERSON if other else _placed(_kind(node, around, via), node, around)
+            found.setdefault(kind, []).append(node)
+            if "value" in node.by:
+                _settle_values(node)
+            around = kind or "none"
+        elif name == "section":
+            around = node.kind = section_kind(node)
+        elif name in ("text", "recordTarget", "author", "participant"):
             continue
-        _mark(section, kind)
-        for row in _rows("entries.csv"):
-            if row["section"] != kind:
+        else:
+            via = node.attrs.get("typeCode") or "" if name in _LINKS else via
+        if node.kids:
+            stack.extend([(child, around, via) for child in reversed(node.kids) if child.kids])
+    return found
+
+
+def _settle_values(node: Node) -> None:
+    """Give values the type that was meant; of several let the first that says something stand for the statement.
+
+    `type` without its prefix, in other case or in lower letters is xsi:type all the same (XML Schema part 1, 2.6.1).
+    """
+    values = node.by["value"]
+    for value in values:
+        kind = value.attrs.get("xsi:type")
+        if kind is None:
+            kind = next((said for name, said in value.attrs.items() if name.rpartition(":")[2].lower() == "type"), None)
+            if kind is None:
                 continue
-            for node in path_of(row["at"]).all(section):
-                if any(root.startswith(_CCDA) for root in _roots(node)):
-                    continue
-                code = node.find(f"{{{V3}}}code")
-                if not row["code"] or (code is not None and code.get("code") == row["code"]):
-                    _mark(node, row["template"])
+            value.attrs["xsi:type"] = kind
+        bare = kind.strip().rpartition(":")[2]
+        if bare not in _TYPES and bare.upper() in _TYPES:
+            value.attrs["xsi:type"] = bare.upper()
+    if len(values) > 1:
+        chosen = next((v for v in values if not v.attrs.get("nullFlavor")), values[0])
+        node.by["value"] = [chosen]
 
 
-def _fragment(section: etree._Element, document: Document) -> bool:
-    """Tell whether the section is only a frame around entries that were sent without one."""
-    return not document.path(section)
+def _of_other(node: Node, around: str) -> bool:
+    """Tell whether a statement speaks of somebody else than the patient (CDA R2 4.3.3.6)."""
+    if around in _FAMILY or around == OTHER_PERSON:
+        return around == OTHER_PERSON
+    subject = node.first("subject")
+    if subject is None or subject.first("relatedSubject") is None:
+        return False
+    return _by_template(node) != "family-organizer"
 
 
-def _by_entry(section: etree._Element) -> None:
-    """Take a frame's kind from the templates of the entries in it."""
-    inside = {root for node in section.iter(_TEMPLATE) if (root := node.get("root") or "")}
-    for row in _rows("entries.csv"):
-        if row["template"] in inside:
-            _mark(section, row["section"])
+_ENTRIES: Final = _section_kinds()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
-
-from unsilo.formats.ccda import Document
+from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Json, Locator
 from unsilo.mapping.ccda.narrative import by_id
 from unsilo.mapping.ccda.walk import Path, clean_text
@@ -16,14 +14,7 @@ from unsilo.mapping.runtime import Maker, Run
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["CcdaRun", "Frame", "Places"]
-
-
-class Places(dict[etree._Element, str]):
-    """Locators by element; "" for what was not sent (the frame around a fragment)."""
-
-    def __missing__(self, key: etree._Element) -> str:
-        return ""
+__all__ = ["CcdaRun", "Frame"]
 
 
 class Frame:
@@ -52,16 +43,17 @@ class CcdaRun(Run):
 
     def __init__(self, program: Program, envelope: Envelope, tree: Document) -> None:
         super().__init__(program, envelope, tree)
-        self.places = Places(tree.paths())
         self.narratives = by_id(tree.root)
-        self.sections: dict[etree._Element, tuple[Json, str]] = {}
+        self.sections: dict[Node, tuple[Json, str]] = {}
         self.control_id = ""
+        self.kinds: dict[str, list[Node]] = {}
+        self.taken: set[Node] = set()
 
     def uri_of(self, name: str) -> str:
         """The URI of a code system's OID; UUIDs and URIs as such; "" when it is neither."""
         return str(self.program.system_of[name.strip()])
 
-    def says(self, node: etree._Element | None) -> str:
+    def says(self, node: Node | None) -> str:
         """All text of an element, "" without one."""
         return clean_text(node) if node is not None else ""
 
@@ -71,7 +63,7 @@ class CcdaRun(Run):
         found: Draft | None = frame.find(name) if frame is not None else None
         return found
 
-    def join(self, node: etree._Element, *pieces: str | Path) -> tuple[str, list[Locator]]:
+    def join(self, node: Node, *pieces: str | Path) -> tuple[str, list[Locator]]:
         """Texts and paths side by side; nothing when no path is valued."""
         said: list[str] = []
         places: list[Locator] = []
@@ -82,14 +74,14 @@ class CcdaRun(Run):
             found = piece.first(node)
             if found is not None:
                 said.append(piece.read(found))
-                places.append(self.places[found] + piece.suffix)
+                places.append(found.path + piece.suffix)
         return ("".join(said).strip() if places else "", places)
 
-    def make(self, maker: Maker, node: etree._Element, rule: str, parent: Draft) -> Draft | None:
+    def make(self, maker: Maker, node: Node, rule: str, parent: Draft) -> Draft | None:
         """The resource that a map makes of a node; the same node is the same resource wherever it is asked for."""
         key: Any = (maker.name, node)
         if key in self.made:
-            self.again = self.places[node] or None
+            self.again = node.path or None
             return self.made[key]
         self.again = None
         draft = Draft(maker.type, rule, parent.frame, node)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lxml import etree
-
-from unsilo.formats.ccda import V3
+from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.narrative import xhtml
 from unsilo.mapping.ccda.walk import clean_text, path_of
@@ -18,15 +16,13 @@ _SYSTEM = ("codeSystem", "codeSystemName")
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
 
 
-def section(
-    run: Any, node: etree._Element, at: Locator, path: str, rule: str, rows: list[Row], depth: int = 0
-) -> Json | None:
+def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[Row], depth: int = 0) -> Json | None:
     """One section with title, code, narrative and the sections in it; its entries are added when all ids are known."""
     made: Json = {}
     title = path_of("title").first(node)
     if title is not None and (text := clean_text(title)):
         made["title"] = text
-        rows.append(Row(f"{path}.title", rule, f"{run.places[title]}/text()"))
+        rows.append(Row(f"{path}.title", rule, f"{title.path}/text()"))
     code = path_of("code").first(node)
     if code is not None and (coded := concept(run, code, f"{path}.code", rule, rows)):
         made["code"] = coded
@@ -34,7 +30,7 @@ def section(
     if narrative is not None and clean_text(narrative):
         made["text"] = {"status": "additional", "div": xhtml(narrative)}
         rows.append(Row(f"{path}.text.status", rule, None))
-        rows.append(Row(f"{path}.text.div", rule, f"{run.places[narrative]}/text()"))
+        rows.append(Row(f"{path}.text.div", rule, f"{narrative.path}/text()"))
     null = (node.get("nullFlavor") or "").strip()
     if null:
         made["emptyReason"] = {"coding": [{"system": _EMPTY, "code": "unavailable"}]}
@@ -42,7 +38,7 @@ def section(
         rows.append(Row(f"{path}.emptyReason.coding[0].code", rule, f"{at}/@nullFlavor"))
     inner: list[Json] = []
     for child in path_of("component/section").all(node) if depth < _DEEPEST else ():
-        below = section(run, child, run.places[child], f"{path}.section[{len(inner)}]", rule, rows, depth + 1)
+        below = section(run, child, child.path, f"{path}.section[{len(inner)}]", rule, rows, depth + 1)
         if below:
             inner.append(below)
     if inner:
@@ -52,9 +48,9 @@ def section(
     return made or None
 
 
-def concept(run: Any, node: etree._Element, path: str, rule: str, rows: list[Row]) -> Json | None:
+def concept(run: Any, node: Node, path: str, rule: str, rows: list[Row]) -> Json | None:
     """A code element as CodeableConcept with one coding."""
-    code, at = (node.get("code") or "").strip(), run.places[node]
+    code, at = (node.get("code") or "").strip(), node.path
     if not code:
         return None
     coding: Json = {"code": code}
@@ -69,8 +65,8 @@ def concept(run: Any, node: etree._Element, path: str, rule: str, rows: list[Row
     return {"coding": [coding]}
 
 
-def section_code(run: Any, node: etree._Element, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
+def section_code(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
     """The code of the section around an entry, as a category that claims no more than the document does."""
-    around = next((s for s in node.iterancestors(f"{{{V3}}}section")), None)
+    around = node.around("section")
     code = path_of("code").first(around) if around is not None else None
     return concept(run, code, path, rule, rows) if code is not None else None

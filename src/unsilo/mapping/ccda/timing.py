@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lxml import etree
-
-from unsilo.formats.ccda import XSI
+from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.walk import path_of
 
 __all__ = ["timing"]
 
-_TYPE: Final = f"{{{XSI}}}type"
 _UNITS: Final = {"s": "s", "min": "min", "h": "h", "d": "d", "wk": "wk", "mo": "mo", "a": "a", "hour": "h", "day": "d"}
 """Unit of a period as sent -> FHIR UnitsOfTime."""
 _EVENTS: Final = frozenset("HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV MORN AFT EVE NIGHT".split())
@@ -32,24 +29,24 @@ class _Made:
         self.repeat: Json = {}
         self.events: list[str] = []
 
-    def put(self, name: str, value: Any, node: etree._Element, attribute: str) -> None:
+    def put(self, name: str, value: Any, node: Node, attribute: str) -> None:
         """Set one element of `repeat` once."""
         if value is not None and name not in self.repeat:
             self.repeat[name] = value
             self.cite(f"repeat.{name}", node, attribute)
 
-    def cite(self, name: str, node: etree._Element, attribute: str) -> None:
-        self.rows.append(Row(f"{self.path}.{name}", self.rule, f"{self.run.places[node]}/@{attribute}"))
+    def cite(self, name: str, node: Node, attribute: str) -> None:
+        self.rows.append(Row(f"{self.path}.{name}", self.rule, f"{node.path}/@{attribute}"))
 
-    def misfit(self, node: etree._Element, attribute: str, kind: str) -> None:
-        self.run.misfit(kind, self.rule, f"{self.run.places[node]}/@{attribute}")
-
-
-def _local(node: etree._Element) -> str:
-    return (node.get(_TYPE) or "").rpartition(":")[2]
+    def misfit(self, node: Node, attribute: str, kind: str) -> None:
+        self.run.misfit(kind, self.rule, f"{node.path}/@{attribute}")
 
 
-def timing(run: Any, node: etree._Element, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
+def _local(node: Node) -> str:
+    return (node.get("xsi:type") or "").rpartition(":")[2]
+
+
+def timing(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
     """Return the Timing of a substanceAdministration, or None when its times say nothing FHIR can hold."""
     made = _Made(run, path, rule, rows)
     for time in path_of("effectiveTime").all(node):
@@ -65,7 +62,7 @@ def timing(run: Any, node: etree._Element, _at: Locator, path: str, rule: str, r
     return result or None
 
 
-def _one(made: _Made, time: etree._Element) -> None:
+def _one(made: _Made, time: Node) -> None:
     kind = _local(time)
     if kind == "PIVL_TS" or path_of("period").first(time) is not None:
         _period(made, time)
@@ -75,7 +72,7 @@ def _one(made: _Made, time: etree._Element) -> None:
         _bounds(made, time)
 
 
-def _bounds(made: _Made, time: etree._Element) -> None:
+def _bounds(made: _Made, time: Node) -> None:
     """An interval bounds the repeats; a single value is one event."""
     if time.get("value"):
         when = made.run.dateTime[time.get("value")]
@@ -108,7 +105,7 @@ def _bounds(made: _Made, time: etree._Element) -> None:
             made.cite("repeat.boundsDuration.code", width, "unit")
 
 
-def _period(made: _Made, time: etree._Element) -> None:
+def _period(made: _Made, time: Node) -> None:
     """Every so long: `period`, or from `low` to `high`; FHIR says once in that period."""
     period = path_of("period").first(time)
     if period is None or "period" in made.repeat:
@@ -129,7 +126,7 @@ def _period(made: _Made, time: etree._Element) -> None:
         made.put("periodMax", made.run.decimal[high.get("value") or ""], high, "value")
 
 
-def _event(made: _Made, time: etree._Element) -> None:
+def _event(made: _Made, time: Node) -> None:
     """At an event of the day: before breakfast, at bedtime, with an offset."""
     event = path_of("event/@code").first(time)
     if event is None:

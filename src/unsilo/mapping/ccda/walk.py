@@ -1,52 +1,43 @@
-"""XML paths of the tables as functions: from a node to its first or all matches (docs/reference/mapping-tables.md)."""
+"""XML paths of the tables as functions: from a node to its first or all matches (docs/reference/mapping-tables.md).
 
-from collections.abc import Callable, Iterable, Iterator
+Each path becomes Python source of nested loops over children by name, compiled when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from lxml import etree
-
-from unsilo.formats.ccda import SDTC, V3, XSI, label
+from unsilo.formats.ccda import Node
 from unsilo.mapping.sources import Literal, Predicate, Walk, XmlStep, parse_xml
 
 __all__ = ["Path", "clean_text", "path_of", "valued_node"]
 
-Element = etree._Element
-Test = Callable[[Element], bool]
-_PREFIX: Final = {"sdtc": SDTC, "xsi": XSI, "": V3}
-_TYPE: Final = f"{{{XSI}}}type"
+_UNSAID: Final = frozenset(("nullFlavor", "xsi:type"))
 
 
-def clean_text(node: Element) -> str:
+def clean_text(node: Node) -> str:
     """Return all text below a node, white space single."""
-    return " ".join("".join(str(t) for t in node.itertext()).split())
+    if not node.kids:
+        return " ".join(node.text.split()) if node.text else ""
+    return " ".join("".join(node.texts()).split())
 
 
-def valued_node(node: Element) -> bool:
+def valued_node(node: Node) -> bool:
     """Tell whether a node says something: text, a child, or an attribute besides its type and nullFlavor."""
-    if len(node) or (node.text and node.text.strip()):
+    if node.kids or node.text:
         return True
-    return any(key not in ("nullFlavor", _TYPE) and value.strip() for key, value in node.attrib.items())
+    return any(key not in _UNSAID and value.strip() for key, value in node.attrs.items())
 
 
-def qualified(name: str) -> str:
-    """Return the tag of a step's name: `code` is CDA's, `sdtc:raceCode` and `xsi:type` of their namespaces."""
-    prefix, _, local = name.rpartition(":")
-    return f"{{{_PREFIX[prefix]}}}{local}"
-
-
-def _attribute(name: str) -> str:
-    """Return the key of an attribute: without prefix it has no namespace."""
-    return qualified(name) if ":" in name else name
-
-
-def _read(node: Element, key: str) -> str:
+def _read(node: Node, key: str) -> str:
     """Return an attribute's text; of a type only the name, as its prefix is the document's own choice."""
-    value = (node.get(key) or "").strip()
-    return value.rpartition(":")[2] if key == _TYPE else value
+    value = (node.attrs.get(key) or "").strip()
+    return value.rpartition(":")[2] if key == "xsi:type" else value
 
 
-def _test(predicate: Predicate) -> Test:
+def _test(predicate: Predicate) -> Callable[[Node], bool]:
     """Return the function of one predicate (positions apart)."""
     steps = parse_xml(predicate.path)
     if len(steps) != 1 or isinstance(steps[0], Literal):
@@ -54,53 +45,95 @@ def _test(predicate: Predicate) -> Test:
     path = Path(steps[0])
     wanted = predicate.value
 
-    def holds(node: Element) -> bool:
+    def holds(node: Node) -> bool:
         if wanted is None:
             return path.first(node) is not None
         if path.key:
             return any(_read(found, path.key) == wanted for found in path.owners(node))
-        found_any = path.owners(node)
         if path.last == "templateId":
-            return any(found.get("root") == wanted for found in found_any)
-        return any(clean_text(found) == wanted for found in found_any)
+            return any(found.attrs.get("root") == wanted for found in path.owners(node))
+        return any(clean_text(found) == wanted for found in path.owners(node))
 
     if predicate.negated:
         return lambda node: not holds(node)
     return holds
 
 
-class _Step:
-    """One compiled step: which children, and which of them."""
+class _Source:
+    """The Python of the loops of one path."""
 
-    __slots__ = ("position", "tags", "tests")
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {"clean_text": clean_text}
 
-    def __init__(self, step: XmlStep) -> None:
-        self.tags = ("{*}*",) if "*" in step.names else tuple(qualified(n) for n in step.names)
-        self.tests = [_test(p) for p in step.predicates if not p.position]
-        self.position = next((p.position for p in step.predicates if p.position), 0)
+    def constant(self, value: Any) -> str:
+        name = f"c{len(self.names)}"
+        self.names[name] = value
+        return name
 
-    def children(self, node: Element) -> Iterator[Element]:
-        """Return the children that this step takes; lxml itself looks at the names."""
-        found = node.iterchildren(*self.tags)
-        return self._chosen(found) if self.tests or self.position else found
+    def loops(self, steps: tuple[XmlStep, ...], anywhere: bool, absolute: bool) -> tuple[str, str]:
+        """Write loops over the steps; return (variable of the last step, its indentation)."""
+        here, pad = "e", "    "
+        if absolute:
+            self.lines.append(f"{pad}while e.parent is not None: e = e.parent")
+        for number, step in enumerate(steps):
+            var = f"n{number}"
+            position = next((p.position for p in step.predicates if p.position), 0)
+            if anywhere and number == 0:
+                wanted = "" if "*" in step.names else f" if x.name in {self.constant(frozenset(step.names))}"
+                source = (
+                    f"[x for x in {here}.iter() if x is not {here}]"
+                    if not wanted
+                    else f"[x for x in {here}.iter(){wanted}]"
+                )
+            elif "*" in step.names:
+                source = f"{here}.kids"
+            elif len(step.names) == 1:
+                source = f"{here}.by.get({step.names[0]!r}, ())"
+            else:
+                source = f"[x for x in {here}.kids if x.name in {self.constant(frozenset(step.names))}]"
+            if position:
+                self.lines.append(f"{pad}i{number} = 0")
+            self.lines.append(f"{pad}for {var} in {source}:")
+            pad += "    "
+            for predicate in step.predicates:
+                if not predicate.position:
+                    self.lines.append(f"{pad}if not ({self.test(predicate, var)}): continue")
+            if position:
+                self.lines.append(f"{pad}i{number} += 1")
+                self.lines.append(f"{pad}if i{number} != {position}: continue")
+            here = var
+        return here, pad
 
-    def below(self, node: Element) -> Iterator[Element]:
-        """Return what this step takes at any depth below a node."""
-        return self._chosen(node.iterdescendants(*self.tags))
+    def test(self, predicate: Predicate, var: str) -> str:
+        """Python of one predicate: the frequent kinds in line, others as a function."""
+        path, value = predicate.path, predicate.value
+        said = ""
+        if path == "kind" and value is not None:
+            said = f"{var}.kind == {value!r}"
+        elif value is not None and path.startswith("@") and path != "@xsi:type" and "/" not in path:
+            said = f"{var}.attrs.get({path[1:]!r}) == {value!r}"
+        elif value is None and path.startswith("@") and "/" not in path:
+            said = f"({var}.attrs.get({path[1:]!r}) or '').strip()"
+        if said:
+            return f"not ({said})" if predicate.negated else said
+        return f"{self.constant(_test(predicate))}({var})"
 
-    def _chosen(self, found: Iterable[Element]) -> Iterator[Element]:
-        number = 0
-        for child in found:
-            if all(test(child) for test in self.tests):
-                number += 1
-                if not self.position or number == self.position:
-                    yield child
+    def function(self, lines: list[str]) -> Callable[..., Any]:
+        """The compiled function of the lines."""
+        source = "\n".join(["def f(e):", *lines, ""])
+        space = dict(self.names)
+        exec(compile(source, "<unsilo path>", "exec"), space)  # noqa: S102 - our own source; texts are literals in it
+        made: Callable[..., Any] = space["f"]
+        return made
 
 
 class Path:
-    """A compiled path: `key` is the attribute it ends in ("" for none), `text` tells that it ends in `text()`."""
+    """A compiled path: `key` is the attribute it ends in ("" for none), `text` tells that it ends in `text()`.
 
-    __slots__ = ("absolute", "anywhere", "key", "last", "source", "steps", "suffix", "text")
+    `owners(node)` lists every element that the element steps lead to, in document order; `all` those of them that have
+    the attribute or some text where the path ends in one; `first` is the first of these or None; `says` its text.
+    """
 
     def __init__(self, walk: Walk, anywhere: bool = False) -> None:
         steps = list(walk.steps)
@@ -111,8 +144,8 @@ class Path:
         self.text = False
         self.suffix = ""
         if steps and steps[-1].names[0].startswith("@"):
-            self.key = _attribute(steps[-1].names[0][1:])
-            self.suffix = f"/@{label(self.key)}"
+            self.key = steps[-1].names[0][1:]
+            self.suffix = f"/@{self.key}"
             steps.pop()
         elif steps and steps[-1].names == ("text()",):
             self.text = True
@@ -123,38 +156,20 @@ class Path:
         if self.absolute and steps and steps[0].names != ("ClinicalDocument",):
             raise ValueError(f"{walk.text!r} must start at /ClinicalDocument")
         self.last = steps[-1].names[0] if steps else "."
-        self.steps = [_Step(s) for s in steps[1 if self.absolute else 0 :]]
+        self.steps = tuple(steps[1 if self.absolute else 0 :])
+        for step in self.steps:
+            for predicate in step.predicates:
+                if not predicate.position and predicate.path != "kind":
+                    _test(predicate)
 
-    def owners(self, node: Element) -> Iterator[Element]:
-        """Yield every element that the element steps lead to, in document order."""
-        if self.absolute:
-            node = node.getroottree().getroot()
-        if not self.steps:
-            return iter((node,))
-        found = self.steps[0].below(node) if self.anywhere else self.steps[0].children(node)
-        for step in self.steps[1:]:
-            found = _follow(step, found)
-        return found
+    def __getattr__(self, name: str) -> Any:
+        made = _MAKERS.get(name)
+        if made is None:
+            raise AttributeError(name)
+        function = self.__dict__[name] = made(self)
+        return function
 
-    def all(self, node: Element) -> list[Element]:
-        """Return the elements that are there: those with the attribute or some text where the path ends in one."""
-        if self.key:
-            return [n for n in self.owners(node) if (n.get(self.key) or "").strip()]
-        if self.text:
-            return [n for n in self.owners(node) if clean_text(n)]
-        return list(self.owners(node))
-
-    def first(self, node: Element) -> Element | None:
-        """Return the first element that `all` would give."""
-        for found in self.owners(node):
-            if self.key:
-                if (found.get(self.key) or "").strip():
-                    return found
-            elif not self.text or clean_text(found):
-                return found
-        return None
-
-    def read(self, node: Element | None) -> str:
+    def read(self, node: Node | None) -> str:
         """Return what the path's end says about an element found: attribute, text, or a mark that it is there."""
         if node is None:
             return ""
@@ -162,24 +177,62 @@ class Path:
             return _read(node, self.key)
         return clean_text(node) if self.text else "."
 
-    def says(self, node: Element) -> str:
-        """Return the text at the path from a node, "" when nothing is there."""
-        return self.read(self.first(node))
-
-    def valued(self, node: Element) -> bool:
-        """Tell whether the path leads to something valued; a node with a nullFlavor and nothing else is not."""
-        if self.key or self.text:
-            return self.first(node) is not None
-        return any(valued_node(found) for found in self.owners(node))
-
-    def count(self, node: Element) -> int:
+    def count(self, node: Node) -> int:
         """Return how many there are."""
         return len(self.all(node))
 
 
-def _follow(step: _Step, nodes: Iterator[Element]) -> Iterator[Element]:
-    for node in nodes:
-        yield from step.children(node)
+def _loops(path: Path) -> tuple[_Source, str, str]:
+    source = _Source()
+    var, pad = source.loops(path.steps, path.anywhere, path.absolute)
+    return source, var, pad
+
+
+def _there(path: Path, var: str, pad: str, then: str) -> list[str]:
+    """Lines that run `then` when the end of a path is there at an element; the value is in `v`."""
+    if path.key:
+        value = "v.strip()" if path.key != "xsi:type" else "v.strip().rpartition(':')[2]"
+        return [
+            f"{pad}v = {var}.attrs.get({path.key!r})",
+            f"{pad}if v and not v.isspace(): {then.replace('VALUE', value)}",
+        ]
+    if path.text:
+        return [f"{pad}v = clean_text({var})", f"{pad}if v: {then.replace('VALUE', 'v')}"]
+    return [f"{pad}{then.replace('VALUE', repr('.'))}"]
+
+
+def _owners(path: Path) -> Callable[..., Any]:
+    source, var, pad = _loops(path)
+    return source.function(["    r = []", *source.lines, f"{pad}r.append({var})", "    return r"])
+
+
+def _all(path: Path) -> Callable[..., Any]:
+    source, var, pad = _loops(path)
+    return source.function(["    r = []", *source.lines, *_there(path, var, pad, f"r.append({var})"), "    return r"])
+
+
+def _first(path: Path) -> Callable[..., Any]:
+    source, var, pad = _loops(path)
+    return source.function([*source.lines, *_there(path, var, pad, f"return {var}"), "    return None"])
+
+
+def _says(path: Path) -> Callable[..., Any]:
+    source, var, pad = _loops(path)
+    return source.function([*source.lines, *_there(path, var, pad, "return VALUE"), "    return ''"])
+
+
+def _valued(path: Path) -> Callable[..., Any]:
+    """Tell whether the path leads to something valued; a node with a nullFlavor and nothing else is not."""
+    source, var, pad = _loops(path)
+    source.names["valued_node"] = valued_node
+    if path.key or path.text:
+        end = _there(path, var, pad, "return True")
+    else:
+        end = [f"{pad}if valued_node({var}): return True"]
+    return source.function([*source.lines, *end, "    return False"])
+
+
+_MAKERS: Final = {"owners": _owners, "all": _all, "first": _first, "says": _says, "valued": _valued}
 
 
 @lru_cache(maxsize=8192)

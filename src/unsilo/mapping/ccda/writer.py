@@ -22,8 +22,8 @@ class CcdaWriter(Writer):
 
     def write(self, name: str, level: str = "", facts: Any = None) -> str:  # noqa: ARG002 - the writers' contract
         """Return the source of map `name`; with a `level` for a map that is called on a node inside another map."""
-        self.put("L = run.places; r = d.body; ap = d.rows")
-        val = Val("'.'", Place("L[e]"), node="e")
+        self.put("r = d.body; ap = d.rows")
+        val = Val("'.'", Place("e.path"), node="e")
         env = Env("val", "", rule_var="u" if level else "", fast=False, val=val)
         self.stack.append(name)
         self.fill(self.maps.get(name, []), Obj("r", PathExpr(""), "False", "ap", False, "d"), env)
@@ -82,7 +82,7 @@ class CcdaWriter(Writer):
 
     def value(self, suffix: str, node: str, text: str, end: bool) -> Val:
         """The value at hand; functions get the element where the source names one, else the text."""
-        place = Place(f"L[{node}] + {suffix!r}" if suffix else f"L[{node}]")
+        place = Place(f"{node}.path + {suffix!r}" if suffix else f"{node}.path")
         return Val(text, place, node="" if end else node)
 
     def joined(self, parts: tuple[Any, ...], env: Env) -> Val:
@@ -163,7 +163,7 @@ class CcdaWriter(Writer):
     def code_of(self, env: Env, val: Val) -> tuple[str, str]:
         """The code and the OID of its system."""
         node = val.node or self.here(env)
-        return f"({node}.get('code') or '')", f"({node}.get('codeSystem') or '')"
+        return f"({node}.attrs.get('code') or '')", f"({node}.attrs.get('codeSystem') or '')"
 
     def here(self, env: Env) -> str:
         """The variable of the element at hand."""
@@ -176,7 +176,7 @@ class CcdaWriter(Writer):
 
     def here_place(self, env: Env) -> str:
         """The locator of the element at hand."""
-        return f"L[{self.here(env)}]"
+        return f"{self.here(env)}.path"
 
     # -- conditions ---------------------------------------------------------------------------------------------
 
