@@ -63,7 +63,9 @@ class _Writing:
     def write(self) -> Committed:
         """Write everything, in the order in which parts refer to each other."""
         tx, told = self.tx, self.told
-        tx.prefetch([(piece.type, piece.id) for piece in told.pieces])
+        keys = [(piece.type, piece.id) for piece in told.pieces]
+        tx.prefetch(keys)
+        tx.number(keys)
         for piece in told.pieces:
             self._piece(piece)
         for action in told.actions:

@@ -25,7 +25,7 @@ IDENTIFIER = 1_000_000
 
 _LONGEST = 200  # characters of a term; what is longer is found by its beginning
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _LOWEST, _HIGHEST = -(1 << 62), 1 << 62
 _WORD = re.compile(r"[^\s,;/|^]+")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -133,8 +133,8 @@ _decode = msgspec.msgpack.Decoder(Image).decode
 
 def is_local(target: str) -> bool:
     """Tell whether a reference names a resource that this store could hold: `Type/id` with a type of R4."""
-    found = _LOCAL.fullmatch(target)
-    return found is not None and found[1] in resource_types()
+    kind, slash, id_ = target.partition("/")
+    return bool(slash) and kind in resource_types() and _ID.fullmatch(id_) is not None
 
 
 class Ready(msgspec.Struct, array_like=True, gc=False):
@@ -163,20 +163,26 @@ def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
     uri = list(index.uri)
     ref = []
     for sp, target in index.ref:
-        if is_local(target):
-            ref.append((sp, targets.setdefault(target, len(targets))))
-        else:
-            uri.append((sp, target))
+        place = targets.get(target)
+        if place is None:
+            if not is_local(target):
+                uri.append((sp, target))
+                continue
+            place = targets[target] = len(targets)
+        ref.append((sp, place))
     cmp = [
         (sp, c, systems.setdefault(s, len(systems)), d, systems.setdefault(t, len(systems)), lo, hi, v)
         for sp, c, s, d, t, lo, hi, v in index.cmp
     ]
     pat = [
-        (targets.setdefault(p, len(targets)), 0, bounded(day, 0)[0], c, k) for p, day, c, k in index.pat if is_local(p)
+        (targets.setdefault(p, len(targets)), 0, bounded(day, 0)[0], c, k)
+        for p, day, c, k in index.pat
+        if p in targets or is_local(p)
     ]
+    dat = [row if _LOWEST <= row[1] and row[2] <= _HIGHEST else (row[0], *bounded(*row[1:])) for row in index.dat]
     keys = Image(
-        _once(tok), _once(index.str), [(sp, *bounded(lo, hi)) for sp, lo, hi in _once(index.dat)], _once(index.num),
-        _once(index.qty), _once(uri), _once(ref), _once(cmp), pat, _once(index.pos), list(find),
+        _once(tok), _once(index.str), _once(dat), _once(index.num), _once(index.qty), _once(uri), _once(ref),
+        _once(cmp), pat, _once(index.pos), list(find),
     )  # fmt: skip
     named = [(kind, id_) for kind, _, id_ in (target.partition("/") for target in targets)]
     return Ready(keys, list(systems)[1:], named, [(sp, text, code) for sp, code, text in index.txt], index.cod)

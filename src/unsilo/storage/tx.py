@@ -1,7 +1,7 @@
 """One job's hands on the store inside the writer's transaction: resources and their versions."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,9 @@ _REMEMBERED = 50_000
 _TEXTS = 200_000
 
 LIVE, DELETED, STUB = 0, 1, 2
+
+_UNREAD = Stored(0, "", "", 0, 0, 0, 0, 0, 0, b"", b"")
+"""Stands for what nobody has looked for yet."""
 
 _SQL = load("resource")
 
@@ -135,9 +138,9 @@ class ResourceTx:
     def _look(self, resource_type: str, id_: str) -> Stored | None:
         """Return the row of a resource, a stub too, as this transaction sees it."""
         key = (resource_type, id_)
-        for pending in (self._job, self._group):
-            if key in pending.current:
-                return pending.current[key]
+        known = self._job.current.get(key) or self._group.current.get(key, _UNREAD)
+        if known is not _UNREAD:
+            return known
         row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
         found = None if row is None else whole(row)
         self._group.current[key] = found
@@ -159,6 +162,15 @@ class ResourceTx:
         for key in keys:
             self._group.current.setdefault(key, None)
 
+    def number(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Give numbers to those of (type, id) pairs that are not there, all of which this job is going to `put`.
+
+        What refers to one of them before it is put needs no stub then.
+        """
+        for key in keys:
+            if self._known(key) is None:
+                self._new_rid(key)
+
     def current(self, resource_type: str, id_: str) -> Stored | None:
         """Return the current version (state 1 when deleted), None when there has never been one."""
         found = self._look(resource_type, id_)
@@ -170,9 +182,9 @@ class ResourceTx:
         return self._known((resource_type, id_))
 
     def _known(self, key: tuple[str, str]) -> int | None:
-        for known in (self._job.rids, self._group.rids, self._counters.rids):
-            if key in known:
-                return known[key]
+        rid = self._job.rids.get(key) or self._group.rids.get(key) or self._counters.rids.get(key)
+        if rid is not None:
+            return rid
         found = self._look(*key)
         if found is None:
             return None
@@ -196,8 +208,10 @@ class ResourceTx:
         return rid
 
     def _new_rid(self, key: tuple[str, str]) -> int:
-        """Give a number to what has no row, not even a stub's; its row follows."""
-        self._job.rids[key] = rid = self._counters.next_rid()
+        """Return the number of what has no row, not even a stub's; its row follows."""
+        rid = self._job.rids.get(key)
+        if rid is None:
+            rid = self._job.rids[key] = self._counters.next_rid()
         return rid
 
     def _write_row(self, new: Stored) -> None:

@@ -38,8 +38,8 @@ _LOG = logging.getLogger(__name__)
 _MOST_RECEIPTS = 256
 _MOST_BYTES = 8 * 1024 * 1024
 _GROUP_SECONDS = 0.010
-_LONG_SECONDS = 0.040
-"""A group of jobs while no receipts come: rows that share a commit share its pages and its fsync."""
+_LONG_SECONDS = 0.120
+"""A group of jobs while nobody waits for anything else: rows that share a commit share its pages and its fsync."""
 _QUIET_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
 _RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store"), load("dictionary")
@@ -202,6 +202,7 @@ class Writer:
         connection = self._connection
         if connection is None:
             raise NotDurableError("the store is not open")
+        self._received = time.perf_counter()
         said = [scrub(row) for each in trails for row in each.rows]
         self._hooks.before_commit("main")
         connection.execute(_RES["audit_alone"], (msgspec.json.encode(said).decode(), type_number("Patient")))

@@ -180,6 +180,7 @@ class _Whole:
         for piece in self.pieces.values():
             known += [key for key in piece.index.targets if f"{key[0]}/{key[1]}" not in self.coming]
         tx.prefetch(known)
+        tx.number((piece.type, piece.id) for piece in self.pieces.values())
 
     def _distinct(self, ids: dict[int, str]) -> None:
         """Refuse two entries that write the same resource, whatever way they name it."""
