@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from unsilo.fhir.subset import subset
 from unsilo.flow.bulk.job import File, Job, Jobs
 from unsilo.flow.bulk.request import Request, types_of
 from unsilo.flow.fhir.search import prepare, search
-from unsilo.flow.fhir.shown import resource_bytes
+from unsilo.flow.fhir.shown import with_meta
 from unsilo.kernel import json
 from unsilo.policy import And, Compartment, Predicate, masked
 from unsilo.search import Vocabulary
@@ -37,6 +38,12 @@ class Reads(Protocol):
         patients: Sequence[str] | None = None, of_patients: bool = False, states: Sequence[int] = (0,),
     ) -> list[Stored]:  # fmt: skip
         """Return the next rows of a type."""
+
+    def walk_bodies(
+        self, predicate: Predicate, type_: str, *, after: int = 0, since: int = 0, until: int = 0, limit: int = 2000,
+        patients: Sequence[str] | None = None, of_patients: bool = False, states: Sequence[int] = (0,),
+    ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
+        """Return row number, version, time and body of the next rows of a type."""
 
     def search(self, plan: Plan) -> Page:
         """Run a search."""
@@ -122,15 +129,19 @@ class _Writing:
             self.certain = time.monotonic()
 
 
-def _shown(request: Request, kind: str, predicate: Predicate) -> Callable[[Stored], bytes]:
+Line = Callable[[bytes, int, int], bytes]
+"""What makes the line of a resource of its body, version and time."""
+
+
+def _shown(request: Request, kind: str, predicate: Predicate) -> Line:
     """Return what makes the line of a resource: without what the predicate masks, and only the elements asked for."""
     names = tuple(name for type_, name in request.elements if type_ in ("", kind))
     hidden = predicate.elements.get(kind)
     if not names and not hidden:
-        return resource_bytes
+        return partial(with_meta, kind)
 
-    def line(row: Stored) -> bytes:
-        resource = json.decode(resource_bytes(row))
+    def line(body: bytes, version: int, updated: int) -> bytes:
+        resource = json.decode(with_meta(kind, body, version, updated))
         if hidden:
             resource = masked(resource, hidden)
         return json.encode(subset(resource, names) if names else resource)
@@ -181,20 +192,20 @@ def export(
         line = _shown(request, kind, predicate)
         if kind in filtered and not (number == first and after):
             for rows in _filtered(reads, job, predicate, kind, vocabulary, patients):
-                writing.lines(kind, [line(row) for row in rows])
+                writing.lines(kind, [line(row.body, row.version, row.updated) for row in rows])
         while kind not in filtered:
             if stop.is_set():
                 writing.keep((number, after), now=True)
                 writing.close()
                 return False
-            rows = reads.walk(
+            found = reads.walk_bodies(
                 predicate, kind, after=after, since=request.since, until=job.time, limit=_CHUNK, patients=patients,
                 of_patients=request.level != "system",
             )  # fmt: skip
-            writing.lines(kind, [line(row) for row in rows])
-            if len(rows) < _CHUNK:
+            writing.lines(kind, [line(body, version, updated) for _, version, updated, body in found])
+            if len(found) < _CHUNK:
                 break
-            after = rows[-1].rid
+            after = found[-1][0]
             writing.keep((number, after))
         if request.since and request.level == "system":
             _deleted(reads, writing, predicate, kind, job)
