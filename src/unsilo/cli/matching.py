@@ -17,7 +17,10 @@ def match(
     review: Annotated[
         Path | None, typer.Option("--review", metavar="CSV", help="Written: left,right,probability.")
     ] = None,
-    link_at: Annotated[float, typer.Option("--link-at", help="Probability from which rows are linked.")] = 0.99,
+    error: Annotated[float, typer.Option("--error", help="Share of the links that may be expected wrong.")] = 0.001,
+    link_at: Annotated[
+        float | None, typer.Option("--link-at", help="Probability from which rows are linked, instead of --error.")
+    ] = None,
     review_at: Annotated[float, typer.Option("--review-at", help="Probability from which pairs are for review.")] = 0.2,
     as_json: JsonOption = False,
 ) -> None:
@@ -25,10 +28,14 @@ def match(
 
     Exit status 2 when the file is wrong: each error is told with row and column, and nothing is written.
     """
-    from unsilo.flow.match import match_file
+    from unsilo.flow.match import LEAST, match_file
 
-    if not 0 < review_at <= link_at < 1:
-        fail(WRONG, "the probabilities do not fit", "0 < --review-at <= --link-at < 1")
+    if not 0 < review_at <= (link_at or LEAST) < 1 or not 0 < error < 1:
+        fail(
+            WRONG,
+            "the probabilities do not fit",
+            f"0 < --review-at <= --link-at < 1 (without it {LEAST}), 0 < --error < 1",
+        )
     if not file.is_file():
         fail(WRONG, f"there is no file {file}")
     targets = [path for path in (out, review) if path is not None]
@@ -46,7 +53,7 @@ def match(
                 shown.update(shown.task_ids[0], description=f"match by {name}", completed=number, total=total)
 
         try:
-            done = match_file(file, out, review, link_at=link_at, review_at=review_at, told=told)
+            done = match_file(file, out, review, link_at=link_at, review_at=review_at, error=error, told=told)
         except OSError as fault:
             fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
     issues(done.issues)
@@ -58,5 +65,5 @@ def match(
     found = done.value
     say(
         f"{found.rows} rows are {found.persons} persons, {found.review} pairs for review "
-        f"({found.compared} pairs compared)"
+        f"({found.compared} pairs compared, linked from {found.link_at:.3f})"
     )

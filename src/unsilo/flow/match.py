@@ -1,4 +1,4 @@
-"""Match the person rows of a CSV file: read and check it, ask `identity.batch`, write links and review pairs."""
+"""Match the person rows of a CSV file: read and check it, ask `identity`, write links and review pairs."""
 
 import csv
 import io
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from unsilo.identity.batch import COLUMNS, Matching, Person, match, standardise
+from unsilo.identity import COLUMNS, LEAST, Matching, Person, match, standardise
 from unsilo.kernel import Issue, Result, Where
 
-__all__ = ["Matched", "match_file", "read_rows"]
+__all__ = ["LEAST", "Matched", "match_file", "read_rows"]
 
 _MOST_ISSUES = 20
 _ALSO_CALLED = {
@@ -24,13 +24,17 @@ _ALSO_CALLED = {
 
 
 class Matched(msgspec.Struct, frozen=True):
-    """What `match_file` did: rows read, persons found, rows that share a person, pairs for review, pairs compared."""
+    """What `match_file` did: rows read, persons found, rows that share a person, pairs for review, pairs compared.
+
+    `link_at` is the probability from which rows were linked.
+    """
 
     rows: int
     persons: int
     linked: int
     review: int
     compared: int
+    link_at: float
     issues: list[Issue]
 
 
@@ -168,8 +172,9 @@ def match_file(
     out: Path,
     review: Path | None = None,
     *,
-    link_at: float = 0.99,
+    link_at: float | None = None,
     review_at: float = 0.2,
+    error: float = 0.001,
     told: Callable[[str, int, int], None] | None = None,
 ) -> Result[Matched]:
     """Match a file and write `record_id,person_id` and, when asked for, `left,right,probability`.
@@ -182,12 +187,14 @@ def match_file(
     if rows is None:
         return Result(None, read.issues)
     ids = [record_id for record_id, _ in rows]
-    found: Matching = match(rows, link_at=link_at, review_at=review_at, told=told)
+    found: Matching = match(rows, link_at=link_at, review_at=review_at, error=error, told=told)
     rows.clear()
     _write(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
     if review is not None:
         pairs = ((left, right, f"{chance:.4f}") for left, right, chance in found.review)
         _write(review, ("left", "right", "probability"), pairs)
     persons = len(set(found.persons))
-    matched = Matched(len(ids), persons, len(ids) - persons, len(found.review), found.compared, read.issues)
+    matched = Matched(
+        len(ids), persons, len(ids) - persons, len(found.review), found.compared, found.link_at, read.issues
+    )
     return Result(matched, read.issues)

@@ -1,156 +1,184 @@
-"""Two person records beside each other: what agrees, what contradicts, in words."""
+"""Two persons field by field: the level of agreement of each, by its name in `weights.csv`."""
 
-from itertools import product
+from functools import lru_cache
 
-import msgspec
+from rapidfuzz.distance import OSA, Indel, JaroWinkler
 
-from unsilo.identity.record import Record
-from unsilo.identity.tables import identifier_type
+from unsilo.identity.dates import swapped
+from unsilo.identity.person import Person
+from unsilo.identity.standardise import skeleton
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["address", "birth", "email", "names", "phone", "ssn"]
 
-_ALIKE = 0.5  # share of common letter pairs from which two names may be spellings of one
-
-
-class Comparison(msgspec.Struct, frozen=True):
-    """The outcome. `same_identifier`, `same_name`, `same_birth_date` and `same_sex` say in words what agrees
-    (empty: does not agree or is missing); `conflicts` says in words what contradicts. Missing is neither.
-    """
-
-    same_identifier: str
-    same_name: str
-    same_birth_date: str
-    same_sex: str
-    conflicts: tuple[str, ...]
+_FAMILY = 9  # whole numbers this near were issued together, as to brothers and sisters
+_GENERATION = 14  # years from which two of one name may be parent and child
+_osa = OSA.distance
+_alike = JaroWinkler.similarity
+_indel = Indel.normalized_similarity
 
 
-def _pairs(text: str) -> set[str]:
-    return {text[i : i + 2] for i in range(len(text) - 1)} or {text}
+@lru_cache(1 << 17)
+def _spelt(one: str, other: str) -> str:
+    """Say how alike two different names are: similar, alike or different; the same whichever comes first."""
+    shorter = min(len(one), len(other))
+    if shorter >= 3 and (_osa(one, other, score_cutoff=2) <= (1 if shorter < 8 else 2) or _alike(one, other) >= 0.94):
+        return "similar"
+    if shorter >= 4 and _osa("".join(sorted(one)), "".join(sorted(other)), score_cutoff=1) <= 1:
+        return "similar"  # the same letters in disorder, one too many or missing
+    if shorter >= 3 and (_alike(one, other) >= 0.85 or skeleton(one) == skeleton(other)):
+        return "alike"
+    return "different"
 
 
-def _alike(one: str, other: str) -> bool:
-    first, second = _pairs(one), _pairs(other)
-    return 2 * len(first & second) >= _ALIKE * (len(first) + len(second))
-
-
-def _given_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """First names equal; middle names equal, or an initial of the other, or missing on one side."""
-    return one[0] == other[0] and all(
-        a == b or (min(len(a), len(b)) == 1 and a[0] == b[0]) for a, b in zip(one[1:], other[1:], strict=False)
+def _short(one: str, other: str) -> bool:
+    """Say whether a name is the beginning of another, as Nick, Nicky or Nickie is of Nicholas."""
+    if len(one) >= len(other) + 2 or len(one) < 3:
+        return False
+    stem = one[:-2] if one[-2:] in ("ie", "ey") else one[:-1] if one[-1] in "yi" else one
+    doubled = len(stem) > 3 and stem[-1] == stem[-2]
+    if doubled:
+        stem = stem[:-1]
+    return (
+        len(stem) >= (3 if doubled or stem == one else 4)
+        and len(other) >= len(stem) + 2
+        and other.startswith(stem)
+        and one != other
     )
 
 
-def _same_name(a: Record, b: Record) -> str:
-    return min(
-        (
-            min(one.text, other.text)
-            for one, other in product(a.names, b.names)
-            if one.family == other.family and _given_agree(one.given, other.given)
-        ),
-        default="",
-    )
+def _given(a: Person, b: Person) -> str:
+    if a.first == b.first:
+        return "exact" if len(a.first) > 1 else "initial"
+    if a.given == b.given:
+        return "joined"
+    if not set(a.roots).isdisjoint(b.roots):
+        return "nickname"
+    if _short(a.first, b.first) or _short(b.first, a.first):
+        return "short"
+    one, other = (a, b) if len(a.given) <= len(b.given) else (b, a)
+    if len(one.first) > 1 and other.given.endswith(one.given) and len(other.first) < len(other.given):
+        return "second"
+    if min(len(a.first), len(b.first)) == 1 and a.first[0] == b.first[0]:
+        return "initial"
+    return _spelt(*sorted((a.first, b.first)))
 
 
-def _name_conflict(a: Record, b: Record) -> str:
-    """Names contradict when no pair of them shares a family name or a first given name, or a spelling like one."""
-    if not a.names or not b.names:
+def _family(a: Person, b: Person) -> str:
+    if a.family == b.family:
+        return "exact"
+    if a.parts or b.parts:
+        shared = set(a.parts or (a.family,)) & set(b.parts or (b.family,))
+        if any(len(part) > 2 for part in shared):
+            return "part"
+    return _spelt(*sorted((a.family, b.family)))
+
+
+_GOOD = frozenset({"exact", "nickname", "short", "joined", "second", "similar", "part"})
+
+
+def names(a: Person, b: Person) -> tuple[str, str]:
+    """Return the levels of given and family name, empty where one side has none."""
+    given = _given(a, b) if a.first and b.first else ""
+    family = _family(a, b) if a.family and b.family else ""
+    if given not in _GOOD and family not in _GOOD:
+        crossed = [_cross(one, other) for one, other in ((a.first, b.family), (a.family, b.first)) if one and other]
+        if crossed and all(crossed):
+            return "swapped", "swapped" if len(crossed) == 2 else ""
+        if any(crossed) and given and family:
+            return "half", ""
+    return given, family
+
+
+def _cross(one: str, other: str) -> bool:
+    return one == other or (len(one) > 3 and len(other) > 3 and _osa(one, other, score_cutoff=1) <= 1)
+
+
+def birth(one: str, other: str) -> str:
+    """Return the level of two birth dates, empty when one is missing."""
+    if not one or not other:
         return ""
-    for one, other in product(a.names, b.names):
-        if _alike(one.family, other.family) or _alike(one.given[0], other.given[0]):
-            return ""
-        if one.family == other.given[0] and one.given[0] == other.family:  # the two were swapped at the desk
-            return ""
-    first, second = sorted((a.names[0].text, b.names[0].text))
-    return f"the names {first} and {second} have nothing in common"
+    if one == other:
+        return "exact" if one[4:] != "0000" and one[6:] != "00" else "partial"
+    if "00" in (one[4:6], one[6:], other[4:6], other[6:]):
+        if one[:4] != other[:4]:
+            return _apart(one, other)
+        months = {one[4:6], other[4:6]} - {"00"}
+        return "partial" if len(months) < 2 else "year"
+    if swapped(one) == other:
+        return "swapped"
+    if _apart(one, other) == "generation":
+        return "generation"
+    if _osa(one, other, score_cutoff=1) <= 1:
+        return "near"
+    same = (one[:4] == other[:4]) + (one[4:6] == other[4:6]) + (one[6:] == other[6:])
+    if same == 2:
+        return "two"
+    return "year" if one[:4] == other[:4] else "different"
 
 
-def _twin_conflict(a: Record, b: Record) -> str:
-    """Same family and birth date but other first names: brothers or sisters born together, until shown otherwise."""
-    if not a.names or not b.names or a.birth_date != b.birth_date or len(a.birth_date) != 10:
+def _apart(one: str, other: str) -> str:
+    return "generation" if abs(int(one[:4]) - int(other[:4])) >= _GENERATION else "different"
+
+
+def ssn(a: Person, b: Person) -> str:
+    """Return the level of the social security numbers, whole or by their last four digits."""
+    if not a.ssn4 or not b.ssn4:
         return ""
-    if any(one.given[0] == other.given[0] for one, other in product(a.names, b.names)):
+    if a.ssn and b.ssn:
+        if a.ssn == b.ssn:
+            return "exact"
+        apart = _osa(a.ssn, b.ssn, score_cutoff=2)
+        if apart <= 2 and a.ssn[:-2] == b.ssn[:-2] and abs(int(a.ssn) - int(b.ssn)) <= _FAMILY:
+            turned = a.ssn[-2:] == b.ssn[:-3:-1]
+            return "near" if turned else "sequence"
+        return "near" if apart <= 1 else "close" if apart == 2 else "different"
+    return "last4" if a.ssn4 == b.ssn4 else "different"
+
+
+def email(one: str, other: str) -> str:
+    """Return the level of two email addresses."""
+    if not one or not other:
         return ""
-    pairs = [
-        sorted((one.text, other.text))
-        for one, other in product(a.names, b.names)
-        if one.family == other.family and not _initial(one.given[0], other.given[0])
-    ]
-    if not pairs:
+    if one == other:
+        return "exact"
+    local, its = one.partition("@")[0], other.partition("@")[0]
+    if (len(local) > 5 and local == its) or (_osa(one, other, score_cutoff=3) <= 3 and len(one) > 9):
+        return "similar"
+    # Letters of a long address in disorder or lost, whatever became of its sign.
+    return "alike" if len(one) > 12 and len(other) > 12 and _indel(one, other) >= 0.8 else "different"
+
+
+def phone(one: str, other: str) -> str:
+    """Return the level of two telephones."""
+    if not one or not other:
         return ""
-    first, second = min(pairs)
-    return f"{first} and {second} have the same family name and birth date: they may be twins"
+    if one == other:
+        return "exact"
+    return "near" if len(one) > 6 and _osa(one, other, score_cutoff=1) <= 1 else "different"
 
 
-def _initial(one: str, other: str) -> bool:
-    return min(len(one), len(other)) == 1 and one[0] == other[0]
+@lru_cache(1 << 16)
+def _streets(one: str, other: str) -> bool:
+    return one == other or _alike(one, other) >= 0.9 or (_osa(one, other, score_cutoff=2) <= 2 and len(one) > 6)
 
 
-def _generation_conflict(a: Record, b: Record) -> str:
-    ours, theirs = {n.generation for n in a.names} - {""}, {n.generation for n in b.names} - {""}
-    if ours and theirs and not ours & theirs:
-        first, second = sorted((min(ours), min(theirs)))
-        return f"one is {first}, the other {second}"
-    return ""
-
-
-def _birth_conflict(a: Record, b: Record) -> str:
-    shorter, longer = sorted((a.birth_date, b.birth_date), key=lambda d: (len(d), d))
-    if shorter and not longer.startswith(shorter):
-        first, second = sorted((a.birth_date, b.birth_date))
-        return f"the birth dates {first} and {second} differ"
-    return ""
-
-
-def _identifier_conflicts(a: Record, b: Record) -> list[str]:
-    """Another number of a kind of which one authority gives a person only one."""
-    found = []
-    ours = {
-        (i.system, identifier_type(i.kind).name) for i in a.identifiers if identifier_type(i.kind).one_per_authority
-    }
-    theirs = {(i.system, identifier_type(i.kind).name) for i in b.identifiers}
-    for system, name in sorted(ours & theirs):
-        first = sorted(i.value for i in a.identifiers if (i.system, identifier_type(i.kind).name) == (system, name))
-        second = sorted(i.value for i in b.identifiers if (i.system, identifier_type(i.kind).name) == (system, name))
-        if not set(first) & set(second):
-            one, other = sorted((first[0], second[0]))
-            found.append(f"each has its own {name}{_of(system)} ({one} and {other})")
-    return found
-
-
-def _of(system: str) -> str:
-    """Name the authority, unless the kind of number says it already."""
-    return "" if system.startswith("http://hl7.org/fhir/sid/") else f" of {system}"
-
-
-def _identifier_agreement(a: Record, b: Record) -> str:
-    theirs = {(i.system, i.value): i for i in b.identifiers}
-    for mine in a.identifiers:
-        other = theirs.get((mine.system, mine.value))
-        if other is not None:
-            names = sorted({identifier_type(mine.kind).name, identifier_type(other.kind).name})
-            return f"the same {names[0]} {mine.value}{_of(mine.system)}"
-    return ""
-
-
-def compare(a: Record, b: Record) -> Comparison:
-    """Compare two records; the same outcome whichever comes first."""
-    conflicts = [
-        conflict
-        for conflict in (_birth_conflict(a, b), _generation_conflict(a, b), _twin_conflict(a, b), _name_conflict(a, b))
-        if conflict
-    ]
-    if a.sex and b.sex and a.sex != b.sex:
-        first, second = sorted((a.sex, b.sex))
-        conflicts.append(f"one is recorded as {first}, the other as {second}")
-    if a.birth_order and b.birth_order and a.birth_order != b.birth_order:
-        low, high = sorted((a.birth_order, b.birth_order))
-        conflicts.append(f"they are number {low} and number {high} of a multiple birth")
-    conflicts += _identifier_conflicts(a, b)
-    same_date = len(a.birth_date) == 10 and a.birth_date == b.birth_date
-    return Comparison(
-        same_identifier=_identifier_agreement(a, b),
-        same_name=_same_name(a, b),
-        same_birth_date=a.birth_date if same_date else "",
-        same_sex=a.sex if a.sex == b.sex else "",
-        conflicts=tuple(sorted(conflicts)),
-    )
+def address(a: Person, b: Person) -> str:
+    """Return the one level of street, city, state and postal code together: who moved, moved in all of them."""
+    postal = a.postal == b.postal if a.postal and b.postal else None
+    city = a.city == b.city if a.city and b.city else None
+    if city is False and _spelt(*sorted((a.city, b.city))) != "different":
+        city = None
+    if a.street and b.street:
+        house = a.house == b.house if a.house and b.house else None
+        if a.street == b.street and house is not False and (postal or city or (postal is None and city is None)):
+            return "exact" if house or not (a.house or b.house) else "similar"
+        near = (postal or city or _osa(a.postal, b.postal, score_cutoff=1) <= 1) and _streets(
+            *sorted((a.street, b.street))
+        )
+        if near and (house is not False or _osa(a.house, b.house, score_cutoff=1) <= 1):
+            return "similar"
+    if postal:
+        return "postal"
+    if city:
+        return "city"
+    return "" if postal is None and city is None and not (a.street and b.street) else "different"

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from unsilo.identity.compare import Comparison, compare
 from unsilo.identity.record import Record
+from unsilo.identity.rules import Comparison, compare
 
 __all__ = ["Candidate", "Confidence", "Decision", "Review", "decide"]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilo.identity import Candidate, Decision, Record, decide, keys, record
-from unsilo.identity.compare import compare
+from unsilo.identity.rules import compare
 
 NORTH, BRIGID, SSN = "urn:oid:1.2.3.4", "urn:oid:1.2.3.5", "http://hl7.org/fhir/sid/us-ssn"
 

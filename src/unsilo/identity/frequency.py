@@ -6,8 +6,8 @@ from math import log2
 
 import msgspec
 
-from unsilo.identity.batch.person import Person
-from unsilo.identity.batch.tables import weights
+from unsilo.identity.person import Person
+from unsilo.identity.vocabulary import weights
 
 __all__ = ["FIELDS", "Frequencies"]
 
@@ -17,6 +17,8 @@ FIELDS = (*NAMES, *NUMBERS)
 _ASSUMED = 1000
 """Rows of an average population that every file is thought to hold besides its own, so that a small one is not odd."""
 _USUAL = 4
+_NAMED = 5
+"""Rows of one whole name that may all be one person's."""
 _ONE_PERSON = 10
 """Rows of one value of a number that may all be one person's."""
 
@@ -24,12 +26,15 @@ _ONE_PERSON = 10
 class Frequencies(msgspec.Struct, frozen=True):
     """Weights of agreeing by field and value, where they are other than the table's; `rows` counted.
 
-    `usual` are the first given names that several rows bear, so that they are hardly slips of the pen.
+    `usual` are the first given names that several rows bear, so that they are hardly slips of the pen. `whole` has the
+    weight of agreeing on first given and family name together where many rows bear both: names of one language meet
+    more often than by chance.
     """
 
     rows: int
     more: dict[str, dict[str, float]]
     usual: frozenset[str] = frozenset()
+    whole: dict[str, float] = {}
 
     @classmethod
     def of(cls, persons: Iterable[Person]) -> "Frequencies":
@@ -38,9 +43,12 @@ class Frequencies(msgspec.Struct, frozen=True):
         pairs = [(field, counts[field]) for field in FIELDS]
         rows = 0
         first: Counter[str] = Counter()
+        both: Counter[str] = Counter()
         for person in persons:
             rows += 1
             first[person.first] += 1
+            if person.first and person.family:
+                both[f"{person.first} {person.family}"] += 1
             for field, counter in pairs:
                 value = getattr(person, field)
                 if value:
@@ -59,4 +67,6 @@ class Frequencies(msgspec.Struct, frozen=True):
                     for value, count in counts[field].items()
                     if count - _ONE_PERSON > table.u * rows
                 }
-        return cls(rows, more, frozenset(name for name, count in first.items() if count >= _USUAL))
+        same = weights()["given", "exact"].m * weights()["family", "exact"].m
+        whole = {name: log2(same * rows / (count - _NAMED)) for name, count in both.items() if count > _NAMED}
+        return cls(rows, more, frozenset(name for name, count in first.items() if count >= _USUAL), whole)

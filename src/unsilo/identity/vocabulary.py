@@ -1,4 +1,4 @@
-"""The tables of batch matching: nicknames, words of streets, letters of other scripts, weights."""
+"""The tables of matching: nicknames, words of streets, letters of other scripts, weights, relations."""
 
 import csv
 from functools import cache
@@ -6,7 +6,7 @@ from importlib.resources import files
 from math import log2
 from typing import NamedTuple
 
-__all__ = ["Weight", "latin", "roots", "street_word", "weights"]
+__all__ = ["Relation", "Weight", "latin", "relations", "roots", "street_word", "weights"]
 
 
 class Weight(NamedTuple):
@@ -23,7 +23,7 @@ class Weight(NamedTuple):
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(files("unsilo.identity.batch").joinpath(name).read_text("utf-8").splitlines()))
+    return list(csv.DictReader(files("unsilo.identity").joinpath(name).read_text("utf-8").splitlines()))
 
 
 @cache
@@ -33,6 +33,32 @@ def weights() -> dict[tuple[str, str], Weight]:
         (row["field"], row["level"]): Weight(float(row["m"]), float(row["u"]), row["says"])
         for row in _rows("weights.csv")
     }
+
+
+class Relation(NamedTuple):
+    """People who are near each other: `per_row` of them a row, `u` is how often a (field, level) occurs among them.
+
+    0 stands for as often as within one person.
+    """
+
+    name: str
+    per_row: float
+    says: str
+    u: dict[tuple[str, str], float]
+
+
+@cache
+def relations() -> tuple[Relation, ...]:
+    """Return the relations in which two persons look like one; `m` in `relations.csv` means as within one person."""
+    found = {
+        row["relation"]: Relation(row["relation"], float(row["per_row"]), row["says"], {})
+        for row in _rows("relation_priors.csv")
+    }
+    for row in _rows("relations.csv"):
+        for field, level in weights():
+            if field == row["field"] and row["level"] in ("", level):
+                found[row["relation"]].u[field, level] = 0.0 if row["u"] == "m" else float(row["u"])
+    return tuple(found.values())
 
 
 @cache

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from unsilo.identity.batch.dates import swapped
-from unsilo.identity.batch.person import Person
-from unsilo.identity.batch.standardise import skeleton
+from unsilo.identity.dates import swapped
+from unsilo.identity.person import Person
+from unsilo.identity.standardise import skeleton
 
 __all__ = ["PASSES", "pairs"]
 

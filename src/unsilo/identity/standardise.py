@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from unsilo.identity.batch.dates import birth
-from unsilo.identity.batch.person import Person
-from unsilo.identity.batch.tables import latin, roots, street_word
+from unsilo.identity.dates import birth
+from unsilo.identity.person import Person
 from unsilo.identity.record import fold
 from unsilo.identity.tables import GENERATIONS, is_placeholder_name
+from unsilo.identity.vocabulary import latin, roots, street_word
 
 __all__ = ["COLUMNS", "skeleton", "standardise"]
 
@@ -159,7 +159,8 @@ def standardise(row: Mapping[str, str]) -> Person:
     ssn, ssn4 = _number(cells["ssn"])
     house, street = _street(cells["street"])
     return Person(
-        first=given[0] if given else "", given="".join(given), roots=roots(given[0]) if given else (),
+        first=given[0] if given else "", given="".join(given), middle="".join(given[1:]),
+        roots=roots(given[0]) if given else (),
         family=joined, parts=family if len(family) > 1 else (), generation=one or other, newborn=newborn,
         birth=birth(cells["birth_date"]), sex=_SEX.get(cells["sex"].strip().casefold(), ""), ssn=ssn, ssn4=ssn4,
         mrn=_mrn(cells["mrn"]), phone=_phone(cells["phone"]), email=_email(cells["email"]), house=house,
