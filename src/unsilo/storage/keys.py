@@ -179,7 +179,7 @@ def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
         for p, day, c, k in index.pat
         if p in targets or is_local(p)
     ]
-    dat = [row if _LOWEST <= row[1] and row[2] <= _HIGHEST else (row[0], *bounded(*row[1:])) for row in index.dat]
+    dat = [row if row[1] >= _LOWEST and row[2] <= _HIGHEST else (row[0], *bounded(*row[1:])) for row in index.dat]
     keys = Image(
         _once(tok), _once(index.str), _once(dat), _once(index.num), _once(index.qty), _once(uri), _once(ref),
         _once(cmp), pat, _once(index.pos), list(find),

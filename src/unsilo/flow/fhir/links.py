@@ -88,28 +88,42 @@ def _target(said: str, targets: Mapping[str, str]) -> str | None:
 
 
 def _node(node: Any, targets: Mapping[str, str]) -> Any:
-    if isinstance(node, dict):
+    if type(node) is dict:
         changed: Json = {}
         for key, value in node.items():
-            if isinstance(value, str):
-                if key in _NAMED or key.endswith(_TYPED):
+            kind = type(value)
+            if kind is str:
+                new = targets.get(value)
+                if new is None and "#" in value:
                     new = _target(value, targets)
-                    if new is not None:
-                        changed[key] = new
-            elif isinstance(value, dict):
+                if new is not None and (key in _NAMED or key.endswith(_TYPED)):
+                    changed[key] = new
+            elif kind is dict:
                 made = _node(value, targets)
                 if made is not value:
                     changed[key] = made
-            elif isinstance(value, list):
+            elif kind is list:
                 linked = key in _NAMED or key.endswith(_TYPED)
-                items = [
-                    (_target(item, targets) or item) if linked and isinstance(item, str) else _node(item, targets)
-                    for item in value
-                ]
-                if any(a is not b for a, b in zip(items, value, strict=True)):
-                    changed[key] = items
+                made = _items(value, targets, linked=linked)
+                if made is not value:
+                    changed[key] = made
         return {**node, **changed} if changed else node
-    if isinstance(node, list):
-        items = [_node(item, targets) for item in node]
-        return items if any(a is not b for a, b in zip(items, node, strict=True)) else node
-    return node
+    return _items(node, targets, linked=False) if type(node) is list else node
+
+
+def _items(items: list[Any], targets: Mapping[str, str], *, linked: bool) -> list[Any]:
+    """Return the list with links replaced, itself when there are none; texts are links only where `linked`."""
+    made = items
+    for n, item in enumerate(items):
+        kind = type(item)
+        if kind is dict or kind is list:
+            new = _node(item, targets)
+        elif linked and kind is str:
+            new = _target(item, targets) or item
+        else:
+            continue
+        if new is not item:
+            if made is items:
+                made = list(items)
+            made[n] = new
+    return made
