@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
@@ -23,6 +24,7 @@ from unsilo.mapping.plan import Planned, plan_row
 from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MessageRow
 from unsilo.mapping.tables import layered, standard
+from unsilo.mapping.values import Memo
 
 __all__ = ["CcdaMap", "faults_of", "open_map"]
 
@@ -33,6 +35,7 @@ _NAMED = (
 """What the identity rules name a clinical resource by."""
 _AROUND = "ancestor::section/"
 _KIND = "kind="
+_DAY = re.compile(r"\d{8}[\d.+Z:T -]+$")
 _SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
 
 
@@ -50,6 +53,8 @@ class CcdaMap:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        exact: Memo = program.converters["dateTime"]
+        program.converters["dateTime"] = Memo(lambda text: _date_of(exact, text))
         self.below: dict[str, list[Planned]] = {}
         for row in program.tables.messages:
             try:
@@ -147,6 +152,14 @@ class CcdaMap:
             return None
         made: Callable[..., bool] = self.program.test(row.when, ".")
         return made
+
+
+def _date_of(exact: Memo, text: str) -> str | None:
+    """A time as dateTime; of one whose time of day is none, the date (`20140321245-0500`)."""
+    found: str | None = exact[text]
+    if found is None and _DAY.match(text):
+        found = exact[text[:8]]
+    return found
 
 
 def _reading(text: str) -> Reading:

@@ -119,6 +119,15 @@ def day(_run: Any, node: str, *_: Any) -> str | None:
     return "-".join(p for p in (text[:4], text[4:6], text[6:8]) if p)
 
 
+def _ends_early(run: Any, begin: str, end: str) -> bool:
+    """Tell whether an end cannot be said to be after a beginning (FHIR R4 per-1); both are FHIR dateTimes."""
+    if len(begin) > len("2015-01-01") < len(end):
+        first, last = run.program.moment[begin], run.program.moment[end]
+        return bool(first and last and last < first)
+    shared = min(len(begin), len(end))
+    return end[:shared] < begin[:shared] or (len(end) < len(begin) and begin.startswith(end) and len(end) == 10)
+
+
 def period_end(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
     """The end of an interval; one that lies before its beginning is left out and said."""
     end: str | None = run.dateTime[(node.get("value") or "").strip()]
@@ -127,8 +136,8 @@ def period_end(run: Any, node: Element, at: Locator, path: str, rule: str, rows:
         return None
     low = path_of("low/@value").says(node.parent) if node.parent is not None else ""
     begin = run.dateTime[low] if low else None
-    if begin is not None and end[: len(begin)] < begin[: len(end)]:
-        text = "an interval ends before it begins; its end is left out"
+    if begin is not None and _ends_early(run, begin, end):
+        text = "an interval ends before it begins, or on its first day at no known time; its end is left out"
         run.issue("warning", "value", text, at, rule, "the sender should correct it")
         return None
     rows.append(Row(path, rule, f"{at}/@value"))

@@ -111,6 +111,8 @@ def _placed(kind: str, node: Node, around: str) -> str:
     """Return the narrower kind that a mood, or what stands around, makes of a kind."""
     mood = node.attrs.get("moodCode")
     if mood in _PLANNED and kind in _IN_PLANS:
+        if kind == "immunization" and node.attrs.get("negationInd") == "true":
+            return kind  # not given
         return _IN_PLANS[kind]
     if kind == "problem":
         return "diagnosis" if around in _DIAGNOSES else "concern-problem" if around == "health-concern" else kind
