@@ -109,3 +109,27 @@ def test_what_cannot_be_done_says_why(tmp_path):
     assert status == 3
     assert "no.tgz" in said
     assert _run("missing.json", cwd=tmp_path)[0] == 2
+
+
+def test_plausibility_of_files(tmp_path):
+    """With --plausibility a Bundle is one person's record, an NDJSON file says the line; the exit status stays 0."""
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": "1980-01-01"}
+    early = {
+        "resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"},
+        "effectiveDateTime": "1979-01-01", "subject": {"reference": "Patient/p"},
+    }  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [
+        {"fullUrl": f"http://x.example/{r['resourceType']}/{r['id']}", "resource": r} for r in (patient, early)
+    ]}  # fmt: skip
+    (tmp_path / "b.json").write_text(json.dumps(bundle))
+    (tmp_path / "l.ndjson").write_text(json.dumps(patient) + "\n" + json.dumps(early) + "\n")
+    command = [sys.executable, "-m", "unsilo", "validate", "--plausibility", tmp_path / "b.json", tmp_path / "l.ndjson"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [
+        [i for i in json.loads(line)["issue"] if "before the person's birth" in i["details"]["text"]]
+        for line in done.stdout.splitlines()
+    ]
+    assert [each[0]["expression"] for each in found] == [
+        ["Bundle.entry[1].resource.effectiveDateTime"], ["Observation.effectiveDateTime"],
+    ]  # fmt: skip
+    assert found[1][0]["extension"][0]["valueInteger"] == 2

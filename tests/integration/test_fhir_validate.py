@@ -71,3 +71,34 @@ def test_it_is_listed_among_the_operations(node):
     said = node.http.get("metadata").json()
     types = {row["type"]: row for row in said["rest"][0]["resource"]}
     assert "validate" in [each["name"] for each in types["Observation"].get("operation", ())]
+
+
+def _doubts(answer):
+    rules = [i.get("details", {}).get("coding", [{}])[0].get("code", "") for i in answer.json()["issue"]]
+    return [i for i, rule in zip(answer.json()["issue"], rules, strict=True) if rule.startswith("plausible.")]
+
+
+def test_plausibility_is_told_when_it_is_asked_for(node):
+    """A result before the birth of the stored Patient is a warning; not asked for, it is not looked at."""
+    early = {
+        "resourceType": "Observation", "status": "final", "code": {"text": "x"}, "effectiveDateTime": "1979-01-01",
+        "subject": {"reference": "Patient/p1"},
+    }  # fmt: skip
+    (found,) = _doubts(node.http.post("Observation/$validate?plausibility=true", json=early))
+    assert (found["severity"], found["expression"]) == ("warning", ["Observation.effectiveDateTime"])
+    assert "1980" in found["details"]["text"]
+    body = {"resourceType": "Parameters", "parameter": [
+        {"name": "resource", "resource": early}, {"name": "plausibility", "valueBoolean": True}]}  # fmt: skip
+    assert len(_doubts(node.http.post("Observation/$validate", json=body))) == 1
+    assert _doubts(node.http.post("Observation/$validate", json=early)) == []
+    nobody = {**early, "subject": {"reference": "Patient/p9"}}
+    assert _doubts(node.http.post("Observation/$validate?plausibility=true", json=nobody)) == []
+
+
+def test_a_doubt_tells_no_birth_that_is_masked(tmp_path):
+    """Who does not see birth dates hears nothing that follows from them."""
+    with served(tmp_path, policies={"*": {"elements": {"Patient": ["birthDate"]}}}) as masked:
+        masked.http.post("Patient", json=PATIENT)
+        masked.http.put("Patient/p1", json={**PATIENT, "id": "p1", "birthDate": "1980"})
+        early = {"resourceType": "Observation", "effectiveDateTime": "1979", "subject": {"reference": "Patient/p1"}}
+        assert _doubts(masked.http.post("Observation/$validate?plausibility=true", json=early)) == []

@@ -9,13 +9,33 @@ from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
 from unsilo.fhir.outcome import operation_outcome
+from unsilo.flow.doubt import about
 from unsilo.flow.fhir import read as single
-from unsilo.flow.fhir.validate import outcome_of, wanted
-from unsilo.kernel import json
+from unsilo.flow.fhir.validate import doubtful, outcome_of, wanted
+from unsilo.kernel import Json, clock, json
+from unsilo.policy import masked
+from unsilo.storage import Stored
 
 __all__ = ["validate"]
 
-_NAMES = ("mode", "profile")
+_NAMES = ("mode", "profile", "plausibility")
+
+
+def _patient(node: Node, ask: Ask, reference: str) -> Stored | None:
+    """Return the Patient that a resource is about, when the client may see it."""
+    kind, _, id_ = reference.partition("/")
+    if kind != "Patient" or not ID.fullmatch(id_):
+        return None
+    row = single.current(node.reads, node.predicate(ask), kind, id_)
+    return row if row is not None and row.state == 0 else None
+
+
+def _seen(node: Node, ask: Ask, patient: Stored | None) -> Json | None:
+    """Return of a Patient what the client may see: a doubt must not tell a birth that is masked."""
+    hidden = node.predicate(ask).elements.get("Patient")
+    if patient is None:
+        return None
+    return masked(json.decode(patient.body), hidden) if hidden else json.decode(patient.body)
 
 
 async def validate(node: Node, ask: Ask) -> Answer:
@@ -34,4 +54,10 @@ async def validate(node: Node, ask: Ask) -> Answer:
             return not_recorded()
         stored = json.decode(live[0].body) if live else None
     found = await asyncio.to_thread(outcome_of, node.service.judge, ask.kind, ask.id, asked, stored)
+    resource = asked.resource if asked.resource is not None else stored
+    if asked.plausibility and resource is not None:
+        patient = _patient(node, ask, about(resource))
+        if patient is not None and not await node.note(ask, "validate", "birth and death", (patient.id,)):
+            return not_recorded()
+        found += doubtful(resource, _seen(node, ask, patient), clock.now())
     return Answer(200, json.encode(operation_outcome(found)))

@@ -19,6 +19,9 @@ def validate(
     package: Annotated[
         list[Path] | None, typer.Option("--package", metavar="TGZ", help="A FHIR package with further definitions.")
     ] = None,
+    plausibility: Annotated[
+        bool, typer.Option("--plausibility", help="Tell as warnings what can hardly be true.")
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
 ) -> None:
     """Check resources against FHIR R4: one OperationOutcome a line, in the order of the files.
@@ -26,6 +29,7 @@ def validate(
     Exit status 1 when a file has an error.
     """
     from unsilo.flow.validate import check_files
+    from unsilo.kernel import clock
     from unsilo.spec.packages import PackageError, read_package
 
     packages = []
@@ -41,7 +45,8 @@ def validate(
         listed += [f for f in sorted(file.rglob("*")) if f.is_file()] if file.is_dir() else [file]
     failed = 0
     with progress(len(listed), "validate") as shown:
-        for done in check_files(listed, profile or (), packages, workers=workers, paths=package or ()):
+        now = clock.now() if plausibility else 0
+        for done in check_files(listed, profile or (), packages, workers=workers, paths=package or (), now=now):
             sys.stdout.write(done.outcome.decode() + "\n")
             failed += not done.good
             if shown is not None:

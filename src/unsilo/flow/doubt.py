@@ -10,7 +10,7 @@ import msgspec
 from unsilo.kernel import Issue, Json, Where
 from unsilo.validation.plausibility import Person, changes, doubts, person_of
 
-__all__ = ["about", "counted", "found_in"]
+__all__ = ["about", "counted", "each_in", "found_in"]
 
 _NOBODY = Person()
 _PREFIX = "plausible."
@@ -25,31 +25,35 @@ def about(resource: Json) -> str:
     return f"Patient/{resource.get('id', '')}" if resource.get("resourceType") == "Patient" else ""
 
 
-def _placed(resource: Json, issue: Issue) -> Issue:
-    place = f"{resource['resourceType']}/{resource.get('id', '')}: {issue.where.path}"
-    return msgspec.structs.replace(issue, where=Where(place))
-
-
-def found_in(
-    resources: Sequence[Json], now: int, most: int = 100, persons: Mapping[str, Person] | None = None
-) -> list[Issue]:
-    """Return what is doubtful in resources that came together at `now` (microseconds), `most` Issues at most.
-
-    Whom they are about is looked for among them, and in `persons` by reference; `where` begins with `Type/id`.
-    """
+def each_in(
+    resources: Sequence[Json], now: int, persons: Mapping[str, Person] | None = None
+) -> list[tuple[int, Issue]]:
+    """Return (number of the resource, Issue) of what is doubtful in resources that came together at `now`
+    (microseconds). Whom they are about is looked for among them, and in `persons` by reference."""
     known = dict(persons or {})
     known |= {about(each): person_of([each]) for each in resources if each.get("resourceType") == "Patient"}
-    found: list[Issue] = []
-    results: dict[str, list[Json]] = {}
-    for resource in resources:
+    found: list[tuple[int, Issue]] = []
+    results: dict[str, list[int]] = {}
+    for number, resource in enumerate(resources):
         whom = about(resource)
-        found += [_placed(resource, each) for each in doubts(resource, known.get(whom, _NOBODY), now)]
-        if resource.get("resourceType") == "Observation":
-            results.setdefault(whom, []).append(resource)
-    for whom, held in results.items():
-        for number, issues in changes(held, known.get(whom, _NOBODY)).items() if whom else ():
-            found += [_placed(held[number], each) for each in issues]
-    return found[:most]
+        found += [(number, each) for each in doubts(resource, known.get(whom, _NOBODY), now)]
+        if resource.get("resourceType") == "Observation" and whom:
+            results.setdefault(whom, []).append(number)
+    for whom, numbers in results.items():
+        held = [resources[number] for number in numbers]
+        for place, issues in changes(held, known.get(whom, _NOBODY)).items() if len(held) > 1 else ():
+            found += [(numbers[place], each) for each in issues]
+    return found
+
+
+def found_in(resources: Sequence[Json], now: int, most: int = 100) -> list[Issue]:
+    """Return the same as Issues whose `where` begins with `Type/id`, `most` at most."""
+    found = []
+    for number, issue in each_in(resources, now)[:most]:
+        resource = resources[number]
+        place = f"{resource['resourceType']}/{resource.get('id', '')}: {issue.where.path}"
+        found.append(msgspec.structs.replace(issue, where=Where(place)))
+    return found
 
 
 def counted(issues: Iterable[Issue]) -> list[tuple[str, str]]:

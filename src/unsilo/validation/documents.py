@@ -14,7 +14,7 @@ from unsilo.validation.place import At, pointer
 from unsilo.validation.run import Options, Run
 from unsilo.validation.validator import Validator
 
-__all__ = ["check_bytes", "outcome"]
+__all__ = ["check_bytes", "outcome", "pieces"]
 
 _LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
 _COLUMN = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
@@ -24,7 +24,7 @@ def _is_lines(name: str) -> bool:
     return name.lower().endswith((".ndjson", ".jsonl"))
 
 
-def _pieces(name: str, content: bytes) -> Iterator[tuple[int, bytes]]:
+def pieces(name: str, content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (start, bytes) of each resource of a file."""
     if not _is_lines(name):
         yield 0, content
@@ -46,7 +46,7 @@ def _shift(issue: Issue, start: int) -> Issue:
 def check_bytes(name: str, content: bytes, val: Validator, options: Options) -> list[Issue]:
     """Return the Issues of one file; `where.span` is the byte range of the element in the file where it is known."""
     issues: list[Issue] = []
-    for start, piece in _pieces(name, content):
+    for start, piece in pieces(name, content):
         issues += [_shift(each, start) for each in _check_piece(piece, val, options)]
     return issues
 

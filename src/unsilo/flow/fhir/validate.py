@@ -6,20 +6,24 @@ from typing import Any
 
 import msgspec
 
+from unsilo.flow.doubt import about, each_in
 from unsilo.flow.judge import Judge
 from unsilo.kernel import Issue, Json, Where
+from unsilo.validation.plausibility import person_of
 
-__all__ = ["MODES", "Wanted", "outcome_of", "wanted"]
+__all__ = ["MODES", "Wanted", "doubtful", "outcome_of", "wanted"]
 
 MODES = ("create", "update", "delete", "profile")
 
 
 class Wanted(msgspec.Struct):
-    """What a $validate asks: the resource (None: the stored one), a profile, and what is meant to be done."""
+    """What a $validate asks: the resource (None: the stored one), a profile, what is meant to be done, and whether what
+    can hardly be true is wanted too."""
 
     resource: Json | None = None
     profiles: list[str] = []
     mode: str = ""
+    plausibility: bool = False
 
 
 def _wrong(text: str, where: str, hint: str = "") -> Issue:
@@ -35,17 +39,19 @@ def _parameters(body: Json, found: Wanted, issues: list[Issue]) -> None:
             found.resource = row["resource"]
         elif name == "mode" and isinstance(said := row.get("valueCode", row.get("valueString")), str):
             found.mode = said
+        elif name == "plausibility" and isinstance(said := row.get("valueBoolean"), bool):
+            found.plausibility = said
         elif name == "profile":
             said = row.get("valueUri") or row.get("valueCanonical") or row.get("valueUrl") or row.get("valueString")
             if isinstance(said, str):
                 found.profiles.append(said)
         else:
             shown = f"{name[:40]!r}" if isinstance(name, str) else "this parameter"
-            issues.append(_wrong(f"{shown} is not understood", where, "resource, mode and profile are"))
+            issues.append(_wrong(f"{shown} is not understood", where, "resource, mode, profile and plausibility are"))
 
 
 def wanted(kind: str, body: Json | None, pairs: list[tuple[str, str]]) -> tuple[Wanted, list[Issue]]:
-    """Read a request: a bare resource or a Parameters, and `mode` and `profile` of the query."""
+    """Read a request: a bare resource or a Parameters, and `mode`, `profile` and `plausibility` of the query."""
     found, issues = Wanted(), list[Issue]()
     if body is not None and body.get("resourceType") == "Parameters" and kind != "Parameters":
         _parameters(body, found, issues)
@@ -56,9 +62,17 @@ def wanted(kind: str, body: Json | None, pairs: list[tuple[str, str]]) -> tuple[
             found.mode = value
         elif name == "profile":
             found.profiles.append(value)
+        elif name == "plausibility":
+            found.plausibility = value == "true"
     if found.mode and found.mode not in MODES:
         issues.append(_wrong(f"there is no mode {found.mode[:40]!r}", "http.mode", ", ".join(MODES)))
     return found, issues
+
+
+def doubtful(resource: Json, patient: Json | None, now: int) -> list[Issue]:
+    """Return what in a resource can hardly be true; `patient` is whom it is about, where that is known."""
+    persons = {about(resource): person_of([patient])} if patient is not None else None
+    return [issue for _, issue in each_in([resource], now, persons)]
 
 
 def outcome_of(judge: Judge, kind: str, id_: str, asked: Wanted, stored: Json | None) -> list[Issue]:
