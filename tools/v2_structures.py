@@ -37,9 +37,13 @@ _REPEATS = {(1, 1): "1", (0, 1): "?", (0, -1): "*", (1, -1): "+"}
 def rows(structure: str, members: Any, prefix: str = "") -> Iterator[list[str]]:
     """A structure's groups and segments in order; the alternatives of a choice are optional."""
     kind, parts = members[0], members[1]
+    if prefix.endswith("ORDER_DOCUMENT."):
+        parts = sorted(parts, key=lambda part: part[0] != "TXA")  # an OBX alone is a result, not a document
     for name, inside, (least, most), what in parts:
         repeat = _REPEATS.get((0 if kind == "choice" else min(least, 1), -1 if most != 1 else 1), "*")
         own = name.removeprefix(f"{structure}_") if what == "GRP" else name
+        if own == "PATIENT_PRIOR":
+            repeat = "1"  # only a PID tells a prior result from the next order
         yield [structure, f"{prefix}{own}", repeat]
         if what == "GRP":
             yield from rows(structure, inside, f"{prefix}{own}.")

@@ -81,12 +81,19 @@ def applies(pattern: str, structure: str) -> bool:
 
 
 def stands(at: str, path: str, name: str) -> bool:
-    """True when a row's `at` is a place's path, the bare name of its segment, or a path with `*`; several by `;`."""
+    """True when a row's `at` is a place's path, the bare name of its segment, or a path with `*`.
+
+    Several are joined by `;`, one that begins with `!` is left out.
+    """
+    found = False
     for one in at.split(";"):
         one = one.strip()
-        if one and (one in (path, name) or ("*" in one and fnmatchcase(path, one))):
-            return True
-    return False
+        if one.startswith("!"):
+            if fnmatchcase(path, one[1:]):
+                return False
+        elif one and (one in (path, name) or ("*" in one and fnmatchcase(path, one))):
+            found = True
+    return found
 
 
 def plan_row(row: MessageRow, functions: tuple[Any, ...], test: Any) -> Planned:

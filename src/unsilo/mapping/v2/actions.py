@@ -21,7 +21,7 @@ _LISTS = {
 def actions_of(run: V2Run, placed: list[Placed]) -> list[Action]:
     """Return the acts of a message whose resources have their ids."""
     at = _when(run, placed)
-    found = [*_merges(run, placed, at), *_snapshots(run, placed, at)]
+    found = [*_merges(run, placed, at), *_parted(run, at), *_snapshots(run, placed, at)]
     if run.code == "ADT" and run.event in ("A29", "A23"):
         kind = "Patient" if run.event == "A29" else "Encounter"
         gone = [d for d in run.drafts if d.type == kind and d.parent is None and _ref(run, d)]
@@ -44,7 +44,9 @@ def _when(run: V2Run, placed: list[Placed]) -> int:
 def _merges(run: V2Run, placed: list[Placed], at: int) -> list[Action]:
     """A18, A30, A34, A36, A40, A47 and their like: PID survives, MRG is retired; A24 links, A37 parts."""
     kind = "unmerge" if run.event in ("A37", "A53") else "merge"
-    found = []
+    found: list[Action] = []
+    if run.event in _NOT_PERSONS:
+        return found
     for place in placed:
         if place.segment.name != "MRG":
             continue
@@ -59,6 +61,20 @@ def _merges(run: V2Run, placed: list[Placed], at: int) -> list[Action]:
             source: Locator = (place.segment.index, 1, 0, 0, 0)
             found.append(Action(kind, at, source, survivor=mine, retired=other))
     return found
+
+
+_NOT_PERSONS = frozenset("A35 A41 A42 A43 A44 A45 A49 A50 A51".split())
+"""Events whose MRG names an account, a visit or a number to be moved, not a person to be retired."""
+
+
+def _parted(run: V2Run, at: int) -> list[Action]:
+    """A37 parts the persons of its two PID segments (HL7 v2.8.2, 3.3.37)."""
+    if run.code != "ADT" or run.event != "A37":
+        return []
+    refs = list(dict.fromkeys(_ref(run, d) for d in run.drafts if d.type == "Patient" and d.parent is None))
+    if len(refs) != 2 or not all(refs):
+        return []
+    return [Action("unmerge", at, (0, 9, 0, 0, 0), survivor=refs[0], retired=refs[1])]
 
 
 def _snapshots(run: V2Run, placed: list[Placed], at: int) -> list[Action]:

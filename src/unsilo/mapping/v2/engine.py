@@ -19,6 +19,7 @@ from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_c
 from unsilo.mapping.v2.dosage import item_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues, is_line
+from unsilo.mapping.v2.parents import link_parents, link_persons
 from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.shapes import Shaped
@@ -81,6 +82,8 @@ class V2Map:
             self.segment(run, place, structure)
         for lines in run.lines.values():
             lines.end()
+        link_parents(run, placed)
+        link_persons(run)
         if cuts:
             text = f"{len(cuts)} fields have more parts than any data type; they were read in part or as one text"
             run.issue("error", "too-costly", text, (*cuts[0][:2], 0, 0, 0), "mapping.v2.parts")

@@ -163,13 +163,16 @@ class Structure:
         here = self.leaves[state] if state >= 0 else None
         choices = [(n, leaf) for n, leaf in enumerate(self.leaves) if leaf.name == name]
         around: list[str] = ["", *(here.groups if here else ())]
+        skipping: tuple[int, _Leaf] | None = None
+        within: tuple[int, _Leaf, str] | None = None
         for group in reversed(around):
             inside = [(n, leaf) for n, leaf in choices if not group or leaf.path.startswith(group + ".")]
             if not inside:
                 continue
             ahead = [(n, leaf) for n, leaf in inside if n > state or (n == state and leaf.repeats)]
-            if ahead:
-                return self._go(here, *ahead[0], restart="", misplaced=False)
+            fits = next((one for one in ahead if self._opens(here, one[1])), None)
+            if fits is not None:
+                return self._go(here, *fits, restart="", misplaced=False)
             if group in self.repeating and name in self.starts[group]:
                 return self._go(here, *inside[0], restart=group, misplaced=False)
             inner = [
@@ -179,14 +182,35 @@ class Structure:
                 if g != group and g.startswith(group) and name in self.starts[g]
             ]
             if inner and group:
-                n, leaf, g = inner[-1]
-                return self._go(here, n, leaf, restart=g, misplaced=True)
-        if not choices:
-            return None
-        n, leaf = choices[-1] if state >= 0 else choices[0]
+                within = within or inner[-1]
+            skipping = skipping or (ahead[0] if ahead else None)
+        if within is not None:
+            n, leaf, g = within
+            return self._go(here, n, leaf, restart=g, misplaced=True)
+        return self._misplaced(here, state, choices, skipping) if choices else None
+
+    def _opens(self, here: _Leaf | None, leaf: _Leaf) -> bool:
+        """True when a segment can begin every group that it would open."""
+        groups = here.groups if here else ()
+        return all(group in groups or leaf.name in self.starts[group] for group in leaf.groups)
+
+    def _misplaced(
+        self, here: _Leaf | None, state: int, choices: list[tuple[int, _Leaf]], skipping: tuple[int, _Leaf] | None
+    ) -> _Move:
+        """Where a segment goes that has no place of its own from here on.
+
+        A place of the group at hand that is past takes it again when it may repeat; one that may not begins the
+        group anew, as its first segments were left out. Else the segments between are left out.
+        """
         before = [(n, leaf) for n, leaf in choices if n <= state]
-        if before:
-            n, leaf = before[-1]
+        near = [(n, leaf) for n, leaf in before if here is not None and leaf.groups and leaf.groups[-1] in here.groups]
+        if near:
+            n, leaf = near[-1]
+            anew = leaf.frames[-1] if not leaf.repeats and leaf.frames else ""
+            return self._go(here, n, leaf, restart=anew, misplaced=True)
+        if skipping is not None:
+            return self._go(here, *skipping, restart="", misplaced=False)
+        n, leaf = before[-1] if before else choices[-1] if state >= 0 else choices[0]
         return self._go(here, n, leaf, restart="", misplaced=True)
 
     def _go(self, here: _Leaf | None, n: int, leaf: _Leaf, restart: str, misplaced: bool) -> _Move:

@@ -74,6 +74,7 @@ _LEVELS = (
 )
 """Components of PL from the outermost place to the innermost, with the code of location-physical-type."""
 
+_LOCATION_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0305"
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 
 
@@ -119,6 +120,8 @@ def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
         )
         if system and not own[-1][0].endswith("value"):
             identifier["system"] = system
+        if number != 4 and len(pieces) > 1:
+            _universal(body, own, pieces[1:3], f"{rule}>pl.{number}")
         body["name"] = text
         own.append(Row("name", f"{rule}>pl.{number}", pieces[0][1]))
         body["mode"] = "instance"
@@ -138,14 +141,61 @@ def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
     return inner
 
 
+def _universal(body: Json, own: list[Row], pieces: list[tuple[str, Place]], rule: str) -> None:
+    """The universal id of a place, whose name is an HD, as an identifier beside the name."""
+    texts = [text for text, _ in pieces]
+    uri = universal_uri(texts[0], texts[1] if len(texts) > 1 else "")
+    at = f"identifier[{len(body['identifier'])}]"
+    item: Json = {"system": "urn:ietf:rfc:3986", "value": uri} if uri.startswith("urn:") else {"value": uri or texts[0]}
+    body["identifier"].append(item)
+    own.append(Row(f"{at}.value", rule, pieces[0][1]))
+    own += [Row(f"{at}.value", f"{rule}@UniversalIDType", place) for _, place in pieces[1:]]
+    if "system" in item:
+        own.append(Row(f"{at}.system", rule, None))
+
+
 def _details(run: V2Run, parts: list[str], at: Place, rule: str, inner: Any) -> None:
-    for number, element in ((5, "status"), (9, "description")):
-        if number <= len(parts) and element == "description" and parts[number - 1]:
-            where: Place = (*at[:3], number, 0) if at[3] == 0 else (*at[:4], number)
-            text = _plain(run, parts[number - 1])
-            if text:
-                inner.body[element] = text
-                inner.rows.append(Row(element, f"{rule}>pl.{number}", where))
+    """What PL says of the innermost place: status, type, description, its comprehensive identifier."""
+    body, own = inner.body, inner.rows
+    for number in (5, 6, 9, 10):
+        if number > len(parts) or not parts[number - 1]:
+            continue
+        where: Place = (*at[:3], number, 0) if at[3] == 0 else (*at[:4], number)
+        pieces = _pieces(run, parts[number - 1], where)
+        text, place = pieces[0]
+        named = f"{rule}>pl.{number}"
+        if number == 9 and text:
+            body["description"] = text
+            own.append(Row("description", named, place))
+        elif number == 6 and text:
+            body["type"] = [{"coding": [{"system": _LOCATION_TYPE, "code": text}]}]
+            own += [Row("type[0].coding[0].system", named, None), Row("type[0].coding[0].code", named, place)]
+        elif number == 5 and text:
+            body["extension"] = [{"url": "urn:unsilo:v2:PL.5", "valueCode": text}]
+            own += [Row("extension[0].url", named, None), Row("extension[0].valueCode", named, place)]
+        elif number == 10:
+            _comprehensive(run, body, own, pieces, parts, at, rule)
+
+
+def _comprehensive(
+    run: V2Run, body: Json, own: list[Row], pieces: list[tuple[str, Place]], parts: list[str], at: Place, rule: str
+) -> None:
+    """PL.10, an EI, in the namespace that it names itself, else in that of PL.11."""
+    text, place = pieces[0]
+    if not text:
+        return
+    here = f"identifier[{len(body['identifier'])}]"
+    item: Json = {"value": text}
+    own.append(Row(f"{here}.value", f"{rule}>pl.10", place))
+    spaces = pieces[1:4] if any(piece for piece, _ in pieces[1:4]) else []
+    if not spaces and len(parts) > 10 and parts[10]:
+        spaces = _pieces(run, parts[10], (*at[:3], 11, 0) if at[3] == 0 else (*at[:4], 11))
+    words = [piece for piece, _ in spaces] + ["", "", ""]
+    system = universal_uri(words[1], words[2]) or local_uri(run.site, words[0])
+    if system:
+        item["system"] = system
+        own += [Row(f"{here}.system", f"{rule}>pl.10", spot) for piece, spot in spaces if piece]
+    body["identifier"].append(item)
 
 
 def sn(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:

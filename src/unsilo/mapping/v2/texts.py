@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from unsilo.kernel import Json, Row
+from unsilo.mapping.policy import ABSENT
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.uris import local_uri, universal_uri
 from unsilo.mapping.values import number as numeric
@@ -171,6 +172,42 @@ def obx_code(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[
     return copied
 
 
+def cite_identifier(
+    run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], body: Json | None = None
+) -> None:
+    """Say that a number stands in a further field, which adds nothing to the identifier that there is."""
+    del path
+    value = run.clean(node.split(run.S)[0])[0]
+    for index, item in enumerate((body or {}).get("identifier") or ()):
+        if item.get("value") == value:
+            rows.append(Row(f"identifier[{index}].value", rule, (*at[:3], 0, 0)))
+            return
+
+
+def sampled(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
+    """NA or MA (HL7 v2.8.2, 2.A.46 and 2.A.42) to SampledData: NA is one channel, the components of MA are channels.
+
+    The distance between samples stands in other results (TIM), so it is marked unknown, as the origin is.
+    """
+    del node
+    fields = run.tree.segments[at[0]].fields
+    repetitions = fields[at[1]].split(run.P)
+    values = [[run.clean(part)[0] for part in repetition.split(run.S)] for repetition in repetitions if repetition]
+    width = max(map(len, values), default=0)
+    if not width or any(numeric(value) is None for row in values for value in row if value):
+        return None
+    channels = width if fields[2] == "MA" else 1
+    absent = {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
+    found: Json = {"origin": absent, "_period": deepcopy(absent), "dimensions": channels}
+    found["data"] = " ".join(value or "E" for row in values for value in row)
+    for name in ("origin", "_period"):
+        rows.append(Row(f"{path}.{name}.extension[0].url", rule, None))
+        rows.append(Row(f"{path}.{name}.extension[0].valueCode", rule, None))
+    rows.append(Row(f"{path}.dimensions", rule, None))
+    rows += [Row(f"{path}.data", rule, (at[0], at[1], n, 0, 0)) for n, text in enumerate(repetitions) if text]
+    return found
+
+
 def replaced_by(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], body: Json) -> None:
     """The link of a merged record (MRG) to the patient of the PID before it (FHIR R4 Patient.link)."""
     del node, path
@@ -245,4 +282,6 @@ TEXTS: dict[str, Any] = {
     "obx_code": obx_code,
     "end_of": end_of,
     "replaced_by": replaced_by,
+    "sampled": sampled,
+    "cite_identifier": cite_identifier,
 }
