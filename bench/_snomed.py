@@ -51,7 +51,7 @@ def feed(sink: Any, concepts: int = CONCEPTS, seed: int = 7) -> None:
             sink.term(own, " ".join(some(random_.randint(2, 6))), "en", "900000000000013009")
         if number:
             parents = {_above(number, random_)}
-            while random_.random() < 0.12:
+            while random_.random() < 0.15:
                 parents.add(_above(number, random_))
             for parent in sorted(parents):
                 sink.parent(own, code(parent))

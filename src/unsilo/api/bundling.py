@@ -81,7 +81,7 @@ def _request(entry: Any, n: int) -> tuple[str, str, Json]:
 def _inner(ask: Ask, entry: Any, n: int) -> Ask:
     """Return the request that an entry stands for."""
     method, url, request = _request(entry, n)
-    if "://" in url:
+    if "://" in url.partition("?")[0]:
         if not url.startswith(ask.base + "/"):
             raise _wrong("the address is of another server", f"Bundle.entry[{n}].request.url")
         url = url[len(ask.base) + 1 :]

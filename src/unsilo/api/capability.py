@@ -12,6 +12,7 @@ from unsilo.search import Supported
 from unsilo.spec.compartments import compartments
 from unsilo.spec.parameters import parameters
 from unsilo.spec.r4 import resource_types
+from unsilo.terminology import Edition
 
 __all__ = ["MODES", "NORMATIVE", "Served", "capability_statement", "terminology_capabilities"]
 
@@ -136,8 +137,16 @@ def capability_statement(
     }
 
 
-def terminology_capabilities(base: str, since: int) -> Json:
-    """Return what this server does for terminologies: so far it stores them and answers no operation on them."""
+_EXPANSION = ("activeOnly", "count", "displayLanguage", "excludeNested", "filter", "includeDefinition",
+              "includeDesignations", "offset", "system-version", "url", "valueSet")  # fmt: skip
+
+
+def terminology_capabilities(base: str, since: int, editions: Iterable[Edition] = ()) -> Json:
+    """Return what this server does for terminologies, and which large ones are here."""
+    systems: dict[str, list[Json]] = {}
+    for each in editions:
+        versions = systems.setdefault(each.url, [])
+        versions.append(({"code": each.version} if each.version else {}) | {"isDefault": not versions})
     return {
         "resourceType": "TerminologyCapabilities",
         "status": "active",
@@ -146,5 +155,18 @@ def terminology_capabilities(base: str, since: int) -> Json:
         "software": {"name": "unsilo", "version": __version__},
         "implementation": {"description": "unsilo", "url": base},
         "lockedDate": False,
-        "codeSearch": "explicit",
+        "codeSystem": [
+            {"uri": url, "version": versions, "subsumption": True} for url, versions in systems.items()
+        ],
+        "expansion": {
+            "hierarchical": True,
+            "paging": True,
+            "incomplete": False,
+            "parameter": [{"name": name} for name in _EXPANSION],
+            "textFilter": "every word of the text begins a word of one term of the code",
+        },
+        "codeSearch": "all",
+        "validateCode": {"translations": True},
+        "translation": {"needsMap": False},
+        "closure": {"translation": False},
     }

@@ -16,7 +16,7 @@ _KEPT = 16
 
 def _statement(node: Node, base: str, mode: str) -> Json:
     if mode == "terminology":
-        return terminology_capabilities(base, node.service.started_at)
+        return terminology_capabilities(base, node.service.started_at, node.service.terminology.systems())
     return capability_statement(
         node.rows, node.served, base, node.service.started_at, mode=mode, multiple=node.multiple_deletes
     )  # fmt: skip
@@ -27,7 +27,7 @@ async def _kept(node: Node, base: str, mode: str) -> bytes:
     if node.described is not vocabulary:  # a search parameter came or went
         node.written_once.clear()
         node.described = vocabulary
-    found = node.written_once.get(key)
+    found = node.written_once.get(key) if mode != "terminology" else None
     if found is None:
 
         def make() -> bytes:
@@ -38,7 +38,8 @@ async def _kept(node: Node, base: str, mode: str) -> bytes:
         found = await asyncio.to_thread(make)
         if len(node.written_once) >= _KEPT:
             node.written_once.clear()
-        node.written_once[key] = found
+        if mode != "terminology":  # what is loaded may change at any time
+            node.written_once[key] = found
     return found
 
 

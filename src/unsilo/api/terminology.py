@@ -54,7 +54,14 @@ _WORK: dict[tuple[str, str], Operation] = {
     ("ValueSet", "$validate-code"): sets.validate,
     ("ConceptMap", "$translate"): maps.translate,
 }
-_QUICK = frozenset(("$lookup", "$subsumes", "$translate"))
+_QUICK = frozenset(
+    (
+        ("CodeSystem", "$lookup"),
+        ("CodeSystem", "$subsumes"),
+        ("CodeSystem", "$validate-code"),
+        ("ConceptMap", "$translate"),
+    )
+)
 """Operations that take microseconds once their systems are open."""
 
 
@@ -82,7 +89,7 @@ def _operation(kind: str, name: str) -> Callable[[Any, Ask], Awaitable[Answer]]:
             given = await _given(node, ask, names)
             if ask.id:
                 given = _of_instance(node, ask, given)
-            if name in _QUICK and _is_ready(terminology, given):
+            if _is_quick(terminology, given, ask.kind, name):
                 return Answer(200, json.encode(work(terminology, given)))
             return Answer(200, json.encode(await node.apart(work, terminology, given)))
         except TerminologyError as error:
@@ -91,11 +98,18 @@ def _operation(kind: str, name: str) -> Callable[[Any, Ask], Awaitable[Answer]]:
     return run
 
 
-def _is_ready(terminology: Terminology, given: Given) -> bool:
-    ready: Callable[[str], bool] | None = getattr(terminology.shelf, "is_ready", None)
-    said = given.structure("coding") or {}
-    system = given.texts("system")[:1] or [str(said.get("system", ""))]
-    return ready is None or ready(system[0].partition("|")[0])
+def _is_quick(terminology: Terminology, given: Given, kind: str, name: str) -> bool:
+    """Tell what may be answered on the event loop: its systems are open, and nothing long has to be worked out."""
+    said = given.structure("coding") or given.structure("codingA") or {}
+    system = (given.texts("system") or given.texts("url") or [str(said.get("system", ""))])[0].partition("|")[0]
+    if (kind, name) in _QUICK:
+        return terminology.shelf.is_ready(system)
+    url = given.texts("url")[:1]
+    if kind != "ValueSet" or not url or "displayLanguage" in given.names() or not terminology.is_quick(url[0]):
+        return False
+    if name == "$validate-code":
+        return terminology.shelf.is_ready(system)
+    return not given.names() & {"filter", "includeDesignations"} and given.number("count", 1_000, 1_000) <= 200
 
 
 def _of_instance(node: Node, ask: Ask, given: Given) -> Given:

@@ -192,8 +192,8 @@ def find_matches(terminology: Terminology, given: Given) -> Json:
     bits = ids.span(1, system.size)
     for row in rows:
         inner = Given.of({"resourceType": "Parameters", "parameter": row}, [])
-        value = inner.structure("value")
-        said = coding(value, "value").code if value is not None else inner.text("value")
+        values = inner.structures("value")
+        said = coding(values[0], "value").code if values else inner.text("value")
         bits &= filtered(system, inner.text("code"), "=", said)
     found = []
     for code, display, _ in system.heads(ids.page(bits, 0, _MOST_MATCHES)):

@@ -153,16 +153,16 @@ def validate(terminology: Terminology, given: Given) -> Json:
         raise fault(
             "required", "which code is asked must be said", "code, coding or codeableConcept", "terminology.code"
         )
-    contents = terminology.contents(asked, _versions(given))
+    versions = _versions(given)
     last: list[Json] = []
     for each in codings:
-        belongs = contents.has(each.system, each.code, each.version)
+        belongs, contents = terminology.holds(asked, each.system, each.code, each.version, versions)
         if belongs and each.system:
             return answered(_member(terminology, each))
-        if belongs:
+        if belongs and contents is not None:
             systems = [url for url, _ in (*contents.bits, *contents.loose) if contents.has(url, each.code)]
             return answered(_member(terminology, Coding(systems[0] if systems else "", each.code, each.display)))
-        if belongs is None:
+        if belongs is None and contents is not None:
             text = (
                 f"whether {each.code[:64]!r} belongs cannot be known: {contents.missing[0][:200]} is not (wholly) here"
             )

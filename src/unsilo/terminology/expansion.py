@@ -8,7 +8,6 @@ import msgspec
 
 from unsilo.terminology import ids
 from unsilo.terminology.compose import Contents
-from unsilo.terminology.ecl.refine import Flags
 from unsilo.terminology.model import Member
 from unsilo.terminology.words import fold, words
 
@@ -83,7 +82,7 @@ def _matching(contents: Contents, text: str, offset: int, count: int, active: bo
     whole = True
     for key, bits in contents.bits.items():
         system = contents.systems[key]
-        flags = Flags(bits & ~system.inactive() if active else bits)
+        flags = ids.Flags(bits & ~system.inactive() if active else bits)
         seen: set[int] = set()
         wanted: list[int] = []
         for tried, number in enumerate(system.matching(asked)):
@@ -109,5 +108,5 @@ def _matching(contents: Contents, text: str, offset: int, count: int, active: bo
     return Page(members, at if whole else None, offset)
 
 
-_COUNTED = 2_000
+_COUNTED = 500
 """So many matches beyond the page are counted; where there are more, no total is said."""

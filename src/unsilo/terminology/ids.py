@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 
-__all__ = ["iterate", "members", "pack", "page", "single", "span", "unpack"]
+__all__ = ["Flags", "iterate", "members", "pack", "page", "single", "span", "unpack"]
 
 _STEP = 1024
 _ROWS = [tuple(n for n in range(8) if byte >> n & 1) for byte in range(256)]
@@ -72,3 +72,16 @@ def unpack(content: bytes, size: int) -> int:
     if len(content) % 4 == 1:
         return int.from_bytes(memoryview(content)[1:], "little")
     return pack(array("I", content), size)
+
+
+class Flags:
+    """A set that is asked about one concept at a time."""
+
+    def __init__(self, bits: int) -> None:
+        self._content = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+        self._size = len(self._content)
+
+    def has(self, number: int) -> bool:
+        """Tell whether a concept belongs to the set."""
+        at = number >> 3
+        return at < self._size and bool(self._content[at] >> (number & 7) & 1)

@@ -137,6 +137,9 @@ class Shelf(Protocol):
     from_store: int
     """How many answers came from what clients stored."""
 
+    def is_ready(self, url: str) -> bool:
+        """Tell whether a system can be asked without building it first."""
+
     def system(self, url: str, version: str = "") -> CodeSystem | None:
         """Return a code system; without a version the one in use."""
 

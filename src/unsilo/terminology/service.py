@@ -150,7 +150,7 @@ class Terminology:
 
     def value_set(self, canonical: str) -> Json | None:
         """Return the ValueSet of an address: loaded, defined by the address, or all codes of a system."""
-        found = self.shelf.definition("ValueSet", canonical) or implicit(canonical)
+        found = implicit(canonical) or self.shelf.definition("ValueSet", canonical)
         if found is None:
             system = self.system(canonical)
             if system is not None:  # some name a code system where a value set of all its codes is meant
@@ -220,6 +220,28 @@ class Terminology:
         key = (system.edition.url, system.edition.version)
         members = [Member(*key, c, d, a) for c, d, a in system.heads([*first, *numbers])]
         return Page(members, total + itself, offset)
+
+    def is_quick(self, value_set: str) -> bool:
+        """Tell whether a value set is worked out already, or is one concept's descendants: both take microseconds."""
+        if is_hierarchy(implicit(value_set)) is not None:
+            return True
+        with self._lock:
+            known = self._contents.get((value_set, ()))
+        return known is not None and self._made_of == self._generation() and monotonic() < known[0]
+
+    def holds(
+        self, value_set: str | Json, system: str, code: str, version: str = "", versions: dict[str, str] | None = None
+    ) -> tuple[bool | None, Contents | None]:
+        """Tell whether a code belongs to a value set (None: it cannot be known), with what the set holds where that
+        was worked out. TerminologyError when it cannot be said."""
+        line = is_hierarchy(self.value_set(value_set) if isinstance(value_set, str) else value_set)
+        if line is not None and not versions and system == line[0]:
+            own = self.system(line[0], line[1] or version)
+            under = own.is_below(code, line[3]) if own is not None and own.find(line[3]) else None
+            if under is not None and own is not None:
+                return under or (line[2] == "is-a" and own.find(code) == own.find(line[3])), None
+        contents = self.contents(value_set, versions)
+        return contents.has(system, code, version), contents
 
     def member(self, value_set: str | Json, system: str, code: str, version: str = "") -> bool | None:
         """Tell whether a code belongs to a value set (any system for ""); None when that cannot be known."""

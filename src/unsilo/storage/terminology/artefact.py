@@ -20,20 +20,17 @@ from unsilo.terminology.model import Concept, Designation, Edition, MapGroup, Pr
 
 __all__ = ["Artefact"]
 
+FORM = 1
 _MAPPED = 1 << 31
 _BITS_KEPT = 256
 _FIND = "SELECT id FROM concept WHERE code = ?"
 _HEAD = "SELECT id, display, active FROM concept WHERE code = ?"
-_WHOLE = "SELECT id, code, display, active, definition, parents FROM concept WHERE code = ?"
+_WHOLE = "SELECT id, code, display, active, definition, parents FROM concept WHERE id = ?"
 _HEADS = "SELECT code, display, active FROM concept WHERE id = ?"
-_TERMS = (
-    "SELECT t.term, k.language, k.use, t.preferred FROM term t JOIN kind k ON k.id = t.kind WHERE t.concept = ? "
-    "ORDER BY t.id"
-)
-_SAID = (
-    "SELECT p.code, s.value, s.part FROM said s JOIN property p ON p.id = s.property WHERE s.source = ? "
-    "ORDER BY s.part, p.id, s.value"
-)
+_TERMS = "SELECT term, kind, preferred FROM term WHERE concept = ? ORDER BY id"
+_SAID = "SELECT property, value, part FROM said WHERE source = ? ORDER BY part, property, value"
+_RELATED_OF = "SELECT property, target, part FROM relation WHERE source = ? ORDER BY part, property"
+_MOST_CHILDREN = 1000
 _RELATED = (
     "SELECT p.code, r.target, r.part FROM relation r JOIN property p ON p.id = r.property WHERE r.source = ? "
     "ORDER BY r.part, p.id"
@@ -49,10 +46,20 @@ class Artefact:
         self._shared = connection
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
+        if self._one("PRAGMA user_version")[0] != FORM:
+            raise ValueError("it was made by another version of the program")
         row = self._one("SELECT value FROM about WHERE name = 'edition'")
         self.edition = msgspec.json.decode(row[0], type=Edition)
         self.size = self.edition.count
         self._numbers = dict(self._all("SELECT code, id FROM property"))
+        self._names = {number: name for name, number in self._numbers.items()}
+        self._kinds = {
+            number: (language, use) for number, language, use in self._all("SELECT id, language, use FROM kind")
+        }
+        self._has = [
+            self._one(f"SELECT EXISTS (SELECT 1 FROM {table})")[0]  # noqa: S608 - own names
+            for table in ("said", "relation", "successor")
+        ]
         self._properties = {each.code: each for each in self.edition.properties}
         self.below = lru_cache(maxsize=_BITS_KEPT)(self._below)
         self._groups = [msgspec.json.decode(r[0], type=MapGroup) for r in self._all("SELECT said FROM mapset")]
@@ -140,23 +147,29 @@ class Artefact:
         number = self.find(code)
         if not number:
             return None
-        _, code, display, active, definition, parents = self._one(_WHOLE, (self._code_of(number),))
+        _, code, display, active, definition, parents = self._one(_WHOLE, (number,))
         found = Concept(self.edition.url, self.edition.version, code, display, bool(active), definition)
+        kinds = self._kinds
         found.designations = [
-            Designation(term, language, use, tuple((preferred or "").split()))
-            for term, language, use, preferred in self._all(_TERMS, (number,))
+            Designation(term, *kinds[kind], tuple((preferred or "").split()))
+            for term, kind, preferred in self._all(_TERMS, (number,))
+            if kind
         ]
-        found.properties = [(name, value, part) for name, value, part in self._all(_SAID, (number,))]
-        related = self._all(_RELATED, (number,))
-        codes = dict(zip((r[1] for r in related), (h[0] for h in self.heads([r[1] for r in related])), strict=True))
-        found.properties += [(name, codes[target], part) for name, target, part in related]
-        found.parents = [h[0] for h in self.heads(_unpacked(parents))]
-        found.children = [h[0] for h in self.heads(self.children(number)[:1000])]
-        found.successors = self._all("SELECT relationship, target FROM successor WHERE concept = ?", (number,))
+        if self._has[0]:
+            names = self._names
+            found.properties = [(names[name], value, part) for name, value, part in self._all(_SAID, (number,))]
+        if self._has[1]:
+            related = self._all(_RELATED_OF, (number,))
+            heads = self.heads([row[1] for row in related])
+            found.properties += [
+                (self._names[name], head[0], part) for (name, _, part), head in zip(related, heads, strict=True)
+            ]
+        if parents is not None:
+            found.parents = [head[0] for head in self.heads(_unpacked(parents))]
+        found.children = [head[0] for head in self.heads(self.children(number)[:_MOST_CHILDREN])]
+        if self._has[2]:
+            found.successors = self._all("SELECT relationship, target FROM successor WHERE concept = ?", (number,))
         return found
-
-    def _code_of(self, number: int) -> str:
-        return str(self._one(_HEADS, (number,))[0])
 
     # The hierarchy.
 
@@ -201,7 +214,12 @@ class Artefact:
 
     @cached_property
     def _inactive(self) -> int:
-        return ids.pack((r[0] for r in self._all("SELECT id FROM concept WHERE active = 0")), self.size)
+        return ids.pack(self.packed("inactive"), self.size)
+
+    def packed(self, name: str) -> array[int]:
+        """Return an array that is kept as a whole."""
+        row = self._one("SELECT content FROM packed WHERE name = ?", (name,))
+        return _unpacked(row[0])
 
     def inactive(self) -> int:
         """Return the set of inactive concepts."""

@@ -21,7 +21,7 @@ __all__ = ["Builder", "Built"]
 _SHOWN = 5
 _BATCH = 20_000
 _FTS = (
-    "CREATE VIRTUAL TABLE words USING fts5(term, content='', detail=none, columnsize=0, prefix='2 3', "
+    "CREATE VIRTUAL TABLE words USING fts5(term, content='', detail=none, columnsize=0, prefix='2 3 4 5', "
     "tokenize='unicode61 remove_diacritics 2')"
 )
 
@@ -263,6 +263,7 @@ class Builder:
         run = self.connection.execute
         rows = run("SELECT concept, kind, term, preferred FROM waiting ORDER BY size, term, concept")
         count = 0
+        concepts = array("I", (0,))
         seen = rows.fetchmany(_BATCH)
         while seen:
             numbered = list(enumerate(seen, count + 1))
@@ -273,8 +274,12 @@ class Builder:
                 "INSERT INTO words (rowid, term) VALUES (?, ?)",
                 ((n, t if t.isascii() else fold(t)) for n, (_, _, t, _) in numbered),
             )
+            concepts.extend(row[0] for row in seen)
             count += len(seen)
             seen = rows.fetchmany(_BATCH)
+        run("INSERT INTO packed VALUES ('concepts', ?)", (concepts.tobytes(),))
+        gone = array("I", (number for number, active in enumerate(self._active) if number and not active))
+        run("INSERT INTO packed VALUES ('inactive', ?)", (gone.tobytes(),))
         return count
 
     def finish(self, edition: Edition) -> Built:

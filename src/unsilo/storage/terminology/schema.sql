@@ -1,4 +1,5 @@
 -- One version of a code system, or a collection of maps and definitions: written once, then only read.
+PRAGMA user_version = 1;  -- the form of the file: `artefact.FORM`
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- `parents` and `above` are packed arrays of ids; ids are 1, 2, 3 in the order of the release.
 CREATE TABLE concept (
@@ -11,6 +12,8 @@ CREATE TABLE lower (id INTEGER PRIMARY KEY, many INTEGER NOT NULL, children BLOB
 CREATE TABLE term (
   id INTEGER PRIMARY KEY, concept INTEGER NOT NULL, kind INTEGER NOT NULL, term TEXT NOT NULL, preferred TEXT
 );
+-- The concept of each term, and what else is read as a whole: arrays of 32-bit numbers.
+CREATE TABLE packed (name TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE kind (id INTEGER PRIMARY KEY, language TEXT NOT NULL, use TEXT NOT NULL);
 CREATE TABLE property (
   id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, type TEXT NOT NULL, description TEXT NOT NULL, uri TEXT NOT NULL

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from math import log
 from typing import Any, Protocol
+
+from unsilo.terminology import ids
 
 __all__ = ["Words"]
 
@@ -24,6 +27,15 @@ class _Rows(Protocol):
 
     size: int
 
+    def below(self, number: int) -> int:
+        """Return the set of all ids below."""
+
+    def inactive(self) -> int:
+        """Return the set of inactive concepts."""
+
+    def packed(self, name: str) -> array[int]:
+        """Return an array that is kept as a whole."""
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterable[Any]:
         """Return the rows of a statement."""
 
@@ -34,33 +46,38 @@ class Words:
     def __init__(self, artefact: _Rows) -> None:
         self._of = artefact
 
+    @cached_property
+    def _concepts(self) -> array[int]:
+        """The concept of each term, by the term's number."""
+        return self._of.packed("concepts")
+
     def search(self, words: Sequence[str], limit: int, below: int, *, inactive: bool) -> list[tuple[int, str]]:
         """Return (id, term), each concept once with its best term."""
-        if not words:
-            return []
-        found: dict[int, str] = {}
-        rows = self._of.rows(
-            "SELECT t.concept, t.term, c.active, c.above FROM words w JOIN term t ON t.id = w.rowid "
-            "JOIN concept c ON c.id = t.concept WHERE words MATCH ?",
-            (_asked(words),),
-        )
-        for concept, term, active, above in rows:
-            if concept in found or not (active or inactive):
+        found: dict[int, int] = {}
+        without = None if inactive else ids.Flags(self._of.inactive())
+        within = ids.Flags(self._of.below(below)) if below else None
+        for concept, term in self._matching(words):
+            if concept in found or (without is not None and without.has(concept)):
                 continue
-            if below and concept != below and (above is None or below not in array("I", above)):
+            if within is not None and concept != below and not within.has(concept):
                 continue
             found[concept] = term
             if len(found) >= limit:
                 break
-        return list(found.items())
+        sql = "SELECT term FROM term WHERE id = ?"
+        return [(concept, next(iter(self._of.rows(sql, (term,))))[0]) for concept, term in found.items()]
+
+    def _matching(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Yield (concept, number of the term), best terms first."""
+        if words:
+            concepts = self._concepts
+            for row in self._of.rows("SELECT rowid FROM words WHERE words MATCH ?", (_asked(words),)):
+                yield concepts[row[0]], row[0]
 
     def matching(self, words: Sequence[str]) -> Iterator[int]:
         """Yield the ids of concepts with a term that has all words, as terms are ranked; some more than once."""
-        if words:
-            for row in self._of.rows(
-                "SELECT t.concept FROM words w JOIN term t ON t.id = w.rowid WHERE words MATCH ?", (_asked(words),)
-            ):
-                yield row[0]
+        for concept, _ in self._matching(words):
+            yield concept
 
     def similar(self, words: Sequence[str], limit: int) -> list[tuple[int, str, float]]:
         """Return (id, term, score): shared words count by how rare they are, long terms a little less."""
@@ -77,7 +94,8 @@ class Words:
         best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: limit * 4]
         found: dict[int, tuple[int, str, float]] = {}
         for number, score in best:
-            concept, term = next(iter(self._of.rows("SELECT concept, term FROM term WHERE id = ?", (number,))))
+            concept = self._concepts[number]
+            term = next(iter(self._of.rows("SELECT term FROM term WHERE id = ?", (number,))))[0]
             graded = score / (1 + 0.03 * term.count(" "))
             if concept not in found or found[concept][2] < graded:
                 found[concept] = (concept, term, graded)

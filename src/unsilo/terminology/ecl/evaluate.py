@@ -116,7 +116,7 @@ class Evaluation:
         return found & ~others
 
     def _targets(self, found: int, names: Iterable[str]) -> int:
-        flags = refine.Flags(found)
+        flags = ids.Flags(found)
         return ids.pack(
             (target for name in names for source, target, _ in self.system.relations(name) if flags.has(source)),
             self.system.size,

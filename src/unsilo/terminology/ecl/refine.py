@@ -11,24 +11,11 @@ from unsilo.terminology.ecl.peg import Node, ParseError
 from unsilo.terminology.ecl.run import Run
 from unsilo.terminology.ecl.text import matcher
 
-__all__ = ["Flags", "names_of", "refined"]
+__all__ = ["names_of", "refined"]
 
 _FEW = 400
 Key = tuple[int, object]
 """A concept and one of its groups; an attribute outside of groups is a group of its own."""
-
-
-class Flags:
-    """A set that is asked about one concept at a time."""
-
-    def __init__(self, bits: int) -> None:
-        self._content = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-        self._size = len(self._content)
-
-    def has(self, number: int) -> bool:
-        """Tell whether a concept belongs to the set."""
-        at = number >> 3
-        return at < self._size and bool(self._content[at] >> (number & 7) & 1)
 
 
 def names_of(run: Run, node: Node) -> list[str]:
@@ -36,7 +23,7 @@ def names_of(run: Run, node: Node) -> list[str]:
     known = [p.code for p in run.system.edition.properties if p.code[:1].isdigit()]
     if [part.rule for part in node.parts] == ["any"]:
         return known
-    flags = Flags(run.sub(node))
+    flags = ids.Flags(run.sub(node))
     return [name for name in known if flags.has(run.system.find(name))]
 
 
@@ -89,7 +76,7 @@ def _counted(focus: int, counts: dict[int, int], bounds: tuple[int, int | None],
 
 def _attribute(run: Run, focus: int, node: Node) -> int:
     counts: dict[int, int] = {}
-    flags = Flags(focus)
+    flags = ids.Flags(focus)
     seen: set[tuple[int, str, object]] = set()
     for source, name, value, _ in _matching(run, node):
         # The same value in several groups is one attribute value (ECL 6.5.2: non-redundant).
@@ -118,7 +105,7 @@ def _groups(run: Run, focus: int, node: Node) -> set[Key]:
         return found
     if node.one("reverse") is not None:
         raise ParseError(node.at, "a reversed attribute cannot stand in a group")
-    flags = Flags(focus)
+    flags = ids.Flags(focus)
     counts: dict[Key, int] = {}
     for source, name, value, number in _matching(run, node):
         if flags.has(source):
@@ -133,7 +120,7 @@ def _groups(run: Run, focus: int, node: Node) -> set[Key]:
 
 def _all_groups(run: Run, focus: int) -> Iterator[Key]:
     names = [p.code for p in run.system.edition.properties if p.code[:1].isdigit()]
-    flags = Flags(focus)
+    flags = ids.Flags(focus)
     for name in names:
         run.spend()
         rows: Iterable[tuple[int, object, int]] = chain(run.system.relations(name), run.system.values(name))
@@ -154,14 +141,14 @@ def _matching(run: Run, node: Node) -> Iterator[tuple[int, str, object, int]]:
         if sign == "!=":
             targets = ids.span(1, run.system.size) & ~targets
         if turned:
-            flags = Flags(targets)
+            flags = ids.Flags(targets)
             for name in names:
                 for source, target, part in run.system.relations(name):
                     if flags.has(source):
                         yield target, name, source, part
             return
         few = ids.members(targets) if targets.bit_count() <= _FEW else None
-        flags = Flags(targets)
+        flags = ids.Flags(targets)
         for name in names:
             run.spend(node.at)
             if few is not None:

@@ -110,13 +110,14 @@ class Files:
     def lines(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield (number, line) of a text; bytes that are no UTF-8 are read as Windows-1252."""
         with self.open(name) as file:
-            head = file.peek(4)[:4] if hasattr(file, "peek") else b""
-            encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
             number = 0
             try:
+                head = file.peek(4)[:4] if hasattr(file, "peek") else b""
+                encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
                 if encoding:
-                    for number, text in enumerate(io.TextIOWrapper(file, encoding, errors="replace"), 1):
-                        yield number, text.rstrip("\r\n")
+                    with io.TextIOWrapper(file, encoding, errors="replace") as texts:
+                        for number, text in enumerate(texts, 1):
+                            yield number, text.rstrip("\r\n")
                     return
                 while line := file.readline(_LONGEST_LINE + 1):
                     number += 1
