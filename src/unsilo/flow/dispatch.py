@@ -10,11 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 
-import msgspec
-
 from unsilo.config import Settings
 from unsilo.flow.commit import Committed, Keys, commit, finish_dead, finish_held
 from unsilo.flow.endings import Endings
+from unsilo.flow.item import POISON, Item, keys_of, poison_keys
 from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
 from unsilo.flow.process import Processed
@@ -25,12 +24,9 @@ from unsilo.storage import Incoming, QueueItem, Receipt, Store
 from unsilo.storage.faults import is_storage_fault
 from unsilo.terminology.maps import NOTHING, Snapshot
 
-__all__ = ["POISON", "Dispatcher"]
+__all__ = ["Dispatcher"]
 
 _log = logging.getLogger("unsilo.dispatch")
-
-POISON = "flow.poison"
-"""Rule of the Issue of a message on which the program failed; what follows for its key is held."""
 
 _AHEAD = 8
 """Jobs that a worker has at hand, so that it never waits for the next."""
@@ -44,20 +40,6 @@ _TRIES = 2
 """Workers that a message may take with it before it is a dead letter."""
 
 
-class _Item(msgspec.Struct):
-    """One message on its way: `told` is what a worker made of it, to be committed again when the store was away."""
-
-    mid: int
-    id: str
-    feed: str
-    keys: tuple[str, ...]
-    format: str
-    content: Envelope | None = None
-    faults: int = 0
-    told: Processed | None = None
-    kind: str = ""
-
-
 class Dispatcher:
     """One a node. Its own thread holds all state; other threads only leave words in the inbox."""
 
@@ -66,7 +48,7 @@ class Dispatcher:
         self.keys: Keys = lambda piece: piece.index
         self.maps: Callable[[], Snapshot] = lambda: NOTHING
         self._order = Order()
-        self._items: dict[int, _Item] = {}
+        self._items: dict[int, Item] = {}
         self._workers: list[Worker] = []
         self._at: dict[int, Worker] = {}
         self._parked: dict[str, int] = {}
@@ -75,7 +57,7 @@ class Dispatcher:
         self._seen = 0
         self._behind = True
         self._pause_until = 0.0
-        self._again: list[_Item] = []
+        self._again: list[Item] = []
         self._stopping = False
         self._inbox: deque[Callable[[], None]] = deque()
         self._endings = Endings(store)
@@ -97,7 +79,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the workers and recover what a former run left in the middle."""
-        self._parked = dict(_poison_keys(self.store))
+        self._parked = dict(poison_keys(self.store))
         self.store.on_requeued(self.requeue)
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self._thread.start()
@@ -116,13 +98,13 @@ class Dispatcher:
         if receipt.duplicate or receipt.state != "queued":
             return
         envelope = incoming.envelope
-        keys = _keys(incoming.order_key)
-        item = _Item(receipt.mid, receipt.id, envelope.feed, keys, envelope.format, envelope)
+        keys = keys_of(incoming.order_key)
+        item = Item(receipt.mid, receipt.id, envelope.feed, keys, envelope.format, envelope)
         self._tell(lambda: self._offered(item))
 
     def requeue(self, items: list[QueueItem]) -> None:
         """Take messages that were set back to `queued` (a replay, a release), whatever their place in the journal."""
-        known = [_Item(item.mid, item.id, item.feed, _keys(item.order_key), item.format) for item in items]
+        known = [Item(item.mid, item.id, item.feed, keys_of(item.order_key), item.format) for item in items]
         self._endings.forget(item.mid for item in items)
         self._tell(lambda: self._requeued(known))
 
@@ -202,7 +184,7 @@ class Dispatcher:
     def _stop_now(self) -> None:
         self._stopping = True
 
-    def _offered(self, item: _Item) -> None:
+    def _offered(self, item: Item) -> None:
         if item.mid <= self._seen:
             return
         if self._behind or len(self._items) >= _BACKLOG:
@@ -216,12 +198,12 @@ class Dispatcher:
             self._bytes += size
         self._known(item)
 
-    def _known(self, item: _Item) -> None:
+    def _known(self, item: Item) -> None:
         if item.mid not in self._items:
             self._items[item.mid] = item
             self._order.add(item.mid, item.keys)
 
-    def _requeued(self, items: list[_Item]) -> None:
+    def _requeued(self, items: list[Item]) -> None:
         for item in items:
             self._unpark(item.mid)
             self._known(item)
@@ -244,7 +226,7 @@ class Dispatcher:
             return
         for row in rows:
             self._seen = max(self._seen, row.mid)
-            self._known(_Item(row.mid, row.id, row.feed, _keys(row.order_key), row.format))
+            self._known(Item(row.mid, row.id, row.feed, keys_of(row.order_key), row.format))
         self._behind = len(rows) >= room
 
     def _feed_workers(self) -> None:
@@ -272,7 +254,7 @@ class Dispatcher:
             maps = self.maps()
             worker.give(Job(mid, envelope, maps if maps.version != worker.maps else None))
 
-    def _content(self, item: _Item) -> Envelope | None:
+    def _content(self, item: Item) -> Envelope | None:
         if item.content is not None:
             return item.content
         try:
@@ -353,7 +335,7 @@ class Dispatcher:
                 if taken == item.mid:
                     self._poison(item, f"a worker {why} on this message, {item.faults} times")
 
-    def _poison(self, item: _Item, text: str) -> None:
+    def _poison(self, item: Item, text: str) -> None:
         _log.error("poison message", extra={"mid": item.mid, "feed": item.feed})
         hint = "what follows for the same patient is held until it is replayed or released"
         issue = Issue("fatal", "exception", text, hint=hint, rule=POISON)
@@ -364,7 +346,7 @@ class Dispatcher:
 
     # -- the one transaction ------------------------------------------------------------------------------------------
 
-    def _submit(self, item: _Item, kind: str) -> None:
+    def _submit(self, item: Item, kind: str) -> None:
         item.kind = kind
         told = item.told
         feed = self.settings.feeds.get(item.feed)
@@ -382,7 +364,7 @@ class Dispatcher:
         future = self.store.submit(job)
         future.add_done_callback(lambda done: self._tell(lambda: self._committed(item, done)))
 
-    def _committed(self, item: _Item, done: "Future[Committed]") -> None:
+    def _committed(self, item: Item, done: "Future[Committed]") -> None:
         self._committing -= 1
         fault = done.exception()
         if fault is None:
@@ -410,15 +392,3 @@ class Dispatcher:
             again, self._again = self._again, []
             for item in again:
                 self._submit(item, item.kind)
-
-
-def _keys(order_key: str) -> tuple[str, ...]:
-    return tuple(order_key.split("\n")) if order_key else ()
-
-
-def _poison_keys(store: Store) -> list[tuple[str, int]]:
-    """Return the keys that are held back since a former run, with the message that holds them."""
-    poison = [row for row in store.search_messages(state="dead", limit=1000) if row.cause.startswith(POISON)]
-    # The oldest comes last, so that it is the one that is named for a key.
-    poison.sort(key=lambda row: row.mid, reverse=True)
-    return [(key, row.mid) for row in poison for key in row.order_key.split("\n") if key]

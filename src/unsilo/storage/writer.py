@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,48 +29,19 @@ from unsilo.storage.rows import Incoming, QueueItem, Receipt
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import Counters
 from unsilo.storage.tx_work import Tx
+from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails
 from unsilo.storage.work import move
 
-__all__ = ["Job", "Receipts", "Trail", "Writer", "fail"]
+__all__ = ["Writer"]
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_MOST_RECEIPTS = 256
-_MOST_BYTES = 8 * 1024 * 1024
 _GROUP_SECONDS = 0.010
 _LONG_SECONDS = 0.120
 """A group of jobs while nobody waits for anything else: rows that share a commit share its pages and its fsync."""
 _QUIET_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
 _RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store"), load("dictionary")
-
-
-class Receipts(NamedTuple):
-    """Pieces that wait to be journaled together."""
-
-    incomings: list[Incoming]
-    future: "Future[list[Receipt]]"
-
-
-class Trail(NamedTuple):
-    """Audit rows that wait to be written together."""
-
-    rows: Sequence[tuple[Any, ...]]
-    future: "Future[None]"
-
-
-class Job(NamedTuple):
-    """A job that waits; `order` is (lower priority first, place in the queue)."""
-
-    order: tuple[int, int]
-    run: Callable[[Tx], Any]
-    future: "Future[Any]"
-
-
-def fail(future: "Future[Any]", error: BaseException) -> None:
-    """Fail a future that nobody has resolved."""
-    if not future.done():
-        future.set_exception(error)
 
 
 class Writer:
@@ -171,7 +142,7 @@ class Writer:
                     return
                 if not lonely and not self._jobs and not self._trails and len(self._receipts) < 4 and not self._closing:
                     self._wake.wait(self._company)  # others were here a moment ago: one fsync serves more of them
-                batch = self._next_receipts()
+                batch = next_receipts(self._receipts)
             if batch:
                 lonely = len(batch) < 2
                 self._receive(batch)
@@ -184,11 +155,7 @@ class Writer:
 
     def _audit_group(self) -> None:
         """Write all audit rows that wait in one statement, which is its own transaction."""
-        trails: list[Trail] = []
-        while self._trails:
-            each = self._trails.popleft()
-            if each.future.set_running_or_notify_cancel():
-                trails.append(each)
+        trails = next_trails(self._trails)
         if not trails:
             return
         error = self._guarded([each.future for each in trails], lambda: self._write_trails(trails))
@@ -218,17 +185,6 @@ class Writer:
             alone = self._guarded([each.future], lambda each=each: self._receipt_group([each]))  # type: ignore[misc]
             if alone is not None:
                 fail(each.future, alone)
-
-    def _next_receipts(self) -> list[Receipts]:
-        batch: list[Receipts] = []
-        size = n = 0
-        while self._receipts and n < _MOST_RECEIPTS and size < _MOST_BYTES:
-            each = self._receipts.popleft()
-            if each.future.set_running_or_notify_cancel():
-                batch.append(each)
-                n += len(each.incomings)
-                size += sum(len(i.envelope.content) for i in each.incomings)
-        return batch
 
     def _guarded(self, futures: list["Future[Any]"], act: Callable[[], None]) -> BaseException | None:
         """Act on a healthy connection. A fault of the disk fails the futures and asks for a check before the next."""

@@ -26,7 +26,8 @@ from unsilo.storage.postgres.tx import SharedTx
 from unsilo.storage.receive import content_rows, journal_group
 from unsilo.storage.rows import Receipt
 from unsilo.storage.statements import load
-from unsilo.storage.writer import Job, Receipts, Trail, Writer, fail
+from unsilo.storage.waiting import Job, Receipts, fail, next_trails
+from unsilo.storage.writer import Writer
 
 __all__ = ["SharedWriter"]
 
@@ -176,11 +177,7 @@ class SharedWriter(Writer):
                 self._insist([each.future], lambda each=each: self._receipt_group([each]))  # type: ignore[misc]
 
     def _audit_group(self) -> None:
-        trails: list[Trail] = []
-        while self._trails:
-            each = self._trails.popleft()
-            if each.future.set_running_or_notify_cancel():
-                trails.append(each)
+        trails = next_trails(self._trails)
         if trails:
             self._insist([each.future for each in trails], lambda: self._write_trails(trails))
             for each in trails:
