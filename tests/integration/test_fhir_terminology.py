@@ -77,6 +77,7 @@ def _post(node: Served, path: str, *rows: dict[str, Any]) -> Any:
 
 
 def test_lookup(node: Served) -> None:
+    """A code gives its display, version, terms and properties; single properties and languages may be asked for."""
     said = node.http.get("CodeSystem/$lookup", params={"system": SCT, "code": "22298006"})
     rows = said.json()["parameter"]
     found = _values(said)
@@ -99,6 +100,8 @@ def test_lookup(node: Served) -> None:
 
 
 def test_validate_code(node: Served) -> None:
+    """A code is told from no code, a term from another text, a member from what is outside, in every form of asking."""
+
     def ask(path: str = "CodeSystem", **given: str) -> dict[str, Any]:
         return _values(node.http.get(f"{path}/$validate-code", params=given))
 
@@ -125,6 +128,8 @@ def test_validate_code(node: Served) -> None:
 
 
 def test_subsumes(node: Served) -> None:
+    """Two codes stand to each other in one of four ways; an unknown one is not found."""
+
     def ask(a: str, b: str) -> Any:
         return node.http.get("CodeSystem/$subsumes", params={"system": SCT, "codeA": a, "codeB": b})
 
@@ -138,6 +143,8 @@ def test_subsumes(node: Served) -> None:
 
 
 def test_expand(node: Served) -> None:
+    """A value set is listed in pages, by text, nested, by reference, implicit or inline; wrong ones say why."""
+
     def ask(**given: Any) -> Any:
         return node.http.get("ValueSet/$expand", params=given)
 
@@ -165,6 +172,8 @@ def test_expand(node: Served) -> None:
 
 
 def test_what_a_client_stores_is_used_within_a_second(node: Served) -> None:
+    """A ValueSet that is put again is expanded as it now is."""
+
     def listed() -> list[str]:
         answer = node.http.get("ValueSet/$expand", params={"url": "urn:moving"})
         return _codes(answer) if answer.status_code == 200 else []
@@ -183,6 +192,8 @@ def test_what_a_client_stores_is_used_within_a_second(node: Served) -> None:
 
 
 def test_translate(node: Served) -> None:
+    """Stored and imported maps lead both ways, and what is unmapped is answered as the map says."""
+
     def ask(**given: str) -> dict[str, Any]:
         return _values(node.http.get("ConceptMap/$translate", params=given))
 
@@ -203,6 +214,8 @@ def test_translate(node: Served) -> None:
 
 
 def test_closure(node: Served) -> None:
+    """A closure table grows with each code, and gives again what became known since a version."""
+
     def concept(code: str) -> dict[str, Any]:
         return {"name": "concept", "valueCoding": {"system": SCT, "code": code}}
 
@@ -221,6 +234,7 @@ def test_closure(node: Served) -> None:
 
 
 def test_find_matches(node: Served) -> None:
+    """Codes are found by their properties."""
     parts = [{"name": "code", "valueCode": "grade"}, {"name": "value", "valueString": "high"}]
     given = {"name": "property", "part": parts}
     found = _post(node, "CodeSystem/$find-matches", {"name": "system", "valueUri": "urn:own"}, given).json()
@@ -228,6 +242,7 @@ def test_find_matches(node: Served) -> None:
 
 
 def test_batch(node: Served) -> None:
+    """Operations are entries of a batch."""
     bundle = {"resourceType": "Bundle", "type": "batch", "entry": [
         {"request": {"method": "GET", "url": f"CodeSystem/$lookup?system={SCT}&code=22298006"}},
         {"request": {"method": "POST", "url": "CodeSystem/$subsumes"}, "resource": {"resourceType": "Parameters",
@@ -241,6 +256,8 @@ def test_batch(node: Served) -> None:
 
 
 def test_searches_use_what_is_loaded(node: Served) -> None:
+    """The modifiers in, not-in, above and below know imported systems and stored value sets."""
+
     def found(**given: str) -> set[str]:
         answer = node.http.get("Condition", params=given).json()
         return {entry["resource"]["id"] for entry in answer.get("entry", [])}
@@ -253,6 +270,7 @@ def test_searches_use_what_is_loaded(node: Served) -> None:
 
 
 def test_bindings_use_what_is_loaded(node: Served) -> None:
+    """Validation asks what is loaded where no definition knows."""
     profile = {"resourceType": "StructureDefinition", "url": "urn:p"}
     assert profile["url"]
     judge = node.service.judge
@@ -281,12 +299,14 @@ def test_bindings_use_what_is_loaded(node: Served) -> None:
     ],
 )  # fmt: skip
 def test_bad_bodies_are_answered_with_the_reason(node: Served, path: str, body: Any) -> None:
+    """Whatever a body is, the answer is an OperationOutcome below 500."""
     answer = node.http.post(path, content=json.dumps(body), headers={"content-type": "application/fhir+json"})
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
 def test_xml_and_capabilities(node: Served) -> None:
+    """Expansions are also XML, and the statements name operations and loaded systems."""
     answer = node.http.get("ValueSet/$expand?url=urn:hearts", headers={"accept": "application/fhir+xml"})
     assert answer.text.startswith("<")
     assert "57054005" in answer.text

@@ -40,6 +40,7 @@ def _refused(data: Path, path: Path, **said: str) -> str:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_snomed_ct(tmp_path: Path, packed: bool) -> None:
+    """A snapshot gives terms, hierarchy, attributes, reference sets, successors and maps."""
     place = made.snomed(tmp_path)
     terminology, issues = _taken(tmp_path / "t", made.zipped(place, "sct.zip") if packed else place)
     assert not issues
@@ -70,6 +71,7 @@ def test_snomed_ct(tmp_path: Path, packed: bool) -> None:
 
 
 def test_loinc(tmp_path: Path) -> None:
+    """A release zip gives parts, hierarchy, answer lists, related names and what replaces what."""
     terminology, issues = _taken(tmp_path / "t", made.zipped(made.loinc(tmp_path), "Loinc_2.77.zip"))
     assert not issues
     found = terminology.lookup(LOINC, "2345-7")
@@ -102,6 +104,7 @@ def test_loinc(tmp_path: Path) -> None:
 
 
 def test_rxnorm(tmp_path: Path) -> None:
+    """RRF gives ingredients, brands, NDC and what was merged away; a short row is told by its line."""
     terminology, issues = _taken(tmp_path / "t", made.rxnorm(tmp_path))
     assert [i.where.path for i in issues] == ["rrf/RXNCONSO.RRF, line 7", "rrf/RXNCONSO.RRF, line 7"]
     drug = terminology.lookup(RX, "313782")
@@ -116,6 +119,7 @@ def test_rxnorm(tmp_path: Path) -> None:
 
 
 def test_icd_10_cm_order_and_pcs(tmp_path: Path) -> None:
+    """Order files and code lists give dotted codes below each other."""
     cm = tmp_path / "icd10cm_order_2026.txt"
     cm.write_text(
         "00001 E11     0 Type 2 diabetes mellitus".ljust(77) + "Type 2 diabetes mellitus\n"
@@ -133,6 +137,7 @@ def test_icd_10_cm_order_and_pcs(tmp_path: Path) -> None:
 
 
 def test_icd_10_cm_tabular(tmp_path: Path) -> None:
+    """The tabular list gives chapters, sections, synonyms and seventh characters."""
     file = tmp_path / "icd10cm-tabular-2026.xml"
     file.write_text(
         "<ICD10CM.tabular><version>2026</version><chapter><name>9</name><desc>Circulatory</desc>"
@@ -149,6 +154,7 @@ def test_icd_10_cm_tabular(tmp_path: Path) -> None:
 
 
 def test_lists(tmp_path: Path) -> None:
+    """CVX and UNII are read from the files that CDC and FDA publish."""
     (tmp_path / "cvx.txt").write_text(
         "08|Hep B, adolescent|hepatitis B vaccine, pediatric|note|Active|0|2020/01/01\nx\n"
     )
@@ -162,6 +168,7 @@ def test_lists(tmp_path: Path) -> None:
 
 
 def test_tables_in_other_encodings_and_with_quotes(tmp_path: Path) -> None:
+    """A table of Windows or of UTF-16, with quotes and formulas, is read as text; versions stand side by side."""
     file = tmp_path / "own.csv"
     file.write_bytes('Code;Display;Parent;Specimen\n"A";"=1+1; ""quoted""";;blood\nB;Käse;A;\n'.encode("cp1252"))
     terminology, issues = _taken(tmp_path / "t", file, url="urn:own", version="3")
@@ -176,6 +183,7 @@ def test_tables_in_other_encodings_and_with_quotes(tmp_path: Path) -> None:
 
 
 def test_maps_and_packages(tmp_path: Path) -> None:
+    """A map and a FHIR package are used as soon as they are imported."""
     (tmp_path / "map.csv").write_text("source_code,target_code,equivalence\nGLU,2345-7,equivalent\n,x,\n")
     terminology, issues = _taken(tmp_path / "t", tmp_path / "map.csv", url="urn:map", source="urn:lab", target=LOINC)
     assert [(t.code, t.equivalence) for t in terminology.translate("urn:lab", "GLU", LOINC)] == [
@@ -219,6 +227,7 @@ def _package(path: Path, files: dict[str, Any]) -> Path:
 
 
 def test_a_new_version_says_what_changed_and_which_maps_it_touches(tmp_path: Path) -> None:
+    """The report counts changes, names maps, and a running node sees the new version."""
     shelves = Shelves(tmp_path / "t")
     (tmp_path / "map.csv").write_text("source_code,target_code\nLOCAL,B\n")
     import_release(shelves, tmp_path / "map.csv", Said(url="urn:map", source="urn:lab", target="urn:own"))
@@ -240,6 +249,7 @@ def test_a_new_version_says_what_changed_and_which_maps_it_touches(tmp_path: Pat
 
 
 def test_a_release_that_cannot_be_used_leaves_the_former_in_use(tmp_path: Path) -> None:
+    """A cycle refuses the release and leaves no file."""
     shelves = Shelves(tmp_path / "t")
     file = tmp_path / "own.csv"
     file.write_text("code,display,parent\nA,a,\nB,b,A\n")
@@ -253,6 +263,7 @@ def test_a_release_that_cannot_be_used_leaves_the_former_in_use(tmp_path: Path) 
 
 
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path) -> None:
+    """Every fault names its file, and its line where there is one; nothing is left behind."""
     data = tmp_path / "t"
     place = made.snomed(tmp_path)
     next(place.rglob("sct2_Relationship_*")).unlink()
@@ -280,6 +291,7 @@ def _file(path: Path, content: bytes) -> Path:
 
 
 def test_a_zip_that_lies_about_its_content_is_refused(tmp_path: Path) -> None:
+    """A checksum that does not fit refuses the archive."""
     path = tmp_path / "Loinc_1.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("Loinc.csv", '"LOINC_NUM","COMPONENT"\n"1-8","A"\n')
@@ -291,6 +303,7 @@ def test_a_zip_that_lies_about_its_content_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_artefact_is_said_and_the_others_are_used(tmp_path: Path) -> None:
+    """A file cut short takes nothing else away."""
     shelves = Shelves(tmp_path / "t")
     for name in "ab":
         file = _file(tmp_path / f"{name}.csv", b"code,display\nX,one\n")
@@ -305,6 +318,7 @@ def test_a_damaged_artefact_is_said_and_the_others_are_used(tmp_path: Path) -> N
 
 
 def test_deep_and_wide_code_systems(tmp_path: Path) -> None:
+    """Nesting without end is refused."""
     inner: dict[str, Any] = {"code": "z"}
     for n in range(400):
         inner = {"code": f"c{n}", "concept": [inner]}

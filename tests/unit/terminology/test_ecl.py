@@ -21,6 +21,7 @@ def _codes(world: World, text: str) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_constraints_hold_what_brute_force_finds(seed: int) -> None:
+    """Every operator, refinement, group, cardinality and filter gives what walking the plain data gives."""
     world = World(seed)
     brute = Brute(world)
     full = 0
@@ -42,6 +43,7 @@ def test_random_constraints_hold_what_brute_force_finds(seed: int) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_constraint_is_refused_with_a_place(text: str) -> None:
+    """A wrong text is refused at a place within it."""
     with pytest.raises(ParseError) as caught:
         evaluate(text, World(1).artefact)
     assert 0 <= caught.value.at <= len(text)
@@ -57,16 +59,19 @@ def test_what_is_no_constraint_is_refused_with_a_place(text: str) -> None:
     ids=range(8),
 )  # fmt: skip
 def test_bombs_end_soon(text: str) -> None:
+    """Long and deeply nested texts are refused before they cost anything."""
     with pytest.raises(ParseError):
         parse(text)
 
 
 def test_a_constraint_that_takes_too_long_ends() -> None:
+    """An evaluation has an end in time."""
     with pytest.raises(ParseError, match="too long to work out"):
         evaluate("< * : * = *", World(2).artefact, seconds=-1)
 
 
 def test_comments_terms_and_case_are_understood() -> None:
+    """Comments, terms, long words and white space change nothing."""
     world = World(3)
     top = world.codes[0]
     wanted = _codes(world, f"<<{top}")
@@ -75,4 +80,5 @@ def test_comments_terms_and_case_are_understood() -> None:
 
 
 def test_unknown_concepts_have_nothing() -> None:
+    """A concept that is not here has no descendants, and is no error."""
     assert _codes(World(4), "<< 999999999") == set()

@@ -78,6 +78,7 @@ def _filter(draw: random.Random, brute: Brute) -> tuple[Json, Callable[[str], bo
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_value_sets_hold_what_brute_force_finds(seed: int) -> None:
+    """Includes, excludes, filters and nested sets give what plain sets give, paged, filtered and asked one by one."""
     world = World(seed + 50)
     brute, draw = Brute(world), random.Random(seed)
     kept: dict[tuple[str, str], Json] = {}
@@ -152,17 +153,20 @@ def _terminology(**sets: Any) -> Terminology:
     ],
 )
 def test_what_cannot_be_expanded_says_why(compose: Json, code: str) -> None:
+    """A set that cannot be worked out names the reason."""
     with pytest.raises(TerminologyError) as caught:
         _terminology(it=compose).page("urn:it")
     assert caught.value.issue.code == code
 
 
 def test_a_regular_expression_that_would_run_for_ever_ends() -> None:
+    """A pattern that explodes elsewhere takes linear time."""
     said = {"include": [{"system": URL, "filter": [{"property": "display", "op": "regex", "value": "(a+)+$" * 30}]}]}
     assert _terminology(it=said).page("urn:it").total == 0
 
 
 def test_codes_of_systems_that_are_not_here_are_kept_as_they_are_listed() -> None:
+    """Listed codes count even where their system is unknown."""
     said = {"include": [{"system": "urn:far", "concept": [{"code": "b", "display": "Bee"}, {"code": "a"}]}]}
     terminology = _terminology(it=said)
     assert [(m.code, m.display) for m in terminology.page("urn:it").members] == [("b", "Bee"), ("a", "")]
@@ -172,6 +176,7 @@ def test_codes_of_systems_that_are_not_here_are_kept_as_they_are_listed() -> Non
 
 
 def test_units_belong_by_their_form() -> None:
+    """UCUM codes are told by their form."""
     terminology = _terminology()
     url = "http://unitsofmeasure.org/vs"
     assert terminology.member(url, "http://unitsofmeasure.org", "mg/dL") is True
@@ -179,5 +184,6 @@ def test_units_belong_by_their_form() -> None:
 
 
 def test_a_part_of_a_system_cannot_deny() -> None:
+    """Where the system is not here, nothing is denied."""
     terminology = _terminology(it={"include": [{"system": "urn:unknown"}]})
     assert terminology.member("urn:it", "urn:unknown", "x") is None
