@@ -1,4 +1,4 @@
-"""What a clinical document says entry by entry, read from its XML by rules of the C-CDA templates; whether FHIR says it.
+"""What a clinical document says entry by entry, read from its XML by rules of the C-CDA templates; does FHIR say it?
 
 It shares no code with the product: its own XML reader (the standard library's), its own template table, its own notion
 of what a resource says.

@@ -1,4 +1,4 @@
-"""Documents of ten vendors and HL7's examples: what they say is in FHIR, valid, with its source, nothing lost unseen."""
+"""Documents of ten vendors and HL7's examples: what they say is in FHIR, valid, sourced, nothing lost unseen."""
 
 import json
 import os

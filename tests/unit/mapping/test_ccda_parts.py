@@ -16,7 +16,7 @@ from unsilo.formats.ccda.grow import from_elements
 from unsilo.kernel import seal
 from unsilo.mapping import Mapped, Site, load
 from unsilo.mapping.ccda.functions import FUNCTIONS
-from unsilo.mapping.ccda.narrative import by_id, plain, text_of, xhtml
+from unsilo.mapping.ccda.narrative import plain, text_of, xhtml
 from unsilo.mapping.ccda.recognise import recognise
 from unsilo.mapping.ccda.units import is_ucum
 from unsilo.mapping.ccda.walk import path_of, valued_node
@@ -136,7 +136,7 @@ def test_narrative_references() -> None:
     root = node(
         '<text><table><tr ID="r"><td>Peanut</td><td>Hives</td></tr></table><list><item ID="i">a\n b</item></list></text>'
     )
-    ids = by_id(root)
+    ids = ccda.Document(b"", root, [root], "utf-8", 0).ids()
     assert plain(ids["r"]) == "Peanut Hives"
     assert text_of(node('<text><reference value="#i"/></text>'), ids)[0] == "a b"
     assert text_of(node('<text><reference value="#none"/></text>'), ids)[0] == ""

@@ -14,7 +14,7 @@ class Document:
     that namespaces were taken for granted.
     """
 
-    __slots__ = ("_index", "assumed", "codec", "fragment", "raw", "root", "start", "tops")
+    __slots__ = ("_ids", "_index", "assumed", "codec", "fragment", "raw", "root", "start", "tops")
 
     def __init__(
         self,
@@ -34,3 +34,13 @@ class Document:
         self.fragment = fragment
         self.assumed = assumed
         self._index: dict[str, tuple[int, int, int, int]] | None = None
+        self._ids: dict[str, Node] | None = None
+
+    def ids(self) -> dict[str, Node]:
+        """Return the elements that have an ID (narrative, mostly); the first of equal ones stands."""
+        if self._ids is None:
+            self._ids = {}
+            for node in self.root.iter():
+                if "ID" in node.attrs:
+                    self._ids.setdefault(node.attrs["ID"], node)
+        return self._ids

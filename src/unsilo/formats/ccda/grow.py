@@ -29,7 +29,13 @@ def from_bytes(body: bytes, deepest: int) -> Node | None:
 
     None for all others, and for those with a fault: they are read again with more care. No DOCTYPE passes.
     """
-    declared = _DECLARED.findall(body)
+    head = body.find(b"<ClinicalDocument")
+    end = body.find(b">", head)
+    if head < 0 or end < 0:
+        return None
+    declared = _DECLARED.findall(body, head, end)
+    if body.count(b"xmlns") != len(declared):
+        declared = _DECLARED.findall(body)
     for prefix, uri in declared:
         if _USUAL.get(prefix, uri) != uri:
             return None

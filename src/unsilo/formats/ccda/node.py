@@ -17,18 +17,17 @@ class Node:
     `kind` is what a mapping takes a section or entry for; it is no part of the document.
     """
 
-    __slots__ = ("attrs", "by", "kids", "kind", "name", "parent", "path", "tail", "text")
+    text: str | None = None
+    tail: str | None = None
+    kind = ""
+    kids: list[Node] | tuple[()] = ()
+    by = _NONE
 
     def __init__(self, name: str, attrs: dict[str, str], parent: Node | None, path: str) -> None:
         self.name = name
         self.attrs = attrs
         self.parent = parent
         self.path = path
-        self.text: str | None = None
-        self.tail: str | None = None
-        self.kind = ""
-        self.kids: list[Node] | tuple[()] = ()
-        self.by = _NONE
 
     def get(self, name: str) -> str | None:
         """Return an attribute, None when it is not there."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Locator, Row
+from unsilo.mapping.runtime import T
 
 __all__ = ["OID", "UUID", "code_system", "oid_system", "oid_uri"]
 
@@ -29,9 +30,9 @@ def code_system(run: Any, node: Element, at: Locator, path: str, rule: str, rows
     if not uri:
         return None
     if oid:
-        rows.append(Row(path, rule, f"{at}/@codeSystem"))
+        rows.append(T((path, rule, f"{at}/@codeSystem")))
     if name:
-        rows.append(Row(path, rule, f"{at}/@codeSystemName"))
+        rows.append(T((path, rule, f"{at}/@codeSystemName")))
     return str(uri)
 
 

@@ -43,7 +43,9 @@ def open_map(site: Site, cache: FilePath | None = None) -> CcdaMap:
     """Return the compiled C-CDA tables of a site; faults of its overlay are Issues of every document."""
     tables = layered(standard("ccda"), site.overlay, site.systems)
     assert tables.value is not None  # noqa: S101 - layering always gives tables, faults are Issues
-    program = Program(tables.value, site, CcdaWriter, FUNCTIONS, cache, _reading, {"path_of": path_of})
+    program = Program(
+        tables.value, site, CcdaWriter, FUNCTIONS, cache, _reading, {"path_of": path_of, "clean_text": clean_text}
+    )
     program.faults += tables.issues
     return CcdaMap(program)
 
@@ -171,13 +173,21 @@ def _reading(text: str) -> Reading:
         return _same
     upward = text.startswith(_AROUND)
     path = path_of(text.removeprefix(_AROUND))
+    shared = path.absolute or upward
 
     def read(run: Any, draft: Draft) -> tuple[str, Locator]:
         node = run.tree.root if path.absolute or draft.node is None else draft.node
         if upward:
             node = node.around("section")
-        found = path.first(node) if node is not None else None
-        return (path.read(found), found.path + path.suffix) if found is not None else ("", None)
+        if node is None:
+            return "", None
+        known: tuple[str, Locator] | None = run.read.get((text, node)) if shared else None
+        if known is None:
+            found = path.first(node)
+            known = (path.read(found), found.path + path.suffix) if found is not None else ("", None)
+            if shared:
+                run.read[text, node] = known
+        return known
 
     return read
 
@@ -187,24 +197,35 @@ def _same(run: Any, draft: Draft) -> tuple[str, Locator]:
 
     Real documents use one id for many entries. Equal content gets the same number, other content the next one.
     """
-    body = _settled(draft.body)
-    content = encode(body)
-    named = encode([body.get(name) for name in _NAMED])
-    known: dict[bytes, int] = run.notes.setdefault(("same", draft.type, named), {})
-    number = known.setdefault(content, len(known))
+    body = draft.body
+    key = draft.type, encode([_settled(body.get(name)) for name in _NAMED])
+    known: dict[bytes, int] | Draft | None = run.notes.get(("same", key))
+    number = 0
+    if known is None:
+        run.notes["same", key] = draft  # nothing to tell it from, so far
+    else:
+        if isinstance(known, Draft):
+            known = run.notes["same", key] = {_content(known): 0}
+        number = known.setdefault(_content(draft), len(known))
     if "identifier" in body:
-        _tell_shared_id(run, draft, content, encode(body["identifier"]))
+        _tell_shared_id(run, draft, encode(body["identifier"]))
     return str(number), None
 
 
-def _tell_shared_id(run: Any, draft: Draft, content: bytes, ident: bytes) -> None:
+def _content(draft: Draft) -> bytes:
+    return encode(_settled(draft.body))
+
+
+def _tell_shared_id(run: Any, draft: Draft, ident: bytes) -> None:
     """Say once for each id that several different entries carry it."""
-    sharing: set[bytes] = run.notes.setdefault(("shared", draft.type, ident), set())
-    sharing.add(content)
-    if len(sharing) == 2:
-        text = f"several different {draft.type} entries have the same id; they are kept apart by their content"
-        hint = "the sender should give each entry an id of its own"
-        run.issue("warning", "conflict", text, draft.node.path or None, "ccda.same-id", hint)
+    key = "shared", draft.type, ident
+    first: Draft | None = run.notes.setdefault(key, draft)
+    if first is None or first is draft or _content(first) == _content(draft):
+        return
+    run.notes[key] = None
+    text = f"several different {draft.type} entries have the same id; they are kept apart by their content"
+    hint = "the sender should give each entry an id of its own"
+    run.issue("warning", "conflict", text, draft.node.path or None, "ccda.same-id", hint)
 
 
 def _settled(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Final
 from unsilo.formats.ccda import Node
 from unsilo.mapping.ccda.walk import clean_text
 
-__all__ = ["by_id", "plain", "text_of", "xhtml", "xhtml_of"]
+__all__ = ["plain", "text_of", "xhtml", "xhtml_of"]
 
 _TAGS: Final[dict[str, str]] = {
     "paragraph": "p", "content": "span", "list": "ul", "item": "li", "table": "table", "thead": "thead",
@@ -38,17 +38,21 @@ def xhtml(node: Node) -> str:
         if tag:
             out.append(f"<{tag}{attributes}{'/' if tag in _EMPTY else ''}>")
         if tag not in _EMPTY:
-            out.append(escape(element.text or "", quote=False))
+            out.append(_escaped(element.text) if element.text else "")
         below: list[tuple[Node, str] | str] = []
         for child in element.kids:
             below.append((child, ""))
             if child.tail:
-                below.append(escape(child.tail, quote=False))
+                below.append(_escaped(child.tail))
         if tag and tag not in _EMPTY:
             below.append(closing + f"</{tag}>")
         stack.extend(reversed(below))
     out.append("</div>")
     return "".join(out)
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False) if "&" in text or "<" in text or ">" in text else text
 
 
 def xhtml_of(text: str) -> str:
@@ -65,7 +69,9 @@ def _open(element: Node) -> tuple[str, str, str]:
         tag = "ol"
     if name == "content" and style in _STYLES:
         tag = _STYLES[style]
-    attributes = "".join(f' {k}="{escape(v)}"' for k, v in sorted(element.attrs.items()) if k in _KEPT)
+    attributes = ""
+    if not _KEPT.isdisjoint(element.attrs):
+        attributes = "".join(f' {k}="{escape(v)}"' for k, v in sorted(element.attrs.items()) if k in _KEPT)
     href = element.get("href") or ""
     if tag == "a" and href.startswith(("http://", "https://", "#", "mailto:")):
         attributes += f' href="{escape(href)}"'
@@ -91,16 +97,6 @@ def plain(node: Node) -> str:
                 stack.append(child.tail)
             stack.append(child)
     return "\n".join(line for raw in lines if (line := " ".join(raw.split())))
-
-
-def by_id(root: Node) -> dict[str, Node]:
-    """Return the narrative elements of a document by their ID; the first of equal ids stands."""
-    found: dict[str, Node] = {}
-    for node in root.iter():
-        name = node.attrs.get("ID")
-        if name and name not in found:
-            found[name] = node
-    return found
 
 
 def text_of(node: Node, ids: dict[str, Node]) -> tuple[str, Node]:

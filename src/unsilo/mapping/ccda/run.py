@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Json, Locator
-from unsilo.mapping.ccda.narrative import by_id
 from unsilo.mapping.ccda.walk import Path, clean_text
 from unsilo.mapping.model import Draft
-from unsilo.mapping.runtime import Maker, Run
+from unsilo.mapping.runtime import Maker, Run, sourced
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
@@ -43,11 +42,12 @@ class CcdaRun(Run):
 
     def __init__(self, program: Program, envelope: Envelope, tree: Document) -> None:
         super().__init__(program, envelope, tree)
-        self.narratives = by_id(tree.root)
+        self.narratives = tree.ids()
         self.sections: dict[Node, tuple[Json, str]] = {}
         self.control_id = ""
         self.kinds: dict[str, list[Node]] = {}
         self.taken: set[Node] = set()
+        self.read: dict[tuple[str, Node], tuple[str, Locator]] = {}
 
     def uri_of(self, name: str) -> str:
         """The URI of a code system's OID; UUIDs and URIs as such; "" when it is neither."""
@@ -88,7 +88,7 @@ class CcdaRun(Run):
         draft.parent = parent
         maker.function(self, node, draft, rule)
         self.again = None
-        if len(draft.body) < 2 or not any(row[2] is not None for row in draft.rows):
+        if len(draft.body) < 2 or not sourced(draft.rows, 0):
             self.made[key] = None
             return None
         self.made[key] = draft

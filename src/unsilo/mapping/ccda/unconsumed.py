@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from unsilo.formats.ccda import Document, valued
+from typing import Any
+
+from unsilo.formats.ccda import INFRASTRUCTURE, STRUCTURAL, Document, Node, own_text
 from unsilo.kernel import Locator
 from unsilo.mapping.model import Entry
 
@@ -15,26 +17,32 @@ def unconsumed(document: Document, entries: list[Entry]) -> list[tuple[Locator, 
     A row that cites an element, or the text of one, cites all the text in it; attributes are cited one by one, but
     inside a narrative that is cited they are only layout.
     """
-    cited = {row[2] for entry in entries for row in entry.rows if isinstance(row[2], str)}
-    whole = {c.removesuffix("/text()") for c in cited if "/@" not in c}
-    narratives = {c.removesuffix("/text()") for c in cited if c.endswith("/text[1]/text()")}
+    cited: set[Any] = set()
+    for entry in entries:
+        cited.update([row[2] for row in entry.rows])
     rest: list[tuple[Locator, str, str]] = []
-    for locator, value in valued(document):
-        if locator in cited:
+    stack: list[tuple[Node, bool]] = [(top, False) for top in reversed(document.tops)]
+    while stack:
+        node, whole = stack.pop()
+        path = node.path
+        if node.name in INFRASTRUCTURE and path:
+            stack.extend([(child, whole) for child in reversed(node.kids)])
             continue
-        owner = locator.rpartition("/")[0]
-        if locator.endswith("/text()") and _within(owner, whole):
+        inner = node.text or node.kids
+        text = f"{path}/text()" if inner else path
+        whole = whole or path in cited or text in cited
+        if whole and node.name == "text" and text in cited:
             continue
-        if "/@" in locator and _within(owner, narratives):
-            continue
-        rest.append((locator, locator, value))
+        for name, value in node.attrs.items():
+            if name in STRUCTURAL or not value or f"{path}/@{name}" in cited:
+                continue
+            if value.strip() and not name.startswith("xsi:"):
+                place = f"{path}/@{name}"
+                rest.append((place, place, value))
+        if inner and not whole:
+            own = own_text(node)
+            if own:
+                rest.append((text, text, own))
+        if node.kids:
+            stack.extend([(child, whole) for child in reversed(node.kids)])
     return rest
-
-
-def _within(path: str, places: set[str]) -> bool:
-    """Tell whether a path is one of the places or stands below one."""
-    while path:
-        if path in places:
-            return True
-        path = path.rpartition("/")[0]
-    return False

@@ -5,6 +5,7 @@ Each path becomes Python source of nested loops over children by name, compiled 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -14,6 +15,7 @@ from unsilo.mapping.sources import Literal, Predicate, Walk, XmlStep, parse_xml
 
 __all__ = ["Path", "clean_text", "path_of", "valued_node"]
 
+_NAME: Final = re.compile(r"(sdtc:)?[A-Za-z]+")
 _UNSAID: Final = frozenset(("nullFlavor", "xsi:type"))
 
 
@@ -113,6 +115,10 @@ class _Source:
             said = f"{var}.kind == {value!r}"
         elif value is not None and path.startswith("@") and path != "@xsi:type" and "/" not in path:
             said = f"{var}.attrs.get({path[1:]!r}) == {value!r}"
+        elif value is not None and path == "@xsi:type":
+            said = f"({var}.attrs.get('xsi:type') or '').strip().rpartition(':')[2] == {value!r}"
+        elif value is None and _NAME.fullmatch(path):
+            said = f"{path!r} in {var}.by"
         elif value is None and path.startswith("@") and "/" not in path:
             said = f"({var}.attrs.get({path[1:]!r}) or '').strip()"
         if said:

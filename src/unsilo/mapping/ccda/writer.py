@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from unsilo.mapping.ccda.walk import path_of
+from unsilo.mapping.ccda.walk import Path, path_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.writer import Writer
 from unsilo.mapping.condition import Not, Test, Tree, parse_condition
@@ -64,21 +64,53 @@ class CcdaWriter(Writer):
             return self.joined(parts, env)
         path = path_of(row.source)
         node, text = self.name("n"), self.name("x")
-        compiled = self.path(row.source)
-        if path.source == ".":
-            self.put(f"{node} = {self.here(env)}")
-        else:
-            self.put(f"{node} = {compiled}.first({self.here(env)})")
-        self.read(row, compiled, node, text)
+        self.find(row, path, node, text, self.here(env))
         return self.value(path.suffix, node, text, bool(path.key or path.text))
+
+    def find(self, row: MapRow, path: Path, node: str, text: str, here: str) -> None:
+        """Write the search for the first match; the frequent kinds of path stand in line."""
+        whole = self.whole_text(row, path)
+        step = _plain_step(path)
+        if path.source == "." or (not path.steps and path.key and not path.absolute):
+            said = f"{here}.attrs.get({path.key!r})" if path.key else ""
+            self.put(f"{node} = {here}")
+            if path.key:
+                self.put(f"{text} = {_trimmed(said, path.key)}")
+            else:
+                self.put(f"{text} = run.says({node})" if whole else f"{text} = '.'")
+        elif step and path.key:
+            self.put(f"{text} = ''")
+            with self.block(f"for {node} in {here}.by.get({step!r}, ()):"):
+                self.put(f"{text} = {_trimmed(f'{node}.attrs.get({path.key!r})', path.key)}")
+                self.put(f"if {text}: break")
+        elif step and path.text:
+            self.put(f"{text} = ''")
+            with self.block(f"for {node} in {here}.by.get({step!r}, ()):"):
+                self.put(f"{text} = clean_text({node})")
+                self.put(f"if {text}: break")
+        elif step:
+            self.put(f"{node} = {here}.by.get({step!r})")
+            self.put(f"{node} = {node}[0] if {node} else None")
+            self.put(f"{text} = run.says({node})" if whole else f"{text} = '.' if {node} is not None else ''")
+        else:
+            compiled = self.path(row.source)
+            self.put(f"{node} = {_guarded(path, here, f'{compiled}.first({here})', 'None')}")
+            read = "'.'" if not (path.key or path.text) else f"{compiled}.read({node})"
+            self.put(f"{text} = run.says({node})" if whole else f"{text} = {read} if {node} is not None else ''")
+
+    def whole_text(self, row: MapRow, path: Path) -> bool:
+        """Tell whether an element that a row finds is read as its text."""
+        return not (path.key or path.text or row.const or "[" in row.type or row.type.startswith("py:"))
 
     def read(self, row: MapRow, compiled: str, node: str, text: str) -> None:
         """Write the reading of an element that was found: its text unless a map or function gets it."""
         path = path_of(row.source)
-        whole = (
-            not path.key and not path.text and not row.const and "[" not in row.type and not row.type.startswith("py:")
-        )
-        self.put(f"{text} = run.says({node})" if whole else f"{text} = {compiled}.read({node})")
+        if self.whole_text(row, path):
+            self.put(f"{text} = run.says({node})")
+        elif path.key:
+            self.put(f"{text} = {_trimmed(f'{node}.attrs.get({path.key!r})', path.key)}")
+        else:
+            self.put(f"{text} = clean_text({node})" if path.text else f"{text} = '.'")
 
     def value(self, suffix: str, node: str, text: str, end: bool) -> Val:
         """The value at hand; functions get the element where the source names one, else the text."""
@@ -140,7 +172,10 @@ class CcdaWriter(Writer):
         node, text = self.name("n"), self.name("x")
         compiled = self.path(row.source)
         inner = Env(env.kind, env.rule, env.rule_var, "", False, dict(env.bound), env.val, parent=env)
-        with self.block(f"for {node} in {compiled}.all({self.here(env)}):"):
+        here, plain = self.here(env), _plain_step(path)
+        found = f"{here}.by.get({plain!r}, ())" if plain and not path.key and not path.text else ""
+        found = found or _guarded(path, here, f"{compiled}.all({here})", "()")
+        with self.block(f"for {node} in {found}:"):
             self.read(row, compiled, node, text)
             inner.bound[row.id] = self.value(path.suffix, node, text, bool(path.key or path.text))
             yield inner
@@ -182,12 +217,14 @@ class CcdaWriter(Writer):
 
     def test(self, test: Test, row: MapRow, env: Env) -> str:
         """Python for one predicate."""
-        path, node = self.path(test.ref or row.source), self.here(env)
+        source = test.ref or row.source
+        path, node, walk = self.path(source), self.here(env), path_of(source)
+        plain = _trimmed(f"{node}.attrs.get({walk.key!r})", walk.key) if walk.key and not walk.steps else ""
         if test.op == "VALUED":
-            return f"{path}.valued({node})"
+            return f"({plain} != '')" if plain else _guarded(walk, node, f"{path}.valued({node})", "False")
         if test.op == "COUNT":
             return f"({path}.count({node}) {_COMPARE[test.compare]} {test.number})"
-        says = f"{path}.says({node})"
+        says = plain or _guarded(walk, node, f"{path}.says({node})", "''")
         if test.op == "LENGTH":
             return f"(len({says}) {_COMPARE[test.compare]} {test.number})"
         if test.op == "NUMERIC":
@@ -211,6 +248,27 @@ class CcdaWriter(Writer):
             path_of(test.ref or row.source)
             if test.by_ref:
                 path_of(test.values[0])
+
+
+def _plain_step(path: Path) -> str:
+    """Return the name of the one step that a path takes, "" for others."""
+    if len(path.steps) != 1 or path.anywhere or path.absolute or path.steps[0].predicates:
+        return ""
+    names = path.steps[0].names
+    return names[0] if len(names) == 1 and names[0] != "*" else ""
+
+
+def _guarded(path: Path, here: str, code: str, nothing: str) -> str:
+    """Python that looks along a path only when its first step is there."""
+    names = path.steps[0].names if path.steps else ()
+    if len(names) != 1 or names[0] == "*" or path.anywhere or path.absolute:
+        return code
+    return f"({code} if {names[0]!r} in {here}.by else {nothing})"
+
+
+def _trimmed(code: str, key: str) -> str:
+    """Python of an attribute's text; of a type only the name."""
+    return f"({code} or '').strip().rpartition(':')[2]" if key == "xsi:type" else f"({code} or '').strip()"
 
 
 def _tests(tree: Tree | None) -> list[Test]:
