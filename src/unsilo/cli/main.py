@@ -9,6 +9,7 @@ from unsilo.cli import (
     accounts,
     conversion,
     journal,
+    maps,
     matching,
     path,
     population,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 _user = typer.Typer(help="Named users of the console.", no_args_is_help=True)
 _token = typer.Typer(help="Static tokens of programs.", no_args_is_help=True)
+_maps = typer.Typer(help="Local codes and the decisions about them.", no_args_is_help=True)
 _config = typer.Typer(help="The settings.", no_args_is_help=True)
 
 
@@ -81,3 +83,17 @@ _token.command("revoke")(accounts.token_revoke)
 app.add_typer(terminology.app, name="terminology")
 app.add_typer(_config, name="config")
 _config.command("check")(upkeep.config_check)
+app.add_typer(_maps, name="maps")
+_maps.command("queue")(maps.queue)
+_maps.command("list")(maps.listing)
+_maps.command("history")(maps.history)
+_maps.command("preview")(maps.preview)
+_maps.command("propose")(maps.propose)
+_maps.command("approve")(maps.approve)
+_maps.command("refuse")(maps.refuse)
+_maps.command("publish")(maps.publish)
+_maps.command("deprecate")(maps.deprecate)
+_maps.command("undo")(maps.undo)
+_maps.command("accept")(maps.accept)
+_maps.command("import")(maps.import_)
+_maps.command("export")(maps.export)

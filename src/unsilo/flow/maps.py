@@ -66,12 +66,14 @@ class Maps:
         named = [msgspec.structs.replace(entry, id=key_of(entry)) for entry in entries]
         return self._moved([(entry, "propose") for entry in named], actor, reason, new=True)
 
-    def act(self, ids: Sequence[str], action: str, actor: str, reason: str = "") -> Result[list[Entry]]:
-        """Approve, refuse, publish or deprecate entries, all or none."""
+    def act(
+        self, ids: Sequence[str], action: str, actor: str, reason: str = "", *, second: bool | None = None
+    ) -> Result[list[Entry]]:
+        """Approve, refuse, publish or deprecate entries, all or none; `second` in place of the setting."""
         found = [self.store.map_entry(id_) for id_ in ids]
         if None in found or not found:
             return Result(None, [Issue("error", "not-found", "there is no such entry", rule="maps.entry")])
-        return self._moved([(entry, action) for entry in found if entry is not None], actor, reason)
+        return self._moved([(entry, action) for entry in found if entry is not None], actor, reason, second=second)
 
     def undo(self, id_: str, actor: str, reason: str = "") -> Result[list[Entry]]:
         """Make an entry what it was before its last move, as a move of its own; what that put out of use comes back."""
@@ -122,9 +124,10 @@ class Maps:
         return [each for each in self.store.map_entries() if scope(each) == scope(entry) and each.id != entry.id]
 
     def _moved(
-        self, wanted: list[tuple[Entry, str]], actor: str, reason: str, *, new: bool = False
+        self, wanted: list[tuple[Entry, str]], actor: str, reason: str, *, new: bool = False, second: bool | None = None
     ) -> Result[list[Entry]]:
-        at, second = clock.now(), self.settings.maps.second_person
+        at = clock.now()
+        by_two = self.settings.maps.second_person if second is None else second
         issues: list[Issue] = []
 
         def job(tx: Tx) -> list[Entry]:
@@ -138,7 +141,7 @@ class Maps:
                 base = entry if known is None else known
                 if new and known is not None:
                     base = msgspec.structs.replace(entry, state=known.state, version=known.version)
-                moved = move(base, action, actor, at, reason, second=second, known=known is not None)
+                moved = move(base, action, actor, at, reason, second=by_two, known=known is not None)
                 if moved.value is None:
                     issues.extend(moved.issues)
                     continue

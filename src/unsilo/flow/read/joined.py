@@ -23,7 +23,7 @@ class Conversion(NamedTuple):
     words: str
 
     def value(self, number: Decimal, source: str) -> Decimal | None:
-        """Return a number of another unit in this one, to as many digits as it has (3 or 4); None where there is none."""
+        """Return a number of another unit in this one, to three or four digits; None where it cannot be said."""
         if source == self.unit:
             return number
         converted = _converted(number, source, self.unit, self.codes)

@@ -24,7 +24,10 @@ _AT = {name: at for at, name in enumerate(FEATURES)}
 
 
 class Suggestion(NamedTuple):
-    """One row of an answer: `score` is the chance that this code is right; an empty code says that none fits."""
+    """One row of an answer: `score` is the chance that this code is right; an empty code says that none fits.
+
+    `consistent` is True where unit and specimen were said and agree with the code.
+    """
 
     rank: int
     code: str
@@ -32,6 +35,7 @@ class Suggestion(NamedTuple):
     score: float
     decision: Decision
     reason: str
+    consistent: bool = False
 
 
 def _plain(item: Item) -> bool:
@@ -154,13 +158,27 @@ class Suggester:
                 at == 0
                 and same is None
                 and not pair.contradicted
+                and _specimen_said(ranked.local, self.index.targets[place])
                 and (chance >= self.model.automatic or _synonym(pair, self.index.targets[place], chance))
             )
             reason = "; ".join(pair.reasons) or "shares words with the label"
             rows.append(
-                Suggestion(len(rows) + 1, code, self._display(place), score, "auto" if automatic else "review", reason)
+                Suggestion(
+                    len(rows) + 1,
+                    code,
+                    self._display(place),
+                    score,
+                    "auto" if automatic else "review",
+                    reason,
+                    pair.consistent,
+                )
             )
         return rows
+
+
+def _specimen_said(local: Local, target: Target) -> bool:
+    """True unless the code is for one specimen and the item says none: most analytes are measured on several."""
+    return not target.family or local.family not in ("", "any")
 
 
 def _synonym(pair: Pair, target: Target, chance: float) -> bool:

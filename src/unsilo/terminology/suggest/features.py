@@ -32,12 +32,13 @@ class Pair(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def _usual(local: Local, target: Target) -> bool:
+def _usual(local: Local, target: Target) -> float:
+    """Return how usual the code's specimen is for the item's category; serum or plasma where that says nothing."""
     category = local.item.category.casefold()
     for key, wanted in usual_specimens():
         if key in category:
-            return target.system in wanted
-    return target.system in ("serum or plasma", "blood")
+            return float(target.system in wanted)
+    return {"serum or plasma": 1.0, "blood": 0.5}.get(target.system, 0.0)
 
 
 def _specimen(local: Local, target: Target, reasons: list[str]) -> tuple[list[float], bool, bool]:
@@ -45,15 +46,15 @@ def _specimen(local: Local, target: Target, reasons: list[str]) -> tuple[list[fl
     if not target.family:
         absent = 1.0
     elif not local.family or local.family == "any":
-        usual = 1.0 if _usual(local, target) else 0.0
+        usual = _usual(local, target)
         general = 1.0 if target.family in ("any", "fluid") else 0.0
     elif target.system == local.system:
         same = 1.0
-        usual = 1.0 if local.family == "blood" and _usual(local, target) else 0.0
+        usual = _usual(local, target) if local.family == "blood" else 0.0
         reasons.append(f"the specimen is {target.system}")
     elif target.family == local.family:
         family = 1.0
-        usual = 1.0 if _usual(local, target) else 0.0
+        usual = _usual(local, target)
         reasons.append(f"{target.system} is a specimen of {local.family}")
     elif target.family == "any" or (target.family == "fluid" and local.family in _FLUIDS):
         general = 1.0 if (target.family == "fluid") == (local.family in _LIQUID) else 0.7
