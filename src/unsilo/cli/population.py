@@ -10,10 +10,13 @@ from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json
 
 if TYPE_CHECKING:
+    from unsilo.config import Settings
     from unsilo.kernel import Issue
 
 __all__ = ["export", "import_"]
 
+_AT_ONCE = 2000
+"""Lines of one commit: nobody else uses the store meanwhile."""
 _SHOWN = 20
 """Faults that are shown on standard error; the report holds all of them."""
 
@@ -40,6 +43,8 @@ def import_(
 
     Exit status 1 when a line was refused.
     """
+    import gc
+
     import msgspec
 
     from unsilo.flow.bulk.imports import Progress, import_files
@@ -79,9 +84,13 @@ def import_(
                 bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
 
         try:
+            # Millions of resources pass by; what the program itself is made of is not garbage.
+            gc.freeze()
+            gc.set_threshold(100_000, 20, 50)
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
-                service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told  # type: ignore[arg-type]
+                service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
+                batch_lines=_AT_ONCE,
             )  # fmt: skip
         except OSError as fault:
             fail(NOT_NOW, f"the import stopped: {fault}", "run it again to go on")
@@ -100,11 +109,22 @@ def export(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the NDJSON files, made when missing.")],
     types: Annotated[list[str] | None, typer.Option("--type", help="Only this resource type; several times.")] = None,
     since: Annotated[str, typer.Option("--since", help="Only what changed since this instant.")] = "",
+    person: Annotated[
+        str, typer.Option("--person", metavar="ID", help="Only the person whose Patient has this id; see --to.")
+    ] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="TARGET", help="ndjson; or of one person: ccda (a CCD), hl7v2.")
+    ] = "ndjson",
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Export all resources as NDJSON, one file or more a type; what was deleted since as transaction Bundles."""
+    """Export all resources as NDJSON, one file or more a type; what was deleted since as transaction Bundles.
+
+    With --person and --to, one person's record as a C-CDA document or as HL7 v2 messages.
+    """
+    if person or to != "ndjson":
+        _person(out, person, to, settings_of(config, data), as_json)
     import shutil
     import threading
 
@@ -140,3 +160,30 @@ def export(
     else:
         say(f"{job.written} resources in {len(counts)} files")
     sys.stdout.flush()
+
+
+def _person(out: Path, person: str, to: str, settings: "Settings", as_json: bool) -> None:
+    """Write one person's record, and end."""
+    from unsilo.flow.outward import TARGETS, person_outward
+    from unsilo.policy import Predicate
+
+    if to not in TARGETS:
+        fail(WRONG, f"--person needs --to {' or '.join(TARGETS)}")
+    if not person:
+        fail(WRONG, f"--to {to} needs --person ID")
+    if out.exists() and not out.is_dir():
+        fail(WRONG, f"{out} is not a folder")
+    with node(settings) as service:
+        trace(service.store, "export", f"Patient/{person} as {to}")
+        try:
+            done = person_outward(service.store.view(), Predicate(), person, out, to)
+        except OSError as fault:
+            fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
+    if done is None:
+        fail(FAILED, f"there is no Patient/{person}")
+    if as_json:
+        say_json(done)
+    else:
+        issues(done.issues)
+        say(f"{done.carried} resources in {', '.join(done.files)}")
+    raise SystemExit(OK)

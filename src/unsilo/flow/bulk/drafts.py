@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -103,6 +104,7 @@ _here: list[Judge] = []
 
 def begin(settings: Validation) -> None:
     """Make a worker process ready."""
+    gc.disable()  # drafts hold no cycles; what there is of them is little
     _here.append(Judge(settings))
 
 

@@ -100,7 +100,8 @@ class Imports(Queue[ImportJob]):
         caller = Caller(job.actor, "api import", self._predicate(job.actor), "import")
         if not self._list(job, stop):
             return ""
-        with Makers(self._service.judge) as makers:
+        checked = job.check != "off" or self._service.judge.way(job.actor) != "off"
+        with Makers(self._service.judge, checked=checked) as makers:
             while job.place < len(job.inputs):
                 if not self._one(job, caller, makers, stop):
                     return ""

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from unsilo.flow.bulk.drafts import Check, Drafted, Drafts, Order, begin, drafted, drafts
-from unsilo.flow.bulk.lines import Piece, files_in, pieces
+from unsilo.flow.bulk.lines import LINES, Piece, files_in, pieces
 from unsilo.flow.fhir.outcome import Caller, RefusedError
 from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.judge import Judge
@@ -99,8 +99,9 @@ def _said(name: str, each: Drafted, code: str, text: str) -> Issue:
 class Makers:
     """Makes drafts in worker processes, which are started when there is enough for them to do; in here until then."""
 
-    def __init__(self, judge: Judge, workers: int = 0) -> None:
-        self.workers = workers or max(1, (os.cpu_count() or 2) - 1)
+    def __init__(self, judge: Judge, workers: int = 0, *, checked: bool = False) -> None:
+        # Checks cost more than the writing, which a core is left for without them.
+        self.workers = workers or max(1, (os.cpu_count() or 2) - (not checked))
         self._judge = judge
         self._pool: ProcessPoolExecutor | None = None
 
@@ -137,7 +138,7 @@ _Made = tuple[int, Piece | None, Future[bytes] | None, Issue | None]
 
 
 def _queue(
-    makers: Makers, files: Sequence[Path], names: Sequence[str], progress: Progress, order: Order, ahead: int
+    makers: Makers, files: Sequence[Path], names: Sequence[str], progress: Progress, order: Order, ahead: int, most: int
 ) -> Iterator[_Made]:
     """Yield what is made of the files in order, some pieces ahead of the one that is written."""
     waiting: deque[_Made] = deque()
@@ -145,7 +146,7 @@ def _queue(
         after = progress.line if number == progress.done else 0
         named = order._replace(name=names[number])
         try:
-            for piece in pieces(files[number], after, names[number]):
+            for piece in pieces(files[number], after, names[number], most):
                 waiting.append((number, piece, makers.submit(named, piece), None))
                 if len(waiting) > ahead:
                     yield waiting.popleft()
@@ -174,18 +175,19 @@ def import_files(
     service: Service, caller: Caller, paths: Sequence[Path], *, mode: Mode = "upsert", check: Check = "off",
     only: str = "", way: Check = "off", names: Sequence[str] = (), workers: int = 0, makers: Makers | None = None,
     progress: Progress | None = None, told: Callable[[Progress, list[Issue]], None] | None = None,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool] = lambda: False, batch_lines: int = LINES,
 ) -> Progress:  # fmt: skip
     """Import NDJSON files, Bundles and single resources, and folders of them; return what became of them.
 
     `only` is the one type that is taken, `way` how the node's settings want this caller's writes checked, `names` what
-    the files are called in reports. `progress` is where a former run
-    ended; `told` hears after each commit how far it is, with the Issues of that piece (their `where` names file and
-    line). NotDurableError when the store cannot be written.
+    the files are called in reports. `progress` is where a former run ended; `told` hears after each commit how far it
+    is, with the Issues of that piece (their `where` names file and line). `batch_lines` are written at once, while all
+    else waits: more where nothing else is served. NotDurableError when the store cannot be written.
     """
     files = list(files_in(paths))
     at = progress or Progress()
-    own = makers or Makers(service.judge, workers)
+    checked = check != "off" or way != "off"
+    own = makers or Makers(service.judge, workers, checked=checked)
     order = Order("", check, only, way)
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
     under_way: deque[tuple[int, Piece | None, list[Issue], Future[Batch] | None]] = deque()
@@ -202,7 +204,7 @@ def import_files(
 
     try:
         called = list(names) or [path.name for path in files]
-        for number, piece, made, fault in _queue(own, files, called, at, order, ahead):
+        for number, piece, made, fault in _queue(own, files, called, at, order, ahead, batch_lines):
             issues: list[Issue] = [fault] if fault is not None else []
             job = None
             if piece is not None and made is not None:
