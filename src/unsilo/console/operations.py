@@ -52,5 +52,5 @@ def feeds_page(asked: Asked) -> Response:
     rows = sorted((_row(f, now) for f in found.feeds), key=lambda r: (order[r["tone"]], r["feed"].name))
     return page(
         "feeds.html", asked.view, zone=home_zone(asked.service.settings), title="Feeds", rows=rows, node=found,
-        may_messages=asked.may("message.read"),
+        may_messages=asked.may("message.read"), uncoded=asked.service.maps.uncoded(), may_maps=asked.may("map.read"),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from unsilo.config import Settings
+from unsilo.flow.map_queue import unmapped_by_feed
 from unsilo.kernel import Issue, Result, clock
 from unsilo.storage import AuditRow, Store, Tx, put_entry, read_entry
 from unsilo.storage.faults import is_storage_fault
@@ -16,6 +17,7 @@ from unsilo.terminology.maps.apply import snapshot
 __all__ = ["Maps"]
 
 _WAIT = 10.0
+_RECOUNT = 60.0
 _FRESH = 1.0
 """Seconds after which another process's decisions are looked for."""
 
@@ -28,6 +30,8 @@ class Maps:
         self._lock = threading.Lock()
         self._known = NOTHING
         self._looked = 0.0
+        self._published: list[Entry] = []
+        self._uncoded: tuple[float, dict[str, tuple[int, int]]] = (0.0, {})
 
     def current(self) -> Snapshot:
         """Return the rules in use, at most a second old."""
@@ -37,16 +41,32 @@ class Maps:
                 try:
                     version = self.store.map_version()
                     if version != self._known.version:
-                        self._known = snapshot(version, self.store.map_entries())
+                        entries = self.store.map_entries()
+                        self._known = snapshot(version, entries)
+                        self._published = [entry for entry in entries if entry.state == "published"]
                 except Exception as fault:
                     if not is_storage_fault(fault):  # while the store is away, what was known holds
                         raise
                 self._looked = now
         return self._known
 
+    def published(self) -> list[Entry]:
+        """Return the decisions in use, at most a second old; not to be changed."""
+        self.current()
+        return self._published
+
+    def uncoded(self) -> dict[str, tuple[int, int]]:
+        """Return by feed how many local codes have no standard one, and on how many facts; counted once a minute."""
+        at, found = self._uncoded
+        if not at or time.monotonic() - at > _RECOUNT:
+            found = unmapped_by_feed(self.store)
+            self._uncoded = time.monotonic(), found
+        return found
+
     def forget(self) -> None:
         """Look at the store again the next time."""
         self._looked = 0.0
+        self._uncoded = (0.0, {})
 
     def entry(self, id_: str) -> Entry | None:
         """Return one entry as it is now."""

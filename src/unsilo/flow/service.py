@@ -7,6 +7,7 @@ from unsilo.config import Feed, Settings
 from unsilo.flow import receive
 from unsilo.flow.dispatch import Dispatcher
 from unsilo.flow.judge import Judge
+from unsilo.flow.map_source import GovernedMaps
 from unsilo.flow.maps import Maps
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
@@ -35,6 +36,7 @@ class Service:
         self.dispatcher.keys = self.parameters.complete
         self.maps = Maps(self.store, settings)
         self.dispatcher.maps = self.maps.current
+        self.terminology.sources.append(GovernedMaps(self.maps, settings.public_url))
         self.started_at = clock.now()
         self.endings: list[Callable[[], None]] = []
         """What else has to stop before the store closes; whoever started it says so here."""

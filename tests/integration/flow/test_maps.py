@@ -78,6 +78,16 @@ def test_a_decision_reaches_what_is_stored_and_what_comes_and_goes_again(tmp_pat
         assert set(told) == {f"code.coding[1].{name}" for name in ("system", "code", "display")}
         assert all(row.source for row in told.values())
         assert [each for each in queue(service.store) if each.code == "GLUC"] == []
+        [led] = service.terminology.translate(one.system, "GLUC", LOINC)
+        assert (led.code, led.equivalence, led.comment) == ("14749-6", "equivalent", "unit mmol/L")
+        assert [each.code for each in service.terminology.translate(LOINC, "14749-6", one.system, reverse=True)] == [
+            "GLUC"
+        ]
+        source = service.terminology.sources[-1]
+        made = source.concept_map(led.map_url)
+        assert made is not None
+        assert made["group"][0]["element"][0]["target"][0]["code"] == "14749-6"
+        assert source.concept_map("urn:other") is None
         await client.send(oru("b", "2"))
         await node.settled()
         assert codings(node)[1] == (LOINC, "14749-6")
@@ -100,6 +110,7 @@ def test_a_decision_reaches_what_is_stored_and_what_comes_and_goes_again(tmp_pat
 
 def test_a_second_person_approves_where_that_is_set_and_one_scope_has_one_code(tmp_path: Path) -> None:
     """The author may not approve; what is published later replaces what was, and undoing brings that back."""
+
     async def scenario(node: Node) -> None:
         maps = node.service.maps
         first = Entry("", "Observation.code", "urn:x", "GLU", LOINC, "2345-7", "Glucose")

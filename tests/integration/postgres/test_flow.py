@@ -11,6 +11,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))  # these tests share
 
 pytestmark = pytest.mark.usefixtures("databases")
 
-for _name in ("dispatch", "people", "records"):
+for _name in ("dispatch", "maps", "people", "records"):
     borrow(globals(), f"tests/integration/flow/test_{_name}.py")
 borrow(globals(), "tests/unit/flow/test_commit.py")

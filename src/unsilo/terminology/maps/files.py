@@ -10,7 +10,7 @@ from unsilo.kernel import Issue, Json, Result, Where
 from unsilo.terminology.maps.elements import ELEMENTS
 from unsilo.terminology.maps.entry import RELATIONSHIPS, Entry, faults
 
-__all__ = ["COLUMNS", "FORMATS", "USAGI", "concept_maps", "of_concept_map", "read_rows", "to_csv", "to_usagi"]
+__all__ = ["COLUMNS", "FORMATS", "USAGI", "concept_maps", "name_of", "of_concept_map", "read_rows", "to_csv", "to_usagi"]
 
 FORMATS = ("csv", "fhir", "usagi")
 COLUMNS = (
@@ -80,7 +80,7 @@ def concept_maps(entries: Iterable[Entry], base: str) -> list[Json]:
         found.setdefault((entry.element, entry.feed), []).append(entry)
     maps: list[Json] = []
     for (element, feed), each in sorted(found.items()):
-        name = "-".join(["local-codes", element.replace(".", "-").lower(), *([feed] if feed else [])])
+        name = name_of(element, feed)
         groups: dict[tuple[str, str], dict[str, Json]] = {}
         for entry in each:
             source = groups.setdefault((entry.system, entry.target_system), {})
@@ -97,6 +97,11 @@ def concept_maps(entries: Iterable[Entry], base: str) -> list[Json]:
             ],
         })  # fmt: skip
     return maps
+
+
+def name_of(element: str, feed: str) -> str:
+    """Return the last part of the url of the map of an element and a feed."""
+    return "-".join(["local-codes", element.replace(".", "-").lower(), *([feed] if feed else [])])
 
 
 def _target(entry: Entry) -> Json:
