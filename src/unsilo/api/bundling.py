@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -207,4 +208,27 @@ def _plain(node: Node, ask: Ask, content: bytes) -> bool:
 
 def _found(node: Node, ask: Ask, done: Answers) -> list[bytes]:
     """Return the answer's entries, empty for what is read afterwards."""
-    return [b"" if one is None else _entry(writing.answer(node, ask, one, "minimal", place=True)) for one in done]
+    if ask.prefer.get("return", "minimal") == "minimal":
+        base = json.encode(ask.base)[1:-1]
+        return [b"" if one is None else _stored(base, one) or _answered(node, ask, one) for one in done]
+    return [b"" if one is None else _answered(node, ask, one) for one in done]
+
+
+def _answered(node: Node, ask: Ask, one: Written) -> bytes:
+    return _entry(writing.answer(node, ask, one, "minimal", place=True))
+
+
+_STORED = {
+    status: f'{{"response":{{"status":"{_status(status)}",'.encode() + rb'"etag":"W/\"%d\"","location":'
+    b'"%b/%b/%b/_history/%d","lastModified":"%b"}}'
+    for status in (200, 201)
+}  # fmt: skip
+_instant = lru_cache(maxsize=64)(lambda at: clock.instant(at).encode())
+
+
+def _stored(base: bytes, one: Written) -> bytes:
+    """Return what `_answered` says of an entry that stored something without a word about it, b"" for any other."""
+    form = _STORED.get(one.status)
+    if form is None or one.issues or not one.version or not one.updated:
+        return b""
+    return form % (one.version, base, one.type.encode(), one.id.encode(), one.version, _instant(one.updated))
