@@ -1,4 +1,4 @@
-"""The command `convert`: files to FHIR R4 Bundles, without a store."""
+"""The command `convert`: files to FHIR R4 Bundles, and Bundles to documents and messages, without a store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +37,10 @@ def _feed(fmt: str, named: str, config: Path | None) -> "Feed":
 
 def convert(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the Bundles, made when missing.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is made, made when missing.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="TARGET", help="fhir; or of Bundles: ccda (a CCD a person), hl7v2.")
+    ] = "fhir",
     fmt: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="auto, hl7v2, ccda, fhir (csv, dicom, x12, omh later).")
     ] = "auto",
@@ -51,8 +54,11 @@ def convert(
 ) -> None:
     """Convert files to FHIR R4, one Bundle an input: DIR/<path below the input folder>.json.
 
-    A bad input does not stop the others. Exit status 1 when an input gave no Bundle.
+    With --to, Bundles become C-CDA documents or HL7 v2 messages; what these cannot carry is named.
+    A bad input does not stop the others. Exit status 1 when an input gave nothing.
     """
+    if to != "fhir":
+        _outward(inputs, out, to, fmt, as_json)
     from unsilo.flow.convert import Conversion, convert_files
     from unsilo.flow.convert import inputs as listed
     from unsilo.flow.convert_lines import convert_line_files
@@ -90,6 +96,39 @@ def convert(
             + (f", {summary.with_errors} with errors" if summary.with_errors else "")
         )
     raise SystemExit(FAILED if summary.exit_status else 0)
+
+
+def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) -> None:
+    """Write the persons of Bundles, and end."""
+    from unsilo.flow.outward import TARGETS, Outward, convert_outward
+
+    if to not in TARGETS:
+        fail(WRONG, f"there is no target {to}", f"fhir, {', '.join(TARGETS)}")
+    if fmt not in ("auto", "fhir"):
+        fail(WRONG, f"only FHIR becomes {to}", "convert to FHIR first")
+    missing = [path for path in inputs if not path.exists()]
+    if missing:
+        fail(WRONG, f"there is no {missing[0]}")
+    if out.exists() and not out.is_dir():
+        fail(WRONG, f"{out} is not a folder")
+
+    def told(done: Outward) -> None:
+        if not as_json:
+            issues(_at(done.source, done.issues))
+
+    try:
+        summary = convert_outward(inputs, out, to, told=told)
+    except OSError as fault:
+        fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
+    if as_json:
+        say_json(summary)
+    else:
+        say(
+            f"{summary.persons} persons of {summary.inputs} inputs in {summary.files} files: "
+            f"{summary.carried} resources carried, {len(summary.not_carried)} kinds of things not carried, "
+            f"{len(summary.failed)} failed"
+        )
+    raise SystemExit(FAILED if summary.failed else 0)
 
 
 def _at(source: str, found: list) -> list:  # type: ignore[type-arg]

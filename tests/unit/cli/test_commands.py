@@ -243,3 +243,38 @@ def test_config_check(run: CliRunner, tmp_path: Path) -> None:
     assert f"{file}:3" in result.output
     file.write_text('port = 8081\n[feeds.lab]\nformat = "hl7v2"\n')
     assert run.invoke(app, ["config", "check", str(file)]).exit_code == 0
+
+
+def test_a_bundle_becomes_a_document_and_messages(run: CliRunner, tmp_path: Path) -> None:
+    """A bad input is told and does not stop the others."""
+    source = tmp_path / "in" / "one.json"
+    source.parent.mkdir()
+    source.write_text('{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "id": "p"}}]}')
+    (source.parent / "odd.json").write_text("no JSON")
+    out = tmp_path / "out"
+    result = run.invoke(app, ["convert", str(source), "--out", str(out), "--to", "ccda"])
+    assert result.exit_code == 0, result.output
+    assert b"<ClinicalDocument" in (out / "one.xml").read_bytes()
+    both = run.invoke(app, ["convert", str(source.parent), "--out", str(out), "--to", "hl7v2", "--json"])
+    assert both.exit_code == 1
+    assert (out / "one.hl7").read_bytes().startswith(b"MSH|")
+    assert [name for name, _ in json.loads(both.stdout)["failed"]] == ["odd.json"]
+    for wrong in (["--to", "x12"], ["--to", "ccda", "--format", "hl7v2"]):
+        refused = run.invoke(app, ["convert", str(source), "--out", str(out), *wrong])
+        assert refused.exit_code == 2, refused.output
+
+
+def test_a_stored_person_becomes_a_document(run: CliRunner, tmp_path: Path) -> None:
+    """By the id of its Patient; wrong options are refused."""
+    source = tmp_path / "one.json"
+    source.write_text('{"resourceType": "Patient", "id": "p", "name": [{"family": "Weber"}]}')
+    data = str(tmp_path / "data")
+    assert run.invoke(app, ["import", str(source), "--data", data]).exit_code == 0
+    out = tmp_path / "out"
+    common = ["export", "--out", str(out), "--data", data]
+    result = run.invoke(app, [*common, "--person", "p", "--to", "ccda"])
+    assert result.exit_code == 0, result.output
+    assert b"Weber" in (out / "p.xml").read_bytes()
+    assert run.invoke(app, [*common, "--person", "nobody", "--to", "ccda"]).exit_code == 1
+    assert run.invoke(app, [*common, "--person", "p"]).exit_code == 2
+    assert run.invoke(app, [*common, "--to", "hl7v2"]).exit_code == 2
