@@ -143,7 +143,7 @@ def _walk(node: ElementTree.Element, section: str, place: str, depth: int) -> It
             continue
         if name in ("text", "author", "participant", "subject", "recordTarget"):
             continue
-        rule = _rule(child, name, section, depth) if section or depth else None
+        rule = _rule(child, name, section, depth) if (section or depth) and not child.get("nullFlavor") else None
         if rule is not None and not (child.get("negationInd") == "true" and _denied(child, rule[0])):
             fact = Fact(here, rule[0], _coded(child, rule[1]), _date(child), "")
             if rule[0][0] == "Observation":
@@ -159,13 +159,15 @@ _DEEPER = frozenset(("act", "observation", "organizer", "procedure", "encounter"
 _ANY_PROBLEM = frozenset("55607006 404684003 64572001 282291009 418799008 409586006".split())
 
 
+_ANY_OF_ITS_SORT = frozenset(("410942007", "71388002"))
+
+
 def _denied(node: ElementTree.Element, kinds: tuple[str, ...]) -> bool:
-    """Tell whether a negated observation has no resource with its code: findings, and "no known problems"."""
-    return (
-        kinds[0] in ("Observation", "FamilyMemberHistory")
-        or "Observation" in kinds
-        or bool(_codes(node.find(f"{V3}value")) & _ANY_PROBLEM)
-    )
+    """Tell whether a negated entry has no resource with its code: a finding, or "no known" of any sort."""
+    if "Observation" in kinds or "FamilyMemberHistory" in kinds:
+        return True
+    said = _coded(node, "code") | _coded(node, "consumable")
+    return bool(_codes(node.find(f"{V3}value")) & _ANY_PROBLEM or said & _ANY_OF_ITS_SORT)
 
 
 def _rule(node: ElementTree.Element, name: str, section: str, depth: int) -> tuple[tuple[str, ...], str] | None:

@@ -1,5 +1,6 @@
 """Documents of ten vendors and HL7's examples: what they say is in FHIR, valid, sourced, nothing lost unseen."""
 
+import csv
 import json
 import os
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conformance.ccda_facts import V3, facts, read, says
 from tests.conformance.ccda_mutate import mutate
+from unsilo.fhir.path import compile_path
 from unsilo.fhir.references import walk
 from unsilo.formats import ccda
 from unsilo.kernel import seal
@@ -150,3 +152,36 @@ def _inside(place: str, whole: set[str]) -> bool:
         if place in whole:
             return True
     return False
+
+
+def intents() -> list[tuple[str, str, str]]:
+    """Return (file, resource type, expression); `!` before a type says that the example makes no such resource."""
+    text = (Path(__file__).parent / "ccda_examples.csv").read_text("utf-8")
+    return [(row["file"], row["resource"], row["expression"]) for row in csv.DictReader(text.splitlines())]
+
+
+@pytest.mark.parametrize("start", range(8))
+def test_the_intent_of_each_example(start: int) -> None:
+    """What an example of HL7 is made to show stands in a resource."""
+    root = os.environ.get("UNSILO_CORPORA")
+    if not root:
+        pytest.skip("UNSILO_CORPORA names no folder of test data")
+    missed = []
+    for name, kind, expression in intents()[start::8]:
+        made = mapped(Path(root, "c-cda-examples", name).read_bytes())
+        found = [entry.resource for entry in made[1].entries] if made else []
+        typed = [r for r in found if r["resourceType"] == kind.lstrip("!")]
+        if kind.startswith("!"):
+            holds = not typed
+        else:
+            path = compile_path(expression)
+            holds = any(path.truth(r) for r in typed)
+        if not holds:
+            missed.append(f"{name}: {kind} {expression}")
+    assert not missed, "\n".join(missed)
+
+
+def test_enough_examples_are_held() -> None:
+    """The table speaks of at least 150 of HL7's examples, each once."""
+    names = [name for name, _, _ in intents()]
+    assert len(names) == len(set(names)) >= 150

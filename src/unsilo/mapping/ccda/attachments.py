@@ -32,17 +32,21 @@ def original(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows:
 def body(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The attachment of an unstructured body: base64 as it stands, text as base64, or a link."""
     made: Json = {}
-    kind = (node.get("mediaType") or "text/plain").strip()
-    made["contentType"] = kind
-    rows.append(Row(f"{path}.contentType", rule, f"{at}/@mediaType" if node.get("mediaType") else None))
+    kind = (node.get("mediaType") or "").strip()
+    if kind:
+        made["contentType"] = kind
+        rows.append(Row(f"{path}.contentType", rule, f"{at}/@mediaType"))
+    text = "".join(node.texts()).strip()
     link = path_of("reference/@value").first(node)
-    if link is not None:
+    if link is not None and not text:
         made["url"] = link.get("value")
         rows.append(Row(f"{path}.url", rule, f"{link.path}/@value"))
         return made
-    text = "".join(node.texts()).strip()
     if not text:
         return None
+    if not kind:  # what an ED is that does not say its type (CDA R2 data types)
+        made["contentType"] = "text/plain"
+        rows.append(Row(f"{path}.contentType", rule, None))
     if node.get("representation") == "B64":
         data = run.base64Binary["".join(text.split())] if len(text) < 200 else _base64("".join(text.split()))
         if data is None:
@@ -64,10 +68,11 @@ def _base64(text: str) -> str | None:
 def note_body(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The attachment of a note: its own content as it stands, else the narrative that it refers to, as plain text."""
     if node.get("representation") == "B64" or node.get("mediaType"):
+        mark = len(rows)
         made = body(run, node, at, path, rule, rows)
         if made and ("data" in made or not str(made.get("url", "#")).startswith("#")):
             return made
-        del rows[len(rows) - sum(1 for row in rows if row.path.startswith(f"{path}.")) :]
+        del rows[mark:]
     text, where = text_of(node, run.narratives)
     if not text:
         return None

@@ -12,7 +12,7 @@ from unsilo.kernel import Envelope, Issue, Locator, Row
 from unsilo.kernel.json import encode
 from unsilo.mapping.ccda.functions import FUNCTIONS
 from unsilo.mapping.ccda.narrative import xhtml_of
-from unsilo.mapping.ccda.recognise import OTHER_PERSON, recognise
+from unsilo.mapping.ccda.recognise import NO_INFORMATION, NONE_KNOWN, OTHER_PERSON, recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
 from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import clean_text, path_of
@@ -35,6 +35,11 @@ _NAMED = (
 """What the identity rules name a clinical resource by."""
 _AROUND = "ancestor::section/"
 _KIND = "kind="
+_UNSAID = {
+    OTHER_PERSON: "a statement about somebody else than the patient is no resource; it is read in the document's text",
+    NO_INFORMATION: "a statement that itself has a nullFlavor is no resource; it is read in the document's text",
+    NONE_KNOWN: "that there are none of a sort is said by the section of the Composition",
+}
 _DAY = re.compile(r"\d{8}[\d.+Z:T -]+$")
 _SENDER = "/ClinicalDocument/custodian/assignedCustodian/representedCustodianOrganization/name/text()"
 
@@ -79,8 +84,9 @@ class CcdaMap:
         run.kinds = recognise(tree)
         run.control_id = _control(tree)
         self._rows(run, "", tree.root, Frame(None))
-        for other in run.kinds.get(OTHER_PERSON, ()):
-            _say_other(run, other)
+        for kind in _UNSAID:
+            for node in run.kinds.get(kind, ()):
+                run.issue("information", "not-supported", _UNSAID[kind], node.path or None, f"ccda.{kind}")
         _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))
@@ -253,12 +259,6 @@ def _one_person_each(run: CcdaRun) -> None:
                 merge_into(found, draft)
                 break
     run.drafts = [draft for draft in run.drafts if draft.into is None]
-
-
-def _say_other(run: CcdaRun, node: Node) -> None:
-    """Say that a statement about somebody else is left to the text of the document."""
-    text = "a statement about somebody else than the patient is not made a resource; it is read in the document's text"
-    run.issue("information", "not-supported", text, node.path or None, "ccda.other-person")
 
 
 def _control(tree: Document) -> str:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from unsilo.formats.ccda import Document, Node
 from unsilo.mapping.ccda.walk import path_of
 
-__all__ = ["OTHER_PERSON", "STATEMENTS", "Kinds", "recognise"]
+__all__ = ["NONE_KNOWN", "NO_INFORMATION", "OTHER_PERSON", "STATEMENTS", "Kinds", "recognise"]
 
 _HL7: Final = "2.16.840.1.113883.10.20."
 STATEMENTS: Final = frozenset(
@@ -25,6 +25,8 @@ STATEMENTS: Final = frozenset(
 """The clinical statements of CDA R2."""
 _LINKS: Final = ("entry", "entryRelationship", "component")
 OTHER_PERSON: Final = "other-person"
+NONE_KNOWN: Final = "none-known"
+NO_INFORMATION: Final = "no-information"
 _FAMILY: Final = frozenset(("family-organizer", "family", "family-history"))
 _OPEN: Final = frozenset(
     "other act cluster health-concern intervention planned-act procedure equipment-organizer panel advance-organizer "
@@ -55,7 +57,7 @@ def _lines(name: str) -> list[dict[str, str]]:
 
 
 def _full(template: str) -> str:
-    return template if template.startswith("1.3.6.") else _HL7 + template
+    return template if template.startswith(("1.3.6.", "2.16.")) else _HL7 + template
 
 
 @cache
@@ -107,8 +109,29 @@ _DIAGNOSES: Final = frozenset(
 )  # fmt: skip
 
 
+_MATERIAL: Final = path_of("consumable/manufacturedProduct/manufacturedMaterial/code")
+_NOTHING: Final = {
+    "medication": frozenset(("410942007",)),
+    "planned-medication": frozenset(("410942007",)),
+    "procedure": frozenset(("71388002",)),
+    "device-supply": frozenset(("49062001", "40388003")),
+}
+"""Kind -> codes that mean any of its sort: negated, they say that there are none (SNOMED CT)."""
+
+
+def _names_any(kind: str, node: Node) -> bool:
+    """Tell whether a negated statement denies all of its sort: "no medications", "no procedures with implants"."""
+    codes = _MATERIAL.owners(node) if kind.endswith("medication") else node.by.get("code", ())
+    said = {(c.attrs.get("code") or "").strip() for code in codes for c in (code, *code.by.get("translation", ()))}
+    return bool(said & _NOTHING[kind])
+
+
 def _placed(kind: str, node: Node, around: str) -> str:
     """Return the narrower kind that a mood, or what stands around, makes of a kind."""
+    if node.attrs.get("nullFlavor") and node.name not in ("act", "organizer"):
+        return NO_INFORMATION
+    if kind in _NOTHING and node.attrs.get("negationInd") == "true" and _names_any(kind, node):
+        return NONE_KNOWN
     mood = node.attrs.get("moodCode")
     if mood in _PLANNED and kind in _IN_PLANS:
         if kind == "immunization" and node.attrs.get("negationInd") == "true":
@@ -152,9 +175,6 @@ def _fits(row: _Row, node: Node, via: str) -> bool:
         return _vaccine(node)
     code = node.first("code")
     return code is not None and (code.attrs.get("code") or "").strip() == row.code
-
-
-_MATERIAL: Final = path_of("consumable/manufacturedProduct/manufacturedMaterial/code")
 
 
 def _vaccine(node: Node) -> bool:

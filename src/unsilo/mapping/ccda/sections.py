@@ -36,6 +36,11 @@ def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[
         made["emptyReason"] = {"coding": [{"system": _EMPTY, "code": "unavailable"}]}
         rows.append(Row(f"{path}.emptyReason.coding[0].system", rule, None))
         rows.append(Row(f"{path}.emptyReason.coding[0].code", rule, f"{at}/@nullFlavor"))
+    none = path_of('entry/*[kind="none-known"]/@negationInd').first(node) if not null else None
+    if none is not None:
+        made["emptyReason"] = {"coding": [{"system": _EMPTY, "code": "nilknown"}]}
+        rows.append(Row(f"{path}.emptyReason.coding[0].system", rule, None))
+        rows.append(Row(f"{path}.emptyReason.coding[0].code", rule, f"{none.path}/@negationInd"))
     inner: list[Json] = []
     for child in path_of("component/section").all(node) if depth < _DEEPEST else ():
         below = section(run, child, child.path, f"{path}.section[{len(inner)}]", rule, rows, depth + 1)

@@ -102,7 +102,7 @@ class CcdaWriter(Writer):
         """Tell whether an element that a row finds is read as its text."""
         return not (path.key or path.text or row.const or "[" in row.type or row.type.startswith("py:"))
 
-    def read(self, row: MapRow, compiled: str, node: str, text: str) -> None:
+    def read(self, row: MapRow, node: str, text: str) -> None:
         """Write the reading of an element that was found: its text unless a map or function gets it."""
         path = path_of(row.source)
         if self.whole_text(row, path):
@@ -176,7 +176,7 @@ class CcdaWriter(Writer):
         found = f"{here}.by.get({plain!r}, ())" if plain and not path.key and not path.text else ""
         found = found or _guarded(path, here, f"{compiled}.all({here})", "()")
         with self.block(f"for {node} in {found}:"):
-            self.read(row, compiled, node, text)
+            self.read(row, node, text)
             inner.bound[row.id] = self.value(path.suffix, node, text, bool(path.key or path.text))
             yield inner
 
