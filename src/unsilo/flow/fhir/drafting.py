@@ -29,6 +29,8 @@ COMMAND = [sys.executable, "-m", "unsilo.flow.fhir.drafter"]
 
 _LEAST, _MOST = 8 * 1024, 4 * 1024 * 1024
 """Bytes between which the way to another process pays, and holds nobody else up for long."""
+_ENOUGH = 2
+"""Transactions that a process has at hand when another one would help."""
 _SECONDS = 60.0
 """Time for one transaction, after which its process is ended."""
 _PAUSE = 30.0
@@ -140,13 +142,15 @@ class Drafting:
         return process.give(content)
 
     def _running(self) -> list[_Process]:
-        """Return the processes that can work, and have as many as there should be."""
+        """Return the processes that can work; one more is started while all that there are have enough to do."""
         for process in [one for one in self._processes if one.gone or one.overdue]:
             _log.error("drafting process ended")
             self._processes.remove(process)
             self._start_at = time.monotonic() + _PAUSE
             threading.Thread(target=process.stop, daemon=True).start()
-        if len(self._processes) < self._many and not self._stopped and time.monotonic() >= self._start_at:
+        if self._stopped or time.monotonic() < self._start_at or len(self._processes) >= self._many:
+            return [one for one in self._processes if one.ready]
+        if all(one.ready and len(one.waiting) >= _ENOUGH for one in self._processes):
             self._processes.append(_Process(self._hello))
         return [one for one in self._processes if one.ready]
 
