@@ -15,10 +15,13 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from starlette.applications import Starlette
 
+from tests.unit.terminology.release import made
 from unsilo.config import Feed, Settings
 from unsilo.console.routes import routes
 from unsilo.flow import access
 from unsilo.flow.service import Service
+from unsilo.flow.terminology import Shelves
+from unsilo.flow.terminology_import import import_release
 
 HERE = Path(__file__).parent
 PASSWORD = "a quiet long password"
@@ -49,6 +52,13 @@ class Site:
     pages: dict[str, str] = field(default_factory=dict)
 
 
+def _load(service: Service, folder: Path) -> None:
+    """Load a small made-up SNOMED CT."""
+    shelves = service.terminology.shelf
+    assert isinstance(shelves, Shelves)
+    assert len(import_release(shelves, made.snomed(folder))[0]) == 1
+
+
 def _fill(service: Service) -> None:
     for file in sorted((HERE / "messages").glob("*.hl7")):
         feed = service.settings.feeds[file.name.split("-")[1]]
@@ -69,6 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert access.add_user(service, role, f"A {role}", [role], PASSWORD) == []
     assert access.add_user(service, "all", "All roles", list(access.ROLES), PASSWORD) == []
     _fill(service)
+    _load(service, tmp_path_factory.mktemp("release"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,7 +136,9 @@ def signed_in(site: Site, browser: Browser) -> Path:
         "units": first("table.results tbody th a[href*='2339-0']"), "results": f"{person}/results",
         "report": first("a[href*='/reports/']"), "records": f"{person}/records?q=%D8%AD%D8%B3%D9%86",
         "feeds": "/feeds", "messages": "/messages", "causes": "/messages/causes", "dead": "/dead", "replay": "/replay",
-        "bench": "/bench", "users": "/admin/users", "audit": "/admin/audit",
+        "bench": "/bench", "terminology": "/terminology",
+        "code": "/terminology?system=http://snomed.info/sct&code=22298006", "users": "/admin/users",
+        "audit": "/admin/audit",
     }  # fmt: skip
     page.goto(site.address + site.pages["records"])
     site.pages["unlink"] = first("a[href*='/unlink?']")

@@ -65,6 +65,7 @@ MENU: tuple[Item, ...] = (
     Item("/dead", "Dead letters", "message.read"),
     Item("/bench", "Test bench", "bench.use"),
     Item("/maps", "Code maps", "map.read"),
+    Item("/terminology", "Terminology", "terminology.read"),
     Item("/admin/users", "Users", "user.manage"),
     Item("/admin/audit", "Audit", "audit.read"),
 )

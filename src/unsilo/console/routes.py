@@ -9,7 +9,20 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from unsilo.console import admin, bench, facts, mapping, messages, operations, people, records, replay, results, sign_in
+from unsilo.console import (
+    admin,
+    bench,
+    facts,
+    mapping,
+    messages,
+    operations,
+    people,
+    records,
+    replay,
+    results,
+    sign_in,
+    terminology,
+)
 from unsilo.console.gate import Asked, guarded
 from unsilo.flow.service import Service
 
@@ -40,6 +53,8 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/maps", "map.read", mapping.queue_page),
     ("/maps/code", "map.read", mapping.code_page),
     ("/maps/entries", "map.read", mapping.entries_page),
+    ("/terminology", "terminology.read", terminology.terminology_page),
+    ("/terminology/branch", "terminology.read", terminology.branch_page),
     ("/admin/users", "user.manage", admin.users_page),
     ("/admin/audit", "audit.read", admin.audit_page),
 )

@@ -53,7 +53,7 @@ class Shelves:
     @property
     def faults(self) -> list[Issue]:
         """What of the catalogue cannot be used."""
-        return [*self.library.faults, *self.own.faults]
+        return self.library.faults  # what comes with the product is built again
 
     # Systems.
 
