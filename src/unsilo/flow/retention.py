@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from unsilo.config import Settings
 from unsilo.kernel import Issue, clock
-from unsilo.storage import AuditRow, Store, drop_day
+from unsilo.storage import AuditRow, Store, drop_day, droppable
 
 __all__ = ["enforce"]
 
@@ -21,8 +21,8 @@ def _days(store: Store, before: datetime) -> list[datetime]:
 def enforce(store: Store, settings: Settings, *, now: int = 0) -> list[Issue]:
     """Remove what every feed's `retention_days` allows; return why a day could not be removed.
 
-    A day is removed when it ended more than so many days ago and nothing of it is queued, held or dead. Each removal
-    is audited.
+    A day is removed when it ended more than so many days ago; what of it is queued, held or dead stays until that is
+    over. Each removal is audited.
     """
     present = _EPOCH + timedelta(microseconds=now or clock.now())
     issues: list[Issue] = []
@@ -30,12 +30,12 @@ def enforce(store: Store, settings: Settings, *, now: int = 0) -> list[Issue]:
         if not feed.retention_days:
             continue
         for day in _days(store, present - timedelta(days=feed.retention_days + 1)):
-            since = (day - _EPOCH) // timedelta(microseconds=1)
-            rows = store.search_messages(feed=feed.name, since=since, until=since + 86_400_000_000, limit=1)
-            if not rows or rows[0].removed_on:
+            number = int(day.strftime("%Y%m%d"))
+            if not droppable(store, number, feed.name):
                 continue
-            refused = drop_day(store, int(day.strftime("%Y%m%d")), feed.name, at=now)
-            issues += refused
+            found = drop_day(store, number, feed.name, at=now)
+            issues += found
+            refused = any(issue.severity == "error" for issue in found)
             if not refused:
                 what = f"bytes of feed {feed.name} of {day:%Y-%m-%d}"
                 reason = f"retention of {feed.retention_days} days"

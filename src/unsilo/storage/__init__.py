@@ -7,7 +7,7 @@ from unsilo.storage.keys import terms
 from unsilo.storage.maps import CodeCount, put_entry, read_entry
 from unsilo.storage.opening import NoDriverError, is_database, open_store
 from unsilo.storage.packing import pack_lineage, pack_unconsumed
-from unsilo.storage.retention import drop_day
+from unsilo.storage.retention import drop_day, droppable
 from unsilo.storage.rows import (
     AuditRow,
     DeadGroup,
@@ -59,6 +59,7 @@ __all__ = [
     "User",
     "backup",
     "drop_day",
+    "droppable",
     "is_database",
     "open_store",
     "pack_lineage",

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -56,15 +57,15 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def erase(directory: Path, day: int, feed: str, *, kept: bool) -> None:
-    """Remove the file of a day, or (when others' bytes are `kept` in it) the bytes of one feed."""
+def erase(directory: Path, day: int, feed: str, *, kept: bool, slots: Sequence[int] = ()) -> None:
+    """Remove the file of a day, or (when bytes are `kept` in it) those of one feed ("": of all) but for `slots`."""
     path = day_path(directory, day)
     if not path.exists():
         return
     if kept:
         connection = connect(path)
         try:
-            connection.execute(_SQL["drop_feed"], (feed,))
+            connection.execute(_SQL["drop_feed"], (feed, msgspec.json.encode(slots).decode()))
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -167,9 +167,12 @@ class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
         self._days.forget(day)
         return self._writer.submit(lambda _tx: self._writer.release_day(day))
 
-    def erase(self, day: int, feed: str, *, kept: bool) -> None:
-        """Remove the bytes of a day, or (when others' are `kept`) those of one feed; their rows are marked already."""
-        erase(self.directory, day, feed, kept=kept)
+    def erase(self, day: int, feed: str, *, kept: bool, slots: Sequence[int] = ()) -> None:
+        """Remove the bytes of a day, or (when others' are `kept`) those of one feed but for `slots`.
+
+        The rows of what goes are marked already.
+        """
+        erase(self.directory, day, feed, kept=kept, slots=slots)
 
     def days(self) -> list[int]:
         """Return the days (20260131) of which bytes are kept."""

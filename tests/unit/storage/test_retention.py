@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from unsilo.kernel import clock
-from unsilo.storage import Receipt, Store, drop_day
+from unsilo.storage import Receipt, Store, drop_day, droppable
 from unsilo.storage.days import day_of, day_path
 
 DAY = 86_400_000_000
@@ -44,15 +44,31 @@ def test_one_feed_of_a_day_can_be_dropped(store: Store, receive: Callable[..., R
     assert store.verify() == []
 
 
-def test_what_is_not_finished_is_not_dropped(store: Store, receive: Callable[..., Receipt]) -> None:
-    """A queued, held or dead message of the day, or a day that is not over, refuses it."""
+def test_what_is_not_finished_keeps_its_bytes_and_nothing_else(store: Store, receive: Callable[..., Receipt]) -> None:
+    """A queued, held or dead message of the day keeps its own; the others' go, and its own once it is finished."""
     old = clock.now() - 9 * DAY
-    receipt = receive("MSH|x", at=old, state="dead")
+    dead = receive("MSH|dead", at=old, state="dead")
+    done = receive("MSH|done", at=old, state="test")
+    other = receive("MSH|other", at=old, feed="other", state="test")
+    assert droppable(store, day_of(old), "adt")
+    [issue] = drop_day(store, day_of(old), "adt")
+    assert (issue.severity, "1 messages" in issue.text) == ("warning", True)
+    assert [store.content(one.id) for one in (dead, done, other)] == [b"MSH|dead", None, b"MSH|other"]
+    assert not droppable(store, day_of(old), "adt")
+    assert store.verify() == []
     [issue] = drop_day(store, day_of(old))
-    assert "1 messages" in issue.text
-    assert store.content(receipt.id) == b"MSH|x"
+    assert [store.content(one.id) for one in (dead, other)] == [b"MSH|dead", None]
+    store.submit(lambda tx: tx.finish(dead.mid, "done")).result(10)
+    assert drop_day(store, day_of(old)) == []
+    assert store.content(dead.id) is None
+    assert not day_path(store.directory, day_of(old)).exists()
+    assert store.verify() == []
+
+
+def test_today_is_not_dropped(store: Store) -> None:
+    """A day that is not over is refused; one without messages is nothing to do."""
     [issue] = drop_day(store, day_of(clock.now()))
-    assert "not over" in issue.text
+    assert (issue.severity, "not over" in issue.text) == ("error", True)
     assert drop_day(store, 20200101) == []
 
 

@@ -69,12 +69,15 @@ class SharedStore(Store):
         super().on_requeued(listener)
         self._presence.adopt(listener)
 
-    def erase(self, day: int, feed: str, *, kept: bool) -> None:
-        """Remove the bytes of a day, or (when others' are `kept`) those of one feed; their rows are marked already."""
+    def erase(self, day: int, feed: str, *, kept: bool, slots: Sequence[int] = ()) -> None:
+        """Remove the bytes of a day, or (when others' are `kept`) those of one feed but for `slots`.
+
+        The rows of what goes are marked already.
+        """
         session = Session(self._dsn)
         try:
             if kept:
-                session.run(_CONTENT["drop_feed_day"], (day, feed))
+                session.run(_CONTENT["drop_feed_day"], (day, feed, list(slots)))
             else:
                 session.run(f"DROP TABLE IF EXISTS content_{day:d}")
         finally:

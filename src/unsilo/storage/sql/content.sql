@@ -17,4 +17,4 @@ SELECT codec, head, body FROM content WHERE slot = ?
 SELECT slot, id, feed, sha256, codec, body FROM content ORDER BY slot
 
 -- name: drop_feed
-DELETE FROM content WHERE feed = ?
+DELETE FROM content WHERE (?1 = '' OR feed = ?1) AND slot NOT IN (SELECT value FROM json_each(?2))

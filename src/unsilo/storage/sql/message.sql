@@ -129,14 +129,27 @@ SELECT f.name, l.received FROM feed f LEFT JOIN feed_last l ON l.feed = f.id
 SELECT f.name, x.bucket, sum(x.messages) FROM feed_latency x JOIN feed f ON f.id = x.feed
 WHERE x.day >= ? GROUP BY f.name, x.bucket ORDER BY x.bucket
 
--- name: day_open
-SELECT count(*) FROM message
-WHERE state IN ('queued', 'held', 'dead') AND day = ?1 AND (?2 = '' OR feed IN (SELECT id FROM feed WHERE name = ?2))
-
 -- name: day_remove
 UPDATE message SET removed_on = ?3
+WHERE removed_on = 0 AND state NOT IN ('queued', 'held', 'dead')
+  AND day = ?1 AND (?2 = '' OR feed IN (SELECT id FROM feed WHERE name = ?2)) AND mid BETWEEN ?4 AND ?5
+
+-- name: day_open
+SELECT mid FROM message
+WHERE removed_on = 0 AND state IN ('queued', 'held', 'dead')
+  AND day = ?1 AND (?2 = '' OR feed IN (SELECT id FROM feed WHERE name = ?2)) AND mid BETWEEN ?3 AND ?4
+LIMIT ?5
+
+-- name: day_left
+SELECT slot FROM message
 WHERE removed_on = 0 AND day = ?1 AND (?2 = '' OR feed IN (SELECT id FROM feed WHERE name = ?2))
-  AND mid BETWEEN ?4 AND ?5
+  AND mid BETWEEN ?3 AND ?4
+ORDER BY slot LIMIT ?5
+
+-- name: day_done
+SELECT mid FROM message
+WHERE removed_on = 0 AND state NOT IN ('queued', 'held', 'dead')
+  AND day = ?1 AND (?2 = '' OR feed IN (SELECT id FROM feed WHERE name = ?2)) LIMIT 1
 
 -- name: day_range
 SELECT min(mid), max(mid) FROM message WHERE received >= ? AND received < ?

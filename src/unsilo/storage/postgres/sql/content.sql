@@ -16,7 +16,7 @@ SELECT codec, head, body FROM content WHERE day = ?1 AND slot = ?2
 SELECT to_regclass(format('content_%s', CAST(?1 AS bigint))) IS NOT NULL
 
 -- name: drop_feed_day
-DELETE FROM content WHERE day = ?1 AND feed = ?2
+DELETE FROM content WHERE day = ?1 AND (?2 = '' OR feed = ?2) AND NOT slot = ANY (CAST(?3 AS bigint[]))
 
 -- name: of_day
 SELECT slot, id, codec, body FROM content WHERE day = ?1 AND slot > ?2 ORDER BY slot LIMIT 500
