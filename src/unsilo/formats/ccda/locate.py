@@ -23,6 +23,7 @@ def _scan(body: bytes, framed: bool) -> dict[str, tuple[int, int, int, int]]:
     found: dict[str, tuple[int, int, int, int]] = {}
     scope = dict(_START) if framed else {"": ""}
     open_elements: list[tuple[str, int, int, dict[str, int], dict[str, str]]] = []
+    names: list[bytes] = []
     top: dict[str, int] = {}
     for hit in _MARKUP.finditer(body):
         if hit["open"] is not None:
@@ -41,7 +42,15 @@ def _scan(body: bytes, framed: bool) -> dict[str, tuple[int, int, int, int]]:
                 scope = outer
             else:
                 open_elements.append((path, hit.start(), hit.end(), {}, outer))
+                names.append(hit["open"])
         elif hit["close"] is not None and open_elements:
+            closed: bytes = hit["close"]
+            if closed != names[-1] and closed in names:  # elements that were never closed end here
+                while names[-1] != closed:
+                    names.pop()
+                    path, start, inner, _, scope = open_elements.pop()
+                    found[path] = (start, inner, hit.start(), hit.start())
+            names.pop()
             path, start, inner, _, scope = open_elements.pop()
             found[path] = (start, inner, hit.start(), hit.end())
     for path, start, inner, _, _ in open_elements:  # the document breaks off inside them

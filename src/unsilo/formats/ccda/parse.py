@@ -245,11 +245,27 @@ def _recovered(text: _Text) -> list[etree._Element]:
             continue
         if label(str(root.tag)) == "ClinicalDocument":
             held = {label(str(child.tag)) for child in root.iterchildren("{*}*")}
+            _lift(root)
             return [root] if held & {"recordTarget", "component"} else []
         tops = [child for child in root.iterchildren("{*}*") if has_place(label(str(child.tag)))]
         if root.tag == _FRAME or root.tag == f"{{{V3}}}{_FRAME}":
             return tops
     return []
+
+
+def _lift(root: etree._Element) -> None:
+    """Put entries and sections that a tag without end drew into a narrative back where they belong."""
+    for node in list(root.iter("{*}entry", "{*}component")):
+        text = next((a for a in node.iterancestors("{*}text")), None)
+        section = next((a for a in text.iterancestors("{*}section")), None) if text is not None else None
+        if section is None:
+            continue
+        home: etree._Element | None = section
+        if label(str(node.tag)) == "component":
+            link = section.getparent()
+            home = link.getparent() if link is not None else None
+        if home is not None:
+            home.append(node)
 
 
 def _again(text: _Text) -> list[etree._Element] | etree.XMLSyntaxError:
