@@ -42,6 +42,8 @@ def rows(structure: str, members: Any, prefix: str = "") -> Iterator[list[str]]:
     for name, inside, (least, most), what in parts:
         repeat = _REPEATS.get((0 if kind == "choice" else min(least, 1), -1 if most != 1 else 1), "*")
         own = name.removeprefix(f"{structure}_") if what == "GRP" else name
+        if prefix.endswith("_SUPPLEMENT."):
+            repeat = {"1": "?", "+": "*"}.get(repeat, repeat)  # a route comes without a note
         if own == "PATIENT_PRIOR":
             repeat = "1"  # only a PID tells a prior result from the next order
         yield [structure, f"{prefix}{own}", repeat]

@@ -136,9 +136,22 @@ def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
         run.notes["location", id(draft)] = "/".join(named)
         run.drafts.append(draft)
         inner = draft
+    if inner == () and any(parts[number - 1] for number in (9, 10) if number <= len(parts)):
+        inner = _described(run, at, rule)
     if inner != ():
         _details(run, parts, at, rule, inner)
     return inner
+
+
+def _described(run: V2Run, at: Place, rule: str) -> Any:
+    """A place that has a description or a number only."""
+    del at
+    draft = run.start("Location", rule, run.draft)
+    draft.body["identifier"] = []
+    draft.body["mode"] = "instance"
+    draft.rows.append(Row("mode", f"{rule}>pl.mode", None))
+    run.drafts.append(draft)
+    return draft
 
 
 def _universal(body: Json, own: list[Row], pieces: list[tuple[str, Place]], rule: str) -> None:
@@ -175,6 +188,8 @@ def _details(run: V2Run, parts: list[str], at: Place, rule: str, inner: Any) -> 
             own += [Row("extension[0].url", named, None), Row("extension[0].valueCode", named, place)]
         elif number == 10:
             _comprehensive(run, body, own, pieces, parts, at, rule)
+    if not body["identifier"]:
+        del body["identifier"]
 
 
 def _comprehensive(
@@ -196,6 +211,26 @@ def _comprehensive(
         item["system"] = system
         own += [Row(f"{here}.system", f"{rule}>pl.10", spot) for piece, spot in spaces if piece]
     body["identifier"].append(item)
+    if len(parts) > 10 and parts[10] and spaces and spaces[0][1][3 if at[3] == 0 else 4] != 11:
+        _assigner(
+            run, item, own, _pieces(run, parts[10], (*at[:3], 11, 0) if at[3] == 0 else (*at[:4], 11)), here, rule
+        )
+
+
+def _assigner(run: V2Run, item: Json, own: list[Row], pieces: list[tuple[str, Place]], here: str, rule: str) -> None:
+    """PL.11, the assigning authority beside the namespace that PL.10 names."""
+    del run
+    found: Json = {}
+    for (text, place), path in zip(pieces, ("display", "identifier.value", "identifier.type.text"), strict=False):
+        if text:
+            node = found
+            *above, last = path.split(".")
+            for name in above:
+                node = node.setdefault(name, {})
+            node[last] = text
+            own.append(Row(f"{here}.assigner.{path}", f"{rule}>pl.11", place))
+    if found:
+        item["assigner"] = found
 
 
 def sn(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
