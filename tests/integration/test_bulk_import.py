@@ -1,5 +1,6 @@
 """Imports: NDJSON, packed files, Bundles; faults by file and line; going on after a kill; round trips agree."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +137,38 @@ def test_a_stop_in_the_middle_goes_on(service, tmp_path):
 
 def _command(*arguments):
     return [sys.executable, "-m", "unsilo", *map(str, arguments)]
+
+
+@pytest.mark.slow
+def test_workers_end_with_an_import_that_is_killed(tmp_path):
+    """SIGKILL of the import alone: its worker processes are gone a moment later, nothing waits for ever."""
+    file = tmp_path / "x.ndjson"
+    file.write_bytes(_lines(*(_observation(n, note=[{"text": "n" * 700}]) for n in range(6000))))
+    first = subprocess.Popen(_command("import", file, "--data", tmp_path / "node"), stdout=subprocess.DEVNULL)
+
+    def workers():
+        found = set()
+        for place in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it ended while this looked
+                if place.read_text().rpartition(") ")[2].split()[1] == str(first.pid):
+                    found.add(int(place.parent.name))
+        return found
+
+    held = set()
+    for _ in range(1200):
+        held = workers()
+        if len(held) > 1 or first.poll() is not None:  # the tracker of resources and a worker
+            break
+        time.sleep(0.02)
+    assert len(held) > 1
+    first.kill()
+    first.wait()
+    for _ in range(600):
+        alive = [pid for pid in held if os.path.exists(f"/proc/{pid}")]
+        if not alive:
+            break
+        time.sleep(0.05)
+    assert alive == []
 
 
 @pytest.mark.slow

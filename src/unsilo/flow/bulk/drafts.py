@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
+import threading
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -102,8 +105,16 @@ def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes
 _here: list[Judge] = []
 
 
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def begin(settings: Validation) -> None:
-    """Make a worker process ready."""
+    """Make a worker process ready. It ends when the import does, also when that is killed."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     gc.disable()  # drafts hold no cycles; what there is of them is little
     _here.append(Judge(settings))
 
