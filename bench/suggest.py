@@ -33,7 +33,7 @@ def wilson(hits: int, number: int) -> str:
     p, z = hits / number, 1.96
     middle = (p + z * z / (2 * number)) / (1 + z * z / number)
     half = z * sqrt(p * (1 - p) / number + z * z / (4 * number * number)) / (1 + z * z / number)
-    return f"{p:.3f} [{middle - half:.3f}, {middle + half:.3f}] of {number}"
+    return f"{p:.3f} [{max(0.0, middle - half):.3f}, {min(1.0, middle + half):.3f}] of {number}"
 
 
 def volumes(answers: list[Answer]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ Decision = Literal["auto", "review", "abstain"]
 _CANDIDATES = 60
 _LEAST_COVERED = 0.3
 _SYNONYM = 0.9
-_AXES_SHARE = 0.2
+_AXES_SHARE, _ONLY_AXES = 0.2, 0.6
 _PLAIN = ("medic", "pharm", "prescri", "problem", "diagnos", "condition", "allerg", "procedure", "unit", "demogra",
           "gender", "race", "marital", "language", "ethnic", "religion", "immuni", "vaccin")  # fmt: skip
 _AT = {name: at for at, name in enumerate(FEATURES)}
@@ -71,6 +71,7 @@ class Suggester:
         self.model = model or load_model()
         with_axes = sum(has_axes(code, display) for code, display in targets.items())
         self.axes = with_axes >= _AXES_SHARE * max(1, len(targets))
+        self.only_axes = with_axes >= _ONLY_AXES * max(1, len(targets))
         self.tables = TABLES if self.axes else TABLES[1:]
         self.index = Index(
             [read_target(code, display, axes=self.axes, tables=self.tables) for code, display in targets.items()]
@@ -83,7 +84,7 @@ class Suggester:
 
     def rank(self, item: Item) -> Ranked:
         """Compare an item with the targets that share a word with it, and order them by the reranker."""
-        local = read_item(item, axes=self.axes and not _plain(item), tables=self.tables)
+        local = read_item(item, axes=self.axes and (self.only_axes or not _plain(item)), tables=self.tables)
         places = self.index.candidates(local, _CANDIDATES)
         pairs = [compare(self.index, local, self.index.targets[at]) for at in places]
         scores = [self.model.score(FEATURES, pair.values) for pair in pairs]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from unsilo.terminology.suggest.index import Index
 from unsilo.terminology.suggest.item import Local
-from unsilo.terminology.suggest.tables import fits, usual_specimens
+from unsilo.terminology.suggest.tables import fits, usual_specimens, words
 from unsilo.terminology.suggest.target import Target
 
 __all__ = ["FEATURES", "Pair", "compare"]
@@ -20,6 +20,7 @@ _FLUIDS = frozenset({
     "peritoneal", "pleural", "pericardial", "synovial", "amniotic", "csf", "dialysis", "gastric", "bile", "stool",
     "fluid", "respiratory", "wound",
 })  # fmt: skip
+_NO_CHALLENGE = frozenset({"random", "baseline"})
 _LIQUID = _FLUIDS - {"stool", "respiratory", "wound"}
 
 
@@ -132,7 +133,10 @@ def compare(index: Index, local: Local, target: Target) -> Pair:
     raw = set(local.raw)
     common = raw & target.plain
     raw_alike = 2 * len(common) / (len(raw) + len(target.plain)) if raw and target.plain else 0.0
-    strong = {word for word in local.words if word not in target.weak}
+    roles = words()
+    strong = {
+        word for word in local.words if word not in target.weak and (word not in roles or roles[word].role != "weak")
+    }
     exact = 1.0 if strong == target.words - target.weak and not target.per else 0.0
     first = 1.0 if target.first in matched else 0.0
     if exact:
@@ -143,7 +147,10 @@ def compare(index: Index, local: Local, target: Target) -> Pair:
     system, system_agrees, system_against = _specimen(local, target, reasons)
     kind, kind_agrees, kind_against = _property(local, target, reasons)
     method = _method(local, target, reasons)
-    challenge = float(bool(target.challenge) and not (target.challenge & local.challenge))
+    if target.challenge:
+        challenge = float(not target.challenge & local.challenge)
+    else:
+        challenge = 0.5 if local.challenge - _NO_CHALLENGE else 0.0
     same_time = float(bool(target.hours) and target.hours == local.hours)
     other_time = float(target.hours != local.hours)
     if same_time:

@@ -1,11 +1,12 @@
 """An inverted index over a target list: words with their weights, and words that are nearly the same."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import log
 
 from unsilo.terminology.suggest.item import Local
+from unsilo.terminology.suggest.tables import words as words_
 from unsilo.terminology.suggest.target import Target
 
 __all__ = ["Index", "trigrams"]
@@ -13,6 +14,8 @@ __all__ = ["Index", "trigrams"]
 _LEAST_ALIKE = 0.55
 _PREFIX = 0.85
 _WEAK = 0.25
+_FREQUENT = 3000
+"""Codes with a word from which on it is no way to candidates by itself."""
 
 
 @lru_cache(65536)
@@ -75,16 +78,32 @@ class Index:
 
     def weigh(self, words: Iterable[str]) -> float:
         """Return the weight of some words together; one that the index has never seen weighs most."""
-        return sum(self.weight.get(word, self.unknown if len(word) > 2 else _WEAK * self.unknown) for word in words)
+        return sum(self.weight[word] if word in self.weight else self._unseen(word) for word in words)
+
+    def _unseen(self, word: str) -> float:
+        role = words_().get(word)
+        return self.unknown * (_WEAK if len(word) < 3 or (role is not None and role.role == "weak") else 1)
+
+    def _holding(self, word: str, found: Mapping[int, float], most: int) -> Iterable[int]:
+        """Return the places of a word; of a frequent one only those that rarer words have found already."""
+        places = self.by_word[word]
+        if len(places) <= _FREQUENT or len(found) < most:
+            return places
+        return [at for at in found if word in self._of(at)]
+
+    def _of(self, place: int) -> frozenset[str]:
+        target = self.targets[place]
+        return target.words | target.plain
 
     def candidates(self, local: Local, most: int) -> list[int]:
         """Return the places of the targets that share most with an item, the specimen counted as half a word."""
         scores: dict[int, float] = defaultdict(float)
-        for word in dict.fromkeys((*local.words, *local.raw)):
+        asked = dict.fromkeys((*local.words, *local.raw))
+        for word in sorted(asked, key=lambda each: -self.weight.get(each, self.unknown)):  # what is rare comes first
             seen: dict[int, float] = {}
             for other, alike in self.near(word):
                 gain = alike * self.weight[other]
-                for at in self.by_word[other]:
+                for at in self._holding(other, scores, most):
                     if gain > seen.get(at, 0.0):
                         seen[at] = gain
             for at, gain in seen.items():

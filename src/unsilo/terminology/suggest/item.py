@@ -7,7 +7,7 @@ import msgspec
 
 from unsilo.terminology.suggest.kinds import kind_of_unit
 from unsilo.terminology.suggest.tables import coded_values, methods, not_tests, systems, words
-from unsilo.terminology.suggest.target import TABLES, system_of
+from unsilo.terminology.suggest.target import CHALLENGES, TABLES, system_of
 from unsilo.terminology.suggest.text import fold, phrases, replace, split
 
 __all__ = ["Item", "Local", "read_item"]
@@ -24,7 +24,6 @@ _MARKS = (
 _SUFFIX = re.compile(r"[A-Za-z0-9][-_.]([SPUB])$")
 _OF_SUFFIX = {"S": "serum or plasma", "P": "serum or plasma", "U": "urine", "B": "blood"}
 _CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z]{2})")
-_CHALLENGES = frozenset({"peak", "trough", "fasting", "post", "pre", "random", "baseline", "stimulated", "predose"})
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -147,7 +146,7 @@ def read_item(item: Item, *, axes: bool = True, tables: tuple[str, ...] = TABLES
         for span, name in _spans(tokens, _METHOD_NAMES, free - taken).items()
         if span[1] - span[0] < len(tokens)
     }
-    challenge = frozenset(token for token in tokens if token in _CHALLENGES)
+    challenge = frozenset(token for token in tokens if token in CHALLENGES)
     gone = taken | {at for span in methods_met for at in range(*span)}
     core = tuple(token for at, token in enumerate(tokens) if at not in gone and token not in challenge) or tokens
     concept = replace(core, known)[0]

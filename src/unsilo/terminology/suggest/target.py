@@ -9,7 +9,7 @@ from unsilo.terminology.suggest.kinds import kind_of_property
 from unsilo.terminology.suggest.tables import methods, property_codes, systems, words
 from unsilo.terminology.suggest.text import fold, phrases, replace, split
 
-__all__ = ["TABLES", "Target", "family_of", "has_axes", "method_of", "read_target", "system_of"]
+__all__ = ["CHALLENGES", "TABLES", "Target", "family_of", "has_axes", "method_of", "read_target", "system_of"]
 
 _PROPERTY = re.compile(r"\s*\[([^\]]+)\]\s*")
 _METHOD = re.compile(r"\s+by\s+(.+)$", re.IGNORECASE)
@@ -18,6 +18,9 @@ _SYSTEM = re.compile(r"\b(?:in|of|on|for|from|-)\s+(.+)$", re.IGNORECASE)
 _HOURS = re.compile(r"^(\d+)\s*(?:hour|hr|h)s?\b\s*", re.IGNORECASE)
 _FULL = re.compile(r"^([^:]+):([^:]*):([^:]*):([^:]*):([^:]*)(?::([^:]*))?$")
 _NUMBER = re.compile(r"^\d{1,7}-\d$")
+CHALLENGES = frozenset({
+    "peak", "trough", "fasting", "post", "pre", "random", "baseline", "stimulated", "predose",
+})  # fmt: skip
 TABLES = ("laboratory", "clinical")
 
 
@@ -140,6 +143,13 @@ def _kind(component: str, named: str) -> str:
     return ""
 
 
+def _said_in_labels(kind: str, named: str) -> frozenset[str]:
+    """Return the words of a property that labels say too (`pressure`, `time`), unlike mass or volume."""
+    return (
+        frozenset(split(named)) if kind in ("pressure", "time", "titer", "susceptibility", "velocity") else frozenset()
+    )
+
+
 def has_axes(code: str, display: str) -> bool:
     """True for a code that is LOINC's by its number, or whose display names a LOINC property."""
     named = _PROPERTY.search(display)
@@ -157,7 +167,7 @@ def read_target(code: str, display: str, *, axes: bool = True, tables: tuple[str
     Without `axes` the display is plain text: the name of a drug, a problem, a procedure.
     """
     full = _FULL.match(display.strip())
-    hours = ""
+    hours = named_property = ""
     if not axes and not has_axes(code, display):
         component, kind, named, method, challenge = display, "", "", "", ""
     elif full is not None and fold(full[2]).strip() in property_codes():
@@ -167,8 +177,8 @@ def read_target(code: str, display: str, *, axes: bool = True, tables: tuple[str
         hours = found[1] if found is not None else ""
         component, _, challenge = component.partition("^")
     else:
-        component, property_name, named, method, challenge = _long_name(display.strip())
-        kind = _kind(component, property_name)
+        component, named_property, named, method, challenge = _long_name(display.strip())
+        kind = _kind(component, named_property)
     found = _HOURS.match(named)
     if found is not None:
         hours, named = found[1], named[found.end() :]
@@ -183,6 +193,8 @@ def read_target(code: str, display: str, *, axes: bool = True, tables: tuple[str
         measured = top if whole else component
     known = phrases(tables)
     tokens = split(re.sub(r"\bactual\b|\bnormal\b", " ", measured))
+    states = frozenset(tokens) & CHALLENGES if axes else frozenset[str]()
+    tokens = tuple(token for token in tokens if token not in states) or tokens
     concept = replace(tokens, known)[0] or replace(split(display), known)[0]
     roles = words()
     method_name, ordinary = method_of(method) if method else ("", True)
@@ -201,8 +213,9 @@ def read_target(code: str, display: str, *, axes: bool = True, tables: tuple[str
         method=method_name,
         method_ordinary=ordinary,
         method_text=method,
-        method_words=frozenset(split(method)) - {"method", "assay", "with", "count"},
-        challenge=frozenset(split(challenge)),
+        method_words=(frozenset(split(method)) - {"method", "assay", "with", "count"})
+        | _said_in_labels(kind, named_property),
+        challenge=frozenset(split(challenge)) | states,
         per=per,
         panel="panel" in every or "panel" in fold(display),
         axes=bool(kind or system or named),
