@@ -8,6 +8,7 @@ import typer
 from unsilo.cli import (
     accounts,
     conversion,
+    identity,
     journal,
     maps,
     matching,
@@ -71,6 +72,7 @@ app.command("status")(upkeep.status)
 app.command("verify")(upkeep.verify)
 app.command("backup")(upkeep.backup)
 app.command("restore")(upkeep.restore)
+app.add_typer(identity.app, name="identity")
 app.add_typer(_user, name="user")
 _user.command("add")(accounts.user_add)
 _user.command("list")(accounts.user_list)

@@ -166,6 +166,7 @@ class _Writing:
         if tx.person_of(retired) != person:
             reason = "The sender merged the two numbers."
             tx.link(retired, person, "merge", reason, self.actor, self.at, mid)
+        tx.decide(survivor, retired, "same", "The sender merged the two numbers.", self.actor, self.at)
         self._retire(survivor, retired, action)
 
     def _retire(self, survivor: str, retired: str, action: Act) -> None:
@@ -204,6 +205,7 @@ class _Writing:
         if retired and tx.person_of(retired) is not None and tx.person_of(retired) == tx.person_of(survivor):
             reason = "The sender parted the two numbers."
             tx.unlink(retired, "unmerge", reason, self.actor, self.at, self.told.mid)
+            tx.decide(survivor, retired, "apart", reason, self.actor, self.at)
         current = tx.current("Patient", retired) if retired else None
         if current is None or current.state != 0:
             return

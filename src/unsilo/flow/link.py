@@ -29,6 +29,8 @@ def link(
         former = tx.person_of(patient_id)
         if former is None:
             return None
+        for other in tx.patients_of(person):
+            tx.decide(patient_id, other, "same", reason, actor, at)
         found = tx.link(patient_id, person, "manual", reason, actor, at)
         for each in {former, found}:
             tx.audit(
@@ -58,6 +60,8 @@ def unlink(
         if former is None:
             return None
         found = tx.unlink(patient_id, "manual", reason, actor, at)
+        for other in tx.patients_of(former):
+            tx.decide(patient_id, other, "apart", reason, actor, at)
         for each in (former, found):
             tx.audit(
                 AuditRow(

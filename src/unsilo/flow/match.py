@@ -5,16 +5,20 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from unsilo.flow.spread import Processes, processors
 from unsilo.identity import COLUMNS, LEAST, Matching, Person, match, standardise
 from unsilo.kernel import Issue, Result, Where
 
-__all__ = ["LEAST", "Matched", "match_file", "read_rows"]
+__all__ = ["LEAST", "Matched", "match_file", "read_rows", "write_rows"]
 
 _MOST_ISSUES = 20
+_MANY = 50_000  # rows from which several processes are worth their start
+_CHUNK = 20_000
 _ALSO_CALLED = {
     "first_name": "given_name", "firstname": "given_name", "forename": "given_name", "last_name": "family_name",
     "lastname": "family_name", "surname": "family_name", "dob": "birth_date", "date_of_birth": "birth_date",
@@ -117,7 +121,8 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
     if not text.strip("\0 \t\r\n"):
         faults.add("the file is empty", 1, "", "empty")
         return Result(None, faults.all())
-    rows: list[tuple[str, Person]] = []
+    ids: list[str] = []
+    cells_of: list[tuple[str, ...]] = []
     seen: dict[str, int] = {}
     number = 1
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
@@ -127,6 +132,7 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
         if faults.count:
             return Result(None, [*notes, *faults.all()])
         identity = columns.pop("record_id")
+        names, places = tuple(columns), tuple(columns.values())
         for number, cells in enumerate(reader, 2):
             if not any(cells):
                 continue
@@ -143,17 +149,53 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
             elif record_id in seen:
                 faults.add(f"the record id stands in row {seen[record_id]} too", number, "record_id", "duplicate")
             elif not faults.count:
-                person = standardise({name: cells[at] for name, at in columns.items() if at < len(cells)})
-                rows.append((record_id, person))
+                ids.append(record_id)
+                cells_of.append(tuple(cells[at] if at < len(cells) else "" for at in places))
             seen.setdefault(record_id, number)
     except csv.Error as fault:
         faults.add(f"the row cannot be read: {fault}", number + 1, "", "csv", "look for a quote that is not closed")
-    if not faults.count and not rows:
+    if not faults.count and not ids:
         faults.add("the file has a header and no rows", 2, "", "empty")
-    return Result(None if faults.count else rows, [*notes, *faults.all()])
+    if faults.count:
+        return Result(None, [*notes, *faults.all()])
+    del text
+    return Result(list(zip(ids, _persons(names, cells_of), strict=True)), notes)
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
+def _persons(names: Sequence[str], rows: list[tuple[str, ...]]) -> list[Person]:
+    """Standardise rows, of many files in several processes."""
+    if len(rows) < _MANY:
+        return [standardise(dict(zip(names, cells, strict=True))) for cells in rows]
+    spread = Processes(min(processors(), 4))
+    encode, decoder = msgspec.msgpack.encode, msgspec.msgpack.Decoder(list[Person])
+    each = len(rows) // spread.parts + 1
+
+    def work(part: int) -> list[bytes]:
+        mine = rows[part * each : (part + 1) * each]
+        return [
+            encode([standardise(dict(zip(names, cells, strict=True))) for cells in mine[at : at + _CHUNK]])
+            for at in range(0, len(mine), _CHUNK)
+        ]
+
+    packed = [chunk for part in spread(work) for chunk in part]
+    rows.clear()
+    return [_shared(person) for chunk in packed for person in decoder.decode(chunk)]
+
+
+@lru_cache(1 << 16)
+def _once(text: str) -> str:
+    return text
+
+
+def _shared(person: Person) -> Person:
+    """Return a row whose names and places are kept once for all rows."""
+    return msgspec.structs.replace(
+        person, first=_once(person.first), family=_once(person.family), city=_once(person.city),
+        state=_once(person.state), postal=_once(person.postal), sex=_once(person.sex),
+    )  # fmt: skip
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
     """Write a CSV file whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -187,12 +229,13 @@ def match_file(
     if rows is None:
         return Result(None, read.issues)
     ids = [record_id for record_id, _ in rows]
-    found: Matching = match(rows, link_at=link_at, review_at=review_at, error=error, told=told)
+    spread = Processes(min(processors(), 4) if len(rows) >= _MANY else 1)
+    found: Matching = match(rows, link_at=link_at, review_at=review_at, error=error, told=told, spread=spread)
     rows.clear()
-    _write(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
+    write_rows(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
     if review is not None:
         pairs = ((left, right, f"{chance:.4f}") for left, right, chance in found.review)
-        _write(review, ("left", "right", "probability"), pairs)
+        write_rows(review, ("left", "right", "probability"), pairs)
     persons = len(set(found.persons))
     matched = Matched(
         len(ids), persons, len(ids) - persons, len(found.review), found.compared, found.link_at, read.issues

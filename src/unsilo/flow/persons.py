@@ -1,5 +1,7 @@
 """Puts a source Patient with its person inside the transaction that stores it, so that two at once make one."""
 
+from functools import lru_cache
+
 from unsilo import identity
 from unsilo.flow.process import Piece
 from unsilo.kernel import Issue, Where
@@ -11,6 +13,31 @@ BY_PROGRAM = -1
 """Stands for the message of a link that was made for a resource which a program sent (0 would be a person's hand)."""
 
 
+@lru_cache(8)
+def _scorer(version: str, at: int, body: bytes) -> identity.Scorer:  # noqa: ARG001 - a version of a time is one model
+    return (identity.unpack_model(body) if body else identity.default()).scorer()
+
+
+_known: dict[tuple[str, int], bytes] = {}
+
+
+def _model(tx: Tx) -> tuple[str, identity.Scorer]:
+    """Return version and scorer of the model that decides in this store."""
+    active = tx.model()
+    if active is None:
+        return identity.default().version, _scorer("", 0, b"")
+    if active not in _known:
+        _known[active] = tx.model_body(active[0])
+    return active[0], _scorer(*active, _known[active])
+
+
+def _other(tx: Tx, patient_id: str, review: identity.Review) -> str:
+    """Return the source Patient to be looked at beside this one: itself, when it may have become somebody else."""
+    if review.rule == "overlay" or review.patient_id != patient_id:
+        return review.patient_id
+    return next((each for each in tx.patients_of(review.person) if each != patient_id), patient_id)
+
+
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
     """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues.
 
@@ -19,20 +46,28 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     record = identity.unpack(piece.record)
     known = tx.person_of(piece.id)
     candidates = tx.candidates(piece.keys)
-    decision = identity.decide(record, candidates)
+    said = tx.decided(piece.id) if known is not None else {}
+    version, scorer = _model(tx)
+    decision = identity.decide(
+        record, candidates, scorer, must={other for other, kind in said.items() if kind == "same"},
+        cannot={other for other, kind in said.items() if kind == "apart"},
+    )  # fmt: skip
     tx.remember(piece.id, piece.record, piece.keys)
     # A known record moves only when the decision was made in sight of its own former state.
     seen = any(candidate.patient_id == piece.id for candidate in candidates)
     if known is None or (seen and decision.person is not None and decision.person != known):
-        known = tx.link(piece.id, decision.person, decision.rule, decision.reason, actor, at, mid)
+        rule = f"scored by {version}" if decision.rule == "scored" else decision.rule
+        known = tx.link(piece.id, decision.person, rule, decision.reason, actor, at, mid, decision.score)
     for review in decision.review:
         first, second = sorted((piece.id, review.patient_id or piece.id))
         what = f"Patient/{first} Patient/{second} {review.rule}"
         tx.audit(AuditRow(actor, "review", known, what, "", review.reason, mid, at=at))
+        tx.ask(piece.id, _other(tx, piece.id, review), review.rule, review.reason, review.score, version, mid, at)
     return [
         Issue(
-            "warning" if review.rule == "near" else "error", "conflict", review.reason, Where(f"Patient/{piece.id}"),
-            hint=f"compare with Patient/{review.patient_id}", rule=f"identity.{review.rule}",
+            "warning" if review.rule in ("near", "alike") else "error", "conflict", review.reason,
+            Where(f"Patient/{piece.id}"), hint=f"compare with Patient/{review.patient_id}",
+            rule=f"identity.{review.rule}",
         )
         for review in decision.review
     ]  # fmt: skip

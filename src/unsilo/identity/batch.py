@@ -13,7 +13,7 @@ from unsilo.identity.frequency import Frequencies
 from unsilo.identity.person import Person
 from unsilo.identity.score import Scorer, Shares, odds, probability
 
-__all__ = ["LEAST", "Matching", "ReviewPair", "Spread", "match", "serial", "threshold"]
+__all__ = ["LEAST", "Matching", "ReviewPair", "Spread", "candidate_codes", "match", "serial", "threshold"]
 
 LEAST = 0.7
 """No pair of a lower probability is ever linked by an expected error."""
@@ -192,6 +192,11 @@ def _answer(
             answers[position] = ids[position] if alone else _named(clusters, clusters.of(at), names)
     review.sort(key=lambda pair: (-pair.probability, order(pair.left), order(pair.right)))
     return Matching(answers, review, sum(part.compared for part in done), scorer.shares, probability(least))
+
+
+def candidate_codes(persons: Sequence[Person]) -> list[int]:
+    """Return the pairs that share a key, once each, as one * len(persons) + other."""
+    return _unique([_joined(candidates(persons, range(len(PASSES)), 1))], 1)
 
 
 def _joined(pieces: Iterable[bytes]) -> "array[int]":

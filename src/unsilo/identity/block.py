@@ -6,7 +6,7 @@ from unsilo.identity.dates import swapped
 from unsilo.identity.person import Person
 from unsilo.identity.standardise import skeleton
 
-__all__ = ["PASSES", "pairs"]
+__all__ = ["PASSES", "STORED", "pairs"]
 
 MOST = 200
 """Rows of a block that are all compared with each other; in a larger one each with its next neighbours only."""
@@ -65,7 +65,11 @@ PASSES: tuple[tuple[str, Callable[[Person], list[str]]], ...] = (
     ("house and given name", lambda p: _joined(p.house, p.street, p.first)),
     ("postal code and birth date", lambda p: _joined(p.postal or p.city, _day(p))),
 )
-"""Name and keys of each pass; real time shall use the same list when it scores by weights."""
+"""Name and keys of each pass."""
+
+_FILES_ONLY = frozenset({"names", "email name", "house and given name", "a name and postal code", "record number"})
+STORED = tuple(one for one in PASSES if one[0] not in _FILES_ONLY)
+"""The passes whose keys a store keeps for every record: those of which no block grows with the whole population."""
 
 
 def _cap(sizes: Sequence[int], rows: int) -> int:

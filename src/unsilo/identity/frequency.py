@@ -16,6 +16,7 @@ NUMBERS = ("birth", "ssn", "mrn", "phone", "email")
 FIELDS = (*NAMES, *NUMBERS)
 _ASSUMED = 1000
 """Rows of an average population that every file is thought to hold besides its own, so that a small one is not odd."""
+_ATTRIBUTE = {"given": "first"}
 _USUAL = 4
 _NAMED = 5
 """Rows of one whole name that may all be one person's."""
@@ -50,7 +51,7 @@ class Frequencies(msgspec.Struct, frozen=True):
             if person.first and person.family:
                 both[f"{person.first} {person.family}"] += 1
             for field, counter in pairs:
-                value = getattr(person, field)
+                value = getattr(person, _ATTRIBUTE.get(field, field))
                 if value:
                     counter[value] += 1
         more: dict[str, dict[str, float]] = {}

@@ -1,21 +1,24 @@
 """A FHIR Patient as a standardised person record, its bytes in the store, and the keys under which it is found."""
 
 import re
-from functools import lru_cache
 from typing import Any
-from unicodedata import category, normalize
 
 import msgspec
 
+from unsilo.identity.block import STORED
+from unsilo.identity.fold import fold
+from unsilo.identity.person import Person
+from unsilo.identity.standardise import standardise
 from unsilo.identity.tables import GENERATIONS, identifier_type, is_placeholder_date, is_placeholder_name
 from unsilo.kernel import Json, hash64
 
-__all__ = ["Identifier", "PersonName", "Record", "fold", "keys", "pack", "record", "unpack"]
+__all__ = ["Identifier", "PersonName", "Record", "keys", "pack", "record", "unpack"]
 
 _SSN = "http://hl7.org/fhir/sid/us-ssn"
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
 _ASCII_OTHER = {code: None for code in range(128) if not chr(code).isalnum()}
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_POSITIVE = (1 << 63) - 1
+_VIEWED = 4  # names, telephones and addresses that are compared
 _MOST = 50  # names and identifiers looked at; a record with more is not a person's
 
 
@@ -41,7 +44,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `birth_date` is an ISO date as precise as sent (`1980`, `1980-05`, `1980-05-17`); `sex` is `male`, `female`,
     `other` or empty; `birth_order` is the place in a multiple birth, 0 unknown; `unusable` says in words what was
-    left out of the comparison and why.
+    left out of the comparison and why. `views` are what the scorer compares: one row for each name, telephone and
+    address that differs, the usual one first.
     """
 
     patient_id: str = ""
@@ -51,6 +55,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     sex: str = ""
     birth_order: int = 0
     unusable: tuple[str, ...] = ()
+    views: tuple[Person, ...] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(Record)
@@ -65,17 +70,6 @@ def pack(value: Record) -> bytes:
 def unpack(content: bytes) -> Record:
     """Decode `pack`'s bytes; msgspec.DecodeError when they are something else."""
     return _decoder.decode(content)
-
-
-@lru_cache(8192)
-def fold(text: str) -> str:
-    """Return letters and digits only, without case and Latin accents: `O'Brien-Šimić` gives `obriensimic`."""
-    if text.isascii():
-        return text.lower().translate(_ASCII_OTHER)
-    plain = normalize("NFKD", text.casefold().translate(_LETTERS))
-    # Accents of Latin, Greek and Cyrillic go (U+0300 to U+036F); vowel signs of other scripts are letters there.
-    kept = (c for c in plain if not "\u0300" <= c <= "\u036f" and category(c)[0] in "LNM")
-    return normalize("NFC", "".join(kept)).translate(_LETTERS)
 
 
 def _list(value: Any) -> list[Any]:
@@ -165,6 +159,40 @@ def _birth_date(raw: Any, unusable: list[str]) -> str:
     return match[0]
 
 
+def _rows(patient: Json) -> list[dict[str, str]]:
+    """Return the rows of texts that a Patient's names, telecoms and addresses make."""
+    names = []
+    for raw in _objects(patient.get("name"))[:_VIEWED]:
+        given = " ".join(_text(part) for part in _list(raw.get("given")))
+        suffix = " ".join(_text(part) for part in _list(raw.get("suffix")))
+        if given or _text(raw.get("family")):
+            names.append({"given_name": given, "family_name": f"{_text(raw.get('family'))} {suffix}"})
+    telecom = _objects(patient.get("telecom"))
+    phones = [{"phone": _text(raw.get("value"))} for raw in telecom if raw.get("system") in ("phone", "sms")]
+    emails = [{"email": _text(raw.get("value"))} for raw in telecom if raw.get("system") == "email"]
+    places = [
+        {
+            "street": " ".join(_text(line) for line in _list(raw.get("line"))), "city": _text(raw.get("city")),
+            "state": _text(raw.get("state")), "postal_code": _text(raw.get("postalCode")),
+        }
+        for raw in _objects(patient.get("address"))
+    ]  # fmt: skip
+    numbers = [
+        {"ssn": _text(raw.get("value"))}
+        for raw in _objects(patient.get("identifier"))
+        if raw.get("system") == _SSN or _kind(raw) in ("SS", "SSN")
+    ]
+    usual = {"birth_date": _text(patient.get("birthDate"))[:10], "sex": _text(patient.get("gender"))}
+    for several in (names, phones, emails, places, numbers):
+        usual |= several[0] if several else {}
+    more = [{**usual, **other} for several in (names, phones, places) for other in several[1:_VIEWED]]
+    return [usual, *more]
+
+
+def _views(patient: Json) -> tuple[Person, ...]:
+    return tuple(dict.fromkeys(standardise(row) for row in _rows(patient)))[:_VIEWED]
+
+
 def record(patient: Json) -> Record:
     """Standardise a FHIR Patient (R4 8.1); never raises, whatever shape the elements have."""
     unusable: list[str] = []
@@ -180,12 +208,18 @@ def record(patient: Json) -> Record:
         sex=sex if sex in ("male", "female", "other") else "",
         birth_order=birth if isinstance(birth, int) and not isinstance(birth, bool) and 0 < birth < 20 else 0,
         unusable=tuple(sorted(unusable)),
+        views=_views(patient),
     )
 
 
 def keys(value: Record) -> list[int]:
-    """Return the sorted 64-bit blocking keys: each identifier, and each family with first given name and birth date."""
+    """Return the sorted 64-bit blocking keys: each identifier, and those of the passes that stores keep."""
     found = {hash64("identifier", i.system, i.value) for i in value.identifiers}
     if len(value.birth_date) == 10:
         found |= {hash64("name-birth", n.family, n.given[0], value.birth_date) for n in value.names}
+    # Keys below zero are of blocks that many strangers share: who decides at the same moment need not wait for them.
+    found = {key & _POSITIVE for key in found}
+    found |= {
+        -1 - (hash64(name, key) & _POSITIVE) for view in value.views for name, give in STORED for key in give(view)
+    }
     return sorted(found)

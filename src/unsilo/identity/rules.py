@@ -3,18 +3,21 @@
 from itertools import product
 
 import msgspec
+from rapidfuzz.distance import OSA
 
 from unsilo.identity.record import Record
 from unsilo.identity.tables import identifier_type
 
 __all__ = ["Comparison", "compare"]
 
+_TYPED = "social security number"  # a number that people type, and that is not read from a card of the house
 _ALIKE = 0.5  # share of common letter pairs from which two names may be spellings of one
 
 
 class Comparison(msgspec.Struct, frozen=True):
     """The outcome. `same_identifier`, `same_name`, `same_birth_date` and `same_sex` say in words what agrees
-    (empty: does not agree or is missing); `conflicts` says in words what contradicts. Missing is neither.
+    (empty: does not agree or is missing); `conflicts` says in words what contradicts; `hard` are those
+    of them that no likeness outweighs (numbers of one authority, generations, places in one birth). Missing is neither.
     """
 
     same_identifier: str
@@ -22,6 +25,7 @@ class Comparison(msgspec.Struct, frozen=True):
     same_birth_date: str
     same_sex: str
     conflicts: tuple[str, ...]
+    hard: tuple[str, ...] = ()
 
 
 def _pairs(text: str) -> set[str]:
@@ -101,8 +105,8 @@ def _birth_conflict(a: Record, b: Record) -> str:
     return ""
 
 
-def _identifier_conflicts(a: Record, b: Record) -> list[str]:
-    """Another number of a kind of which one authority gives a person only one."""
+def _identifier_conflicts(a: Record, b: Record, *, slips: bool = True) -> list[str]:
+    """Another number of a kind of which one authority gives a person only one; `slips` counts one digit apart too."""
     found = []
     ours = {
         (i.system, identifier_type(i.kind).name) for i in a.identifiers if identifier_type(i.kind).one_per_authority
@@ -111,7 +115,8 @@ def _identifier_conflicts(a: Record, b: Record) -> list[str]:
     for system, name in sorted(ours & theirs):
         first = sorted(i.value for i in a.identifiers if (i.system, identifier_type(i.kind).name) == (system, name))
         second = sorted(i.value for i in b.identifiers if (i.system, identifier_type(i.kind).name) == (system, name))
-        if not set(first) & set(second):
+        slip = name == _TYPED and any(OSA.distance(one, other) <= 1 for one in first for other in second)
+        if not set(first) & set(second) and (slips or not slip):
             one, other = sorted((first[0], second[0]))
             found.append(f"each has its own {name}{_of(system)} ({one} and {other})")
     return found
@@ -142,10 +147,12 @@ def compare(a: Record, b: Record) -> Comparison:
     if a.sex and b.sex and a.sex != b.sex:
         first, second = sorted((a.sex, b.sex))
         conflicts.append(f"one is recorded as {first}, the other as {second}")
+    hard = [generation] if (generation := _generation_conflict(a, b)) else []
     if a.birth_order and b.birth_order and a.birth_order != b.birth_order:
         low, high = sorted((a.birth_order, b.birth_order))
-        conflicts.append(f"they are number {low} and number {high} of a multiple birth")
-    conflicts += _identifier_conflicts(a, b)
+        hard.append(f"they are number {low} and number {high} of a multiple birth")
+    hard += _identifier_conflicts(a, b, slips=False)
+    conflicts += [conflict for conflict in (*hard, *_identifier_conflicts(a, b)) if conflict not in conflicts]
     same_date = len(a.birth_date) == 10 and a.birth_date == b.birth_date
     return Comparison(
         same_identifier=_identifier_agreement(a, b),
@@ -153,4 +160,5 @@ def compare(a: Record, b: Record) -> Comparison:
         same_birth_date=a.birth_date if same_date else "",
         same_sex=a.sex if a.sex == b.sex else "",
         conflicts=tuple(sorted(conflicts)),
+        hard=tuple(sorted(hard)),
     )

@@ -155,8 +155,8 @@ class Scorer:
             more = self._more.get(field)
             if more is None:
                 return usual
-            # The given names may agree in their first word only, and each side may be as rare as it likes.
-            rare = min(more.get(getattr(a, field), 1e9), more.get(getattr(b, field), 1e9))
+            value = "first" if field == "given" else field
+            rare = min(more.get(getattr(a, value), 1e9), more.get(getattr(b, value), 1e9))
             return usual if rare == 1e9 else rare + self._moved[key]
         if level == "swapped" and field in ("given", "family"):
             # Two usual names meet in either order by chance too: as rare as they are, less what exchanging is rarer.

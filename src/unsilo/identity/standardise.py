@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from unsilo.identity.dates import birth
+from unsilo.identity.fold import fold
 from unsilo.identity.person import Person
-from unsilo.identity.record import fold
 from unsilo.identity.tables import GENERATIONS, is_placeholder_name
 from unsilo.identity.vocabulary import latin, roots, street_word
 

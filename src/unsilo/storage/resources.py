@@ -13,6 +13,7 @@ from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
+from unsilo.storage.tx_people import ReviewRow
 
 __all__ = ["ResourceReads"]
 
@@ -86,6 +87,31 @@ class ResourceReads:
     def link_events(self, person: int) -> list[LinkEvent]:
         """Return every change of the edges of a person and of the records it has now, the oldest first."""
         return [LinkEvent(*row) for row in self._readers.rows(_PERSON["events"], (person,))]
+
+    def reviews(self, state: str = "open", after: int = 0, limit: int = 100) -> list[ReviewRow]:
+        """Return pairs of the review queue in one state, in the order of their coming, after number `after`."""
+        return [ReviewRow(*row) for row in self._readers.rows(_PERSON["review_open"], (state, after, limit))]
+
+    def reviews_of(self, rid: int) -> list[ReviewRow]:
+        """Return the pairs of the queue in which a source Patient (its row number) stands."""
+        return [ReviewRow(*row) for row in self._readers.rows(_PERSON["review_of"], (rid,))]
+
+    def review_counts(self) -> dict[str, int]:
+        """Return how many pairs of the queue are in each state."""
+        return {state: int(count) for state, count in self._readers.rows(_PERSON["review_counts"], ())}
+
+    def match_records(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, int, bytes]]:
+        """Return (row number, id, person, packed record) of linked source Patients after a row number."""
+        rows = self._readers.rows(_PERSON["records_after"], (after, limit))
+        return [(int(pat), str(id_), int(person), bytes(record)) for pat, id_, person, record in rows]
+
+    def match_model(self) -> tuple[str, bytes] | None:
+        """Return version and bytes of the model that decides, None when none was trained."""
+        row = self._readers.row(_PERSON["model"], ())
+        if row is None:
+            return None
+        body = self._readers.row(_PERSON["model_body"], (row[0],))
+        return None if body is None else (str(row[0]), bytes(body[0]))
 
     def find_people(self, text: str, limit: int = 20) -> list[PersonHit]:
         """Return persons one of whose records has every typed word at the start of a name, identifier or birth date."""

@@ -11,11 +11,34 @@ from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import ResourceTx
 
-__all__ = ["MOST_CANDIDATES", "PeopleTx"]
+__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "PeopleTx", "ReviewRow"]
 
 _SQL = load("person")
 MOST_CANDIDATES = 1000
 """Records that one decision looks at."""
+MOST_IN_BLOCK = 200
+"""Records that one key leads to; who shares it with more is found by other keys."""
+
+
+class ReviewRow(msgspec.Struct, frozen=True):
+    """A pair of source Patients that waits for a person, or that one looked at.
+
+    `state` is `open`, `same`, `apart`, `unsure` or `withdrawn`; `score` a probability; `version` names the model;
+    `actor` and `decided` (microseconds) are empty while it is open.
+    """
+
+    n: int
+    left: str
+    right: str
+    rule: str
+    reason: str
+    score: float
+    version: str
+    mid: int
+    at: int
+    state: str
+    actor: str
+    decided: int
 
 
 def _reference(patient_id: str) -> str:
@@ -30,8 +53,18 @@ class PeopleTx(ResourceTx):
         return self.rid(_reference(patient_id))
 
     def candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
-        """Return the linked source Patients that share a blocking key, with their last record."""
+        """Return the linked source Patients that share a blocking key, with their last record.
+
+        A block that is full says nothing (`MOST_IN_BLOCK`): its members are found by their other keys.
+        """
         asked = msgspec.json.encode(keys).decode()
+        blocks: dict[int, list[int]] = {}
+        for key, pat in self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)).fetchall():
+            blocks.setdefault(key, []).append(pat)
+        pats = {pat for block in blocks.values() if len(block) < MOST_IN_BLOCK for pat in block}
+        if not pats:
+            return []
+        asked = msgspec.json.encode(sorted(pats)).decode()
         rows = self._connection.execute(_SQL["candidates"], (asked, limit)).fetchall()
         return [
             Candidate(self._id_of(pat, id_), person, unpack(record), bool(by_hand) or members > 1)
@@ -54,7 +87,7 @@ class PeopleTx(ResourceTx):
         after = set(keys)
         self._connection.execute(_SQL["record_write"], (pat, record, msgspec.msgpack.encode(sorted(after))))
         self._connection.executemany(_SQL["key_drop"], [(key, pat) for key in sorted(before - after)])
-        run_rows(self._connection, _SQL["key_add"], [(key, pat) for key in sorted(after - before)])
+        self._connection.executemany(_SQL["key_add"], [(key, pat, MOST_IN_BLOCK) for key in sorted(after - before)])
 
     def person_of(self, patient_id: str) -> int | None:
         """Return the person that a source Patient is linked to."""
@@ -110,6 +143,62 @@ class PeopleTx(ResourceTx):
         self._connection.execute(_SQL["went"], (0, person))
         if former and self._connection.execute(_SQL["members"], (former,)).fetchone()[0] == 0:
             self._connection.execute(_SQL["went"], (person, former))
+
+    def decided(self, patient_id: str) -> dict[str, str]:
+        """Return what people decided of a source Patient: the other's id -> `same` or `apart`."""
+        pat = self.known_rid(_reference(patient_id))
+        if pat is None:
+            return {}
+        rows = self._connection.execute(_SQL["decided"], (pat,)).fetchall()
+        others = {(high if low == pat else low): kind for low, high, kind in rows if kind != "open"}
+        return {self.patient_id(other): kind for other, kind in others.items()}
+
+    def decide(self, left: str, right: str, kind: str, reason: str, actor: str, at: int) -> None:
+        """Keep for ever what a person says of two source Patients: `same`, `apart`, or `open` to take it back."""
+        self._hold()
+        low, high = sorted((self._pat(left), self._pat(right)))
+        if low != high and self.decided(left).get(right, "open") != kind:
+            self._connection.execute(_SQL["decide"], (low, high, kind, clean(reason), clean(actor), at))
+            state = kind if kind in ("same", "apart") else "open"
+            self._connection.execute(_SQL["review_done"], (state, clean(actor), at, low, high))
+
+    def ask(
+        self, left: str, right: str, rule: str, reason: str, score: float, version: str, mid: int, at: int
+    ) -> None:  # fmt: skip
+        """Put a pair into the queue of people; one that is there keeps its place and what was decided of it.
+
+        A record beside itself is a number that suddenly carries somebody else's particulars.
+        """
+        self._hold()
+        low, high = sorted((self._pat(left), self._pat(right)))
+        row = (low, high, clean(rule), clean(reason), score, version, mid, at)
+        self._connection.execute(_SQL["review_add"], row)
+
+    def answer(self, left: str, right: str, state: str, actor: str, at: int) -> None:
+        """Set the state of a pair of the queue."""
+        self._hold()
+        low, high = sorted((self._pat(left), self._pat(right)))
+        self._connection.execute(_SQL["review_done"], (state, clean(actor), at, low, high))
+
+    def patient_id(self, pat: int) -> str:
+        """Return the id of a Patient's row number."""
+        rows = self._connection.execute(_SQL["id_of"], (pat,)).fetchall()
+        return self._id_of(pat, rows[0][0] if rows else None)
+
+    def model(self) -> tuple[str, int] | None:
+        """Return version and time of the model that decides, None when none was trained."""
+        row = self._connection.execute(_SQL["model"], ()).fetchone()
+        return None if row is None else (row[0], int(row[1]))
+
+    def model_body(self, version: str) -> bytes:
+        """Return the bytes of a model."""
+        return bytes(self._connection.execute(_SQL["model_body"], (version,)).fetchone()[0])
+
+    def switch_model(self, version: str, model: bytes, actor: str, at: int) -> None:
+        """Let a model decide from now on; the former ones are kept."""
+        self._hold()
+        self._connection.execute(_SQL["model_rest"], ())
+        self._connection.execute(_SQL["model_add"], (version, model, clean(actor), at))
 
     def note_list(self, patient: str, name: str, members: Iterable[str], mid: int, at: int) -> list[str]:
         """Record what a snapshot list of a patient holds now; return the members that are no longer sent.

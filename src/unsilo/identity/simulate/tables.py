@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from unsilo.kernel import Issue
 
-__all__ = ["ORIGINS", "Draws", "families", "givens", "rates", "respellings", "settings", "shorts"]
+__all__ = ["ORIGINS", "Draws", "census", "families", "givens", "rates", "respellings", "settings", "shorts"]
 
 ORIGINS = {
     "white": 0.58, "black": 0.13, "hispanic": 0.18, "chinese": 0.02, "vietnamese": 0.01, "korean": 0.01,
@@ -57,6 +57,15 @@ def givens(origin: str, sex: str) -> Draws:
     if (origin, sex) in _foreign():
         return _draws(_falling(_foreign()[origin, sex]))
     return _draws([(row["name"], int(row["weight"])) for row in _rows("given_names.csv") if row["sex"] == sex])
+
+
+@cache
+def census() -> tuple[dict[str, float], dict[str, float]]:
+    """Return the share of the population that bears a given name, and that of a family name."""
+    given: dict[str, float] = {}
+    for row in _rows("given_names.csv"):
+        given[row["name"]] = given.get(row["name"], 0.0) + int(row["weight"]) / 200_000
+    return given, {row["name"]: int(row["weight"]) / 100_000 for row in _rows("surnames.csv")}
 
 
 @cache

@@ -44,8 +44,9 @@ class SharedTx(Tx):
 
     def candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
         """Return the linked source Patients that share a blocking key; others who ask for one of the keys wait."""
-        if keys:
-            self.lock(*keys)
+        narrow = [key for key in keys if key >= 0]
+        if narrow:
+            self.lock(*narrow)
         return super().candidates(keys, limit)
 
     def link(self, patient_id: str, person: int | None, *why: Any, **more: Any) -> int:

@@ -25,11 +25,62 @@ SELECT 1 FROM person WHERE person = ?
 -- name: patients_of
 SELECT l.pat, r.fhir_id FROM link l LEFT JOIN res r ON r.rid = l.pat WHERE l.person = ? ORDER BY l.pat
 
+-- name: blocks
+SELECT key, pat FROM match_key WHERE key IN (SELECT value FROM json_each(?)) LIMIT ?
+
 -- name: candidates
-SELECT k.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
-FROM (SELECT DISTINCT pat FROM match_key WHERE key IN (SELECT value FROM json_each(?))) k
-JOIN match_record m ON m.pat = k.pat JOIN link l ON l.pat = k.pat LEFT JOIN res r ON r.rid = k.pat
-ORDER BY k.pat LIMIT ?
+SELECT l.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
+FROM json_each(?) k
+JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
+ORDER BY l.pat LIMIT ?
+
+-- name: decided
+SELECT d.low, d.high, d.kind FROM match_decision d
+WHERE d.n IN (SELECT max(n) FROM match_decision WHERE low = ?1 GROUP BY high
+  UNION ALL SELECT max(n) FROM match_decision WHERE high = ?1 GROUP BY low)
+
+-- name: decide
+INSERT INTO match_decision (low, high, kind, reason, actor, at) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: review_add
+INSERT INTO match_review (low, high, rule, reason, score, version, mid, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (low, high) DO UPDATE SET rule = excluded.rule, reason = excluded.reason, score = excluded.score,
+  version = excluded.version, mid = excluded.mid
+
+-- name: review_done
+UPDATE match_review SET state = ?, actor = ?, decided = ? WHERE low = ? AND high = ?
+
+-- name: review_open
+SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v.at, v.state, v.actor, v.decided
+FROM match_review v JOIN res a ON a.rid = v.low JOIN res b ON b.rid = v.high
+WHERE v.state = ? AND v.n > ? ORDER BY v.n LIMIT ?
+
+-- name: review_of
+SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v.at, v.state, v.actor, v.decided
+FROM match_review v JOIN res a ON a.rid = v.low JOIN res b ON b.rid = v.high WHERE v.low = ?1 OR v.high = ?1
+ORDER BY v.n
+
+-- name: review_counts
+SELECT state, count(*) FROM match_review GROUP BY state ORDER BY state
+
+-- name: model
+SELECT version, at FROM match_model WHERE active = 1 ORDER BY n DESC LIMIT 1
+
+-- name: model_body
+SELECT model FROM match_model WHERE version = ?
+
+-- name: model_add
+INSERT INTO match_model (version, model, actor, at, active) VALUES (?, ?, ?, ?, 1)
+
+-- name: model_rest
+UPDATE match_model SET active = 0 WHERE active = 1
+
+-- name: id_of
+SELECT fhir_id FROM res WHERE rid = ?
+
+-- name: records_after
+SELECT m.pat, r.fhir_id, l.person, m.record FROM match_record m JOIN link l ON l.pat = m.pat
+LEFT JOIN res r ON r.rid = m.pat WHERE m.pat > ? ORDER BY m.pat LIMIT ?
 
 -- name: record_keys
 SELECT keys FROM match_record WHERE pat = ?
@@ -39,7 +90,8 @@ INSERT INTO match_record (pat, record, keys) VALUES (?, ?, ?)
 ON CONFLICT (pat) DO UPDATE SET record = excluded.record, keys = excluded.keys
 
 -- name: key_add
-INSERT OR IGNORE INTO match_key (key, pat) VALUES (?, ?)
+INSERT OR IGNORE INTO match_key (key, pat) SELECT ?1, ?2
+WHERE (SELECT count(*) FROM (SELECT 1 FROM match_key WHERE key = ?1 LIMIT ?3) b) < ?3
 
 -- name: key_drop
 DELETE FROM match_key WHERE key = ? AND pat = ?

@@ -1,10 +1,23 @@
+-- name: blocks
+SELECT key, pat FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
+LIMIT ?2
+
 -- name: candidates
-SELECT k.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
-FROM (
-  SELECT DISTINCT pat FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
-) k
-JOIN match_record m ON m.pat = k.pat JOIN link l ON l.pat = k.pat LEFT JOIN res r ON r.rid = k.pat
-ORDER BY k.pat LIMIT ?2
+SELECT l.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
+FROM (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint) AS value) k
+JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
+ORDER BY l.pat LIMIT ?2
+
+-- name: key_add
+INSERT INTO match_key (key, pat) SELECT CAST(?1 AS bigint), CAST(?2 AS bigint)
+WHERE (SELECT count(*) FROM (SELECT 1 FROM match_key WHERE key = CAST(?1 AS bigint) LIMIT CAST(?3 AS integer)) b)
+  < CAST(?3 AS integer)
+ON CONFLICT DO NOTHING
+
+-- name: review_add
+INSERT INTO match_review (low, high, rule, reason, score, version, mid, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (low, high) DO UPDATE SET rule = excluded.rule, reason = excluded.reason, score = excluded.score,
+  version = excluded.version, mid = excluded.mid
 
 -- name: patients_json
 SELECT l.person, p.uid, r.rid, 'Patient', r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest,
