@@ -122,8 +122,9 @@ def main() -> None:
         said, memory = _run(command)
         seconds, now = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-        print(f"import: {said.strip()}\n{count / seconds:,.0f} a second in {seconds:.0f} s, "
-              f"CPU {cpu / count * 1e6:.0f} us a resource (without what killed processes used); {_flat(memory)}", flush=True)  # fmt: skip
+        each = f"CPU {cpu / count * 1e6:.0f} us a resource (without what killed processes used)"
+        print(f"import: {said.strip()}\n{count / seconds:,.0f} a second in {seconds:.0f} s, {each}")
+        print(_flat(memory), flush=True)
         began = time.perf_counter()
         said, memory = _run(
             [sys.executable, "-m", "unsilo", "export", "--out", str(out), "--data", str(data), "--json"]

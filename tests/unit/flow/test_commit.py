@@ -61,3 +61,18 @@ def test_the_same_message_written_twice_has_one_effect(tmp_path: Path) -> None:
         assert store.counts() == before
         assert all(len(store.history(*name.split("/"))) == 1 for name in first.changed)
         assert store.verify() == []
+
+
+def test_doubts_are_counted_for_the_feed_and_once(tmp_path: Path) -> None:
+    """What can hardly be true of a message is counted by rule; processed again it is not counted again."""
+    content = (
+        b"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|9|P|2.5\rEVN|A08|20260101\r"
+        b"PID|1||8^^^KH^MR||Roe^Old||18700101|F\rPV1|1|I|W^1^2\r"
+    )
+    feed = Feed("adt")
+    envelope = seal("adt", "hl7v2", content, 1_767_225_600_000_000)
+    with open_store(tmp_path) as store:
+        mid = store.receive(Incoming(envelope=envelope)).result(10).mid
+        for at in (1, 2):
+            store.submit(commit(process(envelope, feed, mid), feed, at)).result(10)
+            assert [each.doubts for each in store.feeds()] == [{"plausible.birth.age": 1}]
