@@ -79,7 +79,7 @@ def _count_for_a_while(node: Client) -> None:
 
 
 def test_commands_work_beside_a_running_node(tmp_path: Path) -> None:
-    """Accounts, tokens, ingest by address, status and backup need no stop; a token holds at once and ends at once."""
+    """Accounts, tokens, ingest, replay, status and backup need no stop; a token holds and ends at once."""
     data, port = str(tmp_path / "d"), free_port()
     url = f"http://127.0.0.1:{port}"
     (tmp_path / "a.hl7").write_bytes(ADT)
@@ -92,6 +92,10 @@ def test_commands_work_beside_a_running_node(tmp_path: Path) -> None:
             assert "ready" in process.stdout.readline()
             assert "1 done" in run(*sending)
             assert "1 resent" in run(*sending)
+            again = ["replay", "--state", "done", "--reason", "the map is new", "--url", url]
+            assert "1 messages replayed: 1 done" in run(*again)
+            run("replay", "none", "--reason", "x", "--url", url, status=2)
+            assert run("replay", "--state", "done", "--reason", "x", "--data", data, status=3) == ""
             secret = run("token", "add", "reader", "--scope", "read", "--data", data).strip()
             with Client(url, secret) as node:
                 assert node.count("Patient", family="rivera") == 1

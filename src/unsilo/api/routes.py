@@ -1,4 +1,4 @@
-"""The routes beside `/fhir`: health and metrics; guarded and never without an answer."""
+"""The routes beside `/fhir`: health, metrics and replays; guarded and never without an answer."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from unsilo.api.access import guard
 from unsilo.api.answers import problem
 from unsilo.api.figures import Requests, exposition
+from unsilo.api.replaying import Replays
 from unsilo.flow.service import Service
 
 __all__ = ["routes"]
@@ -59,7 +60,11 @@ def routes(service: Service) -> list[BaseRoute]:
         check = guard(service, scope) if scope else None
         return Route(path, _answering(handler, check), methods=methods, include_in_schema=False)
 
+    replays = Replays(service)
     return [
+        route("/replays", replays.begin, ["POST"], "operate"),
+        route("/replays/{id}", replays.show, ["GET"], "operate"),
+        route("/replays/{id}", replays.stop, ["DELETE"], "operate"),
         route("/healthz", healthz, ["GET"]),
         route("/readyz", readyz, ["GET"]),
         route("/metrics", metrics, ["GET"], "metrics"),

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -204,18 +204,25 @@ def replay(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")] = "",
     dry: Annotated[bool, typer.Option("--dry-run", help="Show what would change, element by element.")] = False,
     rate: Annotated[float, typer.Option("--rate", min=0.1, help="Messages a second at most.")] = 50.0,
+    url: Annotated[str, typer.Option("--url", help="Address of a running node that shall do it.")] = "",
+    token: Annotated[str, typer.Option("--token", envvar="UNSILO_TOKEN", help="Client token for --url.")] = "",
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Process messages again, with the maps as they are now; the originals never change.
 
-    Exit status 1 when one of them is a dead letter afterwards.
+    While a node runs on the store, give its address with --url. Exit status 1 when one of them is a dead letter
+    afterwards.
     """
     if not (ids or cause or state):
         fail(WRONG, "say which messages: ids, --cause or --state")
     if not (dry or reason.strip()):
         fail(WRONG, "say why with --reason, or use --dry-run")
+    if url:
+        if dry:
+            fail(WRONG, "a dry run needs no --url", "it can be done while the node runs")
+        _replay_remote(url, token, list(ids or []), cause, feed, state, reason, rate, as_json)
     settings = settings_of(config, data)
     if not has_store(settings):
         fail(NOT_NOW, f"there is no store in {settings.data}")
@@ -249,12 +256,44 @@ def replay(
                 run.join()
         _settle(service)
         ends = Counter(row.state for id_ in wanted[: run.sent] if (row := store.message(id_)) is not None)
+    _replayed(run.sent, run.missing, ends, as_json)
+
+
+def _replayed(sent: int, missing: list[str], ends: Counter[str], as_json: bool) -> NoReturn:
     if as_json:
-        say_json({"replayed": run.sent, "not_possible": run.missing, "states": dict(ends)})
+        say_json({"replayed": sent, "not_possible": missing, "states": dict(ends)})
     else:
         counted = ", ".join(f"{n} {name}" for name, n in sorted(ends.items()))
-        say(f"{run.sent} messages replayed: {counted or 'none'}")
-    raise SystemExit(FAILED if ends["dead"] or run.missing else OK)
+        say(f"{sent} messages replayed: {counted or 'none'}")
+    raise SystemExit(FAILED if ends["dead"] or missing else OK)
+
+
+def _replay_remote(
+    url: str, token: str, ids: list[str], cause: str, feed: str, state: str, reason: str, rate: float, as_json: bool
+) -> NoReturn:
+    """Let a running node replay, and follow it to its end."""
+    import time
+
+    from unsilo.client import Client, ClientError
+
+    try:
+        with Client(url, token) as client:
+            told = client.replay(reason, ids=ids, cause=cause, feed=feed, state=state, rate=rate)
+            until = time.monotonic() + _WAIT
+            with progress(int(told["messages"]), "replay", quiet=as_json) as shown:
+                try:
+                    while told["running"] or ("queued" in told["states"] and time.monotonic() < until):
+                        time.sleep(0.1)
+                        told = client.replayed(told["id"])
+                        if told["running"]:
+                            until = time.monotonic() + _WAIT
+                        if shown is not None:
+                            shown.update(shown.task_ids[0], completed=told["sent"])
+                except KeyboardInterrupt:
+                    told = client.replayed(told["id"], stop=True)
+    except ClientError as fault:
+        fail(WRONG if fault.status in (400, 404) else NOT_NOW, str(fault))
+    _replayed(int(told["sent"]), list(told["notPossible"]), Counter(told["states"]), as_json)
 
 
 def _settle(service: object) -> None:

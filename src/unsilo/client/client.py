@@ -116,6 +116,23 @@ class Client:
         answer = self._ask("POST", path, content, content_type, "application/json")
         return self._decode(answer.content)
 
+    def replay(
+        self, reason: str, *, ids: list[str] | None = None, cause: str = "", feed: str = "", state: str = "",
+        rate: float = 50.0,
+    ) -> Json:  # fmt: skip
+        """Process messages of the node again; the answer has the `id` to ask `replayed` for.
+
+        Needs a token for `operate`.
+        """
+        asked = {"reason": reason, "ids": ids or [], "cause": cause, "feed": feed, "state": state, "rate": rate}
+        answer = self._ask("POST", "/replays", json.dumps(asked).encode(), "application/json", "application/json")
+        return self._decode(answer.content)
+
+    def replayed(self, replay_id: str, *, stop: bool = False) -> Json:
+        """Return how far a replay is and the states of its messages; with `stop` end it between two messages."""
+        path = f"/replays/{quote(replay_id, safe='')}"
+        return self._decode(self._ask("DELETE" if stop else "GET", path, accept="application/json").content)
+
     def _pages(self, path: str, parameters: dict[str, Any] | None = None) -> Iterator[Json]:
         url: str | None = f"{path}?{urlencode(parameters, doseq=True)}" if parameters else path
         while url:
