@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import bulk, http, mapping, paths, seeds, units
+from tests.fuzz import bulk, http, mapping, paths, seeds, terminology, units
 
 __all__ = ["BY_NAME", "TARGETS", "Target"]
 
@@ -245,6 +245,9 @@ TARGETS: dict[str, Target] = {
     "fhir.xml": Target(_fhir_xml, seeds.XML, seeds.XML_WORDS),
     "fhir.path": Target(paths.expression, paths.EXPRESSIONS, paths.WORDS),
     "fhir.patch": Target(paths.patch, paths.PATCHES, paths.PATCH_WORDS),
+    "terminology.constraint": Target(terminology.constraint, terminology.CONSTRAINTS, terminology.CONSTRAINT_WORDS),
+    "terminology.value_set": Target(terminology.value_set, terminology.VALUE_SETS, terminology.RELEASE_WORDS),
+    "terminology.release": Target(terminology.release, terminology.RELEASES, terminology.RELEASE_WORDS),
     "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
     "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),
     "spec.packages": Target(_packages, seeds.package(), seeds.JSON_WORDS + seeds.PACKAGE_WORDS),

@@ -25,7 +25,7 @@ _MAPPED = 1 << 31
 _BITS_KEPT = 256
 _FIND = "SELECT id FROM concept WHERE code = ?"
 _HEAD = "SELECT id, display, active FROM concept WHERE code = ?"
-_WHOLE = "SELECT id, code, display, active, definition, parents FROM concept WHERE id = ?"
+_WHOLE = "SELECT id, code, display, active, definition, parents FROM concept WHERE code = ?"
 _HEADS = "SELECT code, display, active FROM concept WHERE id = ?"
 _TERMS = "SELECT term, kind, preferred FROM term WHERE concept = ? ORDER BY id"
 _SAID = "SELECT property, value, part FROM said WHERE source = ? ORDER BY part, property, value"
@@ -86,22 +86,26 @@ class Artefact:
         return known
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        if self._shared is not None:
-            with self._lock:
-                return self._shared.execute(sql, values).fetchone()
-        return self.connection().execute(sql, values).fetchone()
+        try:
+            if self._shared is not None:
+                with self._lock:
+                    return self._shared.execute(sql, values).fetchone()
+            return self.connection().execute(sql, values).fetchone()
+        except UnicodeEncodeError:  # half a character is in no file
+            return None
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        if self._shared is not None:
-            with self._lock:
-                return self._shared.execute(sql, values).fetchall()
-        return self.connection().execute(sql, values).fetchall()
+        try:
+            if self._shared is not None:
+                with self._lock:
+                    return self._shared.execute(sql, values).fetchall()
+            return self.connection().execute(sql, values).fetchall()
+        except UnicodeEncodeError:
+            return []
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> Iterable[Any]:
         """Return rows one after another (all at once where the connection is shared)."""
-        if self._shared is not None:
-            return self._all(sql, values)
-        return self.connection().execute(sql, values)
+        return self._all(sql, values) if self._shared is not None else self.connection().execute(sql, values)
 
     def close(self) -> None:
         """Close the connections that are open; whoever still reads gets an error, so wait before."""
@@ -112,27 +116,14 @@ class Artefact:
 
     # Concepts.
 
-    def _code(self, code: str) -> str:
-        return code if self.edition.case_sensitive else code.upper()
-
     def find(self, code: str) -> int:
         """Return the id of a code, 0 when there is none."""
-        try:
-            row = self._one(_FIND, (code,)) or (
-                None if self.edition.case_sensitive else self._one(_FIND, (code.upper(),))
-            )
-        except UnicodeEncodeError:
-            return 0
+        row = self._one(_FIND, (code,)) or (None if self.edition.case_sensitive else self._one(_FIND, (code.upper(),)))
         return row[0] if row else 0
 
     def head(self, code: str) -> tuple[int, str, bool] | None:
         """Return (id, display, active) of a code."""
-        try:
-            row = self._one(_HEAD, (code,)) or (
-                None if self.edition.case_sensitive else self._one(_HEAD, (code.upper(),))
-            )
-        except UnicodeEncodeError:
-            return None
+        row = self._one(_HEAD, (code,)) or (None if self.edition.case_sensitive else self._one(_HEAD, (code.upper(),)))
         return (row[0], row[1], bool(row[2])) if row else None
 
     def heads(self, numbers: Sequence[int]) -> list[tuple[str, str, bool]]:
@@ -144,10 +135,12 @@ class Artefact:
 
     def concept(self, code: str) -> Concept | None:
         """Return all that is known of a concept."""
-        number = self.find(code)
-        if not number:
+        row = self._one(_WHOLE, (code,))
+        if row is None and not self.edition.case_sensitive:
+            row = self._one(_WHOLE, (code.upper(),))
+        if row is None:
             return None
-        _, code, display, active, definition, parents = self._one(_WHOLE, (number,))
+        number, code, display, active, definition, parents = row
         found = Concept(self.edition.url, self.edition.version, code, display, bool(active), definition)
         kinds = self._kinds
         found.designations = [
