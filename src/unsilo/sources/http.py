@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from unsilo.config import Feed, Settings
 from unsilo.fhir.outcome import operation_outcome
-from unsilo.flow.receive import Ending, Reading
+from unsilo.flow.receive import Ending, Reading, refuse
 from unsilo.kernel import CATEGORIES, Issue, clock, json, worst
 from unsilo.storage import Receipt
 
@@ -41,17 +41,20 @@ def _refuse(status: int, issues: list[Issue], **headers: str) -> Response:
     return Response(content, status, headers, media_type="application/fhir+json")
 
 
-async def _body(request: Request, limit: int) -> bytes | None:
-    """Return the body, or None as soon as it is longer than `limit` bytes."""
+_KEPT = 65_536
+"""Bytes that are kept of a body which is too long."""
+
+
+async def _body(request: Request, limit: int) -> tuple[bytes, bool]:
+    """Return the body and True, or the beginning of one that is longer than `limit` bytes and False."""
     announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
-        return None
+    short = announced.isascii() and announced.isdigit() and int(announced) > limit
     held = bytearray()
     async for chunk in request.stream():
         held += chunk
-        if len(held) > limit:
-            return None
-    return bytes(held)
+        if len(held) > limit or (short and len(held) >= _KEPT):
+            return bytes(held[:_KEPT]), False
+    return bytes(held), len(held) <= limit and not short
 
 
 def _said(feed: Feed, reading: Reading, receipts: list[Receipt], state: str, issues: list[Issue]) -> dict[str, object]:
@@ -83,19 +86,17 @@ async def ingest(node: Node, request: Request) -> Response:
     if feed is None:
         return _refuse(404, [Issue("error", "not-found", f"there is no feed {name[:64]!r}", rule="http.feed")])
     try:
-        content = await _body(request, feed.limit_bytes)
+        content, fits = await _body(request, feed.limit_bytes)
     except ClientDisconnect:
         return Response(status_code=400)
-    if content is None:
-        text = f"longer than the {feed.limit_bytes} bytes of its feed"
-        hint = "raise limit_bytes of the feed"
-        return _refuse(413, [Issue("error", "too-long", text, hint=hint, rule="http.limit")], Connection="close")
-    if not content.strip():
-        return _refuse(400, [Issue("error", "required", "the body is empty", rule="http.empty")])
     headers = {"transport": "http", "remote": request.client.host if request.client else ""}
     for header in ("content-type", "x-file-name"):
         if header in request.headers:
             headers[header] = request.headers[header][:200]
+    if not fits:
+        return await _too_long(node, feed, content, headers)
+    if not content.strip():
+        return _refuse(400, [Issue("error", "required", "the body is empty", rule="http.empty")])
     reading = await asyncio.to_thread(node.read, feed, content, headers, ())
     try:
         receipts = await asyncio.wrap_future(node.keep(reading))
@@ -114,6 +115,20 @@ async def ingest(node: Node, request: Request) -> Response:
         return _refuse(status if status >= 400 else 422, issues, **{"Unsilo-Message": first.id})
     status = 200 if first.duplicate or state not in ("queued", "batch") else 202
     return JSONResponse(_said(feed, reading, receipts, state, issues), status, {"Location": f"/messages/{first.id}"})
+
+
+async def _too_long(node: Node, feed: Feed, beginning: bytes, headers: dict[str, str]) -> Response:
+    """Keep the beginning of a body that is too long as evidence, and refuse it."""
+    text = f"longer than the {feed.limit_bytes} bytes of its feed; its first {len(beginning)} are kept"
+    issue = Issue("error", "too-long", text, hint="raise limit_bytes of the feed", rule="http.limit")
+    answer = {"Connection": "close"}
+    if beginning.strip():
+        reading = await asyncio.to_thread(refuse, feed, beginning, (issue,), headers)
+        try:
+            answer["Unsilo-Message"] = (await asyncio.wrap_future(node.keep(reading)))[0].id
+        except Exception as fault:  # noqa: BLE001 - whatever kept it from being durable, the sender must hear "not stored"
+            return _not_stored(fault)
+    return _refuse(413, [issue], **answer)
 
 
 async def _ended(node: Node, receipts: list[Receipt]) -> tuple[str, list[Issue]]:

@@ -90,14 +90,21 @@ def test_what_is_refused_says_why_and_is_kept(tmp_path: Path) -> None:
     with_app(settings(tmp_path), scenario)
 
 
-def test_a_body_over_the_limit_is_cut_off(tmp_path: Path) -> None:
-    """413 by its announced length, and while streaming when nothing was announced."""
+def test_a_body_over_the_limit_is_cut_off_and_its_beginning_kept(tmp_path: Path) -> None:
+    """413 by its announced length, and while streaming when nothing was announced; never processed, but found."""
 
     async def scenario(node: Node, app: Starlette) -> None:
-        big = adt("1") + b"x" * 9000
-        assert (await post(app, "/ingest/adt", big, {"content-length": str(len(big))}))[0] == 413
-        assert (await post(app, "/ingest/adt", big, chunks=20))[0] == 413
-        assert node.service.store.search_messages() == []
+        big = adt("1") + b"x" * 200_000
+        for headers, chunks in (({"content-length": str(len(big))}, 1), ({}, 20)):
+            status, said, outcome = await post(app, "/ingest/adt", big, headers, chunks=chunks)
+            assert (status, outcome["issue"][0]["code"]) == (413, "too-long")
+            kept = node.service.store.content(said["unsilo-message"])
+            assert kept
+            assert len(kept) <= 65_536
+            assert big.startswith(kept)
+        assert {row.state for row in node.service.store.search_messages()} == {"rejected"}
+        assert (await post(app, "/ingest/adt", adt("1")))[0] == 202
+        assert (await post(app, "/ingest/adt", b" " * 9000))[0] == 413
 
     with_app(settings(tmp_path, limit_bytes=4096), scenario)
 
