@@ -16,6 +16,9 @@ __all__ = ["from_bytes", "from_elements"]
 _DECLARED: Final = re.compile(rb"""\bxmlns(?::([\w.-]+))?\s*=\s*["']([^"']*)["']""")
 _USUAL: Final = {b"": V3.encode(), b"xsi": XSI.encode(), b"sdtc": SDTC.encode()}
 _MOST_ATTRIBUTES: Final = 200
+_PARTIES: Final = frozenset(
+    ("assignedAuthor", "assignedEntity", "representedOrganization", "representedCustodianOrganization")
+)
 _INLINE: Final = frozenset("paragraph content td th item caption text linkHtml originalText sub sup p span".split())
 """Elements in which white space between two others parts words."""
 
@@ -68,7 +71,7 @@ class _Builder:
 
         def start(name: str, attrs: dict[str, str]) -> None:
             if not stack:
-                node = Node(name, attrs, None, "/" + name)
+                node = Node(name, attrs, "/" + name)
                 root.append(node)
                 push(node)
                 return
@@ -77,24 +80,28 @@ class _Builder:
             parent = stack[-1]
             by = parent.by
             if not parent.kids:
-                node = Node(name, attrs, parent, f"{parent.path}/{name}[1]")
+                node = Node(name, attrs, f"{parent.path}/{name}[1]")
                 parent.kids = [node]
                 parent.by = {name: [node]}
             else:
                 same = by.get(name)
                 if same is None:
-                    node = Node(name, attrs, parent, f"{parent.path}/{name}[1]")
+                    node = Node(name, attrs, f"{parent.path}/{name}[1]")
                     by[name] = [node]
                 else:
-                    node = Node(name, attrs, parent, f"{parent.path}/{name}[{len(same) + 1}]")
+                    node = Node(name, attrs, f"{parent.path}/{name}[{len(same) + 1}]")
                     same.append(node)
                 parent.kids.append(node)
             push(node)
+            if name in _PARTIES:
+                node.begin = parser.CurrentByteIndex
             if len(stack) > deepest or len(attrs) > _MOST_ATTRIBUTES:
                 raise _UnusualError
 
-        def end(_name: str) -> None:
-            pop()
+        def end(name: str) -> None:
+            node = pop()
+            if name in _PARTIES:
+                node.source = b" ".join(body[node.begin : parser.CurrentByteIndex].split())
 
         def text(data: str) -> None:
             node = stack[-1]
@@ -120,6 +127,8 @@ class _Builder:
             parser.Parse(body, True)
         except (expat.ExpatError, _UnusualError, ValueError):
             return None
+        finally:  # the handlers hold the parser, and it them
+            parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
         return root[0] if root else None
 
 
@@ -136,17 +145,16 @@ def from_elements(root: etree._Element, tops: list[etree._Element]) -> tuple[Nod
         order.append(top)
     if root in made:
         return made[root], [made[top] for top in order]
-    frame = Node(label(str(root.tag)), {}, None, "")
+    frame = Node(label(str(root.tag)), {}, "")
     stack = [(root, frame)]
     while stack:
         element, node = stack.pop()
         for child in element:
             if child in sent:
                 below = made[child]
-                below.parent = node
                 node.add(below)
             else:
-                below = Node(label(str(child.tag)), {}, node, "")
+                below = Node(label(str(child.tag)), {}, "")
                 node.add(below)
                 stack.append((child, below))
     return frame, [made[top] for top in order]
@@ -157,7 +165,7 @@ def _copy(top: etree._Element, parent: Node | None, path: str, made: dict[etree.
     while stack:
         element, above, place = stack.pop()
         attrs = {label(str(key)): str(value) for key, value in element.attrib.items()}
-        node = Node(label(str(element.tag)), attrs, above, place)
+        node = Node(label(str(element.tag)), attrs, place)
         node.text = _said(element.text)
         if above is not None:
             node.tail = _said(element.tail)

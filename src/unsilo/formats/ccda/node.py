@@ -14,19 +14,23 @@ class Node:
     """`name` and the names of `attrs` are those of locators (`code`, `sdtc:raceCode`, `xsi:type`).
 
     `by` gives the children of one name in order; `path` is the locator of the element, "" for one that was not sent.
-    `kind` is what a mapping takes a section or entry for; it is no part of the document.
+    `parent` is known while a mapping works (`link`, `unlink`): without it a tree has no circles, and goes when nobody holds
+    it any more. `source` are the bytes of a party (an author, an organisation), white space single, b"" where they are not known: the
+    same party stands in a document many times. `kind` is what a mapping takes a section or entry for; it is no part of the document.
     """
 
     text: str | None = None
     tail: str | None = None
     kind = ""
+    parent: Node | None = None
+    source = b""
+    begin = 0
     kids: list[Node] | tuple[()] = ()
     by = _NONE
 
-    def __init__(self, name: str, attrs: dict[str, str], parent: Node | None, path: str) -> None:
+    def __init__(self, name: str, attrs: dict[str, str], path: str) -> None:
         self.name = name
         self.attrs = attrs
-        self.parent = parent
         self.path = path
 
     def get(self, name: str) -> str | None:
@@ -50,6 +54,26 @@ class Node:
             self.by[child.name] = [child]
         else:
             same.append(child)
+
+    def link(self) -> None:
+        """Let every element below know the one around it."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            for child in node.kids:
+                child.parent = node
+                if child.kids:
+                    stack.append(child)
+
+    def unlink(self) -> None:
+        """Forget what stands around each element."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            for child in node.kids:
+                child.parent = None
+                if child.kids:
+                    stack.append(child)
 
     def iter(self) -> Iterator[Node]:
         """Yield the element and all below it in document order."""

@@ -80,6 +80,13 @@ class CcdaMap:
 
     def run(self, tree: Document, envelope: Envelope) -> Mapped:
         """Map one document. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
+        tree.root.link()
+        try:
+            return self._run(tree, envelope)
+        finally:
+            tree.root.unlink()
+
+    def _run(self, tree: Document, envelope: Envelope) -> Mapped:
         run = CcdaRun(self.program, envelope, tree)
         run.kinds = recognise(tree)
         run.control_id = _control(tree)
@@ -87,10 +94,14 @@ class CcdaMap:
         for kind in _UNSAID:
             for node in run.kinds.get(kind, ()):
                 run.issue("information", "not-supported", _UNSAID[kind], node.path or None, f"ccda.{kind}")
+        drafts = run.drafts
         _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))
         _entries_of_sections(run, origins, entries)
+        for draft in drafts:  # no circles are left behind: what a document needed goes with it
+            draft.frame = draft.parent = draft.into = None
+            draft.links = ()
         if not entries[-1].resource.get("target"):
             entries.pop()  # a Provenance of nothing
         rest = unconsumed(tree, entries)

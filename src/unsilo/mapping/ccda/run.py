@@ -8,7 +8,7 @@ from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Json, Locator
 from unsilo.mapping.ccda.walk import Path, clean_text
 from unsilo.mapping.model import Draft
-from unsilo.mapping.runtime import Maker, Run, sourced
+from unsilo.mapping.runtime import Maker, Run, T, sourced
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
@@ -47,6 +47,7 @@ class CcdaRun(Run):
         self.control_id = ""
         self.kinds: dict[str, list[Node]] = {}
         self.taken: set[Node] = set()
+        self.twins: dict[tuple[str, bytes], tuple[Draft, str]] = {}
         self.read: dict[tuple[str, Node], tuple[str, Locator]] = {}
 
     def uri_of(self, name: str) -> str:
@@ -84,6 +85,10 @@ class CcdaRun(Run):
             self.again = node.path or None
             return self.made[key]
         self.again = None
+        twin = self.twins.get((maker.name, node.source)) if node.source else None
+        if twin is not None:
+            self.made[key] = _told_again(twin[0], twin[1], node.path, rule)
+            return twin[0]
         draft = Draft(maker.type, rule, parent.frame, node)
         draft.parent = parent
         maker.function(self, node, draft, rule)
@@ -92,5 +97,18 @@ class CcdaRun(Run):
             self.made[key] = None
             return None
         self.made[key] = draft
+        if node.source:
+            self.twins[maker.name, node.source] = draft, node.path
         self.drafts.append(draft)
         return draft
+
+
+def _told_again(draft: Draft, first: str, place: str, rule: str) -> Draft:
+    """Cite a second place that says the very same of a party as the first one did, by the rule that led there."""
+    start, inside, caller = len(first), first + "/", len(draft.rule)
+    more = []
+    for path, by, at in draft.rows:
+        if isinstance(at, str) and at.startswith(inside):
+            more.append(T((path, rule + by[caller:] if by.startswith(draft.rule) else by, place + at[start:])))
+    draft.rows += more
+    return draft
