@@ -186,6 +186,8 @@ class Library:
     def remove(self, url: str, version: str) -> bool:
         """Take a version out of use and remove its file; False when it is not here."""
         gone: list[Shelved] = []
+        if not self._index.exists():
+            return False
 
         def without(old: list[Shelved]) -> list[Shelved]:
             gone.extend(e for e in old if (e.edition.url, e.edition.version) == (url, version))
