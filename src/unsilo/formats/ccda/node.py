@@ -14,9 +14,10 @@ class Node:
     """`name` and the names of `attrs` are those of locators (`code`, `sdtc:raceCode`, `xsi:type`).
 
     `by` gives the children of one name in order; `path` is the locator of the element, "" for one that was not sent.
-    `parent` is known while a mapping works (`link`, `unlink`): without it a tree has no circles, and goes when nobody holds
-    it any more. `source` are the bytes of a party (an author, an organisation), white space single, b"" where they are not known: the
-    same party stands in a document many times. `kind` is what a mapping takes a section or entry for; it is no part of the document.
+    `parent` is known while a mapping works (`link`, `unlink`): without it a tree has no circles, and goes when nobody
+    holds it any more. `source` are the bytes of a party (an author, an organisation), white space single, b"" where
+    they are not known: the same party stands in a document many times. `kind` is what a mapping takes a section or
+    entry for; it is no part of the document.
     """
 
     text: str | None = None
