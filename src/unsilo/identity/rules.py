@@ -152,7 +152,7 @@ def compare(a: Record, b: Record) -> Comparison:
         low, high = sorted((a.birth_order, b.birth_order))
         hard.append(f"they are number {low} and number {high} of a multiple birth")
     hard += _identifier_conflicts(a, b, slips=False)
-    conflicts += [conflict for conflict in (*hard, *_identifier_conflicts(a, b)) if conflict not in conflicts]
+    conflicts = list(dict.fromkeys([*conflicts, *hard, *_identifier_conflicts(a, b)]))
     same_date = len(a.birth_date) == 10 and a.birth_date == b.birth_date
     return Comparison(
         same_identifier=_identifier_agreement(a, b),

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from unsilo.identity.decide import Candidate
+from unsilo.identity.record import unpack
 from unsilo.kernel import Lineage
 from unsilo.storage.connect import Readers
 from unsilo.storage.keys import words
@@ -13,7 +15,7 @@ from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
-from unsilo.storage.tx_people import ReviewRow
+from unsilo.storage.tx_people import MOST_CANDIDATES, MOST_IN_BLOCK, ReviewRow, in_blocks
 
 __all__ = ["ResourceReads"]
 
@@ -104,6 +106,20 @@ class ResourceReads:
         """Return (row number, id, person, packed record) of linked source Patients after a row number."""
         rows = self._readers.rows(_PERSON["records_after"], (after, limit))
         return [(int(pat), str(id_), int(person), bytes(record)) for pat, id_, person, record in rows]
+
+    def match_candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
+        """Return the linked source Patients that share a blocking key, as a transaction would see them."""
+        rows = self._readers.rows(_PERSON["blocks"], (_json(keys), len(keys) * MOST_IN_BLOCK))
+        pats = in_blocks((int(key), int(pat)) for key, pat in rows)
+        if not pats:
+            return []
+        return [
+            Candidate(str(id_), person, unpack(bytes(record)), bool(by_hand) or members > 1)
+            for _, id_, person, record, by_hand, members in self._readers.rows(
+                _PERSON["candidates"], (_json(pats), limit)
+            )
+            if id_ is not None
+        ]
 
     def match_model(self) -> tuple[str, bytes] | None:
         """Return version and bytes of the model that decides, None when none was trained."""

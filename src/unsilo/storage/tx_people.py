@@ -11,7 +11,7 @@ from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import ResourceTx
 
-__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "PeopleTx", "ReviewRow"]
+__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "PeopleTx", "ReviewRow", "in_blocks"]
 
 _SQL = load("person")
 MOST_CANDIDATES = 1000
@@ -41,6 +41,14 @@ class ReviewRow(msgspec.Struct, frozen=True):
     decided: int
 
 
+def in_blocks(rows: Iterable[tuple[int, int]]) -> list[int]:
+    """Return the members, sorted, of the blocks (key, member) that are not full."""
+    blocks: dict[int, list[int]] = {}
+    for key, pat in rows:
+        blocks.setdefault(key, []).append(pat)
+    return sorted({pat for block in blocks.values() if len(block) < MOST_IN_BLOCK for pat in block})
+
+
 def _reference(patient_id: str) -> str:
     return patient_id if patient_id.startswith("Patient/") else f"Patient/{patient_id}"
 
@@ -58,13 +66,10 @@ class PeopleTx(ResourceTx):
         A block that is full says nothing (`MOST_IN_BLOCK`): its members are found by their other keys.
         """
         asked = msgspec.json.encode(keys).decode()
-        blocks: dict[int, list[int]] = {}
-        for key, pat in self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)).fetchall():
-            blocks.setdefault(key, []).append(pat)
-        pats = {pat for block in blocks.values() if len(block) < MOST_IN_BLOCK for pat in block}
+        pats = in_blocks(self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)).fetchall())
         if not pats:
             return []
-        asked = msgspec.json.encode(sorted(pats)).decode()
+        asked = msgspec.json.encode(pats).decode()
         rows = self._connection.execute(_SQL["candidates"], (asked, limit)).fetchall()
         return [
             Candidate(self._id_of(pat, id_), person, unpack(record), bool(by_hand) or members > 1)
