@@ -7,14 +7,14 @@ from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, refusal
 from unsilo.console.render import Notice, home_zone, page
-from unsilo.flow import map_effect, map_queue
+from unsilo.flow import map_automatic, map_effect, map_queue
 from unsilo.kernel import Issue
 from unsilo.terminology.maps import ELEMENTS, RELATIONSHIPS, Element, Entry, system_name
 from unsilo.terminology.maps.entry import STATES
 
 __all__ = ["act", "code_page", "decide", "entries_page", "queue_page"]
 
-_MOST = 100
+_MOST, _MOST_ENTRIES = 100, 500
 _WAIT = 3.0
 _TONES = {"proposed": "warn", "approved": "idle", "published": "good", "refused": "bad", "deprecated": "idle"}
 
@@ -37,10 +37,12 @@ def entries_page(asked: Asked) -> Response:
     state = asked.request.query_params.get("state", "proposed")
     state = state if state in STATES else "proposed"
     service = asked.service
+    entries = service.maps.entries(state)[:_MOST_ENTRIES]
     return page(
         "map_entries.html", asked.view, zone=home_zone(service.settings), title="Decisions about codes", state=state,
-        states=STATES, tones=_TONES, entries=service.maps.entries(state)[:500], href=_href_of, system_name=system_name,
+        states=STATES, tones=_TONES, href=_href_of, system_name=system_name, entries=entries,
         moves=service.store.newest_map_events(40),
+        sampled={entry.id for entry in entries if map_automatic.sampled(service, entry)},
     )  # fmt: skip
 
 

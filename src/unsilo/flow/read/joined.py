@@ -1,14 +1,11 @@
 """Values of one thing in several units on one axis: converted for drawing and marked so, the reported ones stay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from unsilo import units
 from unsilo.units.molar import analyte
-
-if TYPE_CHECKING:
-    from unsilo.flow.read.results import Point
 
 __all__ = ["Conversion", "joining"]
 
@@ -48,7 +45,7 @@ def _converted(number: Decimal, source: str, target: str, codes: Sequence[str]) 
     return None
 
 
-def joining(by_unit: dict[str, "list[Point]"], codes: Sequence[str]) -> Conversion | None:
+def joining(by_unit: Mapping[str, Sequence[object]], codes: Sequence[str]) -> Conversion | None:
     """Return how all units of a test are said in the one that is used most; None where one of them cannot be.
 
     Mass and amount are converted only by a LOINC code whose molar mass is in the reviewed table.
