@@ -36,6 +36,41 @@ def raise_file_limit() -> int:
     return BoundedProtocol.most
 
 
+class _Joined:
+    """A transport that sends the head of an answer in one piece with the body that follows it in the same moment.
+
+    Written one after the other they are two calls of the system here, two packets, and two at the client.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._head = transport, loop, b""
+
+    def write(self, data: bytes) -> None:
+        """Send, but hold back what ends like a head until the loop turns."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data[:5] == b"HTTP/" and data[-4:] == b"\r\n\r\n":
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Send what is held back, then close."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 with heads that end: uvicorn alone would gather endless headers in memory and wait for ever.
 
@@ -52,7 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing ends too."""
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.most:
             transport.abort()
             return
