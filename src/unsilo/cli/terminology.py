@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, settings_of, store_of
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, table
 
 if TYPE_CHECKING:
+    from unsilo.config import Settings
     from unsilo.flow.terminology import Shelves
     from unsilo.flow.terminology_import import Imported
     from unsilo.terminology import Terminology
@@ -65,6 +66,7 @@ def import_(
     from unsilo.terminology.names import address
 
     _, shelves = _open(config, data)
+    settings = settings_of(config, data)
     said = Said(address(url) if url else "", version, name, source and address(source), target and address(target))
     with progress(None, "import", quiet=as_json) as shown:
 
@@ -76,6 +78,7 @@ def import_(
             found, noted = import_release(shelves, path, said, told)
         except OSError as fault:
             fail(NOT_NOW, f"{fault.filename or path}: {fault.strerror or fault}")
+    _governed(settings, found)
     issues(noted)
     failed = any(issue.severity in ("error", "fatal") for issue in noted)
     if as_json:
@@ -84,6 +87,21 @@ def import_(
         for each in found:
             _report(each)
     raise SystemExit(FAILED if failed or not found else OK)
+
+
+def _governed(settings: "Settings", found: "list[Imported]") -> None:
+    """Add what the change touches of the decisions in the store, where there is one."""
+    from unsilo.flow.maps import Maps
+    from unsilo.flow.terminology_import import governed
+
+    gone = [each for each in found if each.changes is not None and each.changes.gone]
+    if not gone or not has_store(settings):
+        return
+    with store_of(settings) as store:
+        entries = Maps(store, settings).entries("published")
+    for each in gone:
+        if each.changes is not None:
+            each.maps += governed(entries, each.entry.edition.url, each.changes.gone)
 
 
 def _report(each: "Imported") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,11 +13,13 @@ from unsilo.kernel import Issue
 from unsilo.storage.terminology import Library, Shelved
 from unsilo.storage.terminology.compare import Changes, Touched, changes, touched
 from unsilo.terminology import TerminologyError
+from unsilo.terminology.maps import Entry
 from unsilo.terminology.release import Files, Job, Said, jobs
 
-__all__ = ["Imported", "Said", "import_release"]
+__all__ = ["Imported", "Said", "governed", "import_release"]
 
 _CHUNK = 1 << 20
+_SHOWN = 20
 
 
 class Imported(msgspec.Struct):
@@ -60,6 +62,15 @@ def import_release(
         issues += files.notes.finish()
         files.close()
     return found, issues
+
+
+def governed(entries: Sequence[Entry], system: str, gone: Sequence[str]) -> list[Touched]:
+    """Return what of the maps that people govern leads to codes that are gone: one row for all that are in use."""
+    codes = set(gone)
+    hit = [e for e in entries if e.state == "published" and e.target_system == system and e.target_code in codes]
+    if not hit:
+        return []
+    return [Touched("", "", "governed maps", len(hit), list(dict.fromkeys(e.target_code for e in hit))[:_SHOWN])]
 
 
 def _digest(path: Path) -> str:

@@ -14,10 +14,11 @@ import pytest
 
 from tests.unit.terminology.release import made
 from unsilo.flow.terminology import Shelves
-from unsilo.flow.terminology_import import Said, import_release
+from unsilo.flow.terminology_import import Said, governed, import_release
 from unsilo.kernel import Issue
 from unsilo.storage.terminology import Library
 from unsilo.terminology import Terminology
+from unsilo.terminology.maps import Entry
 
 SCT, LOINC, RX = "http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"
 
@@ -246,6 +247,18 @@ def test_a_new_version_says_what_changed_and_which_maps_it_touches(tmp_path: Pat
     other.library.refresh(now=True)
     assert running.display("urn:own", "A") == "Alfa"
     assert running.lookup("urn:own", "B", "1") is not None
+
+
+def test_decisions_about_local_codes_are_named_when_their_codes_go() -> None:
+    """Published decisions that lead to a code that is gone are counted; others are not."""
+
+    def entry(code: str, state: str) -> Entry:
+        return Entry(f"{code}{state}", "Observation.code", "urn:lab", "x", "urn:own", code, state=state)
+
+    entries = [entry("B", "published"), entry("B", "proposed"), entry("A", "published")]
+    (one,) = governed(entries, "urn:own", ["B", "C"])
+    assert (one.name, one.rows, one.codes) == ("governed maps", 1, ["B"])
+    assert governed(entries, "urn:other", ["B"]) == []
 
 
 def test_a_release_that_cannot_be_used_leaves_the_former_in_use(tmp_path: Path) -> None:
