@@ -139,6 +139,7 @@ _PIECES = (
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from(_PIECES), st.integers(0, 4)), max_size=4))
 def test_the_quick_decoder_changes_no_answer(edits: list[tuple[int, bytes, int]]) -> None:
+    """Value, type of each number, order of keys and Issues are those of the strict decoder."""
     content = (
         b'{"a":{"b":1.50,"c":[1,{"d":"x\\"y:\\\\"}]},"e" : [true,null],"f":"\xe2\x98\x83","g":[{"a":"b:"},{"a":7}]}'
     )
