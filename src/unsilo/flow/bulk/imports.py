@@ -32,6 +32,8 @@ _AHEAD = 4
 """Pieces that each worker process has at hand."""
 _WRITING = 2
 """Pieces that are with the writer while the next one is taken up."""
+_AFTER_OTHERS = -1
+"""Priority of a piece: what somebody waits for goes first."""
 _MANY = 4 * 1024 * 1024
 """Bytes from which worker processes pay."""
 _WAIT = 120.0
@@ -211,7 +213,8 @@ def import_files(
                 found = _decode(made.result())
                 issues = [*piece.issues, *found.issues]
                 if found.good:
-                    job = service.store.submit(_write(service, caller, called[number], found.good, mode))
+                    write = _write(service, caller, called[number], found.good, mode)
+                    job = service.store.submit(write, _AFTER_OTHERS)
             under_way.append((number, piece, issues, job))
             settle(_WRITING if ahead else 0)
             if stopped():
