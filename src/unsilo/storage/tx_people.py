@@ -179,6 +179,18 @@ class PeopleTx(ResourceTx):
         row = (low, high, clean(rule), clean(reason), score, version, mid, at)
         self._connection.execute(_SQL["review_add"], row)
 
+    def came_from(self, patient_id: str) -> int | None:
+        """Return the person that a source Patient was with at first, when nobody is with it now."""
+        row = self._connection.execute(_SQL["came_from"], (self._pat(patient_id),)).fetchone()
+        if row is None or self._connection.execute(_SQL["members"], (row[0],)).fetchone()[0]:
+            return None
+        return int(row[0])
+
+    def by_hand(self, patient_id: str) -> bool:
+        """Say whether a person made the link of a source Patient."""
+        row = self._connection.execute(_SQL["by_hand"], (self._pat(patient_id),)).fetchone()
+        return row is not None and row[0] == 0
+
     def answer(self, left: str, right: str, state: str, actor: str, at: int) -> None:
         """Set the state of a pair of the queue."""
         self._hold()

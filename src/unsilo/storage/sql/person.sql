@@ -75,6 +75,12 @@ INSERT INTO match_model (version, model, actor, at, active) VALUES (?, ?, ?, ?, 
 -- name: model_rest
 UPDATE match_model SET active = 0 WHERE active = 1
 
+-- name: came_from
+SELECT person FROM link_event WHERE pat = ? ORDER BY n LIMIT 1
+
+-- name: by_hand
+SELECT mid FROM link WHERE pat = ?
+
 -- name: id_of
 SELECT fhir_id FROM res WHERE rid = ?
 

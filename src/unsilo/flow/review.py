@@ -1,0 +1,135 @@
+"""The queue of doubtful pairs: what waits, what each pair says, what a person decides, and taking it back."""
+
+from typing import Literal
+
+import msgspec
+
+from unsilo import identity
+from unsilo.flow.explain import explain_stored
+from unsilo.flow.service import Service
+from unsilo.kernel import Issue, Result, clock
+from unsilo.storage import AuditRow, Store, Tx
+from unsilo.storage.tx_people import ReviewRow
+
+__all__ = ["Pair", "decide_pair", "pair_of", "undo_pair", "waiting"]
+
+_WAIT = 10.0
+Answer = Literal["same", "apart", "unsure"]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A pair that waits, with the persons its records are with now and the verdict of the model that decides now."""
+
+    row: ReviewRow
+    left_person: int | None
+    right_person: int | None
+    verdict: identity.Verdict | None
+
+
+def waiting(store: Store, after: int = 0, limit: int = 100) -> list[ReviewRow]:
+    """Return the pairs that wait, after the one of number `after`."""
+    return store.reviews("open", after, limit)
+
+
+def pair_of(store: Store, row: ReviewRow) -> Pair:
+    """Return a pair with its persons and why the scorer is in doubt."""
+    verdict = explain_stored(store, row.left, row.right).value if row.left != row.right else None
+    return Pair(row, store.person_of(row.left), store.person_of(row.right), verdict)
+
+
+def _refused(text: str, rule: str) -> Result[int]:
+    return Result(None, [Issue("error", "required" if rule == "reason" else "not-found", text, rule=f"review.{rule}")])
+
+
+def decide_pair(
+    service: Service, left: str, right: str, answer: Answer, actor: str, reason: str, origin: str = ""
+) -> Result[int]:
+    """Decide a pair and return the person of `left` after it.
+
+    `same` links the person of `right`'s record to that of `left`, `apart` takes `right` out when both are together;
+    either is kept for ever and no matcher goes against it. `unsure` sets the pair aside. A reason is needed.
+    """
+    if not reason.strip():
+        return _refused("say why", "reason")
+
+    def job(tx: Tx) -> int | None:
+        at = clock.now()
+        ours, theirs = tx.person_of(left), tx.person_of(right)
+        if ours is None or theirs is None:
+            return None
+        if answer == "unsure":
+            tx.answer(left, right, "unsure", actor, at)
+        else:
+            tx.decide(left, right, answer, reason, actor, at)
+            if answer == "same" and ours != theirs:
+                tx.link(right, ours, "manual", reason, actor, at)
+            elif answer == "apart" and ours == theirs:
+                tx.unlink(right, "manual", reason, actor, at)
+        what = f"Patient/{left} Patient/{right} {answer}"
+        for person in sorted({ours, theirs}):
+            tx.audit(AuditRow(actor, "decide", person, what, origin, reason, at=at))
+        return ours
+
+    found = service.store.submit(job, 1).result(_WAIT)
+    return Result(found, []) if found is not None else _refused(f"there is no Patient/{left} or {right}", "patient")
+
+
+def _part(tx: Tx, person: int, left: str, right: str, reason: str, actor: str, at: int) -> None:
+    """Let what no longer hangs together leave a person: by decisions that stand, and by what no hand linked."""
+    members = tx.patients_of(person)
+    core = [id_ for id_ in members if not tx.by_hand(id_)]
+    near = {id_: {other for other, kind in tx.decided(id_).items() if kind == "same"} for id_ in members}
+    for id_ in core:
+        near[id_] |= set(core)
+    sides = [_reached(near, id_) for id_ in (right, left)]
+    if left in sides[0]:
+        return
+    # Who was there before any hand keeps the person's id.
+    leaving = sides[1] if sides[0] & set(core) and not sides[1] & set(core) else sides[0]
+    first, *rest = sorted(leaving, key=lambda id_: (id_ not in (left, right), id_))
+    former = tx.came_from(first)
+    if former is None:
+        target = tx.unlink(first, "undone", reason, actor, at)
+    else:
+        target = tx.link(first, former, "undone", reason, actor, at)
+    for id_ in rest:
+        tx.link(id_, target, "undone", reason, actor, at)
+    for side in sides:  # who is alone again is the person that it was
+        [alone, *others] = sorted(side)
+        home = None if others else tx.came_from(alone)
+        if home is not None and len(tx.patients_of(tx.person_of(alone) or 0)) == 1:
+            tx.link(alone, home, "undone", reason, actor, at)
+
+
+def _reached(near: dict[str, set[str]], start: str) -> set[str]:
+    found, todo = {start}, [start]
+    while todo:
+        for other in near.get(todo.pop(), set()) - found:
+            if other in near:
+                found.add(other)
+                todo.append(other)
+    return found
+
+
+def undo_pair(service: Service, left: str, right: str, actor: str, reason: str, origin: str = "") -> Result[int]:
+    """Take a decision about a pair back: it waits again, and what the decision linked is parted, or joined again.
+
+    Returns the person of `left`. The history keeps both. A reason is needed.
+    """
+    if not reason.strip():
+        return _refused("say why", "reason")
+
+    def job(tx: Tx) -> int | None:
+        at = clock.now()
+        ours, theirs = tx.person_of(left), tx.person_of(right)
+        kind = tx.decided(left).get(right)
+        if ours is None or theirs is None or kind is None:
+            return None
+        tx.decide(left, right, "open", reason, actor, at)
+        if kind == "same" and ours == theirs:
+            _part(tx, ours, left, right, reason, actor, at)
+        tx.audit(AuditRow(actor, "undo", ours, f"Patient/{left} Patient/{right} was {kind}", origin, reason, at=at))
+        return ours
+
+    found = service.store.submit(job, 1).result(_WAIT)
+    return Result(found, []) if found is not None else _refused("nobody decided about these two", "decision")

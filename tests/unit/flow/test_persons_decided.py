@@ -1,0 +1,220 @@
+"""Links, decisions and their undoing keep the partition that they should, in any order and for ever."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from unsilo import identity
+from unsilo.flow.explain import explain_stored
+from unsilo.flow.persons import place_patient
+from unsilo.flow.process import Piece, prepare_resource
+from unsilo.flow.rebuild import export, rebuild, sample
+from unsilo.flow.review import decide_pair, pair_of, undo_pair, waiting
+from unsilo.flow.training import compared, switch_model, train_file
+from unsilo.identity.simulate import HEADER, rates, simulate
+from unsilo.storage import Store, Tx, open_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with open_store(tmp_path / "store") as opened:
+        yield opened
+
+
+def patient(id_: str, given: str = "Magdalena", family: str = "Quist", born: str = "1971-08-30", **more: Any) -> Any:
+    """A Patient who lives in Troy."""
+    return {
+        "resourceType": "Patient", "id": id_, "name": [{"family": family, "given": [given]}], "birthDate": born,
+        "gender": "female", "address": [{"line": ["9 Canal Street"], "city": "Troy", "postalCode": "12180"}], **more,
+    }  # fmt: skip
+
+
+def put(store: Store, resource: Any, mid: int = 1) -> int:
+    """Store a Patient as a message would, and return its person."""
+    piece: Piece = prepare_resource(resource, [], 1, 0, [])
+
+    def job(tx: Tx) -> int:
+        now = tx.current("Patient", piece.id)
+        tx.put(
+            "Patient", piece.id, piece.body, index=piece.index, lineage=[], at=tx.at, digest=piece.digest, previous=now
+        )
+        place_patient(tx, piece, "test", tx.at, mid)
+        person = tx.person_of(piece.id)
+        assert person is not None
+        return person
+
+    return store.submit(job).result(20)
+
+
+def service(store: Store) -> Any:
+    """What the use cases need of a service."""
+    return SimpleNamespace(store=store)
+
+
+def partition(store: Store) -> set[frozenset[str]]:
+    """Return the sets of source Patients."""
+    found: dict[int, set[str]] = {}
+    for _, id_, person, _ in store.match_records():
+        found.setdefault(person, set()).add(id_)
+    return {frozenset(ids) for ids in found.values()}
+
+
+def test_the_scorer_links_and_says_so(store: Store) -> None:
+    """A nickname, lost accents and a move are one person; the edge has score, version and a sentence of parts."""
+    one = put(store, patient("a", "Margaret", "Šimić"))
+    assert put(store, patient("b", "Peggy", "SIMIC")) == one
+    edge = store.sources(one)[-1]
+    assert edge.rule == f"scored by {identity.default().version}"
+    assert 0.9 < edge.score < 1
+    assert "the same birth date" in edge.reason
+
+
+def test_twins_wait_and_a_decision_holds_for_ever(store: Store) -> None:
+    """The second twin is alone and the pair waits; said to be apart, no later message joins them; undone, it waits."""
+    one, other = put(store, patient("a", "Magdalena")), put(store, patient("b", "Agnieszka"))
+    assert one != other
+    [row] = waiting(store)
+    assert {row.left, row.right} == {"a", "b"}
+    pair = pair_of(store, row)
+    assert pair.verdict is not None
+    assert "twin" in pair.verdict.cautions
+    assert decide_pair(service(store), "a", "b", "apart", "kim", "asked the mother").value == one
+    assert waiting(store) == []
+    for _ in range(3):
+        assert put(store, patient("b", "Magdalena")) == other  # even with the other's particulars
+        assert put(store, patient("b", "Agnieszka")) == other
+    assert undo_pair(service(store), "a", "b", "kim", "the mother was another one").value == one
+    assert [state for state in store.review_counts() if state == "open"] == ["open"]
+    assert undo_pair(service(store), "a", "b", "kim", "again").value is None
+
+
+def test_what_is_said_to_be_one_person_stays_one(store: Store) -> None:
+    """`same` joins whatever the scorer thinks, and the record stays there; undoing parts them again."""
+    one = put(store, patient("a"))
+    put(store, patient("b", "Ruth", "Okafor", "1950-01-01"))
+    assert decide_pair(service(store), "a", "b", "same", "kim", "she told me").value == one
+    assert put(store, patient("b", "Ruth", "Okafor", "1950-01-02")) == one
+    undo_pair(service(store), "a", "b", "kim", "wrong")
+    assert partition(store) == {frozenset("a"), frozenset("b")}
+
+
+def test_a_decision_needs_a_reason_and_two_patients(store: Store) -> None:
+    """What cannot be decided is told as an Issue."""
+    put(store, patient("a"))
+    assert decide_pair(service(store), "a", "b", "same", "kim", " ").issues[0].rule == "review.reason"
+    assert decide_pair(service(store), "a", "nobody", "same", "kim", "x").issues[0].rule == "review.patient"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_links_undone_in_any_order_give_the_first_partition(store: Store, seed: int) -> None:
+    """Random decisions and their undoing in another order leave what was never linked; who was not touched keeps the person."""
+    draw = random.Random(seed)
+    first = {
+        f"p{n}": put(store, patient(f"p{n}", family=f"Fam{n}ly", born=f"19{40 + n}-0{1 + n}-11")) for n in range(6)
+    }
+    before = partition(store)
+    done: list[tuple[str, str]] = []
+    for _ in range(5):
+        left, right = draw.sample(sorted(first), 2)
+        together = {id_: ids for ids in partition(store) for id_ in ids}
+        if together[left] == together[right]:
+            continue
+        decide_pair(service(store), left, right, "same", "kim", "x")
+        done.append((left, right))
+    draw.shuffle(done)
+    for left, right in done:
+        undo_pair(service(store), left, right, "kim", "y")
+    assert partition(store) == before
+    touched = {id_ for pair in done for id_ in pair}
+    assert all(store.person_of(id_) == first[id_] for id_ in first if id_ not in touched)
+    assert store.verify() == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cannot_link_holds_under_any_arrivals(store: Store, seed: int) -> None:
+    """Two that are apart never share a person, in whatever order and wording their records come again."""
+    draw = random.Random(seed)
+    put(store, patient("a"))
+    put(store, patient("b", "Agnieszka"))
+    decide_pair(service(store), "a", "b", "apart", "kim", "x")
+    for n in range(12):
+        id_ = draw.choice(("a", "b", f"c{n % 3}"))
+        put(
+            store, patient(id_, draw.choice(("Magdalena", "Agnieszka", "Lena")), draw.choice(("Quist", "Kvist"))), n + 2
+        )
+        assert not any({"a", "b"} <= ids for ids in partition(store))
+
+
+def test_the_certain_links_do_not_depend_on_the_order(tmp_path: Path) -> None:
+    """The same made-up people in three orders are linked by the same rules of numbers, and nobody is linked wrongly."""
+    rows = [dict(zip(HEADER, row, strict=True)) for row in simulate(60, 9, rates())]
+    wrong = 0
+    for seed in range(3):
+        random.Random(seed).shuffle(rows)
+        with open_store(tmp_path / str(seed)) as store:
+            truth = {}
+            for row in rows:
+                resource = patient(f"r{row['record_id']}", row["given_name"] or "?", row["family_name"] or "?", "")
+                resource["birthDate"] = row["birth_date"] if "-" in row["birth_date"] else ""
+                resource["identifier"] = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": row["ssn"]}]
+                resource["address"] = [{"line": [row["street"]], "city": row["city"], "postalCode": row["postal_code"]}]
+                resource["gender"] = {"M": "male", "F": "female"}.get(row["sex"], "unknown")
+                truth[resource["id"]] = row["truth"]
+                put(store, resource)
+            wrong += sum(len({truth[id_] for id_ in ids}) > 1 for ids in partition(store))
+    assert wrong == 0
+
+
+def test_training_compares_before_it_switches(store: Store, tmp_path: Path) -> None:
+    """A model of a file is compared with the one that decides; only a switch changes who decides; both are kept."""
+    people = tmp_path / "people.csv"
+    text = [",".join(HEADER), *(",".join(row) for row in simulate(1500, 2, rates()))]
+    people.write_text("\n".join(text), "utf-8")
+    model = train_file(people, "town-1").value
+    assert model is not None
+    assert 1.0 < model.shares.same < 2.0
+    difference = compared(store, model, people)
+    assert difference.pairs > 500
+    assert store.match_model() is None
+    switch_model(store, model, "kim")
+    put(store, patient("a", "Margaret"))
+    person = put(store, patient("b", "Margaret"))
+    assert {edge.rule for edge in store.sources(person)} >= {"R2"}
+    found = store.match_model()
+    assert found is not None
+    assert identity.unpack_model(found[1]) == model
+    assert train_file(people, " ").value is None
+
+
+def test_explanations_sum_and_the_index_is_made_anew(store: Store, tmp_path: Path) -> None:
+    """Explain, rebuild, export and sample work on what is stored."""
+    put(store, patient("a"))
+    put(store, patient("b", "Agnieszka"))
+    verdict = explain_stored(store, "a", "Patient/b").value
+    assert verdict is not None
+    assert verdict.score == pytest.approx(sum(part.weight for part in verdict.parts))
+    assert all(part.says in verdict.sentence for part in verdict.parts[1:])
+    assert explain_stored(store, "a", "nobody").value is None
+    assert rebuild(store) == 2
+    assert export(store, tmp_path / "edges.csv") == 2
+    assert sample(store, tmp_path / "sample.csv", 10, 1) == 1
+
+
+def test_a_full_block_is_bounded(store: Store) -> None:
+    """Hundreds who share a telephone and an address are told apart, and none of them is linked by that."""
+
+    def crowd(tx: Tx) -> None:
+        for n in range(250):
+            record = identity.record(patient(f"x{n}", f"Name{n}", f"Fam{n}ly", f"19{n % 60 + 30}-01-{n % 27 + 1:02}"))
+            tx.remember(record.patient_id, identity.pack(record), identity.keys(record))
+            tx.link(record.patient_id, None, "none", "", "test", 1, 1)
+
+    store.submit(crowd).result(60)
+    asked = identity.record(patient("y", "Zed", "Other", "1999-12-31"))
+    found: Callable[[Tx], int] = lambda tx: len(tx.candidates(identity.keys(asked)))  # noqa: E731
+    assert store.submit(found).result(20) <= 200
