@@ -268,10 +268,14 @@ def prepare(state: State) -> Result[State]:
     if mapped is None:
         return Result(None)
     source, digest = state.envelope.id, mapped.digest
-    pieces = [
-        prepare_resource(entry.resource, [Lineage(source, digest, entry.rows)], entry.clock, entry.rank, entry.cleared)
-        for entry in mapped.entries
-    ]
+    state.tree = None
+    entries = mapped.entries
+    entries.reverse()
+    pieces = []
+    while entries:  # each is let go when it is made ready: a large message is not held twice
+        entry = entries.pop()
+        made = [Lineage(source, digest, entry.rows)]
+        pieces.append(prepare_resource(entry.resource, made, entry.clock, entry.rank, entry.cleared))
     acts = [
         Act(act.kind, act.at, act.source, act.survivor, act.retired, act.list, act.patient, act.present)
         for act in mapped.actions

@@ -14,13 +14,15 @@ __all__ = ["Made", "Memory", "Named", "Template", "Told", "room", "told"]
 _MOST = 1024
 _LONGEST = 200
 _MOST_LINEAGE = 40_000
+_USUAL = 200
+"""Lineage of segments behind so many is made anew: one message of thousands of segments would fill what is kept."""
 _kept = [0]
 """How many prepared pieces of lineage this process holds; beyond the bound they are made anew each time."""
 
 
-def room() -> bool:
-    """True while one more piece of lineage may be kept."""
-    if _kept[0] >= _MOST_LINEAGE:
+def room(segment: int = 0) -> bool:
+    """True while one more piece of lineage may be kept: of the segments that messages usually have."""
+    if segment >= _USUAL or _kept[0] >= _MOST_LINEAGE:
         return False
     _kept[0] += 1
     return True
@@ -59,7 +61,7 @@ class _Rows(dict[int, tuple[Row, ...]]):
 
     def __missing__(self, index: int) -> tuple[Row, ...]:
         made = tuple([row if row[2] is None else Row(row[0], row[1], (index, *row[2][1:])) for row in self.rows])
-        if room():
+        if room(index):
             self[index] = made
         return made
 
@@ -101,7 +103,7 @@ class _Placed(dict[tuple[int, ...], Told]):
         made = told(
             tuple([row if row[2] is None else Row(row[0], row[1], (*head, *row[2][self.depth :])) for row in self.rows])
         )
-        if room():
+        if room(place[0]):
             self[place] = made
         return made
 

@@ -29,7 +29,7 @@ class FormLineage(dict[tuple[int, ...], Told]):
             ]
         )
         made = told(rows) if self.look is None else told(rows, places[0], self.look, self.seal)
-        if room():
+        if room(places[0]):
             self[places] = made
         return made
 
