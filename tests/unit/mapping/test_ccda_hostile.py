@@ -191,14 +191,45 @@ def test_a_statement_about_somebody_else_is_not_the_patients() -> None:
     assert {"ccda.other-person", "ccda.no-information"} <= set(rules)
 
 
-def test_none_of_a_sort_is_said_by_the_section() -> None:
-    """ "No medications" is the empty reason of the section, never a medication."""
-    entry = (
+def test_none_of_a_sort_is_never_one_of_it() -> None:
+    """ "No medications" is that statement and no order; "no procedures" is the empty reason of the section."""
+    medication = (
         '<entry><substanceAdministration classCode="SBADM" moodCode="EVN" negationInd="true"><id root="1" extension="2"/><consumable><manufacturedProduct>'
         '<manufacturedMaterial><code code="410942007" codeSystem="2.16.840.1.113883.6.96"/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>'
     )
-    _, mapped, rules = run(HEAD + section(entry, "none", "10160-0") + TAIL)
-    assert "MedicationRequest" not in kinds(mapped)
+    procedure = '<entry><procedure classCode="PROC" moodCode="EVN" negationInd="true"><id root="1" extension="3"/><code code="71388002" codeSystem="2.16.840.1.113883.6.96"/></procedure></entry>'
+    _, mapped, rules = run(HEAD + section(medication, "none", "10160-0") + section(procedure, "none", "47519-4") + TAIL)
+    assert not {"MedicationRequest", "Procedure"} & set(kinds(mapped))
+    [statement] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "MedicationStatement"]
+    assert statement["medicationCodeableConcept"]["coding"][0]["code"] == "787481004"
     [composition] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "Composition"]
-    assert composition["section"][0]["emptyReason"]["coding"][0]["code"] == "nilknown"
+    assert composition["section"][1]["emptyReason"]["coding"][0]["code"] == "nilknown"
     assert "ccda.none-known" in rules
+
+
+ALLERGY = (
+    '<entry><act classCode="ACT" moodCode="EVN"><statusCode code="{concern}"/><entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN"{negated}>'
+    '<id root="1" extension="2"/><code code="ASSERTION" codeSystem="2.16.840.1.113883.5.4"/><statusCode code="completed"/><effectiveTime><low value="1990"/>{high}</effectiveTime>'
+    '<value xsi:type="CD" code="416098002" codeSystem="2.16.840.1.113883.6.96"/><participant typeCode="CSM"><participantRole><playingEntity>'
+    '<code code="7980" codeSystem="2.16.840.1.113883.6.88"/></playingEntity></participantRole></participant></observation></entryRelationship></act></entry>'
+)
+
+
+@pytest.mark.parametrize(
+    ("concern", "high", "negated", "clinical"),
+    [
+        ("active", "", "", "active"),
+        ("completed", "", "", "inactive"),
+        ("active", '<high value="2000"/>', "", "resolved"),
+        ("completed", '<high value="2000"/>', "", "resolved"),
+        ("active", "", ' negationInd="true"', "inactive"),
+        ("", "", "", "active"),
+    ],
+)
+def test_the_state_of_an_allergy(concern: str, high: str, negated: str, clinical: str) -> None:
+    """An end resolves, a refuted allergy is inactive, the concern decides else; unknown is active, with an Issue."""
+    entry = ALLERGY.format(concern=concern, high=high, negated=negated)
+    _, mapped, rules = run(HEAD + section(entry, "a", "48765-2") + TAIL)
+    [allergy] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "AllergyIntolerance"]
+    assert [c["code"] for c in allergy["clinicalStatus"]["coding"]] == [clinical]
+    assert ("ccda.allergyintolerance.required.status" in rules) is (not concern)

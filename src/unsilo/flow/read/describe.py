@@ -61,6 +61,7 @@ _ORDINARY: dict[str, str] = {
     "DiagnosticReport": "Report",
     "ServiceRequest": "Order without a name",
     "MedicationRequest": "Medication without a name",
+    "DeviceUseStatement": "Use of a device",
 }
 
 
@@ -90,7 +91,9 @@ def title(resource: Json) -> str:
     about = concept(resource)
     words = codeable(about) or str(about.get("display") or "")
     if not words and "reference" in about:
-        words = codeable(_inside(resource, about)) or str(about["reference"])
+        words = codeable(_inside(resource, about))
+        if not words and resource.get("resourceType") not in _ORDINARY:
+            words = str(about["reference"])
     if not words and resource.get("resourceType") == "DocumentReference":
         words = str(resource.get("description") or "")
     kind = str(resource.get("resourceType", "Fact"))
@@ -262,6 +265,24 @@ def _coverage(resource: Json) -> list[tuple[str, str]]:
     return [("Payer", joined(payers)), ("Member number", str(resource.get("subscriberId") or ""))]
 
 
+def _family(resource: Json) -> list[tuple[str, str]]:
+    told = []
+    for part in resource.get("condition") or ():
+        age = part.get("onsetString") or quantity(part.get("onsetAge"))
+        told.append(joined([codeable(part.get("code")), f"at {age}" if age else ""], ", "))
+    died = resource.get("deceasedDate") or ("yes" if resource.get("deceasedBoolean") is True else "")
+    return [("Name", str(resource.get("name") or "")), ("Had", joined(told)), ("Died", str(died))]
+
+
+def _goal(resource: Json) -> list[tuple[str, str]]:
+    aims = []
+    for target in resource.get("target") or ():
+        detail = {f"value{name[6:]}": value for name, value in target.items() if name.startswith("detail")}
+        due = str(target.get("dueDate") or "")
+        aims.append(joined([value_text(detail), f"by {due}" if due else ""], " "))
+    return [("Target", joined(aims))]
+
+
 def _general(resource: Json) -> list[tuple[str, str]]:
     notes = [str(n.get("text") or "") for n in resource.get("note") or () if isinstance(n, dict)]
     return [
@@ -292,6 +313,8 @@ _PARTICULARS: dict[str, Callable[[Json], list[tuple[str, str]]]] = {
     "Immunization": _immunisation,
     "RelatedPerson": _contact,
     "Coverage": _coverage,
+    "FamilyMemberHistory": _family,
+    "Goal": _goal,
 }
 
 
@@ -315,6 +338,8 @@ _STATUS: dict[str, str] = {
 
 def status_word(resource: Json) -> str:
     """Return the status in words: clinical status where the type has one, else its `status`; empty when not stated."""
+    if resource.get("doNotPerform") is True:
+        return "Not to be done"
     code = next((c.get("code") for c in (resource.get("clinicalStatus") or {}).get("coding") or ()), None)
     code = code or resource.get("status")
     if not isinstance(code, str) or not code:

@@ -51,6 +51,9 @@ STANDING: dict[str, Mark] = {
 }
 """Status codes of FHIR R4 (observation-status, condition-ver-status, event-status and others) that need saying."""
 
+FORBIDDEN = Mark("Not to be done", "⊘", "void")
+"""Of a request that says `doNotPerform`: refused, or advised against."""
+
 GONE = Mark("No longer sent", "⇢", "note")
 
 
@@ -183,6 +186,8 @@ _ORDER = {"void": 0, "note": 1, "soft": 2}
 def _standing(resource: Json) -> Mark | None:
     status = resource.get("status")
     found = STANDING.get(status) if isinstance(status, str) else None
+    if resource.get("doNotPerform") is True and (found is None or found.tone != "void"):
+        found = FORBIDDEN
     for code in _codes(resource.get("verificationStatus")):
         other = STANDING.get(code)
         if other is not None and (found is None or _ORDER[other.tone] < _ORDER[found.tone]):

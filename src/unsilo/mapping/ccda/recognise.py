@@ -131,7 +131,7 @@ def _placed(kind: str, node: Node, around: str) -> str:
     if node.attrs.get("nullFlavor") and node.name not in ("act", "organizer"):
         return NO_INFORMATION
     if kind in _NOTHING and node.attrs.get("negationInd") == "true" and _names_any(kind, node):
-        return NONE_KNOWN
+        return "no-medications" if kind.endswith("medication") else NONE_KNOWN
     mood = node.attrs.get("moodCode")
     if mood in _PLANNED and kind in _IN_PLANS:
         if kind == "immunization" and node.attrs.get("negationInd") == "true":

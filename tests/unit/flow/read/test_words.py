@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unsilo.flow.read.describe import particulars, status_word, title
+from unsilo.flow.read.fact import Fact, mark_of, void
 from unsilo.flow.read.words import NO_TIME, When, age, code_keys, codeable, quantity, ratio, say_when, since, when
 from unsilo.kernel.clock import from_instant
 
@@ -81,3 +83,25 @@ def test_time_past_is_said_in_one_unit() -> None:
 def test_a_moment_outside_what_can_be_said_gives_nothing() -> None:
     """Times beyond the calendar are not invented."""
     assert say_when(When(10**20, "minute"), ZoneInfo("Asia/Tokyo")) == ""
+
+
+def test_what_is_not_to_be_done_is_never_shown_as_ordered() -> None:
+    """A request with `doNotPerform` is marked and struck out, whatever its status."""
+    order = {"resourceType": "ServiceRequest", "status": "active", "doNotPerform": True, "code": {"text": "X-ray"}}
+    fact = Fact("ServiceRequest", "1", "1", 0, "north", order)
+    mark = mark_of(fact)
+    assert mark is not None
+    assert mark.word == "Not to be done"
+    assert void(fact)
+    assert status_word(order) == "Not to be done"
+    assert mark_of(Fact("ServiceRequest", "1", "1", 0, "north", order | {"doNotPerform": False})) is None
+
+
+def test_goals_and_family_say_what_they_are_about() -> None:
+    """A goal's target and a relative's conditions stand beneath the title; a device without words has some."""
+    target = {"detailQuantity": {"value": 70, "unit": "kg"}, "dueDate": "2024-07-01"}
+    assert dict(particulars({"resourceType": "Goal", "target": [target]}))["Target"].startswith("70 kg by 2024-07-01")
+    told = {"code": {"text": "Stroke"}, "onsetAge": {"value": 57, "unit": "a"}}
+    family = {"resourceType": "FamilyMemberHistory", "condition": [told], "deceasedBoolean": True}
+    assert dict(particulars(family)) == {"Had": "Stroke, at 57 a", "Died": "yes"}
+    assert title({"resourceType": "DeviceUseStatement", "device": {"reference": "Device/1"}}) == "Use of a device"
