@@ -65,6 +65,25 @@ def test_files_of_every_kind(service, tmp_path):
     assert service.store.view().read(Predicate(), "Observation", "o1").version == 1
 
 
+def test_a_bundle_keeps_its_references_together(service, tmp_path):
+    """Entries that are named by `urn:uuid:` only get an id of it, and what refers to them leads to them."""
+    first, second = "0b5c7a1e-6e0f-4bd2-8d3a-2f6a1c9b7e55", "9d0f4c52-6a51-4f0e-9a4b-0d5a3b1f2c66"
+    patient = {"resourceType": "Patient"}
+    seen = {**_observation(1), "subject": {"reference": f"urn:uuid:{first}"}}
+    del seen["id"]
+    entries = [
+        {"fullUrl": f"urn:uuid:{second}", "resource": seen},
+        {"fullUrl": f"urn:uuid:{first}", "resource": patient},
+    ]
+    file = tmp_path / "a b.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}))
+    for stored in (2, 0):
+        done, found = _run(service, file)
+        assert (done.stored, found) == (stored, [])
+    row = service.store.view().read(Predicate(), "Observation", second)
+    assert json.loads(row.body)["subject"] == {"reference": f"Patient/{first}"}
+
+
 def test_faults_name_file_and_line_and_hurt_nobody_else(service, tmp_path):
     """Torn lines, wrong types, wrong ids: each told with its line; all others are stored."""
     file = tmp_path / "x.ndjson"

@@ -31,7 +31,7 @@ _CERTAIN_EVERY = 1.0
 """Seconds after which it is kept how far an import is; what was done since is done again, and changes nothing."""
 _MOST_PAGES = 1000
 """Pages of a manifest."""
-_MOST_FILES = 100_000
+_MOST_FILES = 10_000
 _MOST_REPORTED = 1_000_000
 """Faults of one file that its report holds."""
 _MANIFEST = 16 * 1024 * 1024
@@ -132,7 +132,12 @@ class Imports(Queue[ImportJob]):
                 found.append(self._failed(job, len(job.inputs) + len(found), url, why))
                 break
             url = following
-        job.inputs = ([*job.inputs, *found] if job.manifest else self._spread(found))[:_MOST_FILES]
+        inputs = [*job.inputs, *found] if job.manifest else self._spread(found)
+        if len(inputs) > _MOST_FILES:  # what is left out is told, never passed over in silence
+            text = f"more than {_MOST_FILES} files: {len(inputs) - _MOST_FILES} are not read"
+            first = inputs[_MOST_FILES].url
+            inputs = [*inputs[:_MOST_FILES], self._failed(job, _MOST_FILES, first, text)]
+        job.inputs = inputs
         job.manifest = ""
         self.jobs.keep(job)
         return True

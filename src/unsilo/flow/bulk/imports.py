@@ -205,7 +205,7 @@ def import_files(
                 told(at, issues)
 
     try:
-        called = list(names) or [path.name for path in files]
+        called = list(names) or [path.name.replace(" ", "%20") for path in files]
         for number, piece, made, fault in _queue(own, files, called, at, order, ahead, batch_lines):
             issues: list[Issue] = [fault] if fault is not None else []
             job = None

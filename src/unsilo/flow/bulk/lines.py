@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from unsilo.fhir import codec
+from unsilo.fhir.bundle import entries as entries_of
+from unsilo.fhir.references import rewrite
 from unsilo.kernel import Issue, Json, Limits, Where, json
 from unsilo.kernel.limits import DEFAULT
 
@@ -22,6 +24,7 @@ _EACH = 2048
 """Bytes of a piece for each of its lines, at most."""
 _BYTES = 1024 * 1024
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+_UUID = "urn:uuid:"
 _CUT = "the packed file is cut short or damaged ({})"
 
 
@@ -105,6 +108,21 @@ def _by_line(path: Path, after: int, name: str, most: int) -> Iterator[Piece]:
         yield Piece(lines, issues, number)
 
 
+def _named(bundle: Json) -> dict[str, str]:
+    """Return what the `urn:` of each entry becomes; one without an id takes that of its `urn:uuid:` for its own, so
+    that the same Bundle has the same ids whenever it is read, and what refers to it leads to it."""
+    targets: dict[str, str] = {}
+    for _, url, resource in entries_of(bundle):
+        if not url.startswith("urn:") or not isinstance(resource, dict):
+            continue
+        if "id" not in resource and url.startswith(_UUID):
+            resource["id"] = url.removeprefix(_UUID)
+        kind, id_ = resource.get("resourceType"), resource.get("id")
+        if isinstance(kind, str) and isinstance(id_, str):
+            targets[url] = f"{kind}/{id_}"
+    return targets
+
+
 def _whole(path: Path, after: int, name: str, most: int) -> Iterator[Piece]:
     try:
         with _opened(path) as file:
@@ -127,10 +145,11 @@ def _whole(path: Path, after: int, name: str, most: int) -> Iterator[Piece]:
         return
     entries = resource.get("entry")
     held = entries if isinstance(entries, list) else []
+    targets = _named(resource)
     for start in range(after, len(held), most):
         part = held[start : start + most]
         lines = [
-            Line(start + n + 1, json.encode(entry["resource"]))
+            Line(start + n + 1, json.encode(rewrite(entry["resource"], targets) if targets else entry["resource"]))
             for n, entry in enumerate(part)
             if isinstance(entry, dict) and isinstance(entry.get("resource"), dict)
         ]

@@ -19,7 +19,7 @@ _FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson", "applicat
 _MODES = ("upsert", "create")
 _CHECKS = ("off", "warn", "reject")
 _STORAGES = ("https", "http", "file")
-_MOST = 100_000
+_MOST = 10_000
 """Files of one import."""
 _MOST_TOLD = 20
 
