@@ -220,14 +220,14 @@ ALLERGY = (
     [
         ("active", "", "", "active"),
         ("completed", "", "", "inactive"),
-        ("active", '<high value="2000"/>', "", "resolved"),
+        ("active", '<high value="2000"/>', "", "active"),
         ("completed", '<high value="2000"/>', "", "resolved"),
         ("active", "", ' negationInd="true"', "inactive"),
         ("", "", "", "active"),
     ],
 )
 def test_the_state_of_an_allergy(concern: str, high: str, negated: str, clinical: str) -> None:
-    """An end resolves, a refuted allergy is inactive, the concern decides else; unknown is active, with an Issue."""
+    """An active concern is an active allergy, else an end resolves; refuted is inactive; unknown active, with an Issue."""
     entry = ALLERGY.format(concern=concern, high=high, negated=negated)
     _, mapped, rules = run(HEAD + section(entry, "a", "48765-2") + TAIL)
     [allergy] = [e.resource for e in mapped.entries if e.resource["resourceType"] == "AllergyIntolerance"]

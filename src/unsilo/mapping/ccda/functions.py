@@ -32,6 +32,7 @@ _SCHEMES = {
     "ftp": "url", "mllp": "other", "pager": "pager",
 }  # fmt: skip
 """Scheme of a TEL value -> ContactPoint.system (v3 URLScheme)."""
+_ALLERGY_STATUS = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 _NO_KNOWN = {"416098002": "drug", "419511003": "drug", "59037007": "drug", "414285001": "food", "418471000": "food",
              "235719002": "food", "426232007": "environmental"}  # fmt: skip
 
@@ -187,6 +188,24 @@ def _concern(vocabulary: str) -> Callable[..., Json | None]:
     return status
 
 
+_concern_of_allergy = _concern("AllergyConcern")
+
+
+def allergy_status(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+    """The clinical status of an allergy: active as long as its concern is, else resolved when it has an end.
+
+    An end beside an active concern is no proof: senders put other times there, and an allergy too many harms less.
+    """
+    mark = len(rows)
+    said = _concern_of_allergy(run, node, at, path, rule, rows)
+    end = path_of("effectiveTime/high/@value").first(node)
+    if end is None or (said is not None and said["coding"][0]["code"] == "active"):
+        return said
+    del rows[mark:]
+    rows += [Row(f"{path}.coding[0].system", rule, None), Row(f"{path}.coding[0].code", rule, f"{end.path}/@value")]
+    return {"coding": [{"system": _ALLERGY_STATUS, "code": "resolved"}]}
+
+
 def negated(run: Any, _node: Element, at: Locator, _path: str, rule: str, *_: Any) -> None:
     """A negated observation has no place in FHIR's Observation: shown as one, it would say the opposite."""
     text = "a negated observation is not made a resource; it is read in the document's text"
@@ -270,7 +289,7 @@ def sop_class(_run: Any, node: Element, at: Locator, path: str, rule: str, rows:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "administration_unit": administration_unit,
-    "allergy_concern_status": _concern("AllergyConcern"),
+    "allergy_status": allergy_status,
     "birth_sex": birth_sex,
     "body": body,
     "code_system": code_system,
