@@ -173,7 +173,11 @@ def test_every_message_row_reads_a_place_of_its_structure(tables: TableSet) -> N
         if row.map != "*" and not structures:
             wrong.append(f"{row.id}: no structure {row.map}")
         paths = {place.path for found in structures for place in found}
-        if "." in row.at and not any(at == segment for at in places) and not any(fnmatchcase(path, at) for at in places for path in paths):
+        if (
+            "." in row.at
+            and not any(at == segment for at in places)
+            and not any(fnmatchcase(path, at) for at in places for path in paths)
+        ):
             wrong.append(f"{row.id}: {row.at} is in no structure")
         wrong += [f"{row.id}: {at} is another segment" for at in places if at.rpartition(".")[2] != segment]
         wrong += [f"{row.id}: map {name}" for name in names if name not in tables.maps and not name.startswith("py:")]

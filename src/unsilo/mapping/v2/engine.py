@@ -22,6 +22,7 @@ from unsilo.mapping.v2.lines import continue_text, continues, is_line
 from unsilo.mapping.v2.parents import link_parents, link_persons
 from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
+from unsilo.mapping.v2.settle import settle
 from unsilo.mapping.v2.shapes import Shaped
 from unsilo.mapping.v2.unconsumed import labels_of, unconsumed
 
@@ -84,6 +85,7 @@ class V2Map:
             lines.end()
         link_parents(run, placed)
         link_persons(run)
+        settle(run)
         if cuts:
             text = f"{len(cuts)} fields have more parts than any data type; they were read in part or as one text"
             run.issue("error", "too-costly", text, (*cuts[0][:2], 0, 0, 0), "mapping.v2.parts")

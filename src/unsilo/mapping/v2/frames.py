@@ -71,6 +71,8 @@ class _Move(NamedTuple):
     keep: int
     opens: tuple[str, ...]
     misplaced: bool
+    anew: _Move | None = None
+    """Where it goes when the group at hand has such a segment already."""
 
 
 class Structure:
@@ -124,7 +126,7 @@ class Structure:
                 placed.append(_placed((segment, "", frame, False)))
                 frame.segments.setdefault(segment.name, segment)
                 continue
-            _, path, keep, opens, misplaced = move
+            _, path, keep, opens, misplaced, _ = move
             if misplaced and not opens:
                 frame = stack[min(keep, len(stack) - 1)]
             elif opens or keep + 1 != len(stack):
@@ -143,13 +145,23 @@ class Structure:
         state = -1
         route = []
         moves = self.moves
+        stack: list[set[str]] = [set()]
         for name in names:
             key = (state, name)
             move = moves[key] if key in moves else self._remember(key)
-            if move is not None and not (move.misplaced and not move.opens):
-                state = move.state
+            if move is not None and move.anew is not None and name in stack[min(move.keep, len(stack) - 1)]:
+                move = move.anew
             route.append(move)
-        if len(names) <= _LONGEST_ROUTE and len(self.routes) < _MOST_ROUTES:
+            if move is None:
+                stack[-1].add(name)
+            elif move.misplaced and not move.opens:
+                stack[min(move.keep, len(stack) - 1)].add(name)
+            else:
+                state = move.state
+                del stack[move.keep + 1 :]
+                stack += [set() for _ in move.opens]
+                stack[-1].add(name)
+        if len(self.routes) < _MOST_ROUTES and len(names) <= _LONGEST_ROUTE:
             self.routes[names] = route
         return route
 
@@ -199,15 +211,17 @@ class Structure:
     ) -> _Move:
         """Where a segment goes that has no place of its own from here on.
 
-        A place of the group at hand that is past takes it again when it may repeat; one that may not begins the
-        group anew, as its first segments were left out. Else the segments between are left out.
+        A place of the group at hand that is past takes it, and again when it may repeat; a second one that may not
+        begins the group anew, as its first segments were left out. Else the segments between are left out.
         """
         before = [(n, leaf) for n, leaf in choices if n <= state]
         near = [(n, leaf) for n, leaf in before if here is not None and leaf.groups and leaf.groups[-1] in here.groups]
         if near:
             n, leaf = near[-1]
-            anew = leaf.frames[-1] if not leaf.repeats and leaf.frames else ""
-            return self._go(here, n, leaf, restart=anew, misplaced=True)
+            again = self._go(here, n, leaf, restart="", misplaced=True)
+            if leaf.repeats or not leaf.frames:
+                return again
+            return again._replace(anew=self._go(here, n, leaf, restart=leaf.frames[-1], misplaced=True))
         if skipping is not None:
             return self._go(here, *skipping, restart="", misplaced=False)
         n, leaf = before[-1] if before else choices[-1] if state >= 0 else choices[0]

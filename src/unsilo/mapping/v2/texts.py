@@ -184,6 +184,15 @@ def cite_identifier(
             return
 
 
+def dns(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """A host's name as a URI; None for words that are no name."""
+    text = run.clean(node.split(run.S)[0])[0]
+    if not text or any(sign.isspace() for sign in text):
+        return None
+    rows.append(Row(path, rule, at))
+    return f"urn:dns:{text}"
+
+
 def sampled(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
     """NA or MA (HL7 v2.8.2, 2.A.46 and 2.A.42) to SampledData: NA is one channel, the components of MA are channels.
 
@@ -283,5 +292,6 @@ TEXTS: dict[str, Any] = {
     "end_of": end_of,
     "replaced_by": replaced_by,
     "sampled": sampled,
+    "dns": dns,
     "cite_identifier": cite_identifier,
 }

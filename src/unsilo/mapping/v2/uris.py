@@ -20,6 +20,8 @@ def local_uri(site: Site, name: str) -> str:
 def universal_uri(universal: str, kind: str) -> str:
     """The URI of a universal id of a type (HL7 table 0301), "" for one that is not well formed or not known."""
     kind = kind.upper()
+    if any(sign.isspace() for sign in universal.strip()):
+        return ""
     if kind == "ISO" or (not kind and OID.match(universal) and universal.count(".") > 3):
         bare = universal.removeprefix("urn:oid:")
         return f"urn:oid:{bare}" if OID.match(bare) else ""
