@@ -68,6 +68,9 @@ class CodeSystem(Protocol):
     def relations(self, name: str) -> Iterable[tuple[int, int, int]]:
         """Yield (source, target, group) of a property whose values are concepts."""
 
+    def related(self, name: str, to: int, *, turned: bool = False) -> int:
+        """Return the set of concepts whose property leads into the set `to`; `turned`: to which one of it leads."""
+
     def relations_to(self, name: str, targets: Sequence[int]) -> Iterable[tuple[int, int, int]]:
         """Yield (source, target, group) of those that lead to the targets."""
 

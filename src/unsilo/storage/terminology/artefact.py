@@ -67,6 +67,7 @@ class Artefact:
         ]
         self._properties = {each.code: each for each in self.edition.properties}
         self.below = lru_cache(maxsize=_BITS_KEPT)(self._below)
+        self._ends = lru_cache(maxsize=_BITS_KEPT)(self._all_ends)
         self._groups = [msgspec.json.decode(r[0], type=MapGroup) for r in self._all("SELECT said FROM mapset")]
         self._words = Words(self)
 
@@ -254,6 +255,18 @@ class Artefact:
     def relations(self, name: str) -> Iterable[tuple[int, int, int]]:
         """Yield (source, target, group) of a property whose values are concepts."""
         return self.rows("SELECT source, target, part FROM relation WHERE property = ?", (self._numbers.get(name, 0),))
+
+    def related(self, name: str, to: int, *, turned: bool = False) -> int:
+        """Return the set of concepts whose property leads into the set `to`; `turned`: to which one of it leads."""
+        sources, targets = self._ends(name)
+        if turned:
+            sources, targets = targets, sources
+        content = to.to_bytes(self.size // 8 + 1, "little")
+        return ids.pack({s for s, t in zip(sources, targets, strict=True) if content[t >> 3] >> (t & 7) & 1}, self.size)
+
+    def _all_ends(self, name: str) -> tuple[array[int], array[int]]:
+        rows = self._all("SELECT source, target FROM relation WHERE property = ?", (self._numbers.get(name, 0),))
+        return array("I", (row[0] for row in rows)), array("I", (row[1] for row in rows))
 
     def relations_to(self, name: str, targets: Sequence[int]) -> Iterable[tuple[int, int, int]]:
         """Yield (source, target, group) of those that lead to the targets."""

@@ -75,6 +75,10 @@ def _counted(focus: int, counts: dict[int, int], bounds: tuple[int, int | None],
 
 
 def _attribute(run: Run, focus: int, node: Node) -> int:
+    bounds = _bounds(node)
+    own, *values = [part for part in node.parts if part.rule == "sub"]
+    if bounds == (1, None) and values:
+        return focus & _having(run, node, own, values[0])
     counts: dict[int, int] = {}
     flags = ids.Flags(focus)
     seen: set[tuple[int, str, object]] = set()
@@ -83,7 +87,20 @@ def _attribute(run: Run, focus: int, node: Node) -> int:
         if flags.has(source) and (source, name, value) not in seen:
             seen.add((source, name, value))
             counts[source] = counts.get(source, 0) + 1
-    return _counted(focus, counts, _bounds(node), run.system.size)
+    return _counted(focus, counts, bounds, run.system.size)
+
+
+def _having(run: Run, node: Node, name: Node, value: Node) -> int:
+    """Return the set of concepts that have an attribute at least once: nothing needs to be counted."""
+    targets = run.sub(value)
+    if any(part.rule == "equal" and part.text == "!=" for part in node.parts):
+        targets = ids.span(1, run.system.size) & ~targets
+    turned = node.one("reverse") is not None
+    found = 0
+    for each in names_of(run, name):
+        run.spend(node.at)
+        found |= run.system.related(each, targets, turned=turned)
+    return found
 
 
 def _group(run: Run, focus: int, node: Node) -> int:
