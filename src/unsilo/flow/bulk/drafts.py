@@ -17,7 +17,7 @@ from unsilo.flow.bulk.lines import Line
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.judge import Judge
-from unsilo.flow.process import Draft, Piece
+from unsilo.flow.process import Draft
 from unsilo.kernel import Issue, Json, Where
 from unsilo.validation import Options
 from unsilo.validation.library import validator
@@ -28,6 +28,7 @@ Check = Literal["off", "warn", "reject"]
 
 _MOST_TOLD = 5
 """Faults of one line that are told."""
+_encode = msgspec.msgpack.Encoder().encode
 _structure = Options(invariants=False)
 
 
@@ -45,7 +46,7 @@ class Drafted(msgspec.Struct, array_like=True):
     """One resource of a line, ready; it had an id of its own, or got one from its content."""
 
     line: int
-    piece: Piece
+    piece: Draft
     own_id: bool
 
 
@@ -95,11 +96,16 @@ def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes
     for number, content in lines:
         made, own, issues = _drafted(content, order, judge)
         if made is not None:
-            good.append(Drafted(number, made.carried(), own))
+            good.append(Drafted(number, made, own))
         for issue in issues[:_MOST_TOLD]:
             place = f"{order.name}:{number} {issue.where.path}".strip()
             told.append(msgspec.structs.replace(issue, where=Where(place)))
-    return msgspec.msgpack.encode(Drafts(good, told))
+    try:
+        return _encode(Drafts(good, told))
+    except UnicodeEncodeError:  # half a surrogate pair in a key: it is left out of keys, as for messages
+        for each in good:
+            each.piece.made = each.piece.carried().index
+        return _encode(Drafts(good, told))
 
 
 _here: list[Judge] = []
