@@ -98,6 +98,11 @@ class ResourceReads:
         """Return the pairs of the queue in which a source Patient (its row number) stands."""
         return [ReviewRow(*row) for row in self._readers.rows(_PERSON["review_of"], (rid,))]
 
+    def review(self, number: int) -> ReviewRow | None:
+        """Return one pair of the queue."""
+        row = self._readers.row(_PERSON["review_one"], (number,))
+        return None if row is None else ReviewRow(*row)
+
     def review_counts(self) -> dict[str, int]:
         """Return how many pairs of the queue are in each state."""
         return {state: int(count) for state, count in self._readers.rows(_PERSON["review_counts"], ())}
@@ -156,8 +161,7 @@ class ResourceReads:
         rows.sort(key=_newest)
         # A resource stands there twice when it names two records of the person, or two dates.
         seen: set[int] = set()
-        make: Callable[..., Stored] = Stored
-        return [make(*row[1:]) for row in rows if not (row[1] in seen or seen.add(row[1]))]  # type: ignore[func-returns-value]
+        return [stored(row[1:]) for row in rows if not (row[1] in seen or seen.add(row[1]))]  # type: ignore[func-returns-value]
 
     def list_state(self, patient: str) -> list[ListMember]:
         """Return the members of a source Patient's snapshot lists, also those that are no longer sent."""

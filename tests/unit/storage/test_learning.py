@@ -89,3 +89,25 @@ def test_samples_that_teach_nothing() -> None:
     """Too few samples give no dictionary, not an exception."""
     assert bodies.learn([]) is None
     assert bodies.learn([b"x"] * 3) is None
+
+
+def test_what_is_known_of_a_person_is_read_as_it_was_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what was packed with a learned dictionary."""
+    monkeypatch.setattr(learning, "_WHEN", (400, 900))
+    bodies_of = {f"o{n}": json.encode({**resource(n), "subject": {"reference": "Patient/p"}}) for n in range(600)}
+
+    def put(tx: Tx, names: list[str]) -> None:
+        for name in names:
+            made = json.decode(bodies_of[name])
+            tx.put("Observation", name, bodies_of[name], index=index(made), lineage=[], at=1)
+
+    with open_store(tmp_path) as store:
+        store.submit(lambda tx: tx.link("p", None, "R1", "", "test", 1, 0)).result(20)
+        store.submit(lambda tx: put(tx, [f"o{n}" for n in range(500)])).result(20)
+        while not learning.dictionaries(tmp_path / "unsilo.db"):
+            threading.Event().wait(0.02)
+        store._learner.close()
+        store.submit(lambda tx: put(tx, [f"o{n}" for n in range(500, 600)])).result(20)
+        person = store.person_of("p")
+        assert person is not None
+        assert {one.id: one.body for one in store.facts(person)} == bodies_of
