@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tools import import_v2_to_fhir, r4_definitions, shipped_terminologies
+from tools import import_v2_to_fhir, r4_definitions, shipped_terminologies, v2_structures
 from unsilo.spec.definitions import pack
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,7 @@ GENERATORS = (
         import_v2_to_fhir.OUTPUT,
         import_v2_to_fhir.main,
     ),
+    Generator("HL7 v2 message structures", "UNSILO_HL7APY", "", v2_structures.OUTPUT, v2_structures.main),
     Generator("FHIR R4 definitions", "UNSILO_R4_PACKAGE", "", r4_definitions.OUTPUT, r4_definitions.main),
     Generator(
         "terminologies",

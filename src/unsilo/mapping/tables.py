@@ -92,9 +92,15 @@ def _lines(name: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield reader.line_num, {k: v for k, v in zip(head, cells, strict=False) if v}
 
 
+@lru_cache(maxsize=16)
+def _columns(shape: type) -> frozenset[str]:
+    """The columns of a kind of row."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(shape))
+
+
 def _convert(line: dict[str, str], shape: type, where: str) -> Any:
     try:
-        unknown = set(line) - {f.encode_name for f in msgspec.structs.fields(shape)}
+        unknown = line.keys() - _columns(shape)
         if unknown:
             raise ValueError(f"{where}: unknown column {', '.join(sorted(unknown))}")
         return msgspec.convert(line, shape)
