@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, log, sqrt
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -40,6 +40,7 @@ BOUNDS = {
     "number or presence": (-2.0, 0.2), "general specimen": (0.2, 2.0), "ordinary method": (0.1, 1.0),
 }  # fmt: skip
 """What a weight may be at all, by reason: 452 items of one hospital are no ground to prefer newer codes or panels."""
+CALIBRATION_BOUNDS = {"method not said": (-3.0, 0.0), "specimen agrees": (0.2, 3.0), "contradicted": (-5.0, -0.5)}
 CALIBRATION_PRIOR = {
     "bias": -3, "share of the first": 2, "lead over the second": 2, "label covered": 2, "name covered": 1,
     "same words": 0.5, "specimen agrees": 0.5, "unit fits": 1, "contradicted": -2, "method not said": -0.5,
@@ -96,17 +97,17 @@ def fold_of(key: str, folds: int) -> int:
 
 
 def train_rank(
-    groups: Sequence[tuple[Sequence[Sequence[float]], int]], rounds: int = 120, spread: float = 0.6
+    groups: Sequence[tuple[Sequence[Sequence[float]], int]], rounds: int = 90, spread: float = 0.6
 ) -> dict[str, float]:
     """Fit a conditional logit: `groups` are candidates' features and the place of the right one.
 
-    `spread` is the standard deviation of the prior. Gradient ascent with momentum, no randomness.
+    `spread` is the standard deviation of the prior. Ascent with a step for each weight (as Adam does), no randomness.
     """
     weights = [float(PRIOR[name]) for name in FEATURES]
     start = list(weights)
     sparse = [([[(at, v) for at, v in enumerate(row) if v] for row in rows], right) for rows, right in groups]
-    speed = [0.0] * len(weights)
-    for _ in range(rounds):
+    speed, size = [0.0] * len(weights), [1.0] * len(weights)
+    for turn in range(rounds):
         slope = [(first - now) / spread**2 for first, now in zip(start, weights, strict=True)]
         for rows, right in sparse:
             scores = [sum(weights[at] * v for at, v in row) for row in rows]
@@ -119,27 +120,54 @@ def train_rank(
                     for at, v in row:
                         slope[at] += pull * v
         for at, s in enumerate(slope):
-            speed[at] = 0.8 * speed[at] + 0.004 * s
-            weights[at] += speed[at]
+            speed[at] = 0.8 * speed[at] + 0.2 * s
+            size[at] = 0.95 * size[at] + 0.05 * s * s
+            weights[at] += 0.1 * 0.98**turn * speed[at] / (sqrt(size[at]) + 1e-9)
             low, high = BOUNDS.get(FEATURES[at], (-20.0, 20.0))
             weights[at] = min(high, max(low, weights[at]))
     return dict(zip(FEATURES, weights, strict=True))
 
 
 def train_calibration(
-    rows: Sequence[tuple[Sequence[float], bool]], rounds: int = 600, spread: float = 1.5
+    rows: Sequence[tuple[Sequence[float], bool]], rounds: int = 12, spread: float = 1.5
 ) -> dict[str, float]:
-    """Fit a logistic regression of "the first is right" on the evidence, near its prior."""
+    """Fit a logistic regression of "the first is right" on the evidence, near its prior, by Newton's method."""
     weights = [float(CALIBRATION_PRIOR[name]) for name in CALIBRATION]
     start = list(weights)
+    count = len(weights)
     for _ in range(rounds):
         slope = [(first - now) / spread**2 for first, now in zip(start, weights, strict=True)]
+        curve = [[1 / spread**2 if at == to else 0.0 for to in range(count)] for at in range(count)]
         for values, right in rows:
-            pull = right - sigmoid(sum(w * v for w, v in zip(weights, values, strict=True)))
+            chance = sigmoid(sum(w * v for w, v in zip(weights, values, strict=True)))
             for at, v in enumerate(values):
-                slope[at] += pull * v
-        weights = [w + 0.01 * s for w, s in zip(weights, slope, strict=True)]
+                slope[at] += (right - chance) * v
+                bend = chance * (1 - chance) * v
+                for to, other in enumerate(values):
+                    curve[at][to] += bend * other
+        moved = [w + s for w, s in zip(weights, solved(curve, slope), strict=True)]
+        weights = [bounded(name, weight) for name, weight in zip(CALIBRATION, moved, strict=True)]
     return dict(zip(CALIBRATION, weights, strict=True))
+
+
+def bounded(name: str, weight: float) -> float:
+    """Return a weight of the calibration within what reason allows."""
+    low, high = CALIBRATION_BOUNDS.get(name, (-20.0, 20.0))
+    return min(high, max(low, weight))
+
+
+def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
+    """Solve a system of linear equations by elimination; the matrix is positive definite."""
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    size = len(rows)
+    for at in range(size):
+        for below in range(at + 1, size):
+            share = rows[below][at] / rows[at][at]
+            rows[below] = [b - share * a for a, b in zip(rows[at], rows[below], strict=True)]
+    found = [0.0] * size
+    for at in reversed(range(size)):
+        found[at] = (rows[at][-1] - sum(rows[at][to] * found[to] for to in range(at + 1, size))) / rows[at][at]
+    return found
 
 
 def model(rank: dict[str, float], calibration: dict[str, float], automatic: float = 0.9, abstain: float = 0.1) -> Model:

@@ -26,7 +26,7 @@ def queue_page(asked: Asked) -> Response:
     rows = map_queue.queue(service.store, feed=feed, limit=_MOST)
     return page(
         "maps.html", asked.view, zone=home_zone(service.settings), title="Code maps", rows=rows, feed=feed,
-        feeds=sorted(service.settings.feeds), by_feed=map_queue.unmapped_by_feed(service.store), href=_href,
+        feeds=sorted(service.settings.feeds), by_feed=service.maps.uncoded(), href=_href,
         waiting=len(service.maps.entries("proposed")) + len(service.maps.entries("approved")), system_name=system_name,
         elements={each.path: each for each in ELEMENTS.values()}, most=_MOST,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from unsilo.terminology.maps.apply import snapshot
 __all__ = ["Maps"]
 
 _WAIT = 10.0
-_RECOUNT = 60.0
+_RECOUNT = 10.0
 _FRESH = 1.0
 """Seconds after which another process's decisions are looked for."""
 
@@ -56,7 +56,7 @@ class Maps:
         return self._published
 
     def uncoded(self) -> dict[str, tuple[int, int]]:
-        """Return by feed how many local codes have no standard one, and on how many facts; counted once a minute."""
+        """Return by feed how many local codes have no standard one, and on how many facts; counted every ten seconds at most."""
         at, found = self._uncoded
         if not at or time.monotonic() - at > _RECOUNT:
             found = unmapped_by_feed(self.store)
