@@ -20,11 +20,11 @@ def code(number: int) -> str:
 def vocabulary(size: int = 90_000, seed: int = 3) -> list[str]:
     """Return made-up words, the frequent ones first."""
     random_ = random.Random(seed)
-    ons = "b c d f g h l m n p r s t v br cr dr gl pl pr sc st str th".split()
+    starts = "b c d f g h l m n p r s t v br cr dr gl pl pr sc st str th".split()
     ends = "a e i o u ia io al en in on or us is".split()
     words: dict[str, None] = {}
     while len(words) < size:
-        words["".join(random_.choice(ons) + random_.choice(ends) for _ in range(random_.randint(2, 4)))] = None
+        words["".join(random_.choice(starts) + random_.choice(ends) for _ in range(random_.randint(2, 4)))] = None
     return list(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -78,12 +79,20 @@ def _editions(terminology: Terminology) -> dict[str, list[Edition]]:
     return found
 
 
-def _hits(terminology: Terminology, system: CodeSystem, query: str) -> list[Hit]:
-    """Return what is found by the words, and first the code itself when it is one."""
-    own = system.head(query)
-    found = terminology.search(query, system.edition.url, _HITS, inactive=True)
-    exact = [Hit(system.edition.url, query, own[1], own[1], own[2])] if own is not None else []
-    return exact + [hit for hit in found if hit.code != query]
+def _hits(terminology: Terminology, systems: list[str], query: str) -> list[Hit]:
+    """Return what is found by the words, of each system in turn; a code that is typed whole comes first."""
+    exact: list[Hit] = []
+    found: list[list[Hit]] = []
+    for url in systems:
+        system = terminology.system(url)
+        if system is None:
+            continue
+        own = system.head(query)
+        exact += [Hit(url, query, own[1], own[1], own[2])] if own is not None else []
+        found.append([hit for hit in terminology.search(query, url, _HITS, inactive=True) if hit.code != query])
+    # Systems take turns, each with its best first, so that a large one does not hide the others.
+    turns = [hit for row in zip_longest(*found) for hit in row if hit is not None]
+    return [*exact, *turns][:_HITS]
 
 
 def terminology_page(asked: Asked) -> Response:
@@ -102,7 +111,7 @@ def terminology_page(asked: Asked) -> Response:
     return page(
         "terminology.html", asked.view, title="Terminology", editions=editions, url=url, version=version, code=code,
         typed=typed, system=system, concept=concept, href=href, missing=bool(url) and system is None,
-        hits=_hits(terminology, system, typed) if system is not None and typed else [],
+        hits=_hits(terminology, [url] if url else list(editions), typed) if typed else [],
         path=_path(system, number) if system is not None and number else [],
         children=_branches(system, children) if system is not None else [],
         below=system.below_page(number, 0, 0)[0] if system is not None and number else 0,

@@ -36,7 +36,7 @@ def _combined(run: Run, focus: int, node: Node, work: Callable[[Run, int, Node],
     found = work(run, focus, node.parts[0])
     for tail in node.parts[1:]:
         for part in tail.parts:
-            if tail.rule in ("refand", "attand"):
+            if tail.rule in ("refand", "alland"):
                 found &= work(run, focus, part)
             else:
                 found |= work(run, focus, part)
@@ -118,7 +118,7 @@ def _groups(run: Run, focus: int, node: Node) -> set[Key]:
         for tail in node.parts[1:]:
             for part in tail.parts:
                 other = _groups(run, focus, part)
-                found = found & other if tail.rule == "attand" else found | other
+                found = found & other if tail.rule == "alland" else found | other
         return found
     if node.one("reverse") is not None:
         raise ParseError(node.at, "a reversed attribute cannot stand in a group")
