@@ -56,7 +56,7 @@ def _point(rule: Change, resource: Json, number: int, code: str) -> _Point | Non
         return None
     if rule.kind == "coded":
         found = _coded(resource)
-        return None if found is None else _Point(said.bounds[0], number, found[0], found[1], said.words[:10])
+        return None if found is None else _Point(said.bounds[0], number, found[0], found[1], said.text[:10])
     quantity = resource.get("valueQuantity")
     value = measured(quantity)
     if value is None or not isinstance(quantity, dict):
@@ -66,7 +66,7 @@ def _point(rule: Change, resource: Json, number: int, code: str) -> _Point | Non
     if same is None or same <= 0:
         return None
     words = f"{quantity['value']} {quantity.get('unit') or quantity.get('code') or ''}".strip()[:60]
-    return _Point(said.bounds[0], number, same, words, said.words[:10])
+    return _Point(said.bounds[0], number, same, words, said.text[:10])
 
 
 def _beyond(rule: Change, one: Decimal | str, other: Decimal | str) -> bool:

@@ -15,11 +15,16 @@ _SUFFIXES = ("", "DateTime", "Date", "Instant")
 
 
 class Said(NamedTuple):
-    """A time as stated: the element's name, bounds in microseconds (half open), words."""
+    """A time as stated: the element's name, bounds in microseconds (half open), the text."""
 
     path: str
     bounds: tuple[int, int]
-    words: str
+    text: str
+
+    @property
+    def words(self) -> str:
+        """Return it as a sentence says it, to the minute."""
+        return self.text[:16].replace("T", " ")
 
 
 @cache
@@ -34,7 +39,7 @@ def moment(resource: Json, element: str) -> Said | None:
         text = resource.get(name)
         if isinstance(text, str):
             found = range_of(text)
-            return None if found is None or found[1] >= ALWAYS else Said(name, found, text[:16].replace("T", " "))
+            return None if found is None or found[1] >= ALWAYS else Said(name, found, text)
     for name in periods:
         period = resource.get(name)
         if isinstance(period, dict):
@@ -42,5 +47,5 @@ def moment(resource: Json, element: str) -> Said | None:
                 text = period.get(side)
                 found = range_of(text) if isinstance(text, str) else None
                 if found is not None and isinstance(text, str):
-                    return Said(f"{name}.{side}", found, text[:16].replace("T", " "))
+                    return Said(f"{name}.{side}", found, text)
     return None
