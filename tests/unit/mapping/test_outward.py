@@ -33,7 +33,10 @@ def observation(key: str, category: str, code: str, **more: Any) -> dict[str, An
 
 PATIENT = {
     "resourceType": "Patient", "id": "p", "birthDate": "1961-06-15", "gender": "male",
-    "identifier": [{"system": "urn:oid:1.2.3.4", "value": "A-1"}, {"value": "bare"}],
+    "identifier": [
+        {"system": "urn:oid:1.2.3.4", "value": "A-1"}, {"value": "bare"},
+        {"system": "https://mary.example/mrn", "value": "M-7"},
+    ],
     "name": [{"use": "official", "family": "Jones & Söhne", "given": ["William", "A"]}],
     "maritalStatus": {"text": "married"},
     "communication": [{"language": {"coding": [{"code": "es"}]}}], "photo": [{"data": "AAAA"}],
@@ -72,6 +75,8 @@ RESOURCES: list[dict[str, Any]] = [
             {"code": concept(LOINC, "8462-4", "Diastolic"), "valueQuantity": {"value": 80, "code": "mm[Hg]"}},
         ],
     ),
+    observation("loc", "laboratory", "x", valueString="1")
+    | {"code": concept("https://mary.example/tests", "GLU", "Sugar")},
     observation("s", "social-history", "72166-2", valueCodeableConcept=concept(SNOMED, "8517006", "Ex-smoker")),
     {
         "resourceType": "DiagnosticReport", "id": "r", "status": "final", "subject": {"reference": "Patient/p"},
@@ -183,10 +188,13 @@ def test_an_allergy_and_a_prescription_return_whole(document: Any) -> None:
 
 
 def test_identifiers_return_as_they_were(document: Any) -> None:
-    """A number with an OID keeps its authority."""
+    """A number with an OID keeps its authority, and one with another URI or none, too; so do local codes."""
     _, _, found = document
     held = {(one.get("system"), one["value"]) for one in of(found, "Patient")[0]["identifier"]}
-    assert ("urn:oid:1.2.3.4", "A-1") in held
+    assert {("urn:oid:1.2.3.4", "A-1"), (None, "bare"), ("https://mary.example/mrn", "M-7")} <= held
+    assert "assigner" not in repr(of(found, "Patient")[0]["identifier"])
+    local = of(found, "Observation", "GLU")[0]["code"]["coding"][0]
+    assert local["system"] == "https://mary.example/tests"
 
 
 def test_what_is_not_carried_is_named(document: Any) -> None:
@@ -255,7 +263,7 @@ def test_several_patients_become_one_record() -> None:
     other = {"resourceType": "Patient", "id": "q", "identifier": [{"system": "urn:oid:9.9", "value": "B"}]}
     theirs = observation("o2", "laboratory", "1-1", valueString="x", subject={"reference": "Patient/q"})
     record = joined([PATIENT, other, theirs])
-    assert len(record.patient["identifier"]) == 3
+    assert len(record.patient["identifier"]) == 4
     assert record.resources == [theirs]
     apart = gather(bundle(PATIENT, other, theirs))
     assert [len(one.resources) for one in apart] == [0, 1]

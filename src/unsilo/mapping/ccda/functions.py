@@ -14,7 +14,7 @@ from typing import Any
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.attachments import body, note_body, original
-from unsilo.mapping.ccda.authorities import OID, UUID, code_system, oid_system, oid_uri
+from unsilo.mapping.ccda.authorities import OID, UUID, code_system, instance_system, oid_uri
 from unsilo.mapping.ccda.narrative import text_of
 from unsilo.mapping.ccda.sections import section, section_code
 from unsilo.mapping.ccda.timing import timing
@@ -304,7 +304,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "negated": negated,
     "no_known_text": no_known_text,
     "note_body": note_body,
-    "oid_system": oid_system,
+    "instance_system": instance_system,
     "original": original,
     "outer_severity": outer_severity,
     "party_id": party_id,

@@ -7,6 +7,7 @@ from functools import lru_cache
 from uuid import NAMESPACE_URL, uuid5
 
 from unsilo.kernel import Json
+from unsilo.mapping.ccda.authorities import NO_SYSTEM
 from unsilo.mapping.tables import standard
 
 __all__ = ["instance_root", "named", "oid_of", "uuid_of"]
@@ -60,5 +61,5 @@ def instance_root(identifier: Json) -> tuple[str, str, str] | None:
         if _OID.fullmatch(bare) or _UUID.fullmatch(bare):
             return bare, "", ""
     if not system:
-        return oid_of("urn:unsilo:no-system"), value, "urn:unsilo:no-system"
+        return oid_of(NO_SYSTEM), value, NO_SYSTEM
     return oid_of(system), value, system if named(system) else who
