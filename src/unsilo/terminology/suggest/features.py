@@ -20,6 +20,8 @@ _FLUIDS = frozenset({
     "peritoneal", "pleural", "pericardial", "synovial", "amniotic", "csf", "dialysis", "gastric", "bile", "stool",
     "fluid", "respiratory", "wound",
 })  # fmt: skip
+_BROAD = frozenset({"blood", "urine", "bone marrow", "nasopharynx", "genital"})
+"""What senders call a whole family by; who says serum does not mean whole blood."""
 _NO_CHALLENGE = frozenset({"random", "baseline"})
 _LIQUID = _FLUIDS - {"stool", "respiratory", "wound"}
 
@@ -54,7 +56,7 @@ def _specimen(local: Local, target: Target, reasons: list[str]) -> tuple[list[fl
         usual = _usual(local, target) if local.family == "blood" else 0.0
         reasons.append(f"the specimen is {target.system}")
     elif target.family == local.family:
-        family = 1.0
+        family = 1.0 if local.system in _BROAD else 0.5
         usual = _usual(local, target)
         reasons.append(f"{target.system} is a specimen of {local.family}")
     elif target.family == "any" or (target.family == "fluid" and local.family in _FLUIDS):
