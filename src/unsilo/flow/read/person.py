@@ -82,7 +82,7 @@ def person_view(
             conflicts = sum(bool(t.conflicts) for t in measured)
         openly = sum(map(is_open, groups)) if section.fold else len(groups)
         rows.append(SectionView(section, groups, min(openly, section.rows), empty, conflicts, sum(f.new for f in own)))
-    shown = [f for f in facts if f.type in _SHOWN]
+    shown = without_twins([f for f in facts if f.type in _SHOWN])
     return PersonView(
         banner(patients, sources, rows[0].groups, now, zone),
         sources,

@@ -182,6 +182,28 @@ def lone_texts(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def without_twins(facts: list[Fact]) -> list[Fact]:
-    """Leave out a Composition whose document is there as a DocumentReference of the same name and moment."""
+    """Leave out one of a Composition and a DocumentReference that are the same document.
+
+    They are the same by identifier, or by name and moment. The one that has the document's date stays.
+    """
     documents = {(title(f.resource), f.when) for f in facts if f.type == "DocumentReference"}
-    return [f for f in facts if f.type != "Composition" or (title(f.resource), f.when) not in documents]
+    named = {key: f for f in facts if f.type == "DocumentReference" and (key := _name_of(f, "masterIdentifier"))}
+    gone: set[str] = set()
+    for fact in facts:
+        if fact.type != "Composition":
+            continue
+        name = _name_of(fact, "identifier")
+        twin = named.get(name) if name is not None else None
+        if twin is not None:
+            gone.add(fact.ref if "date" in twin.resource else twin.ref)
+        elif (title(fact.resource), fact.when) in documents:
+            gone.add(fact.ref)
+    return [f for f in facts if f.ref not in gone]
+
+
+def _name_of(fact: Fact, element: str) -> tuple[str, str, str] | None:
+    """The source, system and value of a document's identifier; None without a value."""
+    found = fact.resource.get(element)
+    if not isinstance(found, dict) or not found.get("value"):
+        return None
+    return fact.source, str(found.get("system") or ""), str(found["value"])

@@ -89,12 +89,16 @@ def categories(resource: Json) -> set[str]:
     return found
 
 
+_LABORATORY = frozenset(("laboratory", "30954-2"))
+"""Category codes of laboratory results: FHIR's, and the results section of C-CDA (LOINC)."""
+
+
 def _observation_kind(resource: Json) -> str:
     codes = categories(resource)
     if "vital-signs" in codes:
         return "vitals"
     measured = "referenceRange" in resource or "interpretation" in resource
-    if "laboratory" in codes or (measured and not codes):
+    if codes & _LABORATORY or (measured and not codes):
         return "laboratory"
     return "observation"
 

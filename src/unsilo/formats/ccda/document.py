@@ -25,6 +25,7 @@ class Document:
         start: int,
         fragment: str = "",
         assumed: bool = False,
+        ids: dict[str, Node] | None = None,
     ) -> None:
         self.raw = raw
         self.root = root
@@ -34,7 +35,7 @@ class Document:
         self.fragment = fragment
         self.assumed = assumed
         self._index: dict[str, tuple[int, int, int, int]] | None = None
-        self._ids: dict[str, Node] | None = None
+        self._ids = ids
 
     def ids(self) -> dict[str, Node]:
         """Return the elements that have an ID (narrative, mostly); the first of equal ones stands."""

@@ -27,10 +27,11 @@ class _UnusualError(Exception):
     """The document is not written in the usual way."""
 
 
-def from_bytes(body: bytes, deepest: int) -> Node | None:
+def from_bytes(body: bytes, deepest: int) -> tuple[Node, dict[str, Node]] | None:
     """Read a document that is written as nearly all are: default namespace of CDA, the prefixes `xsi` and `sdtc`.
 
-    None for all others, and for those with a fault: they are read again with more care. No DOCTYPE passes.
+    The elements by ID come with the root. None for all others, and for those with a fault: they are read again with
+    more care. No DOCTYPE passes.
     """
     head = body.find(b"<ClinicalDocument")
     end = body.find(b">", head)
@@ -45,13 +46,14 @@ def from_bytes(body: bytes, deepest: int) -> Node | None:
     prefixes = {prefix for prefix, _ in declared}
     if b"" not in prefixes or (b"xsi" not in prefixes and b"xsi:" in body):
         return None
-    root = _Builder(deepest).read(body)
+    builder = _Builder(deepest)
+    root = builder.read(body)
     if root is None or root.name != "ClinicalDocument":
         return None
     for node in root.iter() if len(declared) > len(prefixes) else (root,):
         for name in [n for n in node.attrs if n.startswith("xmlns")]:
             del node.attrs[name]
-    return root
+    return root, builder.ids
 
 
 class _Builder:
@@ -59,6 +61,7 @@ class _Builder:
 
     def __init__(self, deepest: int) -> None:
         self.deepest = deepest
+        self.ids: dict[str, Node] = {}
 
     def read(self, body: bytes) -> Node | None:
         """Return the root, None when anything is unusual."""
@@ -66,7 +69,7 @@ class _Builder:
         parser.buffer_text = True
         stack: list[Node] = []
         root: list[Node] = []
-        deepest = self.deepest
+        deepest, ids = self.deepest, self.ids
         push, pop = stack.append, stack.pop
 
         def start(name: str, attrs: dict[str, str]) -> None:
@@ -93,6 +96,8 @@ class _Builder:
                     same.append(node)
                 parent.kids.append(node)
             push(node)
+            if "ID" in attrs:
+                ids.setdefault(attrs["ID"], node)
             if name in _PARTIES:
                 node.begin = parser.CurrentByteIndex
             if len(stack) > deepest or len(attrs) > _MOST_ATTRIBUTES:

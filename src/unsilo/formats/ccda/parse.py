@@ -178,7 +178,8 @@ def parse(content: bytes, limits: Limits = DEFAULT) -> Result[Document]:
         return Result(None, [*issues, _issue("elements")])
     swift = from_bytes(text.body, limits.xml_depth)
     if swift is not None:
-        return Result(Document(content, swift, [swift], text.codec, text.start), issues)
+        root, ids = swift
+        return Result(Document(content, root, [root], text.codec, text.start, ids=ids), issues)
     return _careful(content, text, issues, limits)
 
 

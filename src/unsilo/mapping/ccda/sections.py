@@ -27,7 +27,7 @@ def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[
     if code is not None and (coded := concept(run, code, f"{path}.code", rule, rows)):
         made["code"] = coded
     narrative = path_of("text").first(node)
-    if narrative is not None and clean_text(narrative):
+    if narrative is not None and _says_something(narrative):
         made["text"] = {"status": "additional", "div": xhtml(narrative)}
         rows.append(Row(f"{path}.text.status", rule, None))
         rows.append(Row(f"{path}.text.div", rule, f"{narrative.path}/text()"))
@@ -51,6 +51,11 @@ def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[
     if made:
         run.sections[node] = (made, path)
     return made or None
+
+
+def _says_something(node: Node) -> bool:
+    """Tell whether there is any text below a node."""
+    return any(n.text or (n.tail and n is not node and not n.tail.isspace()) for n in node.iter())
 
 
 def concept(run: Any, node: Node, path: str, rule: str, rows: list[Row]) -> Json | None:

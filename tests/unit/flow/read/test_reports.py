@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.flow.read.reports import SAFE_INLINE, attachments, decode_attachment, lone_texts, prose, report
+from unsilo.flow.read.fact import Fact
+from unsilo.flow.read.reports import (
+    SAFE_INLINE,
+    attachments,
+    decode_attachment,
+    lone_texts,
+    prose,
+    report,
+    without_twins,
+)
 from unsilo.flow.read.results import by_test
 from unsilo.flow.read.rtf import is_rtf, rtf_text
 
@@ -101,3 +110,17 @@ def test_control_characters_of_a_text_do_not_reach_the_page() -> None:
     assert prose("a\r\nb\rc\x00\x1b[31md") == "a\nb\nc[31md"
     assert is_rtf("  {\\rtf1 x}")
     assert prose("{\\rtf1 x}") == "x"
+
+
+def test_a_document_and_its_composition_are_one_line() -> None:
+    """The same identifier of the same source is the same document; the one with the document's date stays."""
+    name = {"system": "urn:oid:1.2.3", "value": "doc-1"}
+    composition = {"resourceType": "Composition", "identifier": name, "date": "2024-05-03", "title": "Plan"}
+    reference = {"resourceType": "DocumentReference", "masterIdentifier": name, "description": "Care plan"}
+    one = Fact("Composition", "1", "1", 0, "north", composition)
+    two = Fact("DocumentReference", "2", "1", 0, "north", reference)
+    dated = Fact("DocumentReference", "3", "1", 0, "north", reference | {"date": "2024-05-03T10:00:00Z"})
+    other = Fact("DocumentReference", "4", "1", 0, "south", reference)
+    assert without_twins([one, two]) == [one]
+    assert without_twins([one, dated]) == [dated]
+    assert without_twins([one, other]) == [one, other]

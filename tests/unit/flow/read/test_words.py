@@ -100,7 +100,8 @@ def test_what_is_not_to_be_done_is_never_shown_as_ordered() -> None:
 def test_goals_and_family_say_what_they_are_about() -> None:
     """A goal's target and a relative's conditions stand beneath the title; a device without words has some."""
     target = {"detailQuantity": {"value": 70, "unit": "kg"}, "dueDate": "2024-07-01"}
-    assert dict(particulars({"resourceType": "Goal", "target": [target]}))["Target"].split() == ["70", "kg", "by", "2024-07-01"]
+    goal = {"resourceType": "Goal", "target": [target]}
+    assert dict(particulars(goal))["Target"].split() == ["70", "kg", "by", "2024-07-01"]
     told = {"code": {"text": "Stroke"}, "onsetAge": {"value": 57, "unit": "a"}}
     family = {"resourceType": "FamilyMemberHistory", "condition": [told], "deceasedBoolean": True}
     assert dict(particulars(family)) == {"Had": "Stroke, at 57\xa0a", "Died": "yes"}
