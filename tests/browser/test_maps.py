@@ -1,79 +1,38 @@
 """Two hospitals of the demo send glucose under codes of their own: a steward decides, and the charts follow."""
 
 import re
-import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
-from starlette.applications import Starlette
 
-from unsilo.console.routes import routes
-from unsilo.demo.script import town
-from unsilo.demo.settings import demo_settings
-from unsilo.flow import access
+from tests.browser.town import hospital_node, settled, steward_page, violations
+from unsilo.demo.script import Sending
 from unsilo.flow.service import Service
 
 pytestmark = pytest.mark.browser
-AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text("utf-8")
-RULES = "['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']"
-PASSWORD = "a quiet long password"
 WAIT = 60_000
 
 
-def _settled(service: Service) -> None:
-    deadline = time.monotonic() + 90
-    while service.store.counts().messages.get("queued", 0) or not service.dispatcher.idle:
-        assert time.monotonic() < deadline, "the messages were not processed in time"
-        time.sleep(0.05)
+def _wanted(sending: Sending) -> bool:
+    own = re.search(rb"\|GLUM?\^", sending.content) and b"DELGADO" in sending.content.upper()
+    return bool(sending.feed in ("north", "brigid") and own)
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
     """Start a node of the demo with the glucose results of one person from two hospitals."""
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium found: install it (Debian: apt-get install chromium) to run the browser tests")
-    service = Service(demo_settings(tmp_path_factory.mktemp("maps"), 0, 0, workers=1))
-    service.start()
-    assert access.add_user(service, "stefan", "Stefan", ["steward", "clinician"], PASSWORD) == []
-    for sending in town():
-        own = re.search(rb"\|GLUM?\^", sending.content) and b"DELGADO" in sending.content.upper()
-        if sending.feed in ("north", "brigid") and own:
-            service.take(service.settings.feeds[sending.feed], sending.content, {}).result(20)
-    _settled(service)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=routes(service)), port=port, log_level="error", lifespan="off", ws="none")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}", service
-    server.should_exit = True
-    thread.join(10)
-    service.stop()
+    with hospital_node(tmp_path_factory.mktemp("maps"), _wanted) as found:
+        yield found
 
 
 @pytest.fixture
 def page(node: tuple[str, Service], browser: Browser) -> Iterator[Page]:
     """Return a page on which the steward is signed in."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    opened.goto(f"{node[0]}/people")
-    opened.fill("#name", "stefan")
-    opened.fill("#password", PASSWORD)
-    opened.click("main button")
-    yield opened
-    context.close()
+    with steward_page(node[0], browser) as opened:
+        yield opened
 
 
 def _glucose(page: Page, address: str) -> list[str]:
@@ -93,7 +52,7 @@ def _use(page: Page, address: str, service: Service, code: str, target: str) -> 
     expect(page.locator("article", has_text=target).first).to_be_visible(timeout=WAIT)
     page.locator(f"article[aria-label='{target}'] button", has_text="Use this code").click()
     expect(page.locator("main")).to_contain_text("published", timeout=WAIT)
-    _settled(service)
+    settled(service)
 
 
 def test_approving_joins_the_charts_and_undoing_parts_them_again(page: Page, node: tuple[str, Service]) -> None:
@@ -123,7 +82,7 @@ def test_approving_joins_the_charts_and_undoing_parts_them_again(page: Page, nod
     page.locator("tbody a.code", has_text=re.compile("^GLUM$")).click()
     page.locator("button", has_text="Undo the last move").click()
     expect(page.locator("main")).not_to_contain_text("published →", timeout=WAIT)
-    _settled(service)
+    settled(service)
     assert len(_glucose(page, address)) == 2
     page.goto(f"{address}/maps")
     assert page.locator("a.code", has_text=re.compile("^GLUM$")).count() == 1
@@ -145,9 +104,7 @@ def test_the_pages_of_code_maps_are_accessible(
     href = other.locator("th a.code").first.get_attribute("href")
     for path in ("/maps", href, "/maps/entries", "/maps/entries?state=published"):
         other.goto(f"{address}{path}")
-        other.evaluate(AXE)
-        found = other.evaluate(f"axe.run(document, {{runOnly: {RULES}, resultTypes: ['violations']}})")
-        assert [f"{path} {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found["violations"]] == []
+        assert violations(other) == [], path
         assert other.evaluate("document.documentElement.scrollWidth") <= 320, path
     assert complaints == []
     context.close()

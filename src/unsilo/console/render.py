@@ -60,6 +60,7 @@ class Item(NamedTuple):
 
 MENU: tuple[Item, ...] = (
     Item("/people", "Find a person", "person.read"),
+    Item("/review", "Review", "person.link"),
     Item("/feeds", "Feeds", "feed.read"),
     Item("/messages", "Messages", "message.read"),
     Item("/dead", "Dead letters", "message.read"),

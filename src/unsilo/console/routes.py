@@ -20,6 +20,7 @@ from unsilo.console import (
     records,
     replay,
     results,
+    review,
     sign_in,
     terminology,
 )
@@ -42,6 +43,8 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{uid}/originals/{envelope}", "person.read", facts.original),
     ("/people/{uid}/records", "person.read", records.records_page),
     ("/people/{uid}/records/{act}", "person.link", records.preview),
+    ("/review", "person.link", review.queue_page),
+    ("/review/{number:int}", "person.link", review.pair_page),
     ("/feeds", "feed.read", operations.feeds_page),
     ("/messages", "message.read", messages.messages_page),
     ("/messages/causes", "message.read", messages.causes_page),
@@ -62,6 +65,8 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
 
 WRITES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{uid}/records/{act}", "person.link", records.change),
+    ("/review/{number:int}", "person.link", review.decide),
+    ("/review/{number:int}/undo", "person.link", review.undo),
     ("/messages/{id}/edit", "message.replay", replay.edit),
     ("/messages/{id}/release", "message.replay", replay.release),
     ("/bench", "bench.use", bench.bench_page),

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from unsilo.flow.read.results import Point, Series
 from unsilo.flow.read.timeline import Event
 
-__all__ = ["axis", "bars", "lane", "sparkline", "trend"]
+__all__ = ["axis", "balance", "bars", "lane", "sparkline", "trend"]
 
 _DAY = 86_400_000_000
 MOST_POINTS = 40
@@ -238,3 +238,16 @@ def bars(values: Sequence[int], name: str, *, width: int = 120, height: int = 24
     return Markup(
         '<svg class="bars" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
     ).format(width, height, width, height, f"{name}: {sum(values)} in all, at most {top}", drawn)
+
+
+def balance(bits: float, most: float, *, width: int = 120, height: int = 14) -> Markup:
+    """Return a weight as a bar from the middle: to the right what speaks for, to the left what speaks against."""
+    half = width / 2
+    long = min(abs(bits) / most, 1.0) * half if most else 0.0
+    return Markup(
+        '<svg class="balance" width="{}" height="{}" viewBox="0 0 {} {}" aria-hidden="true">'
+        '<line x1="{}" x2="{}" y1="0" y2="{}"/><rect class="{}" x="{}" y="2" width="{}" height="{}"/></svg>'
+    ).format(
+        width, height, width, height, _n(half), _n(half), height, "for" if bits >= 0 else "against",
+        _n(half if bits >= 0 else half - long), _n(long), height - 4,
+    )  # fmt: skip

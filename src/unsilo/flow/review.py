@@ -11,9 +11,11 @@ from unsilo.kernel import Issue, Result, clock
 from unsilo.storage import AuditRow, Store, Tx
 from unsilo.storage.tx_people import ReviewRow
 
-__all__ = ["Pair", "decide_pair", "pair_of", "undo_pair", "waiting"]
+__all__ = ["Pair", "Waiting", "decide_pair", "pair_of", "ranked", "undo_pair", "waiting"]
 
 _WAIT = 10.0
+_RANKED = 500
+"""Pairs that are ranked at once, the oldest of them."""
 Answer = Literal["same", "apart", "unsure"]
 
 
@@ -24,6 +26,31 @@ class Pair(msgspec.Struct, frozen=True):
     left_person: int | None
     right_person: int | None
     verdict: identity.Verdict | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A pair in the queue with the facts of both its persons: so much is shown wrongly while nobody decides."""
+
+    row: ReviewRow
+    facts: int
+
+
+def ranked(store: Store, state: str = "open") -> list[Waiting]:
+    """Return the pairs of a state, those first that matter most: a changed person, then many facts, then age."""
+    counts: dict[int, int] = {}
+
+    def facts(patient: str) -> int:
+        person = store.person_of(patient)
+        if person is None:
+            return 0
+        if person not in counts:
+            counts[person] = len(store.facts(person))
+        return counts[person]
+
+    rows = [
+        Waiting(row, sum(facts(id_) for id_ in {row.left, row.right})) for row in store.reviews(state, limit=_RANKED)
+    ]
+    return sorted(rows, key=lambda one: (one.row.left != one.row.right, -one.facts, one.row.at, one.row.n))
 
 
 def waiting(store: Store, after: int = 0, limit: int = 100) -> list[ReviewRow]:

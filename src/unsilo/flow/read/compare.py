@@ -1,12 +1,13 @@
 """One record beside others, attribute by attribute: what a person who decides about a link looks at."""
 
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from unsilo.flow.read.banner import SEX
 from unsilo.flow.read.words import address, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["Row", "compare"]
+__all__ = ["Row", "compare", "differences"]
 
 
 class Row(NamedTuple):
@@ -57,3 +58,16 @@ def compare(patient: Json, others: list[Json]) -> list[Row]:
             glyph, words = "○", "different"
         rows.append(Row(label, "; ".join(mine), right, glyph, words))
     return rows
+
+
+def differences(text: str, other: str) -> list[tuple[str, bool]]:
+    """Return a text in pieces, each with whether it stands in the other too, letter for letter but for capitals."""
+    same = SequenceMatcher(None, text.casefold(), other.casefold(), autojunk=False)
+    if len(text.casefold()) != len(text):  # a letter that becomes two: the places would not be those of the text
+        return [(text, text == other)]
+    pieces: list[tuple[str, bool]] = []
+    at = 0
+    for block in same.get_matching_blocks():
+        pieces += [(text[at : block.a], False), (text[block.a : block.a + block.size], True)]
+        at = block.a + block.size
+    return [piece for piece in pieces if piece[0]]

@@ -60,6 +60,10 @@ SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v
 FROM match_review v JOIN res a ON a.rid = v.low JOIN res b ON b.rid = v.high WHERE v.low = ?1 OR v.high = ?1
 ORDER BY v.n
 
+-- name: review_one
+SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v.at, v.state, v.actor, v.decided
+FROM match_review v JOIN res a ON a.rid = v.low JOIN res b ON b.rid = v.high WHERE v.n = ?
+
 -- name: review_counts
 SELECT state, count(*) FROM match_review GROUP BY state ORDER BY state
 

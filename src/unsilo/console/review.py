@@ -1,0 +1,108 @@
+"""Records that may be one person: the queue, one pair side by side with its weights, deciding, and taking it back."""
+
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+
+from unsilo.console.gate import Asked, origin_of, refusal
+from unsilo.console.render import Notice, home_zone, page
+from unsilo.console.svg import balance
+from unsilo.flow import review
+from unsilo.flow.read.compare import compare, differences
+from unsilo.flow.read.load import record_line
+from unsilo.kernel import Json, Result, json
+from unsilo.storage.tx_people import ReviewRow
+
+__all__ = ["decide", "pair_page", "queue_page", "undo"]
+
+_STATES = {"open": "waiting", "unsure": "not sure", "same": "one person", "apart": "two persons"}
+_TONES = {"open": "warn", "unsure": "idle", "same": "good", "apart": "good", "withdrawn": "idle"}
+_ANSWERS = ("same", "apart", "unsure")
+_MOST = 100
+
+
+def _line(asked: Asked, id_: str) -> dict[str, Any]:
+    store = asked.service.store
+    return record_line(store, asked.service.settings.feeds, id_, store.read("Patient", id_))
+
+
+def queue_page(asked: Asked) -> Response:
+    """List the pairs of a state, those first that matter most."""
+    asked_for = asked.request.query_params.get("state", "open")
+    state = asked_for if asked_for in _STATES else "open"
+    store = asked.service.store
+    rows = review.ranked(store, state)[:_MOST]
+    people = {id_: _line(asked, id_) for one in rows for id_ in (one.row.left, one.row.right)}
+    asked.audit("find", what=f"{len(rows)} pairs of the review queue")
+    return page(
+        "review.html", asked.view, zone=home_zone(asked.service.settings), title="Review of persons", rows=rows,
+        people=people, state=state, states=_STATES, counts=store.review_counts(), most=_MOST,
+    )  # fmt: skip
+
+
+def _row(asked: Asked) -> ReviewRow | None:
+    return asked.service.store.review(asked.request.path_params["number"])
+
+
+def _absent(asked: Asked) -> Response:
+    return refusal(asked.request, 404, "No such pair", "The queue has no pair of that number.", view=asked.view)
+
+
+def _body(asked: Asked, id_: str) -> Json:
+    stored = asked.service.store.read("Patient", id_)
+    return json.decode(stored.body) if stored is not None and stored.body else {}
+
+
+def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
+    """Show a pair: what differs to the letter, why the matcher is in doubt, what a decision would move."""
+    row, store = _row(asked), asked.service.store
+    if row is None:
+        return _absent(asked)
+    pair = review.pair_of(store, row)
+    sides = []
+    for id_, number in ((row.left, pair.left_person), (row.right, pair.right_person)):
+        person = store.person(number) if number is not None else None
+        if person is not None:
+            asked.audit("read", person=person.person, what=f"review of pair {row.n}")
+        facts = len(store.facts(person.person)) if person is not None else 0
+        sides.append({"line": _line(asked, id_), "uid": person.uid if person else "", "facts": facts})
+    parts = pair.verdict.parts if pair.verdict is not None else ()
+    return page(
+        "pair.html", asked.view, zone=home_zone(asked.service.settings), title="Are these one person?", notice=notice,
+        row=row, sides=sides, verdict=pair.verdict, differences=differences, balance=balance,
+        comparison=compare(_body(asked, row.left), [_body(asked, row.right)]),
+        most=max((abs(part.weight) for part in parts), default=0.0),
+        together=pair.left_person == pair.right_person, states=_STATES, tones=_TONES,
+        others=[other for other in review.ranked(store) if other.row.n != row.n][:1], may_link=asked.may("person.link"),
+    )  # fmt: skip
+
+
+def _done(asked: Asked, row: ReviewRow, result: Result[int]) -> Response:
+    if result.value is None:
+        return pair_page(asked, Notice("; ".join(issue.text for issue in result.issues), "bad"))
+    return RedirectResponse(f"/review/{row.n}", 303)
+
+
+def decide(asked: Asked) -> Response:
+    """Decide that the two are one person or two, or set the pair aside."""
+    row, answer = _row(asked), asked.field("answer")
+    if row is None or answer not in _ANSWERS:
+        return _absent(asked)
+    kind: review.Answer = "same" if answer == "same" else "apart" if answer == "apart" else "unsure"
+    origin = origin_of(asked.request)
+    return _done(
+        asked, row,
+        review.decide_pair(asked.service, row.left, row.right, kind, asked.user.name, asked.field("reason"), origin),
+    )  # fmt: skip
+
+
+def undo(asked: Asked) -> Response:
+    """Take a decision back: the pair waits again."""
+    row = _row(asked)
+    if row is None:
+        return _absent(asked)
+    origin = origin_of(asked.request)
+    return _done(
+        asked, row,
+        review.undo_pair(asked.service, row.left, row.right, asked.user.name, asked.field("reason"), origin),
+    )  # fmt: skip

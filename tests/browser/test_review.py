@@ -1,0 +1,126 @@
+"""Doubtful pairs of the demo's town: a steward looks, decides, takes back, and the person pages follow."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.town import hospital_node, steward_page, violations
+from unsilo.demo.script import Sending
+from unsilo.flow.service import Service
+
+pytestmark = pytest.mark.browser
+NAMES = re.compile(rb"BRANDT|KING\^WALTER|REYES")
+
+
+def _wanted(sending: Sending) -> bool:
+    return sending.feed in ("north", "brigid") and NAMES.search(sending.content.upper()) is not None
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
+    """Start a node with twins, a father and his son, and one woman with two numbers."""
+    with hospital_node(tmp_path_factory.mktemp("review"), _wanted) as found:
+        yield found
+
+
+@pytest.fixture
+def page(node: tuple[str, Service], browser: Browser) -> Iterator[Page]:
+    """Return a page on which the steward is signed in."""
+    with steward_page(node[0], browser) as opened:
+        yield opened
+
+
+def _open(page: Page, address: str, *names: str) -> None:
+    page.goto(f"{address}/review")
+    rows = page.locator("main tbody tr")
+    for name in names:
+        rows = rows.filter(has_text=re.compile(name))
+    rows.first.locator("th a").click()
+    page.wait_for_url("**/review/*")
+
+
+def _decide(page: Page, button: str, state: str, reason: str = "asked the ward") -> None:
+    page.fill("main form input[name=reason]", reason)
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator(".head .state")).to_contain_text(state)
+
+
+def _waiting(page: Page, address: str) -> int:
+    page.goto(f"{address}/review")
+    return page.locator("main tbody th a").count()
+
+
+def test_three_pairs_are_decided_and_one_is_taken_back(page: Page, node: tuple[str, Service]) -> None:
+    """A link and its undoing show on the person's page at once; what is apart leaves the queue."""
+    address, _ = node
+    before = _waiting(page, address)
+    assert before >= 3
+    _open(page, address, "ELLA", "Emma|EMMA")
+    words = page.locator("main").inner_text()
+    assert "they may be twins" in words
+    assert [m.inner_text() for m in page.locator("main mark").all()][:2] != []
+    _decide(page, "Two persons", "two persons")
+    _open(page, address, "WALTER Sr", "WALTER Jr")
+    _decide(page, "Two persons", "two persons")
+    _open(page, address, "REYES")
+    number = page.url
+    person = page.locator("main thead a").first.get_attribute("href") or ""
+    page.goto(f"{address}{person}/records")
+    assert page.locator("main table").first.locator("tbody tr").count() == 1
+    page.goto(number)
+    _decide(page, "One person", "one person", "same passport seen")
+    page.goto(f"{address}{person}/records")
+    assert page.locator("main table").first.locator("tbody tr").count() == 2
+    assert "same passport seen" in page.locator("main").inner_text()
+    assert _waiting(page, address) == before - 3
+    page.goto(number)
+    _decide(page, "Take it back", "waiting", "another passport")
+    page.goto(f"{address}{person}/records")
+    assert page.locator("main table").first.locator("tbody tr").count() == 1
+    assert _waiting(page, address) == before - 2
+
+
+def test_weights_sum_to_what_is_said(page: Page, node: tuple[str, Service]) -> None:
+    """The parts shown add up to the sum shown, but for rounding."""
+    address, _ = node
+    page.goto(f"{address}/review?state=apart")
+    page.locator("main tbody th a").first.click()
+    page.wait_for_url("**/review/*")
+    rows = page.get_by_role("region", name="Weights").locator("tbody tr")
+    bits = [float(rows.nth(n).locator("td").nth(1).inner_text()) for n in range(rows.count())]
+    assert len(bits) > 5
+    assert abs(sum(bits[:-1]) - bits[-1]) < 0.05 * len(bits)
+
+
+def test_without_a_reason_nothing_is_decided(page: Page, node: tuple[str, Service]) -> None:
+    """A form that is sent without its reason says so; a number that is not there is 404."""
+    address, service = node
+    [row, *_] = service.store.reviews("apart")
+    answer = page.request.post(f"{address}/review/{row.n}/undo", form={"reason": " "}, headers={"origin": address})
+    assert "say why" in answer.text()
+    assert service.store.reviews("apart")[0] == row
+    for path in ("/review/999", "/review/0"):
+        assert page.request.get(address + path).status == 404
+    assert page.request.post(f"{address}/review/{row.n}", form={"answer": "merge", "reason": "x"}).status == 404
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_review_are_accessible(
+    node: tuple[str, Service], browser: Browser, page: Page, tmp_path: Path, scheme: Any
+) -> None:
+    """Axe finds nothing on the queue and a pair, in both schemes, and no page scrolls sideways on a telephone."""
+    address, service = node
+    state = tmp_path / "state.json"
+    page.context.storage_state(path=state)
+    context = browser.new_context(storage_state=state, color_scheme=scheme, viewport={"width": 320, "height": 700})
+    other = context.new_page()
+    numbers = [row.n for kind in ("open", "apart") for row in service.store.reviews(kind)[:1]]
+    for path in ("/review", "/review?state=apart", *(f"/review/{n}" for n in numbers)):
+        other.goto(f"{address}{path}")
+        assert violations(other) == [], path
+        assert other.evaluate("document.documentElement.scrollWidth") <= 320, path
+    context.close()
