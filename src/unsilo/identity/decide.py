@@ -135,7 +135,7 @@ def _persons(
                 hits.setdefault(other.person, ("scored", _likeness(verdict)))
             elif outcome == "review":
                 because = f"; but {'; '.join(found.hard)}" if found.hard else ""
-                text = f"{verdict.sentence.rstrip('.')}{because}"
+                text = f"alike: {verdict.sentence.partition(': ')[2].rstrip('.')}{because}"
                 alike.setdefault(other.person, []).append(
                     Review(other.person, other.patient_id, "alike", _sentence(text), chance)
                 )

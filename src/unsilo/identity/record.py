@@ -98,6 +98,9 @@ def _bare(value: str) -> str:
 
 def _identifier(raw: Json, unusable: list[str]) -> Identifier | None:
     system, value = _text(raw.get("system")), _text(raw.get("value"))
+    assigner = raw.get("assigner")
+    if not system and isinstance(assigner, dict):  # an authority that is named in messages without an OID or URL
+        system = _text(assigner.get("reference"))
     kind = _kind(raw) or ("SS" if system == _SSN else "")
     if not system or not value or not identifier_type(kind).identifies or raw.get("use") == "old":
         return None

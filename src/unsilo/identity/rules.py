@@ -124,7 +124,7 @@ def _identifier_conflicts(a: Record, b: Record, *, slips: bool = True) -> list[s
 
 def _of(system: str) -> str:
     """Name the authority, unless the kind of number says it already."""
-    return "" if system.startswith("http://hl7.org/fhir/sid/") else f" of {system}"
+    return "" if system.startswith(("http://hl7.org/fhir/sid/", "Organization/")) else f" of {system}"
 
 
 def _identifier_agreement(a: Record, b: Record) -> str:

@@ -98,9 +98,9 @@ def test_link_and_unlink_act_at_once_and_leave_their_reason(service: Service) ->
 
 
 def test_records_that_look_alike_are_left_for_a_steward(service: Service) -> None:
-    """The same number with another name and birth date is one conflict in the figures, however often it is sent."""
-    store_message(service, adt("1", "111"))
-    other = adt("2", "222").replace(b"19800517", b"19800517").replace(b"|F\r", b"|\r")
+    """The same name and birth date under two numbers of one hospital is one conflict, however often it is sent."""
+    store_message(service, adt("1", "1147"))
+    other = adt("2", "2258").replace(b"19800517", b"19800517").replace(b"|F\r", b"|\r")
     store_message(service, other)
     store_message(service, other.replace(b"|2|P", b"|3|P").replace(b"20260102030405||ADT", b"20260103||ADT"))
     found = status(service.store, service.settings, service=service)
