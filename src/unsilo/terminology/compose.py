@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ __all__ = ["Contents", "Find", "compose"]
 
 _DEEPEST = 16
 _MOST_CODES = 100_000
+_MOST_FILTERS = 500
+_SECONDS = 15.0
 Key = tuple[str, str]
 """A code system and its version."""
 
@@ -62,6 +65,11 @@ class Find:
     def __init__(self, system: Any, value_set: Any, versions: dict[str, str] | None = None) -> None:
         self.system, self.value_set = system, value_set
         self.versions = versions or {}
+        self.made: dict[str, Contents] = {}
+        """Inner value sets that were worked out already: one that is named often is worked out once."""
+        self.end = monotonic() + _SECONDS
+        self.filters = 0
+        """Filters that were applied so far."""
 
 
 def compose(said: Json, find: Find, path: tuple[str, ...] = ()) -> Contents:
@@ -110,8 +118,10 @@ def _part(part: Json, find: Find, path: tuple[str, ...]) -> Contents:
             raise fault(
                 "not-found", f"the value set {str(other)[:200]} is not here", "load it", "terminology.value-set"
             )
-        inner = compose(said, find, path)
-        inner.parts.append(str(other))
+        inner = find.made.get(str(other))
+        if inner is None:
+            inner = find.made[str(other)] = compose(said, find, path)
+            inner.parts.append(str(other))
         found = inner if found is None else _both(found, inner)
     return found or Contents({}, {}, {}, set(), {}, [], [])
 
@@ -136,8 +146,15 @@ def _of_system(url: str, version: str, part: Json, find: Find) -> Contents:
             found.missing.append(url)
         return found
     key = (url, system.edition.version)
+    find.filters += len(filters)
+    if find.filters > _MOST_FILTERS:
+        text = f"a value set has at most {_MOST_FILTERS} filters, with those that it is made of"
+        raise fault("too-costly", text, rule="terminology.value-set.many")
     bits = ids.span(1, system.size)
     for each in filters:
+        if monotonic() > find.end:
+            hint = "ask for less, or load it as several value sets"
+            raise fault("too-costly", f"it takes more than {_SECONDS:g} seconds", hint, "terminology.value-set.slow")
         bits &= filtered(system, each.get("property", ""), str(each.get("op", "")), each.get("value", ""))
     found.bits[key], found.systems[key] = bits, system
     if system.edition.content != "complete":

@@ -187,3 +187,20 @@ def test_a_part_of_a_system_cannot_deny() -> None:
     """Where the system is not here, nothing is denied."""
     terminology = _terminology(it={"include": [{"system": "urn:unknown"}]})
     assert terminology.member("urn:it", "urn:unknown", "x") is None
+
+
+def test_sets_that_name_each_other_many_times_are_worked_out_once() -> None:
+    """Fifteen levels of four references each would be a thousand million ways."""
+    kept: dict[tuple[str, str], Json] = {}
+    for n in range(15):
+        inner = {"valueSet": [f"urn:level:{n + 1}"]} if n < 14 else {"system": URL, "concept": [{"code": "100000"}]}
+        kept["ValueSet", f"urn:level:{n}"] = {"url": f"urn:level:{n}", "compose": {"include": [inner] * 4}}
+    terminology = Terminology(TestShelf(World(9).artefact, definitions=kept))
+    assert [m.code for m in terminology.page("urn:level:0").members] == ["100000"]
+
+
+def test_a_set_of_very_many_filters_is_refused() -> None:
+    """Each filter may cost much; hundreds of them are no value set."""
+    part = {"system": URL, "filter": [{"property": "display", "op": "regex", "value": ".*"}] * 600}
+    with pytest.raises(TerminologyError, match="at most 500 filters"):
+        _terminology(it={"include": [part]}).page("urn:it")
