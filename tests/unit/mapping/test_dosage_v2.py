@@ -174,3 +174,10 @@ def test_hostile_pharmacy_values_are_said_and_harm_nothing() -> None:
         for item in body.get("dosageInstruction", ()):
             assert "value" not in item.get("doseAndRate", [{}])[0].get("doseQuantity", {})
     assert any("lots" in value for _, _, value in result.unconsumed)
+
+
+def test_a_message_of_an_unknown_type_is_read_by_what_it_holds() -> None:
+    """A site's own event with an encoded order gives that order, and an Issue."""
+    result = mapped("ZRX^Z01", "ORC|NW|1", "RXE||A^One^L|5||mg")
+    assert len(bodies(result, "MedicationRequest")) == 1
+    assert "mapping.v2.type" in {issue.rule for issue in result.issues}

@@ -31,6 +31,23 @@ __all__ = ["V2Map", "reading"]
 FALLBACK = "ADT_A01"
 """What an unknown message is read as: patient, visit, allergies, diagnoses and observations where they stand."""
 
+_BY_CONTENT = (
+    (frozenset({"TXA"}), "MDM_T02"),
+    (frozenset({"SCH"}), "SIU_S12"),
+    (frozenset({"RXD"}), "RDS_O13"),
+    (frozenset({"RXG"}), "RGV_O15"),
+    (frozenset({"RXE"}), "RDE_O11"),
+    (frozenset({"RXA"}), "RAS_O17"),
+    (frozenset({"RXO"}), "OMP_O09"),
+    (frozenset({"RF1"}), "REF_I12"),
+    (frozenset({"FT1"}), "DFT_P03"),
+    (frozenset({"PRB"}), "PPR_PC1"),
+    (frozenset({"OBR", "OBX"}), "ORU_R01"),
+    (frozenset({"ORC", "OBR"}), "OML_O21"),
+    (frozenset({"STF"}), "MFN_M02"),
+)
+"""What else an unknown message is read as, by the first segments that it holds."""
+
 
 _MOST_NAMED = 1000
 
@@ -133,11 +150,11 @@ class V2Map:
                 if len(self.named) < _MOST_NAMED:
                     self.named[code, event, named] = choice
                 return choice
-        text = (
-            f"messages of type {code}^{event} have no map of their own; patient, visit and what else is known is read"
-        )
+        names = {segment.name for segment in tree.segments}
+        choice = next((structure for wanted, structure in _BY_CONTENT if wanted <= names), FALLBACK)
+        text = f"messages of type {code}^{event} have no map of their own; by what it holds it is read as {choice}"
         run.issue("warning", "not-supported", text, (0, 9, 0, 0, 0), "mapping.v2.type")
-        return FALLBACK
+        return choice
 
     def segment(self, run: V2Run, place: Placed, structure: str) -> None:
         """Run the rows of a segment's place."""
