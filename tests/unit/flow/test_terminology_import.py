@@ -176,8 +176,9 @@ def test_tables_in_other_encodings_and_with_quotes(tmp_path: Path) -> None:
     assert [i.where.path for i in issues] == ["own.csv, line 3"]
     assert [terminology.display("urn:own", c) for c in "AB"] == ['=1+1; "quoted"', "Käse"]
     assert terminology.below("urn:own", "A") == ["B"]
-    file.write_text("code,display\nA,Alpha\n", encoding="utf-16")
-    terminology, _ = _taken(tmp_path / "t", file, url="urn:own", version="4")
+    file.write_text("code,display\nA,Alpha\nA,Again\n", encoding="utf-16")
+    terminology, issues = _taken(tmp_path / "t", file, url="urn:own", version="4")
+    assert [(i.where.path, i.text[:22]) for i in issues] == [("own.csv, line 3", "a code is declared twi")]
     assert terminology.display("urn:own", "A") == "Alpha"
     assert terminology.lookup("urn:own", "B", "3") is not None
     assert terminology.lookup("urn:own", "B", "4") is None

@@ -89,6 +89,7 @@ def load_csv(files: Files, sink: Sink, url: str, version: str = "", title: str =
     special = [_column(header, names) for names in (_PARENT, _SYNONYM, _ACTIVE, _DEFINITION)]
     rest = [c for c in header if c.strip() and c not in (code_column, display_column, *special)]
     columns = [code_column, *(f"{c}?" if c else "\0?" for c in (display_column, *special)), *(f"{c}?" for c in rest)]
+    seen: set[str] = set()
     for column in rest:
         sink.property(Property(column.strip()))
     for number, row in files.columns(name, columns, sign):
@@ -96,6 +97,10 @@ def load_csv(files: Files, sink: Sink, url: str, version: str = "", title: str =
         if not code:
             files.notes.say("a row has no code and was left out", name, number)
             continue
+        if code in seen:
+            files.notes.say("a code is declared twice; the first counts", name, number)
+            continue
+        seen.add(code)
         gone = active.casefold() in _GONE
         if special[2].casefold() == "inactive":
             gone = bool(active) and not gone
