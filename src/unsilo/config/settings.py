@@ -9,8 +9,8 @@ import msgspec
 from unsilo.kernel.limits import DEFAULT, Limits
 
 __all__ = [
-    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Route", "SearchBounds", "Settings", "Tls", "Validation",
-    "default_feeds",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Route", "SearchBounds", "Settings", "Tls",
+    "Validation", "default_feeds",
 ]  # fmt: skip
 
 FORMATS: dict[str, str] = {

@@ -56,7 +56,7 @@ class Maps:
         return self._published
 
     def uncoded(self) -> dict[str, tuple[int, int]]:
-        """Return by feed how many local codes have no standard one, and on how many facts; counted every ten seconds at most."""
+        """Return by feed how many local codes have no standard one, and on how many facts, ten seconds old at most."""
         at, found = self._uncoded
         if not at or time.monotonic() - at > _RECOUNT:
             found = unmapped_by_feed(self.store)

@@ -10,7 +10,17 @@ from unsilo.kernel import Issue, Json, Result, Where
 from unsilo.terminology.maps.elements import ELEMENTS
 from unsilo.terminology.maps.entry import RELATIONSHIPS, Entry, faults
 
-__all__ = ["COLUMNS", "FORMATS", "USAGI", "concept_maps", "name_of", "of_concept_map", "read_rows", "to_csv", "to_usagi"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "USAGI",
+    "concept_maps",
+    "name_of",
+    "of_concept_map",
+    "read_rows",
+    "to_csv",
+    "to_usagi",
+]
 
 FORMATS = ("csv", "fhir", "usagi")
 COLUMNS = (
