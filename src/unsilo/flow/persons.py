@@ -7,7 +7,7 @@ from unsilo.flow.process import Piece
 from unsilo.kernel import Issue, Where
 from unsilo.storage import AuditRow, Tx
 
-__all__ = ["BY_PROGRAM", "place_patient"]
+__all__ = ["BY_PROGRAM", "place_patient", "warm"]
 
 BY_PROGRAM = -1
 """Stands for the message of a link that was made for a resource which a program sent (0 would be a person's hand)."""
@@ -16,6 +16,11 @@ BY_PROGRAM = -1
 @lru_cache(8)
 def _scorer(version: str, at: int, body: bytes) -> identity.Scorer:  # noqa: ARG001 - a version of a time is one model
     return (identity.unpack_model(body) if body else identity.default()).scorer()
+
+
+def warm() -> None:
+    """Read the tables of names, so that the first Patient need not wait for them in the writer's transaction."""
+    _scorer("", 0, b"")
 
 
 _known: dict[tuple[str, int], bytes] = {}

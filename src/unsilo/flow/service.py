@@ -1,10 +1,11 @@
 """The node as sources, API and console see it: settings, store, dispatcher, and what they ask of `flow`."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from unsilo.config import Feed, Settings
-from unsilo.flow import receive
+from unsilo.flow import persons, receive
 from unsilo.flow.dispatch import Dispatcher
 from unsilo.flow.judge import Judge
 from unsilo.flow.map_source import GovernedMaps
@@ -44,6 +45,7 @@ class Service:
 
     def start(self) -> None:
         """Start the workers and take up what a former run left queued."""
+        threading.Thread(target=persons.warm, name="unsilo-names", daemon=True).start()
         self.dispatcher.start()
         self.reindexing.start()
 

@@ -92,7 +92,11 @@ class PeopleTx(ResourceTx):
         after = set(keys)
         self._connection.execute(_SQL["record_write"], (pat, record, msgspec.msgpack.encode(sorted(after))))
         self._connection.executemany(_SQL["key_drop"], [(key, pat) for key in sorted(before - after)])
-        self._connection.executemany(_SQL["key_add"], [(key, pat, MOST_IN_BLOCK) for key in sorted(after - before)])
+        added = sorted(after - before)
+        if added:
+            asked = msgspec.json.encode(added).decode()
+            full = {row[0] for row in self._connection.execute(_SQL["full"], (asked, MOST_IN_BLOCK)).fetchall()}
+            run_rows(self._connection, _SQL["key_add"], [(key, pat) for key in added if key not in full])
 
     def person_of(self, patient_id: str) -> int | None:
         """Return the person that a source Patient is linked to."""

@@ -100,8 +100,10 @@ INSERT INTO match_record (pat, record, keys) VALUES (?, ?, ?)
 ON CONFLICT (pat) DO UPDATE SET record = excluded.record, keys = excluded.keys
 
 -- name: key_add
-INSERT OR IGNORE INTO match_key (key, pat) SELECT ?1, ?2
-WHERE (SELECT count(*) FROM (SELECT 1 FROM match_key WHERE key = ?1 LIMIT ?3) b) < ?3
+INSERT OR IGNORE INTO match_key (key, pat) VALUES (?, ?)
+
+-- name: full
+SELECT key FROM match_key WHERE key IN (SELECT value FROM json_each(?)) GROUP BY key HAVING count(*) >= ?
 
 -- name: key_drop
 DELETE FROM match_key WHERE key = ? AND pat = ?

@@ -8,11 +8,9 @@ FROM (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint) AS val
 JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
 ORDER BY l.pat LIMIT ?2
 
--- name: key_add
-INSERT INTO match_key (key, pat) SELECT CAST(?1 AS bigint), CAST(?2 AS bigint)
-WHERE (SELECT count(*) FROM (SELECT 1 FROM match_key WHERE key = CAST(?1 AS bigint) LIMIT CAST(?3 AS integer)) b)
-  < CAST(?3 AS integer)
-ON CONFLICT DO NOTHING
+-- name: full
+SELECT key FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
+GROUP BY key HAVING count(*) >= ?2
 
 -- name: review_add
 INSERT INTO match_review (low, high, rule, reason, score, version, mid, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
