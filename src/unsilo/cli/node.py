@@ -94,7 +94,11 @@ def holding(data: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             pid = os.read(handle, 32).decode("ascii", "replace").strip()
-            fail(NOT_NOW, f"a node (process {pid}) is running on {data}", "give its address with --url where the command has it, or stop it first")
+            fail(
+                NOT_NOW,
+                f"a node (process {pid}) is running on {data}",
+                "give its address with --url where the command has it, or stop it first",
+            )
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         yield
