@@ -57,6 +57,11 @@ _TYPES = {"boolean": "Boolean", "integer": "Integer", "code": "Code", "dateTime"
 
 
 def _property(name: str, value: str, kind: str) -> Json:
+    if kind == "code":
+        return {
+            "name": "property",
+            "part": [{"name": "code", "valueCode": name}, {"name": "value", "valueCode": value}],
+        }
     shape = _TYPES.get(kind, "String")
     said: Any = value
     if shape == "Boolean":
@@ -65,7 +70,16 @@ def _property(name: str, value: str, kind: str) -> Json:
         shape, said = ("Integer", int(value)) if value.lstrip("-").isdigit() and len(value) < 10 else ("String", value)
     elif shape == "Decimal":
         shape = "String"
-    return {"name": "property", "part": [parameter("code", "Code", name), parameter("value", shape, said)]}
+    return {"name": "property", "part": [{"name": "code", "valueCode": name}, {"name": "value", f"value{shape}": said}]}
+
+
+def _designation(system: str, language: str, use: str, term: str) -> Json:
+    parts: list[Json] = [{"name": "value", "valueString": term}]
+    if use:
+        parts.insert(0, {"name": "use", "valueCoding": {"system": system, "code": use}})
+    if language:
+        parts.insert(0, {"name": "language", "valueCode": language})
+    return {"name": "designation", "part": parts}
 
 
 def lookup(terminology: Terminology, given: Given) -> Json:
@@ -89,14 +103,7 @@ def lookup(terminology: Terminology, given: Given) -> Json:
         rows.append(parameter("definition", "String", concept.definition))
     wanted = set(given.texts("property"))
     if not wanted or wanted & {"designation", "*"}:
-        for each in concept.designations:
-            parts: list[Json] = []
-            if each.language:
-                parts.append(parameter("language", "Code", each.language))
-            if each.use:
-                parts.append(parameter("use", "Coding", {"system": edition.url, "code": each.use}))
-            parts.append(parameter("value", "String", each.term))
-            rows.append({"name": "designation", "part": parts})
+        rows += [_designation(edition.url, each.language, each.use, each.term) for each in concept.designations]
     kinds = {p.code: p.type for p in edition.properties}
     found = [(name, value, kinds.get(name, "string")) for name, value, _ in concept.properties]
     found += [("parent", code, "code") for code in concept.parents] + [
