@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -185,3 +187,19 @@ def test_enough_examples_are_held() -> None:
     """The table speaks of at least 150 of HL7's examples, each once."""
     names = [name for name, _, _ in intents()]
     assert len(names) == len(set(names)) >= 150
+
+
+@pytest.mark.parametrize("wanting", ["templates", "prefix"])
+def test_other_ways_of_writing_say_as_much(wanting: str) -> None:
+    """Without any templateId, or with a prefix before every name, as much is said."""
+    missed, count = [], 0
+    for name, content in list(documents("ehr-ccda"))[::3]:
+        other = re.sub(rb"<templateId\b[^>]*/>", b"", content)
+        if wanting == "prefix":
+            other = ElementTree.tostring(read(content), encoding="utf-8")
+        found = resources(other)
+        said = facts(content)
+        count += len(said)
+        missed += [f"{name}: {lacks} {fact.codes} {fact.place}" for fact in said if (lacks := says(fact, found))]
+    assert count > 400
+    assert len(missed) <= (1 - WHOLE) * count, "\n".join(missed)
