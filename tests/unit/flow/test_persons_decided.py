@@ -112,7 +112,7 @@ def test_a_decision_needs_a_reason_and_two_patients(store: Store) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_links_undone_in_any_order_give_the_first_partition(store: Store, seed: int) -> None:
-    """Random decisions and their undoing in another order leave what was never linked; who was not touched keeps the person."""
+    """Random decisions and their undoing leave what was never linked; who was not touched keeps the person."""
     draw = random.Random(seed)
     first = {
         f"p{n}": put(store, patient(f"p{n}", family=f"Fam{n}ly", born=f"19{40 + n}-0{1 + n}-11")) for n in range(6)
