@@ -59,6 +59,7 @@ class Program:
         self.converters: dict[str, Memo] = {**converters(), **date_memos(self.zone)}
         self.system_of = Memo(self._system)
         self.converters["code_system"] = Memo(lambda text: self._system(text) or None)
+        self.converters["unit_system"] = Memo(lambda text: self._system(text) or _unit_system(text))
         self.vocabularies: dict[str, Vocabulary] = {}
         self.compiled: dict[tuple[str, str], Any] = {}
         self.makers: dict[tuple[str, str], Maker] = {}
@@ -197,6 +198,11 @@ class Program:
         if table or not name or not self.site.organisation:
             return table
         return f"urn:unsilo:{_part(self.site.organisation)}:{_part(name)}"
+
+
+def _unit_system(text: str) -> str | None:
+    """The URI of a local list of units: a unit's code needs one in FHIR, whoever's it is (invariant qty-3)."""
+    return f"urn:unsilo:units:{_part(text)}" if _part(text) else None
 
 
 def _part(text: str) -> str:

@@ -64,6 +64,13 @@ def code_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: li
     return str(run.program.system_of[text]) or None if text else None
 
 
+def unit_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The same for a list of units, which has a URI always: a unit's code without one is not valid."""
+    del at, path, rule, rows
+    text = _plain(run, node)
+    return str(run.program.converters["unit_system"][text] or "") or None if text else None
+
+
 _LEVELS = (
     (4, "si", "Site"),
     (7, "bu", "Building"),  # codespell:ignore bu
@@ -329,6 +336,7 @@ FUNCTIONS: dict[str, Any] = {
     "authority": authority,
     "location": location,
     "code_system": code_system,
+    "unit_system": unit_system,
     "sn": sn,
     "ed_attachment": ed_attachment,
     **DOSAGES,
