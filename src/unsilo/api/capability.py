@@ -155,9 +155,7 @@ def terminology_capabilities(base: str, since: int, editions: Iterable[Edition] 
         "software": {"name": "unsilo", "version": __version__},
         "implementation": {"description": "unsilo", "url": base},
         "lockedDate": False,
-        "codeSystem": [
-            {"uri": url, "version": versions, "subsumption": True} for url, versions in systems.items()
-        ],
+        "codeSystem": [{"uri": url, "version": versions, "subsumption": True} for url, versions in systems.items()],
         "expansion": {
             "hierarchical": True,
             "paging": True,
