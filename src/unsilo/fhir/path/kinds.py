@@ -9,8 +9,8 @@ from unsilo.fhir.path import quantity, temporal
 from unsilo.spec.model import types
 
 __all__ = [
-    "BOOLEAN", "DATE", "DATETIME", "DECIMAL", "INTEGER", "QUANTITY", "STRING", "SYSTEM", "TIME", "Item", "Items",
-    "Kind", "Plan", "kind", "kind_of", "resource_kind", "system_kind",
+    "BOOLEAN", "DATE", "DATETIME", "DECIMAL", "INTEGER", "NOBODY", "QUANTITY", "STRING", "SYSTEM", "TIME", "Item",
+    "Items", "Kind", "Plan", "kind", "kind_of", "resource_kind", "system_kind",
 ]  # fmt: skip
 
 ONE, SIMPLE, CHOICE, RESOURCE, PART = range(5)
@@ -76,6 +76,8 @@ class Kind:
 Item: TypeAlias = tuple[Any, Kind, Any]
 """A value, its type, and for a primitive of FHIR its extensions (`_name` of JSON, or the `Place` it stands at)."""
 Items: TypeAlias = list[Item]
+NOBODY: Final[Item] = ({}, Kind("Nothing", system=True), None)
+"""What stands for `$this` where there is none: the condition of `iif` on an empty collection."""
 
 
 def _below(context: str, name: str) -> str:

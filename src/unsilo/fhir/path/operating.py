@@ -5,7 +5,7 @@ from typing import Final
 
 from unsilo.fhir.path.context import Site, State
 from unsilo.fhir.path.equality import distinct, equal_items, equivalent_items, key, plain
-from unsilo.fhir.path.kinds import Items
+from unsilo.fhir.path.kinds import NOBODY, Items
 from unsilo.fhir.path.ordering import order
 from unsilo.fhir.path.registry import ExprRun, TruthRun
 
@@ -23,7 +23,8 @@ ORDERS: Final[dict[str, Callable[[int], bool]]] = {
 
 def this_item(state: State) -> Items:
     """Return `$this`."""
-    return [state.this]
+    this = state.this
+    return [] if this is NOBODY else [this]
 
 
 def as_truth(items: Items, site: Site) -> bool | None:

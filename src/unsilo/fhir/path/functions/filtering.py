@@ -5,7 +5,7 @@ from typing import Any
 
 from unsilo.fhir.path.context import Site, State
 from unsilo.fhir.path.equality import key, plain
-from unsilo.fhir.path.kinds import Items
+from unsilo.fhir.path.kinds import NOBODY, Items
 from unsilo.fhir.path.navigate import StepRun
 from unsilo.fhir.path.ordering import order
 from unsilo.fhir.path.registry import Build, TruthStep, special, special_truth
@@ -147,9 +147,8 @@ def _iif(build: Build, call: Call, site: Site) -> StepRun:
     no = build.items(call.arguments[2]) if len(call.arguments) > 2 else None
 
     def run(state: State, items: Items) -> Items:
-        focus, this = site.one(items), state.this
-        if focus is not None:
-            state.this = focus
+        this = state.this
+        state.this = site.one(items) or NOBODY
         asked = site.one(condition(state))
         if asked is not None and type(asked[0]) is not bool:
             site.fail(f"the condition must be a Boolean, not {asked[1].said}")
