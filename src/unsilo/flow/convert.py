@@ -139,8 +139,11 @@ def _map(envelope: Envelope, feed: Feed, resources: dict[tuple[str, str], Json],
     state = map_to_fhir(decoded.value)
     issues += state.issues
     mapped = state.value.mapped if state.value is not None else None
-    if mapped is None or not mapped.entries:
+    if mapped is None:
         return 0
+    if not mapped.entries:
+        text = "Nothing in it became a resource; the Bundle holds it as it came."
+        issues.append(Issue("warning", "incomplete", text, rule="convert.nothing"))
     for entry in mapped.entries:
         key = (entry.resource["resourceType"], entry.resource["id"])
         old = resources.get(key)

@@ -19,10 +19,12 @@ from unsilo.storage.view import View
 
 ROOM = Path(__file__).parents[3] / "src" / "unsilo" / "api"
 OF_STORE = {
-    "audit_many", "content", "counts", "effects", "feeds", "guarded", "message", "secret", "users", "view", "waiting",
+    "audit_many", "content", "counts", "effects", "feeds", "guarded", "message", "search_messages", "secret", "users", "view",
+    "waiting",
 }  # fmt: skip
 """What the interfaces may call of the store. `effects`, `message` and `content` belong to a message's original, which
-is shown only when everything that it says may be seen (`originals.py`); the others read no resource."""
+is shown only when everything that it says may be seen (`originals.py`); `search_messages` names the messages that an
+operator's program has replayed (`replaying.py`), and none of them is shown; the others read no resource."""
 OF_READS = {"read", "version", "history", "count_history", "search", "explain"}
 """What they may call of a view; each takes the predicate first, or a plan that holds it."""
 
@@ -45,6 +47,7 @@ def test_only_reads_that_take_a_predicate_are_called() -> None:
     assert {name for _, name in called("store")} <= OF_STORE
     assert {name for of in ("reads", "long_reads") for _, name in called(of)} <= OF_READS
     assert {file for file, name in called("store") if name in ("effects", "content")} <= {"originals.py"}
+    assert {file for file, name in called("store") if name == "search_messages"} <= {"replaying.py"}
 
 
 @pytest.fixture
