@@ -19,8 +19,8 @@ from unsilo.storage.view import View
 
 ROOM = Path(__file__).parents[3] / "src" / "unsilo" / "api"
 OF_STORE = {
-    "audit_many", "content", "counts", "effects", "feeds", "guarded", "message", "search_messages", "secret", "users", "view",
-    "waiting",
+    "audit_many", "content", "counts", "effects", "feeds", "guarded", "message", "search_messages", "secret", "users",
+    "view", "waiting",
 }  # fmt: skip
 """What the interfaces may call of the store. `effects`, `message` and `content` belong to a message's original, which
 is shown only when everything that it says may be seen (`originals.py`); `search_messages` names the messages that an
