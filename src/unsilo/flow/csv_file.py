@@ -9,14 +9,15 @@ from pathlib import Path
 
 from unsilo.kernel import Issue, Result, Where
 
-__all__ = ["Rows", "read_csv", "write_csv"]
+__all__ = ["Rows", "delimiter_of", "read_csv", "text_of", "write_csv"]
 
 _MOST_ISSUES = 20
 Rows = list[tuple[int, dict[str, str]]]
 """Rows with their numbers (1 is the header), each cell by its column's name."""
 
 
-def _text(content: bytes, rule: str) -> tuple[str, list[Issue]]:
+def text_of(content: bytes, rule: str) -> tuple[str, list[Issue]]:
+    """Decode a file: UTF-8 with or without mark, UTF-16 with mark, otherwise Windows Latin, which is told."""
     try:
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return content.decode("utf-16"), []
@@ -24,11 +25,19 @@ def _text(content: bytes, rule: str) -> tuple[str, list[Issue]]:
     except UnicodeDecodeError as fault:
         row = content.count(b"\n", 0, fault.start) + 1
         text = f"the file is not {fault.encoding.upper()} from byte {fault.start} on and was read as Latin-1"
-        issue = Issue("warning", "charset", text, Where(f"row {row}"), "save it as UTF-8", f"{rule}.encoding")
+        issue = Issue(
+            "warning",
+            "charset",
+            text,
+            Where(f"row {row}"),
+            "save it as UTF-8 when names look wrong",
+            f"{rule}.encoding",
+        )
         return content.decode("cp1252" if b"\0" not in content[:64] else "latin-1", "replace"), [issue]
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """Return the sign that the header has most of: comma, semicolon, tab or bar."""
     head = text[: text.find("\n") if "\n" in text else len(text)]
     return max(",;\t|", key=lambda sign: (head.count(sign), sign == ","))
 
@@ -46,10 +55,10 @@ def read_csv(
     One of `needed` must be in the header; `also` maps other headings to columns. Other columns are passed over,
     missing ones are empty. Comma, semicolon, tab or bar, as the header has it. Rows without any cell are skipped.
     """
-    text, notes = _text(content, rule)
+    text, notes = text_of(content, rule)
     if not text.strip("\0 \t\r\n"):
         return Result(None, [*notes, _fault(f"{rule}.empty", 1, "the file is empty")])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     faults: list[Issue] = []
     rows: Rows = []
     number = 1

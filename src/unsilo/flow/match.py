@@ -2,19 +2,18 @@
 
 import csv
 import io
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from unsilo.flow.csv_file import delimiter_of, text_of, write_csv
 from unsilo.flow.spread import Processes, processors
 from unsilo.identity import COLUMNS, LEAST, Matching, Person, match, standardise
 from unsilo.kernel import Issue, Result, Where
 
-__all__ = ["LEAST", "Matched", "match_file", "read_rows", "write_rows"]
+__all__ = ["LEAST", "Matched", "match_file", "read_rows"]
 
 _MOST_ISSUES = 20
 _MANY = 50_000  # rows from which several processes are worth their start
@@ -62,20 +61,6 @@ class _Faults:
         return self.issues
 
 
-def _text(content: bytes) -> tuple[str, list[Issue]]:
-    """Decode a file: UTF-8 with or without mark, UTF-16 with mark, otherwise Windows Latin, which is told."""
-    try:
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return content.decode("utf-16"), []
-        return content.decode("utf-8-sig"), []
-    except UnicodeDecodeError as fault:
-        row = content.count(b"\n", 0, fault.start) + 1
-        text = f"the file is not {fault.encoding.upper()} from byte {fault.start} on and was read as Latin-1"
-        hint = "save it as UTF-8 when names look wrong"
-        issue = Issue("warning", "charset", text, Where(f"row {row}"), hint, "match.encoding")
-        return content.decode("cp1252", "replace") if b"\0" not in content[:64] else content.decode("latin-1"), [issue]
-
-
 def _header(cells: list[str], faults: _Faults) -> dict[str, int]:
     names = [cell.strip().casefold() for cell in cells]
     found = {name: at for at, name in enumerate(names) if name in COLUMNS or name == "record_id"}
@@ -106,17 +91,12 @@ def _id_fault(record_id: str) -> str:
     return ""
 
 
-def _delimiter(text: str) -> str:
-    head = text[: text.find("\n") if "\n" in text else len(text)]
-    return max(",;\t|", key=lambda sign: (head.count(sign), sign == ","))
-
-
 def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
     """Read and standardise the rows of a CSV file; the value is None when the file has an error.
 
     Each error is an Issue with row (1 is the header) and column. Comma, semicolon, tab or bar, as the header has it.
     """
-    text, notes = _text(content)
+    text, notes = text_of(content, "match")
     faults = _Faults()
     if not text.strip("\0 \t\r\n"):
         faults.add("the file is empty", 1, "", "empty")
@@ -125,7 +105,7 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
     cells_of: list[tuple[str, ...]] = []
     seen: dict[str, int] = {}
     number = 1
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         header = next(reader)
         columns = _header(header, faults)
@@ -195,20 +175,6 @@ def _shared(person: Person) -> Person:
     )  # fmt: skip
 
 
-def write_rows(path: Path, header: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
-    """Write a CSV file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def match_file(
     source: Path,
     out: Path,
@@ -232,10 +198,10 @@ def match_file(
     spread = Processes(min(processors(), 4) if len(rows) >= _MANY else 1)
     found: Matching = match(rows, link_at=link_at, review_at=review_at, error=error, told=told, spread=spread)
     rows.clear()
-    write_rows(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
+    write_csv(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
     if review is not None:
         pairs = ((left, right, f"{chance:.4f}") for left, right, chance in found.review)
-        write_rows(review, ("left", "right", "probability"), pairs)
+        write_csv(review, ("left", "right", "probability"), pairs)
     persons = len(set(found.persons))
     matched = Matched(
         len(ids), persons, len(ids) - persons, len(found.review), found.compared, found.link_at, read.issues

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from unsilo.flow.match import match_file, write_rows
+from unsilo.flow.csv_file import write_csv
+from unsilo.flow.match import match_file
 from unsilo.identity.simulate import HEADER, rates, settings, simulate
 from unsilo.kernel import Issue, Result
 
@@ -61,7 +62,7 @@ def simulate_file(out: Path, records: int, seed: int, changed: Sequence[str] = (
     found, issues = settings(list(changed)) if changed else (rates(), [])
     if issues:
         return Result(None, issues)
-    write_rows(out, HEADER, (tuple(row) for row in simulate(records, seed, found)))
+    write_csv(out, HEADER, (tuple(row) for row in simulate(records, seed, found)))
     return Result(records, [])
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from random import Random
 
 from unsilo import identity
+from unsilo.flow.csv_file import write_csv
 from unsilo.flow.explain import model_of
-from unsilo.flow.match import write_rows
 from unsilo.kernel import clock, json
 from unsilo.storage import Store
 
@@ -48,7 +48,7 @@ def export(store: Store, out: Path) -> int:
             (f"Patient/{s.patient_id}", str(person), s.rule, f"{s.score:.4f}", s.actor, clock.instant(s.at), s.reason)
             for s in store.sources(person)
         ]
-    write_rows(out, ("patient", "person", "rule", "score", "actor", "at", "reason"), iter(rows))
+    write_csv(out, ("patient", "person", "rule", "score", "actor", "at", "reason"), iter(rows))
     return len(rows)
 
 
@@ -79,5 +79,5 @@ def sample(store: Store, out: Path, count: int, seed: int) -> int:
         for name, pairs in strata.items()
         for one, other, chance in draw.sample(sorted(pairs), min(len(pairs), count // 3 + 1))
     ]
-    write_rows(out, ("left", "right", "probability", "stratum"), iter(rows[:count]))
+    write_csv(out, ("left", "right", "probability", "stratum"), iter(rows[:count]))
     return len(rows[:count])
