@@ -17,6 +17,7 @@ Decision = Literal["auto", "review", "abstain"]
 _CANDIDATES = 60
 _LEAST_COVERED = 0.3
 _SYNONYM = 0.9
+_WHOLE = 0.95
 _AXES_SHARE, _ONLY_AXES = 0.2, 0.6
 _PLAIN = ("medic", "pharm", "prescri", "problem", "diagnos", "condition", "allerg", "procedure", "unit", "demogra",
           "gender", "race", "marital", "language", "ethnic", "religion", "immuni", "vaccin")  # fmt: skip
@@ -109,8 +110,10 @@ class Suggester:
         if not ranked.places:
             return [_nothing("no code shares a word with the label")]
         chance = self.chance(ranked)
-        if same is None and (
-            chance < self.model.abstain or ranked.pairs[0].values[_AT["label covered"]] < _LEAST_COVERED
+        if (
+            same is None
+            and not _whole(ranked.pairs[0])
+            and (chance < self.model.abstain or ranked.pairs[0].values[_AT["label covered"]] < _LEAST_COVERED)
         ):
             return [_nothing(f"nothing fits well enough; the nearest was {self._display(ranked.places[0])}")]
         return self._rows(ranked, chance, same, top)
@@ -175,6 +178,11 @@ class Suggester:
                 )
             )
         return rows
+
+
+def _whole(pair: Pair) -> bool:
+    """True where the item says all that the code's name says, and unit and specimen agree: more words are no doubt."""
+    return pair.consistent and pair.values[_AT["name covered"]] >= _WHOLE
 
 
 def _specimen_said(local: Local, target: Target) -> bool:

@@ -124,3 +124,18 @@ def test_the_model_has_a_weight_for_every_feature() -> None:
     model = load_model()
     assert (set(model.rank), set(model.calibration)) == (set(FEATURES), set(CALIBRATION))
     assert 0 < model.abstain < model.automatic < 1
+
+
+def test_more_words_are_no_doubt_where_all_else_agrees() -> None:
+    """Words that no code knows do not lead to abstaining when name, unit and specimen say what the code says."""
+    codes = {
+        "3016-3": "Thyrotropin [Units/volume] in Serum or Plasma",
+        "3051-0": "Triiodothyronine (T3) Free [Mass/volume] in Serum or Plasma",
+    }
+    suggester = Suggester(codes)
+    for label in ("TSH 3rd gen", "TSH Xylon cobas line two", "stat TSH (north wing)"):
+        [first, *_] = suggester.suggest(Item("X", label, "serum", "mIU/L"))
+        assert first.code == "3016-3"
+        assert first.decision in ("review", "auto")
+    [none] = suggester.suggest(Item("X", "cobas line two", "serum", "mIU/L"))
+    assert none.code == ""
