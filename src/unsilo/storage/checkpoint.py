@@ -1,6 +1,7 @@
 """Moves the write-ahead logs into their files beside the writer, so that no commit has to wait for it."""
 
 import contextlib
+import shutil
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ __all__ = ["Checkpointer"]
 _SQL = load("store")
 _PAUSE_SECONDS = 1.0
 """A page that many commits have changed is moved once: the longer the pause, the fewer pages are written twice."""
+_SHORT_PAUSE_SECONDS = 0.1
+_LOW_BYTES = 256 * 1024 * 1024
+"""Room on the disk below which the logs are kept short: once the disk is full, they are where reads are recorded."""
 _BIG_FRAMES = 2000
 _LONG_FRAMES = 16_000  # 64 MB
 
@@ -58,10 +62,18 @@ class Checkpointer:
             with contextlib.suppress(sqlite3.Error, OSError):
                 for path in self._paths():
                     self._visit(path)
-            self._stopping.wait(_PAUSE_SECONDS)
+            self._stopping.wait(self._pause())
         for connection in self._open.values():
             connection.close()
         self._open.clear()
+
+    def _pause(self) -> float:
+        """Return how long to sleep: shortly where there is little room for a longer log."""
+        try:
+            free = shutil.disk_usage(self._directory).free
+        except OSError:
+            return _PAUSE_SECONDS
+        return _SHORT_PAUSE_SECONDS if free < _LOW_BYTES else _PAUSE_SECONDS
 
     def _paths(self) -> list[Path]:
         today = datetime.now(UTC)

@@ -1,5 +1,6 @@
 """The one thread that writes: takes receipts first, then jobs, in groups that share a commit and its fsync."""
 
+import contextlib
 import heapq
 import logging
 import sqlite3
@@ -233,6 +234,8 @@ class Writer:
         prepare(connection)
         try:
             if self._broken:
+                with contextlib.suppress(sqlite3.Error):  # a log that starts over needs no more room
+                    connection.execute(_STORE["checkpoint"]).fetchone()
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute(_STORE["probe"])
                 self._hooks.before_commit("main")
