@@ -8,6 +8,7 @@ once. The full disk is a small tmpfs (only where mounting is allowed).
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -53,12 +54,27 @@ class Outcome(msgspec.Struct):
 
 
 def _reads(node: NodeProcess) -> bool:
-    """Tell whether the node answers a search."""
+    """Tell whether the node answers a search within ten seconds; what cannot be recorded just now is refused."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            place = f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1"
+            with urllib.request.urlopen(place, timeout=10) as answer:
+                if answer.status == 200 and b"searchset" in answer.read():
+                    return True
+        time.sleep(0.2)
+    return False
+
+
+def _refuses(node: NodeProcess) -> bool:
+    """Tell whether the node says that it cannot record a read now: 503, never an answer that nobody can account for."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1", timeout=10) as answer:
-            return bool(answer.status == 200 and b"searchset" in answer.read())
-    except (OSError, urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1", timeout=10).close()
+    except urllib.error.HTTPError as fault:
+        return fault.code == 503
+    except OSError:
         return False
+    return True
 
 
 @contextmanager
@@ -165,11 +181,14 @@ def full_disk(outcome: Outcome, folder: Path) -> None:
                 break
         if not refused:
             outcome.stuck.append("the disk never filled")
-        if not _reads(node):
+        read = _reads(node)
+        if not read and not _refuses(node):
             outcome.unread.append("full disk")
         filler.unlink()
         if not sender.recover():
             outcome.stuck.append("full disk")
+        if not _reads(node):
+            outcome.unread.append("after the full disk")
         sender.send(20)
         node.idle(60)
         node.kill()
@@ -177,7 +196,8 @@ def full_disk(outcome: Outcome, folder: Path) -> None:
         node.idle(60)
         node.stop()
         _examine(node.data, sender.acknowledged, outcome)
-        outcome.full_disk = f"{refused} refused while full, {len(sender.acknowledged)} acknowledged in all"
+        reads = "reads went on" if read else "reads were refused, since they could not be recorded"
+        outcome.full_disk = f"{refused} refused while full, {len(sender.acknowledged)} acknowledged in all; {reads}"
     finally:
         node.kill()
         subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
