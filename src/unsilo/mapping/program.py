@@ -52,6 +52,7 @@ class Program:
         self.functions = functions
         self.cache = Cache(cache)
         self.faults: list[Issue] = []
+        self.overlay = sha256(site.overlay).hexdigest() if site.overlay.strip() else ""
         self.zone = zone_of(site.zone) or ZoneInfo("UTC")
         if zone_of(site.zone) is None:
             self.fault("site.zone", f"{site.zone!r} is no time zone")

@@ -8,10 +8,11 @@ from unsilo.kernel import Json, Locator, Row, content_id
 from unsilo.kernel.clock import instant
 from unsilo.mapping.model import Entry
 
-__all__ = ["DIGEST_URL", "SHA256_URL", "Said", "provenance"]
+__all__ = ["DIGEST_URL", "OVERLAY_URL", "SHA256_URL", "Said", "provenance"]
 
 SHA256_URL = "urn:unsilo:sha256"
 DIGEST_URL = "urn:unsilo:map-digest"
+OVERLAY_URL = "urn:unsilo:overlay"
 _ROLE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
 Said = dict[str, tuple[str, Locator]]
@@ -36,6 +37,7 @@ _FIXED = [
     Row("entity[0].what.reference", "provenance.entity", None),
     *(Row(f"extension[{n}].{name}", "provenance.digest", None) for n in range(2) for name in ("url", "valueString")),
 ]
+_OVERLAY = [Row(f"extension[2].{name}", "provenance.overlay", None) for name in ("url", "valueString")]
 _NO_SENDER = Row("agent[0].who.display", "provenance.agent.who", None)
 
 
@@ -66,4 +68,7 @@ def provenance(run: Any, targets: list[str], facts: Said) -> Entry:
     body["entity"] = [{"role": "source", "what": what}]
     extensions = ((SHA256_URL, envelope.sha256), (DIGEST_URL, run.program.tables.digest))
     body["extension"] = [{"url": url, "valueString": value} for url, value in extensions]
+    if run.program.overlay:
+        body["extension"].append({"url": OVERLAY_URL, "valueString": run.program.overlay})
+        rows += _OVERLAY
     return Entry(body, rows)

@@ -166,17 +166,17 @@ def layered(layers: Layers, overlay: bytes, systems: dict[str, str]) -> Result[T
         if found:
             del rows[found[0]][found[1]]
         else:
-            issues.append(_refused(key, "drop names an unknown row"))
+            issues.append(_refused(key, "drop names an unknown row", own.line(f"drop:{key}")))
     for key, columns in own.replace.items():
         found = _find(rows, key)
         if not found:
-            issues.append(_refused(key, "replace names an unknown row"))
+            issues.append(_refused(key, "replace names an unknown row", own.line(f"row:{key}")))
             continue
         try:
             rows[found[0]][found[1]] = _replaced(rows[found[0]][found[1]], columns)
         except ValueError as error:
-            issues.append(_refused(key, str(error)))
-    for line in own.add:
+            issues.append(_refused(key, str(error), own.line(f"row:{key}")))
+    for number, line in enumerate(own.add):
         cells = dict(line)
         before = cells.pop("before", "")
         try:
@@ -184,7 +184,7 @@ def layered(layers: Layers, overlay: bytes, systems: dict[str, str]) -> Result[T
                 raise ValueError("the id is taken already")
             _insert(rows, cells, before)
         except ValueError as error:
-            issues.append(_refused(line.get("id", "add"), str(error)))
+            issues.append(_refused(line.get("id", "add"), str(error), own.line(f"add:{number}")))
     named = {row.name: row.uri for row in rows["systems"]} | own.systems | systems
     return Result(_table_set(layers.format, rows, named, layers.digest, overlay), issues)
 
@@ -210,6 +210,7 @@ def _table_set(fmt: str, rows: Rows, systems: dict[str, str], digest: str, overl
     return tables
 
 
-def _refused(key: str, text: str) -> Issue:
+def _refused(key: str, text: str, line: int = 0) -> Issue:
     hint = "the overlay's row ids are those of docs/reference/mapping-tables.md and the tables"
-    return Issue("error", "business-rule", f"{key}: {text}", Where(f"overlay {key}"), hint, "mapping.overlay")
+    place = f"overlay, line {line}, {key}" if line else f"overlay {key}"
+    return Issue("error", "business-rule", f"{key}: {text}", Where(place), hint, "mapping.overlay")

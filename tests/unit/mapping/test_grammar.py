@@ -117,7 +117,8 @@ colour = "red"
 """
     own = layered(layers, overlay, {})
     assert [issue.rule for issue in own.issues] == ["mapping.overlay"] * 4
-    assert {issue.where.path for issue in own.issues} == {"overlay zz", "overlay yy", "overlay a", "overlay n"}
+    said = {issue.where.path for issue in own.issues}
+    assert said == {f"overlay, line {line}" for line in ("2, zz", "3, yy", "5, a", "9, n")}
     for text in (b"= broken", b"\xff\xfe", b"drop = 5", b"colour = 1"):
         assert read_overlay(text).value is None
         assert layered(layers, text, {}).value is not None

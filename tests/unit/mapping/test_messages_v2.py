@@ -1,6 +1,7 @@
 """Whole v2 messages by the standard tables: placement, acts, reports by lines, lists, unknown types, hostile bytes."""
 
 import random
+from hashlib import sha256
 
 import pytest
 
@@ -133,6 +134,9 @@ use = "ZPI[Patient]"
     assert {"url": "urn:stmarys:loyalty", "valueString": "gold"} in patient.resource["extension"]
     assert [row.rule for row in patient.rows if row.source == (2, 2, 0, 1, 0)] == ["st.zpi.2"]
     assert own.digest != plain.digest
+    said = {each["url"]: each["valueString"] for each in only(own, "Provenance").resource["extension"]}
+    assert (said["urn:unsilo:overlay"], said["urn:unsilo:map-digest"]) == (sha256(overlay).hexdigest(), own.digest)
+    assert "urn:unsilo:overlay" not in str(only(plain, "Provenance").resource)
     wrong = mapped("ADT^A08^ADT_A01", PID, overlay=b'drop = ["no.such"]')
     assert [i.rule for i in wrong.issues if i.severity == "error"] == ["mapping.overlay"]
 
