@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -55,7 +55,12 @@ def _v2(site: Site, cache: Path | None) -> CompiledMap:
     tables = layered(standard("v2"), site.overlay, site.systems)
     assert tables.value is not None  # noqa: S101 - layering always gives tables, faults are Issues
     program = Program(tables.value, site, V2Writer, FUNCTIONS, cache, reading)
-    return V2Map(program, tables.issues)
+
+    def of_zone(zone: str) -> V2Map:
+        found: Any = load("hl7v2", msgspec.structs.replace(site, zone=zone), cache)
+        return cast(V2Map, found)
+
+    return V2Map(program, tables.issues, of_zone)
 
 
 def _ccda(site: Site, cache: Path | None) -> CompiledMap:

@@ -52,8 +52,11 @@ def compiled(maps: str, messages: str = "", structures: str = "", cache: Path | 
     )
     tables = layered(layers, b"", {}).value
     assert tables is not None
-    program = Program(tables, Site(feed="lab"), V2Writer, FUNCTIONS, cache, reading)
-    return V2Map(program, [])
+
+    def of_zone(zone: str) -> V2Map:
+        return V2Map(Program(tables, Site(feed="lab", zone=zone), V2Writer, FUNCTIONS, cache, reading), [], of_zone)
+
+    return of_zone("UTC")
 
 
 def run(engine: V2Map, body: str, event: str = "ADT^A01^ADT_A01") -> Mapped:

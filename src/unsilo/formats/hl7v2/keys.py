@@ -7,6 +7,7 @@ import msgspec
 from unsilo.formats.hl7v2.dtm import to_fhir_date, to_microseconds
 from unsilo.formats.hl7v2.header import peek
 from unsilo.formats.hl7v2.message import DELETE, Message, Segment
+from unsilo.formats.hl7v2.zone import zone_of_message
 
 __all__ = ["Keys", "keys", "peek_keys"]
 
@@ -54,12 +55,13 @@ class Keys(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def keys(message: Message, zone: tzinfo = UTC) -> Keys:
-    """Return the business keys; `zone` is the feed's, for event times without one. Never raises.
+    """Return the business keys; `zone` is the feed's, where neither an event time nor MSH-7 has one. Never raises.
 
     Of a field that repeats without end, and of a message with thousands of orders, the first ones are taken.
     """
     head = _head(message.header)
     event = message.first("EVN")
+    zone = zone_of_message(message, zone)
     moment = to_microseconds(event.get(2, 0, 1), zone) if event else None
     moment = moment or to_microseconds(message.header.get(7, 0, 1), zone)
     patients = message.all("PID")[:_MOST_PATIENTS]

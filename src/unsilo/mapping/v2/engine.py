@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from unsilo.formats.hl7v2 import Message, Segment
+from unsilo.formats.hl7v2 import Message, Segment, zone_of_message
 from unsilo.kernel import Envelope, Issue, Locator
 from unsilo.mapping.compile.shape import Facts, Shape, fold
 from unsilo.mapping.condition import parse_condition
+from unsilo.mapping.dates import name_of
 from unsilo.mapping.finish import Said, finish
 from unsilo.mapping.model import Draft, Mapped, Reading
 from unsilo.mapping.plan import Planned, applies, plan_row, stands
@@ -55,9 +58,10 @@ _MOST_NAMED = 1000
 class V2Map:
     """The compiled tables of one feed for HL7 v2."""
 
-    def __init__(self, program: Program, issues: list[Issue]) -> None:
+    def __init__(self, program: Program, issues: list[Issue], of_zone: Callable[[str], V2Map]) -> None:
         self.program = program
         self.issues = issues
+        self.of_zone = of_zone
         program.shaped = Shaped
         tables = program.tables
         self.structures = tables.structures
@@ -72,6 +76,16 @@ class V2Map:
 
     def run(self, tree: Message, envelope: Envelope) -> Mapped:
         """Map one message. Never raises for content: what cannot be mapped is an Issue or stays unconsumed."""
+        zoned = self.zoned(tree)
+        return zoned.run(tree, envelope) if zoned else self.mapped(tree, envelope)
+
+    def zoned(self, tree: Message) -> V2Map | None:
+        """The same tables for the zone that the message says, None where it is the feed's or the message says none."""
+        zone = zone_of_message(tree, self.program.zone)
+        return None if zone is self.program.zone else self.of_zone(name_of(zone.utcoffset(None) or timedelta()))
+
+    def mapped(self, tree: Message, envelope: Envelope) -> Mapped:
+        """Map one message whose times without a zone are in the program's."""
         tree, cuts = bounded(tree)
         run = V2Run(self.program, envelope, tree)
         structure = self.structure(run, tree)
