@@ -54,27 +54,31 @@ class Outcome(msgspec.Struct):
 
 
 def _reads(node: NodeProcess) -> bool:
-    """Tell whether the node answers a search within ten seconds; what cannot be recorded just now is refused."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            place = f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1"
-            with urllib.request.urlopen(place, timeout=10) as answer:
-                if answer.status == 200 and b"searchset" in answer.read():
-                    return True
-        time.sleep(0.2)
-    return False
-
-
-def _refuses(node: NodeProcess) -> bool:
-    """Tell whether the node says that it cannot record a read now: 503, never an answer that nobody can account for."""
+    """Tell whether the node answers a search; what cannot be recorded is refused (503)."""
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1", timeout=10).close()
-    except urllib.error.HTTPError as fault:
-        return fault.code == 503
-    except OSError:
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.http}/fhir/Patient?_count=1", timeout=60) as answer:
+            return bool(answer.status == 200 and b"searchset" in answer.read())
+    except (OSError, urllib.error.URLError):
         return False
+
+
+def _read_within(node: NodeProcess, seconds: float) -> bool:
+    """Tell whether a search is answered in time: a fault that was injected twice in a row may refuse one before."""
+    end = time.monotonic() + seconds
+    while not _reads(node):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
     return True
+
+
+def _reasons(node: NodeProcess) -> str:
+    """Return what `/readyz` says against taking messages; empty when it has nothing against it."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{node.http}/readyz", timeout=60).close()
+    except urllib.error.HTTPError as fault:
+        return fault.read().decode()
+    return ""
 
 
 @contextmanager
@@ -133,7 +137,7 @@ def inject(outcome: Outcome, folder: Path, positions: list[int]) -> None:
         what = f"{call} {error} {name} {when}"
         with _fault(node.pid, call, error, when, (node.data / name).resolve(), log):
             outcome.refused += sender.send(30)
-            if not _reads(node):
+            if not _read_within(node, 10):
                 outcome.unread.append(what)
         outcome.cases += 1
         outcome.injected += log.read_text().count("INJECTED")
@@ -158,8 +162,15 @@ def _examine(data: Path, acknowledged: dict[str, bytes], outcome: Outcome) -> No
     outcome.issues += found.issues
 
 
-def full_disk(outcome: Outcome, folder: Path) -> None:
-    """Fill a small file system under a running node, then make room again."""
+def _fill(filler: Path, leave: int) -> None:
+    """Let a file take all room of its disk but `leave` bytes."""
+    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while (free := shutil.disk_usage(filler.parent).free - leave) > 0:
+            file.write(bytes(min(free, 1 << 20)))
+
+
+def full_disk(outcome: Outcome, folder: Path, reads: int = 300) -> None:
+    """Fill a small file system under a running node to the last byte, read, then make room again."""
     place = folder / "small"
     place.mkdir()
     mounted = subprocess.run(
@@ -170,10 +181,12 @@ def full_disk(outcome: Outcome, folder: Path) -> None:
         return
     node = NodeProcess(place / "node")
     try:
-        filler = place / "filler"
-        filler.write_bytes(bytes(154 * 1024 * 1024))
         node.start()
         sender = _Sender(node)
+        sender.send(60)
+        node.idle()
+        filler = place / "filler"
+        _fill(filler, 4 * 1024 * 1024)
         refused = 0
         for _ in range(60):
             refused = sender.send(60)
@@ -181,23 +194,27 @@ def full_disk(outcome: Outcome, folder: Path) -> None:
                 break
         if not refused:
             outcome.stuck.append("the disk never filled")
-        read = _reads(node)
-        if not read and not _refuses(node):
-            outcome.unread.append("full disk")
+        _fill(filler, 0)
+        read = sum(_reads(node) for _ in range(reads))
+        if read < reads:
+            outcome.unread.append(f"full disk: {reads - read} of {reads}")
+        if "the disk is full" not in (said := _reasons(node)):
+            outcome.stuck.append(f"it does not say that the disk is full, but: {said}")
         filler.unlink()
-        if not sender.recover():
+        if not sender.recover(60):
             outcome.stuck.append("full disk")
-        if not _reads(node):
-            outcome.unread.append("after the full disk")
         sender.send(20)
         node.idle(60)
+        if said := _reasons(node):
+            outcome.stuck.append(f"with room again it says: {said}")
         node.kill()
         node.start()
         node.idle(60)
         node.stop()
         _examine(node.data, sender.acknowledged, outcome)
-        reads = "reads went on" if read else "reads were refused, since they could not be recorded"
-        outcome.full_disk = f"{refused} refused while full, {len(sender.acknowledged)} acknowledged in all; {reads}"
+        outcome.full_disk = (
+            f"{refused} refused while full, {read} of {reads} reads answered, {len(sender.acknowledged)} acknowledged"
+        )
     finally:
         node.kill()
         subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)

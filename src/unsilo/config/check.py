@@ -40,6 +40,7 @@ def _node(settings: Settings) -> Iterator[Problem]:
         ("message_seconds", 1, 3600), ("session_hours", 1, 24 * 30), ("group_ms", 0, 1000),
     ):  # fmt: skip
         value = getattr(settings, name)
+        ("reserve_mb", 0, 1024 * 1024),
         if not least <= value <= most:
             yield (name,), f"{value} is out of range", f"{least} to {most}"
     for name, least, most in (

@@ -253,6 +253,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     in_flight: int = 256
     """Messages that are being processed at once, at most."""
     message_seconds: int = 60
+    reserve_mb: int = 64
+    """Room kept in the data folder for when the disk is full, so that reads can be recorded; 0 for none."""
     """Processing time after which a message is taken for poison."""
     search: SearchBounds = SearchBounds()
     """Bounds of FHIR searches."""

@@ -27,8 +27,9 @@ class Service:
         settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.store = store or open_store(
-            settings.data, readers=settings.readers, group_ms=settings.group_ms, database=settings.database
-        )
+            settings.data, readers=settings.readers, group_ms=settings.group_ms, database=settings.database,
+            reserve=settings.reserve_mb * 1024 * 1024,
+        )  # fmt: skip
         self.terminology = open_terminology(settings.data)
         self.parameters = Parameters(self.store, settings.search, self.terminology)
         self.reindexing = Reindexing(self.store, self.parameters)
@@ -41,7 +42,7 @@ class Service:
         self.started_at = clock.now()
         self.endings: list[Callable[[], None]] = []
         """What else has to stop before the store closes; whoever started it says so here."""
-        self.checks: list[Callable[[], str]] = [lambda: self.dispatcher.trouble]
+        self.checks: list[Callable[[], str]] = [lambda: self.dispatcher.trouble, lambda: self.store.trouble]
 
     def start(self) -> None:
         """Start the workers and take up what a former run left queued."""

@@ -1,11 +1,15 @@
 """What can go wrong between a write and its durability, and the hooks through which tests make it go wrong."""
 
+import errno
 import sqlite3
 from collections.abc import Callable
 
 import msgspec
 
-__all__ = ["Hooks", "NotDurableError", "StaleVersionError", "StoreTooNewError", "TooLongError", "is_storage_fault"]
+__all__ = [
+    "Hooks", "NotDurableError", "StaleVersionError", "StoreTooNewError", "TooLongError", "is_full",
+    "is_storage_fault",
+]  # fmt: skip
 
 
 class NotDurableError(Exception):
@@ -47,3 +51,10 @@ def is_storage_fault(error: BaseException) -> bool:
         return True
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.Error) and isinstance(code, int) and (code & 0xFF) in _FAULTS
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a write failed because there is no room (ENOSPC, or EDQUOT of a quota)."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

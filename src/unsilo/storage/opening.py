@@ -19,15 +19,17 @@ def is_database(address: str) -> bool:
 
 
 def open_store(
-    directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None, database: str = ""
-) -> Store:
+    directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None, database: str = "",
+    reserve: int | None = None,
+) -> Store:  # fmt: skip
     """Open (or make) the store and bring it forward to this version.
 
     `database` is `postgresql://...`, or empty for the files of SQLite in `directory`. StoreTooNewError when a newer
-    unsilo wrote it. `group_ms` is how long a receipt may wait for company.
+    unsilo wrote it. `group_ms` is how long a receipt may wait for company, `reserve` how many bytes of the disk are
+    kept for when it is full (files only; None: this process has nothing to do with that).
     """
     if not is_database(database):
-        return open_files(directory, readers=readers, group_ms=group_ms, hooks=hooks)
+        return open_files(directory, readers=readers, group_ms=group_ms, hooks=hooks, reserve=reserve)
     try:
         from unsilo.storage.postgres import open_database
     except ModuleNotFoundError as missing:

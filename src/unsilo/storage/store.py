@@ -23,6 +23,7 @@ from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.parameters import ParameterReads
 from unsilo.storage.resources import ResourceReads
+from unsilo.storage.reserve import FULL, Reserve
 from unsilo.storage.rows import AuditRow, Incoming, OutboxRow, QueueItem, Receipt
 from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
@@ -50,13 +51,15 @@ class Counts(msgspec.Struct):
 class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
-    def __init__(self, directory: Path, readers: int, group_ms: float, hooks: Hooks) -> None:
+    def __init__(
+        self, directory: Path, readers: int, group_ms: float, hooks: Hooks, reserve: int | None = None
+    ) -> None:
         self.directory = directory
         self._closed = False
         self._readers = Readers(directory / "unsilo.db", readers, prepare)
         self._days = DayReader(directory)
         self._checkpointer = Checkpointer(directory)
-        self._writer = Writer(directory, hooks, group_ms)
+        self._writer = Writer(directory, hooks, group_ms, Reserve(directory, reserve))
         self._writer.on_commit = self._checkpointer.committed
         self._writer.behind = self._checkpointer.behind
         self._learner = Learner(directory / "unsilo.db", self._writer)
@@ -112,6 +115,11 @@ class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
         return bytes(found[0])
 
     def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
+    @property
+    def trouble(self) -> str:
+        """What keeps the store from taking anything, in words; empty when nothing does."""
+        return FULL if self._writer.reserve.full else ""
+
         """Call `listener` (in the writer's thread) with messages that are queued again: replayed or released."""
         self._writer.on_requeued = listener
 
@@ -210,10 +218,13 @@ class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
         self.close()
 
 
-def open_store(directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None) -> Store:
+def open_store(
+    directory: Path, *, readers: int = 2, group_ms: float = 2, hooks: Hooks | None = None, reserve: int | None = None
+) -> Store:
     """Open (or make) the store in a directory and bring it forward to this version.
 
-    StoreTooNewError when a newer unsilo wrote it. `group_ms` is how long a receipt may wait for company.
+    StoreTooNewError when a newer unsilo wrote it. `group_ms` is how long a receipt may wait for company, `reserve` how
+    many bytes of the disk are kept for when it is full (`storage/reserve.py`; None: by another process).
     """
     journal = directory / "journal"
     if not journal.is_dir():
@@ -226,4 +237,4 @@ def open_store(directory: Path, *, readers: int = 2, group_ms: float = 2, hooks:
         refresh(connection)
     finally:
         connection.close()
-    return Store(directory, readers, group_ms, hooks or Hooks())
+    return Store(directory, readers, group_ms, hooks or Hooks(), reserve)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from unsilo.storage.rows import Incoming, Receipt
 from unsilo.storage.tx_work import Tx
 
-__all__ = ["Job", "Receipts", "Trail", "fail", "next_receipts", "next_trails"]
+__all__ = ["Job", "Receipts", "Trail", "fail", "next_receipts", "next_trails", "refuse"]
 
 _MOST_RECEIPTS = 256
 _MOST_BYTES = 8 * 1024 * 1024
@@ -34,6 +34,11 @@ class Job(NamedTuple):
     order: tuple[int, int]
     run: Callable[[Tx], Any]
     future: "Future[Any]"
+
+    @property
+    def urgent(self) -> bool:
+        """True for what a person does or looks at: small, seldom, and done even while the disk is full."""
+        return self.order[0] < 0
 
 
 def fail(future: "Future[Any]", error: BaseException) -> None:
@@ -63,3 +68,10 @@ def next_trails(waiting: deque[Trail]) -> list[Trail]:
         if each.future.set_running_or_notify_cancel():
             trails.append(each)
     return trails
+
+
+def refuse(batch: list[Receipts], error: Exception) -> list[Receipts]:
+    """Fail what waits to be journaled; return what is left of it: nothing."""
+    for each in batch:
+        fail(each.future, error)
+    return []

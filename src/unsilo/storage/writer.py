@@ -26,11 +26,12 @@ from unsilo.storage.names import Names
 from unsilo.storage.packing import scrub
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.receive import content_rows, journal_group
+from unsilo.storage.reserve import FULL, Reserve
 from unsilo.storage.rows import Incoming, QueueItem, Receipt
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx import Counters
 from unsilo.storage.tx_work import Tx
-from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails
+from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails, refuse
 from unsilo.storage.work import move
 
 __all__ = ["Writer"]
@@ -48,8 +49,9 @@ _RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store
 class Writer:
     """Owns the writing connection. Futures resolve after the commit that holds their rows was fsynced, or fail."""
 
-    def __init__(self, directory: Path, hooks: Hooks, group_ms: float) -> None:
+    def __init__(self, directory: Path, hooks: Hooks, group_ms: float, reserve: Reserve | None = None) -> None:
         self._directory = directory
+        self.reserve = reserve or Reserve(directory, None)
         self._hooks = hooks
         self._company = group_ms / 1000
         self._wake = threading.Condition()
@@ -138,12 +140,16 @@ class Writer:
         while True:
             with self._wake:
                 while not (self._receipts or self._jobs or self._trails or self._closing):
-                    self._wake.wait()
+                    if not self._wake.wait(self.reserve.patience):
+                        break
                 if self._closing and not (self._receipts or self._jobs or self._trails):
                     return
                 if not lonely and not self._jobs and not self._trails and len(self._receipts) < 4 and not self._closing:
                     self._wake.wait(self._company)  # others were here a moment ago: one fsync serves more of them
                 batch = next_receipts(self._receipts)
+            self.reserve.mend()
+            if self.reserve.full:
+                batch = refuse(batch, NotDurableError(FULL))
             if batch:
                 lonely = len(batch) < 2
                 self._receive(batch)
@@ -159,7 +165,7 @@ class Writer:
         trails = next_trails(self._trails)
         if not trails:
             return
-        error = self._guarded([each.future for each in trails], lambda: self._write_trails(trails))
+        error = self._guarded([each.future for each in trails], lambda: self._write_trails(trails), urgent=True)
         for each in trails:
             if error is None:
                 each.future.set_result(None)
@@ -187,8 +193,13 @@ class Writer:
             if alone is not None:
                 fail(each.future, alone)
 
-    def _guarded(self, futures: list["Future[Any]"], act: Callable[[], None]) -> BaseException | None:
-        """Act on a healthy connection. A fault of the disk fails the futures and asks for a check before the next."""
+    def _guarded(
+        self, futures: list["Future[Any]"], act: Callable[[], None], *, urgent: bool = False
+    ) -> BaseException | None:
+        """Act on a healthy connection. A fault of the disk fails the futures and asks for a check before the next.
+
+        Of a full disk, what is `urgent` hears only when the reserve is used up: till then it is tried again.
+        """
         try:
             self._ready()
             act()
@@ -196,6 +207,8 @@ class Writer:
             self._undo()
             if is_storage_fault(error):
                 self._broken = True
+                if self.reserve.release(error) and urgent:
+                    return self._guarded(futures, act, urgent=True)
                 if not isinstance(error, NotDurableError):
                     fault = NotDurableError(f"the store could not be written: {error}")
                     fault.__cause__ = error
@@ -310,27 +323,36 @@ class Writer:
         failed: list[tuple[Job, BaseException]] = []
         taken: list[Job] = []
         error = self._guarded([], lambda: self._run_jobs(taken, done, failed, alone=False))
-        if error is not None and not is_storage_fault(error) and taken:
-            for job in taken:  # one of them made rows that cannot be written: find it by giving each its own commit
-                done, failed = [], []
-                error = self._guarded(
-                    [job.future],
-                    lambda job=job, done=done, failed=failed: self._run_jobs([job], done, failed, alone=True),  # type: ignore[misc]
-                )
-                if error is not None:
-                    fail(job.future, error)
-                else:
-                    self._resolve(done, failed)
+        if error is None:
+            self._resolve(done, failed)
             return
-        if error is not None:
-            if not taken:  # the connection is not good: the first one that waits hears of it
-                with self._wake:
-                    if self._jobs:
-                        taken.append(heapq.heappop(self._jobs))
-            for job in taken:
+        if not is_storage_fault(error):
+            self._one_by_one(taken)  # one of them made rows that cannot be written: the others must not suffer for it
+            return
+        if not taken:  # the connection is not good: the first one that waits hears of it
+            with self._wake:
+                if self._jobs:
+                    taken.append(heapq.heappop(self._jobs))
+        urgent = [job for job in taken if job.urgent and self.reserve.full]
+        for job in taken:
+            if job not in urgent:
                 fail(job.future, error)
-            return
-        self._resolve(done, failed)
+        self._one_by_one(urgent)
+
+    def _one_by_one(self, jobs: list[Job]) -> None:
+        """Give each job a commit of its own."""
+        for job in jobs:
+            done: list[tuple[Job, Any]] = []
+            failed: list[tuple[Job, BaseException]] = []
+            error = self._guarded(
+                [job.future],
+                lambda job=job, done=done, failed=failed: self._run_jobs([job], done, failed, alone=True),  # type: ignore[misc]
+                urgent=job.urgent,
+            )
+            if error is not None:
+                fail(job.future, error)
+            else:
+                self._resolve(done, failed)
 
     def _resolve(self, done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]]) -> None:
         for job, value in done:
@@ -369,6 +391,9 @@ class Writer:
                     if not self._jobs:
                         break
                     job = heapq.heappop(self._jobs)
+                if self.reserve.full and not job.urgent:
+                    fail(job.future, NotDurableError(FULL))
+                    continue
                 if not job.future.set_running_or_notify_cancel():
                     continue
                 taken.append(job)

@@ -55,6 +55,11 @@ class SharedStore(Store):
         self._views.append(readers)
         return View(readers)
 
+    @property
+    def trouble(self) -> str:
+        """Nothing that this node could tell: the disk is the database's own."""
+        return ""
+
     def disk_bytes(self) -> tuple[int, int]:
         """Return how many bytes the tables and the journal's partitions take in the database."""
         journal = int(self._readers.own(_CONTENT["size"]).fetchone()[0])
