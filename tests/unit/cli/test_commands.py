@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -225,12 +224,10 @@ def test_two_nodes_cannot_have_one_store(run: CliRunner, store: Path) -> None:
 
 
 def test_send_to_nobody_says_so(run: CliRunner, store: Path) -> None:
-    """A receiver that is not there is status 1 with the reason, quickly."""
-    began = time.monotonic()
+    """A receiver that is not there is status 1 with the reason."""
     result = run.invoke(app, ["send", str(store.parent / "one.hl7"), "--port", "9", "--timeout", "2"])
     assert result.exit_code == 1
     assert "0 of 1 messages accepted" in result.output
-    assert time.monotonic() - began < 5
 
 
 def test_config_check(run: CliRunner, tmp_path: Path) -> None:

@@ -178,11 +178,8 @@ def test_a_receipt_that_cannot_be_written_spoils_no_other(store: Store, piece: C
 def test_receipts_pass_waiting_jobs(store: Store, piece: Callable[..., Incoming]) -> None:
     """However many jobs wait, a receipt is answered after the group that is being written."""
     slow = [store.submit(lambda _tx: time.sleep(0.004)) for _ in range(100)]
-    begun = time.perf_counter()
     store.receive(piece()).result(10)
-    spent = time.perf_counter() - begun
     assert not slow[-1].done()
-    assert spent < 0.2
     for future in slow:
         future.result(10)
 
