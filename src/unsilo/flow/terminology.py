@@ -72,6 +72,11 @@ class Shelves:
         name = self._names.get(url)
         return name is None or self.library.system(url) is not None or self._built(name) is not None
 
+    def maps_ready(self, system: str) -> bool:
+        """Tell whether the maps of a system can be asked without building them first."""
+        own = (name for name, head in self._heads.items() if any(system in ends for ends in head.maps))
+        return all(self._built(name) is not None for name in own)
+
     def _built(self, name: str) -> Artefact | None:
         for each in self.own.shelved():
             if each.source == name and each.digest == shipped.digest(name):

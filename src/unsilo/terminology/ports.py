@@ -146,6 +146,9 @@ class Shelf(Protocol):
     def system(self, url: str, version: str = "") -> CodeSystem | None:
         """Return a code system; without a version the one in use."""
 
+    def maps_ready(self, system: str) -> bool:
+        """Tell whether the maps of a system can be asked without building them first."""
+
     def editions(self) -> list[Edition]:
         """Return every version that is here, the one in use of each system first."""
 

@@ -40,6 +40,14 @@ class Terminology:
         self._contents: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, Contents]] = OrderedDict()
         self._lock = threading.Lock()
 
+    def state(self) -> object:
+        """Return what changes whenever something is imported."""
+        return self._generation()
+
+    def maps_ready(self, system: str) -> bool:
+        """Tell whether maps from or to a system can be asked without building them first."""
+        return self.shelf.maps_ready(system)
+
     # Code systems.
 
     def systems(self) -> list[Edition]:

@@ -26,6 +26,9 @@ class TestShelf:
     def is_ready(self, _url: str) -> bool:
         return True
 
+    def maps_ready(self, _system: str) -> bool:
+        return True
+
     def system(self, url: str, version: str = "") -> Artefact | None:
         return next((a for a in self.artefacts if a.edition.url == url and version in ("", a.edition.version)), None)
 
