@@ -1,18 +1,33 @@
 """The commands `map ...`: a site's overlay tested, compared over messages, and what of messages and tables it uses."""
 
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, JsonOption, settings_of
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, say, say_json
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, trace
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from unsilo.config import Feed
+    from unsilo.flow.overlays.coverage import Coverage
+    from unsilo.flow.overlays.difference import Difference
     from unsilo.flow.overlays.trial import Trial
+    from unsilo.kernel import Envelope
 
 __all__ = ["app"]
+
+OnOption = Annotated[str, typer.Option("--on", metavar="FEED|DIR", help="Messages of a feed's journal, or files.")]
+LastOption = Annotated[int, typer.Option("--last", min=1, help="Messages at most, the newest.")]
+SinceOption = Annotated[str, typer.Option("--since", metavar="INSTANT", help="Only messages received from then on.")]
+AsOption = Annotated[str, typer.Option("--feed", help="For files: read them as this feed.")]
+ValuesOption = Annotated[bool, typer.Option("--values", help="Show values of messages, which are of patients.")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a core.")]
+_SHOWN = 40
 
 app = typer.Typer(help="What a site lays over the mapping tables: test, compare, publish.", no_args_is_help=True)
 
@@ -79,3 +94,184 @@ def _show(trial: "Trial") -> None:
     version = f", overlay {trial.overlay_sha256[:12]}" if trial.overlay_sha256 else ", no overlay"
     good = len(trial.checks) - trial.failed
     say(f"{good} of {len(trial.checks)} hold, {trial.messages} messages ({trial.format}{version})")
+
+
+@contextmanager
+def _messages(
+    on: str, as_feed: str, last: int, since: str, config: Path | None, data: Path | None, what: str
+) -> "Iterator[tuple[Feed, Iterator[Envelope]]]":
+    """Open the messages that `--on` names: of a feed's journal (which leaves an audit row), else of files."""
+    from unsilo.flow.convert import detect, inputs
+    from unsilo.flow.overlays.messages import filed, journaled
+    from unsilo.kernel import clock
+
+    settings = settings_of(config, data)
+    if on in settings.feeds:
+        begin = 0
+        if since:
+            try:
+                begin = clock.from_instant(since)
+            except ValueError:
+                fail(WRONG, f"{since} is no instant", "such as 2026-01-31T00:00:00Z")
+        with store_of(settings) as store:
+            trace(store, "read messages", f"{what} on feed {on}")
+            yield settings.feeds[on], journaled(store, on, last, begin)
+        return
+    path = Path(on)
+    if not path.exists():
+        fail(WRONG, f"there is neither a feed nor a folder {on}", f"feeds: {', '.join(sorted(settings.feeds))}")
+    feed = named_feed(as_feed, config, data) if as_feed else None
+    if feed is None:
+        from unsilo.config import Feed
+
+        first = next(iter(inputs([path])), None)
+        fmt = detect(first[0].read_bytes()) if first is not None else ""
+        feed = Feed("files", fmt or "hl7v2")
+    yield feed, islice(filed([path], feed), last)
+
+
+def overlay_text(named: str) -> bytes:
+    """Return the overlay that an argument names: a file, a folder's own, or `none`."""
+    from unsilo.flow.overlays.trial import overlay_file
+
+    if named == "none":
+        return b""
+    path = Path(named)
+    file = overlay_file(path) if path.is_dir() else path
+    if file is None or not file.is_file():
+        fail(WRONG, f"there is no overlay {named}", "a file, a folder with one, or none")
+    return file.read_bytes()
+
+
+def _sound(fmt: str, named: str, text: bytes) -> None:
+    """Print the faults of an overlay; exits with 2 when one is an error."""
+    from unsilo.mapping.faults import faults
+    from unsilo.mapping.model import Site
+
+    found = faults(fmt, Site(overlay=text))
+    issues(found)
+    if any(issue.severity in ("error", "fatal") for issue in found):
+        fail(WRONG, f"the overlay {named} has errors")
+
+
+@app.command("diff")
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Overlay file, or none.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Overlay file, or none.")],
+    on: OnOption,
+    feed: AsOption = "",
+    last: LastOption = 1000,
+    since: SinceOption = "",
+    values: ValuesOption = False,
+    workers: WorkersOption = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what another overlay changes in a feed's messages, by resource type and element. Nothing is stored."""
+    from unsilo.flow.overlays.difference import difference
+
+    texts = overlay_text(old), overlay_text(new)
+    with _messages(on, feed, last, since, config, data, "map diff") as (chosen, found):
+        for named, text in zip((old, new), texts, strict=True):
+            _sound(chosen.format, named, text)
+        with progress(None, "diff", quiet=as_json) as shown:
+            made = difference(
+                found, chosen, *texts, values=values, workers=workers,
+                told=lambda n: shown.advance(shown.task_ids[0], n) if shown is not None else None,
+            )  # fmt: skip
+    if as_json:
+        say_json(made)
+    else:
+        _show_difference(made)
+
+
+def _show_difference(made: "Difference") -> None:
+    say(f"{made.changed} of {made.messages} messages would change" + (f", {made.broken} broken" * bool(made.broken)))
+    for group in made.groups:
+        say(f"{group.type} {group.path}: {group.kind} in {group.resources} resources of {group.messages} messages")
+        for each in group.examples:
+            values = f": {each.old or '(nothing)'} -> {each.new or '(nothing)'}" if each.old or each.new else ""
+            say(f"    message {each.message} {each.resource}{values}")
+    for name, fields in (("now read", made.read), ("no longer read", made.unread)):
+        if fields:
+            say(f"{name}: " + ", ".join(f"{path} ({count})" for path, count in fields.items()))
+    for rule, count in made.issues.items():
+        say(f"Issues {rule}: {count:+d}")
+
+
+@app.command("coverage")
+def coverage(
+    feed: Annotated[str, typer.Option("--feed", help="Only this feed; with --on DIR: read the files as this.")] = "",
+    on: Annotated[str, typer.Option("--on", metavar="DIR", help="Files instead of the journal.")] = "",
+    last: LastOption = 1000,
+    since: SinceOption = "",
+    values: ValuesOption = False,
+    rows: Annotated[bool, typer.Option("--rows", help="Name every row that was not hit, not the overlay's only.")] = (
+        False
+    ),
+    workers: WorkersOption = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show by feed which rows of the tables its messages hit, and which valued fields nothing consumes."""
+    from unsilo.flow.overlays.coverage import coverage as covered
+
+    settings = settings_of(config, data)
+    names = [on] if on else [feed] if feed else sorted(settings.feeds)
+    done = []
+    for name in names:
+        as_feed = feed if on else ""
+        with (
+            _messages(name, as_feed, last, since, config, data, "map coverage") as (chosen, found),
+            progress(None, name, quiet=as_json) as shown,
+        ):
+            step = shown
+            done.append(
+                covered(
+                    found, chosen, values=values, workers=workers,
+                    told=lambda n, step=step: step.advance(step.task_ids[0], n) if step is not None else None,  # type: ignore[misc]
+                )
+            )  # fmt: skip
+    done = [each for each in done if each.messages or feed or on]
+    if as_json:
+        say_json(done)
+        return
+    for each in done:
+        _show_coverage(each, rows)
+
+
+def _show_coverage(found: "Coverage", rows: bool) -> None:
+    broken = f", {found.broken} could not be read" if found.broken else ""
+    say(f"{found.feed} ({found.format}): {found.messages} messages{broken}, {found.fields} places consumed")
+    say(f"  {len(found.rows)} rows hit in {len(found.by_map)} maps")
+    for key in found.own_missed:
+        say(f"  the overlay's row {key}: not hit")
+    if rows:
+        for name, missed in found.missed.items():
+            hit, total = found.by_map[name]
+            say(f"  {name}: {hit} of {total} rows hit; not {', '.join(missed)}")
+    numbering = [each.path for each in found.unread if each.counts]
+    lost = [each for each in found.unread if not each.counts]
+    if numbering:
+        say(f"  numbers of segments and names of data types: {', '.join(sorted(numbering))}")
+    if not lost:
+        say("  every other valued field was consumed")
+        return
+    head = ("valued and never consumed", "values", "messages", "in message", "such as")
+    table(
+        head[: 4 + bool(lost[0].shown)],
+        [
+            (
+                each.path,
+                str(each.values),
+                str(each.messages),
+                each.examples[0],
+                *([", ".join(each.shown)] * bool(each.shown)),
+            )
+            for each in lost[:_SHOWN]
+        ],
+    )
+    if len(lost) > _SHOWN:
+        say(f"  and {len(lost) - _SHOWN} more fields (--json has all)")

@@ -138,6 +138,21 @@ def _find(rows: Rows, key: str) -> tuple[str, int] | None:
     return None
 
 
+def _drop(rows: Rows, key: str) -> bool:
+    """Take out a row, or with `pid.19.*` every row whose id begins so; False when there is none."""
+    if key.endswith("*") and len(key) > 1:
+        begin, there = key[:-1], False
+        for kind in ("maps", "messages", "vocabularies", "resources", "systems"):
+            kept = [row for row in rows[kind] if not row.id.startswith(begin)]
+            there = there or len(kept) < len(rows[kind])
+            rows[kind] = kept
+        return there
+    found = _find(rows, key)
+    if found:
+        del rows[found[0]][found[1]]
+    return found is not None
+
+
 def _insert(rows: Rows, line: dict[str, str], before: str = "") -> None:
     kind = next((k for column, k in _TELLS if column in line), "maps")
     row = _convert(line, KINDS[kind], line.get("id", ""))
@@ -162,10 +177,7 @@ def layered(layers: Layers, overlay: bytes, systems: dict[str, str]) -> Result[T
     issues += read.issues
     own = read.value or Overlay()
     for key in own.drop:
-        found = _find(rows, key)
-        if found:
-            del rows[found[0]][found[1]]
-        else:
+        if not _drop(rows, key):
             issues.append(_refused(key, "drop names an unknown row", own.line(f"drop:{key}")))
     for key, columns in own.replace.items():
         found = _find(rows, key)

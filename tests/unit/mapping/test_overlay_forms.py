@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from unsilo.mapping.faults import faults
 from unsilo.mapping.model import Site
 from unsilo.mapping.overlay import form_of, read_overlay
+from unsilo.mapping.tables import layered, standard
 
 TOML = b"""
 drop = ["pid.19"]
@@ -144,3 +145,15 @@ def test_a_good_overlay_has_no_faults() -> None:
     assert faults("ccda", Site(overlay=b"")) == []
     assert [issue.code for issue in faults("fhir", Site(overlay=text))] == ["not-supported"]
     assert [issue.where.path for issue in faults("ccda", Site(overlay=b"drop: [x]"))] == ["overlay, line 1, x"]
+
+
+def test_drop_takes_all_rows_of_a_field_at_once() -> None:
+    """`pid.19.*` takes every row whose id begins so; a star alone takes nothing."""
+    left = layered(standard("v2"), b'drop: ["pid.19.*"]', {})
+    assert left.issues == []
+    assert left.value is not None
+    ids = {row.id for row in left.value.maps["PID[Patient]"]}
+    assert not any(each.startswith("pid.19.") for each in ids)
+    assert any(each.startswith("pid.15") for each in ids)
+    for text in (b'drop: ["*"]', b'drop: ["no.such.*"]'):
+        assert [issue.rule for issue in layered(standard("v2"), text, {}).issues] == ["mapping.overlay"]
