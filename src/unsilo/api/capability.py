@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from unsilo import __version__
+from unsilo.api.identities import INSTANTIATES
 from unsilo.api.interaction import Interaction
 from unsilo.kernel import Json, clock
 from unsilo.search import Supported
@@ -128,6 +129,7 @@ def capability_statement(
         "status": "active",
         "date": clock.instant(since),
         "kind": "instance",
+        "instantiates": list(INSTANTIATES),
         "software": {"name": "unsilo", "version": __version__},
         "implementation": {"description": "unsilo", "url": base},
         "fhirVersion": "4.0.1",

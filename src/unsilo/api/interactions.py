@@ -5,7 +5,6 @@ from unsilo.api import (
     bulk_import,
     bundling,
     describing,
-    matching,
     meta,
     originals,
     reading,
@@ -14,6 +13,7 @@ from unsilo.api import (
     validating,
     writing,
 )
+from unsilo.api.identities import ROWS as IDENTITIES
 from unsilo.api.interaction import Interaction
 from unsilo.api.terminology import ROWS as TERMINOLOGY
 
@@ -73,7 +73,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
                 _DEFINITION + "Resource-validate"),
     Interaction("POST", "[type]/[id]/$validate", "$validate", "read", validating.validate,
                 _DEFINITION + "Resource-validate"),
-    Interaction("POST", "Patient/$match", "$match", "read", matching.match, _DEFINITION + "Patient-match"),
+    *IDENTITIES,
     Interaction("GET", "Patient/[id]/$everything", "$everything", "read", records.everything,
                 _DEFINITION + "Patient-everything"),
     Interaction("GET", "Patient/[id]/$summary", "$summary", "read", records.summary, _SUMMARY),

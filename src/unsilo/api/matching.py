@@ -2,7 +2,7 @@
 
 import asyncio
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from unsilo.api import form, take
 from unsilo.api.answers import fail
@@ -18,17 +18,29 @@ __all__ = ["match"]
 _GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _REASON = "urn:unsilo:match-reason"
 _MOST = 50
-_NAMES = {"resource": "resource", "onlyCertainMatches": "valueBoolean", "count": "valueInteger"}
+_NAMES = {
+    "resource": "resource", "onlyCertainMatches": "valueBoolean", "onlySingleMatch": "valueBoolean",
+    "count": "valueInteger",
+}  # fmt: skip
 
 
 def _wrong(text: str, where: str, rule: str = "value") -> Refused:
     return Refused([Issue("error", "value", text, Where(where), rule=f"match.{rule}")], 400)
 
 
-def _asked(said: Json) -> tuple[Json, bool, int]:
-    """Return the Patient, `onlyCertainMatches` and `count` of a Parameters resource, or of a Patient alone."""
+class _Asked(NamedTuple):
+    """The Patient and how the answer is wanted: certain ones only, one or none, how many at most."""
+
+    patient: Json
+    certain: bool = False
+    single: bool = False
+    count: int = _MOST
+
+
+def _asked(said: Json) -> _Asked:
+    """Read a Parameters resource, or a Patient alone."""
     if said.get("resourceType") == "Patient":
-        return said, False, _MOST
+        return _Asked(said)
     rows = said.get("parameter")
     if said.get("resourceType") != "Parameters" or not isinstance(rows, list):
         raise _wrong("$match takes a Parameters resource with a Patient", "Parameters", "parameters")
@@ -41,14 +53,23 @@ def _asked(said: Json) -> tuple[Json, bool, int]:
         if name in found:
             raise _wrong("the parameter stands twice", where, "parameter")
         found[name] = row.get(_NAMES[name])
-    patient, certain, count = found.get("resource"), found.get("onlyCertainMatches", False), found.get("count", _MOST)
+    patient, count = found.get("resource"), found.get("count", _MOST)
     if not isinstance(patient, dict) or patient.get("resourceType") != "Patient":
         raise _wrong("the parameter resource is a Patient", "Parameters.parameter", "resource")
-    if not isinstance(certain, bool):
-        raise _wrong("onlyCertainMatches is true or false", "Parameters.parameter", "parameter")
+    certain, alone = found.get("onlyCertainMatches", False), found.get("onlySingleMatch", False)
+    for name, value in (("onlyCertainMatches", certain), ("onlySingleMatch", alone)):
+        if not isinstance(value, bool):
+            raise _wrong(f"{name} is true or false", "Parameters.parameter", "parameter")
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise _wrong("count is a whole number from 1", "Parameters.parameter", "parameter")
-    return patient, certain, min(count, _MOST)
+    return _Asked(patient, certain, alone, min(count, _MOST))
+
+
+def _single(entries: list[Json]) -> list[Json]:
+    """Return the one that is meant: the only certain one, or the only one; where several may be, none."""
+    certain = [entry for entry in entries if entry["search"]["extension"][0]["valueCode"] == "certain"]
+    chosen = certain or entries
+    return chosen if len(chosen) == 1 else []
 
 
 def _entry(base: str, found: Likely, resource: Json) -> Json:
@@ -70,18 +91,20 @@ async def match(node: Node, ask: Ask) -> Answer:
     """Answer who it may be, the likeliest first, one source Patient a person (FHIR R4 patient-operation-match)."""
     form.known(ask)
     bounds = node.settings.http
-    patient, certain, count = _asked(await take.resource(ask, bounds.limit_bytes, bounds.body_seconds))
+    asked = _asked(await take.resource(ask, bounds.limit_bytes, bounds.body_seconds))
     predicate = node.predicate(ask)
     if predicate.elements.get("Patient"):
         text = "a part of Patient is not shown to you, so you cannot ask who somebody is"
         return fail([Issue("error", "forbidden", text, rule="match.masked")], 403)
     entries: list[Json] = []
-    for found in await asyncio.to_thread(likely, node.service.store, patient):
-        if certain and found.grade != "certain":
+    for found in await asyncio.to_thread(likely, node.service.store, asked.patient):
+        if asked.certain and found.grade != "certain":
             continue
         row = single.current(node.reads, predicate, "Patient", found.patient_id)
-        if row is not None and row.state == 0 and len(entries) < count:
+        if row is not None and row.state == 0 and (asked.single or len(entries) < asked.count):
             entries.append(_entry(ask.base, found, json.decode(row.body)))
+    if asked.single:
+        entries = _single(entries)
     shown = tuple(entry["resource"]["id"] for entry in entries)
     if not await node.note(ask, "match", "Patient/$match", shown):
         return not_recorded()

@@ -15,6 +15,8 @@ from unsilo.api.trail import patients_in
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.fhir.search import Asked, Found, explain, prepare
 from unsilo.flow.fhir.search import search as run
+from unsilo.flow.ihe import pdqm
+from unsilo.flow.ihe.domains import is_known
 from unsilo.kernel import Issue, json
 from unsilo.search.parse import PAGE
 from unsilo.spec.compartments import compartments
@@ -80,12 +82,26 @@ async def search(node: Node, ask: Ask) -> Answer:
     found = _at_once(node, asked) if asked.plan.cheap else None
     if found is None:
         found = await node.apart(run, node.long_reads, asked, node.page_key)
+    wanted = _domains(node, ask, found)
     rows = [*found.rows, *found.includes] if found.includes else found.rows
     if not await node.note(ask, "search", _what(ask, found), patients_in(rows)):
         return not_recorded()
     if len(rows) < _IN_LOOP:
-        return Answer(200, _bundle(node, ask, asked, found))
-    return Answer(200, await asyncio.to_thread(_bundle, node, ask, asked, found))
+        return Answer(200, _bundle(node, ask, asked, found, wanted))
+    return Answer(200, await asyncio.to_thread(_bundle, node, ask, asked, found, wanted))
+
+
+def _domains(node: Node, ask: Ask, found: Found) -> tuple[str, ...]:
+    """Return the identifier domains that a Patient search wants to see; what is not recognised becomes a warning."""
+    if ask.kind != "Patient" or ask.id or not node.settings.ihe.restrict_domains:
+        return ()
+    wanted = pdqm.domains(found.used)
+    if wanted:
+        predicate, vocabulary = node.predicate(ask), node.service.parameters.vocabulary
+        found.warnings += pdqm.unknown(
+            [one for one in wanted if not is_known(node.reads, predicate, vocabulary, node.settings, one)]
+        )
+    return wanted
 
 
 _QUICK = 0.1
@@ -126,8 +142,10 @@ def _shown(node: Node, ask: Ask, found: Found) -> Callable[[Stored], bytes]:
     return form.shown_as(node.predicate(ask), summary or found.elements)
 
 
-def _bundle(node: Node, ask: Ask, asked: Asked, found: Found) -> bytes:
+def _bundle(node: Node, ask: Ask, asked: Asked, found: Found, wanted: tuple[str, ...] = ()) -> bytes:
     shown = _shown(node, ask, found)
+    if wanted:
+        shown = pdqm.only(wanted, shown)
     base = ask.base
     entries = [bodies.entry(row, base, content=shown(row)) for row in found.rows]
     entries += [bodies.entry(row, base, _INCLUDED, shown(row)) for row in found.includes]

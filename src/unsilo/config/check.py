@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from unsilo.config.exchange import problems
 from unsilo.config.settings import FORMATS, Feed, Settings, Tls
 
 __all__ = ["Problem", "check"]
@@ -19,28 +20,29 @@ _LISTS = ("AL1", "PRB", "DG1", "IN1")
 
 def check(settings: Settings) -> list[Problem]:
     """Return every problem of the settings as a whole."""
-    problems = [*_node(settings)]
+    found = [*_node(settings)]
     for feed in settings.feeds.values():
-        problems += _feed(feed)
-    problems += _ports(settings)
+        found += _feed(feed)
+    found += _ports(settings)
+    found += problems(settings.golden, settings.ihe, settings.destinations, settings.feeds)
     for number, listener in enumerate(settings.mllp):
         path = ("mllp", str(number))
-        problems += _tls(listener.tls, (*path, "tls"))
-        problems += _networks(listener.allow, (*path, "allow"))
+        found += _tls(listener.tls, (*path, "tls"))
+        found += _networks(listener.allow, (*path, "allow"))
         names = [(route.feed, (*path, "routes", str(i), "feed")) for i, route in enumerate(listener.routes)]
         for name, where in [*names, (listener.feed, (*path, "feed"))]:
             if name and name not in settings.feeds:
-                problems.append((where, f"there is no feed {name!r}", f"add [feeds.{name}]"))
-    return problems
+                found.append((where, f"there is no feed {name!r}", f"add [feeds.{name}]"))
+    return found
 
 
 def _node(settings: Settings) -> Iterator[Problem]:
     for name, least, most in (
         ("port", 0, 65535), ("workers", 0, 256), ("readers", 1, 64), ("in_flight", 1, 100_000),
         ("message_seconds", 1, 3600), ("session_hours", 1, 24 * 30), ("group_ms", 0, 1000),
+        ("reserve_mb", 0, 1024 * 1024),
     ):  # fmt: skip
         value = getattr(settings, name)
-        ("reserve_mb", 0, 1024 * 1024),
         if not least <= value <= most:
             yield (name,), f"{value} is out of range", f"{least} to {most}"
     for name, least, most in (

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from unsilo.config.exchange import Destination, Golden, Ihe
 from unsilo.kernel.limits import DEFAULT, Limits
 
 __all__ = [
@@ -118,6 +119,8 @@ class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Profiles that every resource of a type must meet in that check, by type."""
     plausibility: Literal["off", "warn"] = "warn"
     """`warn`: what can hardly be true (a result before the birth, a dose beyond any) is a warning of the message."""
+    queries: list[Literal["pix", "pdq"]] = []
+    """Which HL7 v2 queries are answered on the connection: `pix` (QBP^Q23), `pdq` (QBP^Q22); none by default."""
     idle_seconds: int = 3600
     """A connection without a byte for so long is closed."""
     frame_seconds: int = 60
@@ -250,11 +253,11 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Database connections that read."""
     group_ms: float = 2.0
     """How long the writer waits for company before one commit, in milliseconds."""
+    reserve_mb: int = 64
+    """Room kept in the data folder for when the disk is full, so that reads can be recorded; 0 for none."""
     in_flight: int = 256
     """Messages that are being processed at once, at most."""
     message_seconds: int = 60
-    reserve_mb: int = 64
-    """Room kept in the data folder for when the disk is full, so that reads can be recorded; 0 for none."""
     """Processing time after which a message is taken for poison."""
     search: SearchBounds = SearchBounds()
     """Bounds of FHIR searches."""
@@ -266,6 +269,12 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How decisions about local codes are made."""
     validation: Validation = Validation()
     """How resources are checked."""
+    golden: Golden = Golden()
+    """Which values of a person's records survive."""
+    ihe: Ihe = Ihe()
+    """How IHE's identity transactions are answered."""
+    destinations: dict[str, Destination] = {}
+    """Systems that are told when the identifiers of a person change, by name."""
     open_network: bool = False
     """True: machine interfaces without a token answer other machines too, not loopback only."""
     session_hours: int = 12

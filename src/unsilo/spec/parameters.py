@@ -50,11 +50,24 @@ class SearchParameter(msgspec.Struct, frozen=True, array_like=True):
     chain: tuple[str, ...] = ()
 
 
+_STRUCTURES = "http://hl7.org/fhir/StructureDefinition/"
+_ALSO = {
+    "http://hl7.org/fhir/SearchParameter/patient-extensions-Patient-mothersMaidenName": (
+        f"Patient.extension('{_STRUCTURES}patient-mothersMaidenName')"
+    )
+}
+"""Where R4's own expression names an extension that R4 does not define, the one that it does define."""
+
+
 @cache
 def all_parameters() -> tuple[SearchParameter, ...]:
     """Return all parameters of R4, in the order of their numbers (position 0 has number 1)."""
     raw = capsule("server").raw("parameters") or b"[]"
-    return msgspec.json.decode(raw, type=tuple[SearchParameter, ...])
+    found = msgspec.json.decode(raw, type=tuple[SearchParameter, ...])
+    return tuple(
+        msgspec.structs.replace(one, expression=f"{one.expression} | {_ALSO[one.url]}") if one.url in _ALSO else one
+        for one in found
+    )
 
 
 @cache

@@ -14,6 +14,7 @@ from unsilo.storage.accounts import Accounts
 from unsilo.storage.checkpoint import Checkpointer
 from unsilo.storage.connect import Readers, connect
 from unsilo.storage.days import DayReader, erase, sync_directory
+from unsilo.storage.deliveries import DeliveryReads
 from unsilo.storage.faults import Hooks
 from unsilo.storage.functions import prepare
 from unsilo.storage.learning import Learner
@@ -22,8 +23,8 @@ from unsilo.storage.maps import MapReads
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
 from unsilo.storage.parameters import ParameterReads
-from unsilo.storage.resources import ResourceReads
 from unsilo.storage.reserve import FULL, Reserve
+from unsilo.storage.resources import ResourceReads
 from unsilo.storage.rows import AuditRow, Incoming, OutboxRow, QueueItem, Receipt
 from unsilo.storage.search import SearchReads
 from unsilo.storage.statements import load
@@ -48,7 +49,7 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
+class Store(DeliveryReads, MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(
@@ -114,12 +115,12 @@ class Store(MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
             found = self._readers.row(_STORE["secret"], made[:1])
         return bytes(found[0])
 
-    def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
     @property
     def trouble(self) -> str:
         """What keeps the store from taking anything, in words; empty when nothing does."""
         return FULL if self._writer.reserve.full else ""
 
+    def on_requeued(self, listener: Callable[[list[QueueItem]], None]) -> None:
         """Call `listener` (in the writer's thread) with messages that are queued again: replayed or released."""
         self._writer.on_requeued = listener
 

@@ -6,13 +6,13 @@ from typing import Any
 from unsilo.kernel import Issue, clock
 from unsilo.storage.packing import clean, pack_issues, pack_unconsumed
 from unsilo.storage.rows import AuditRow, Unconsumed
-from unsilo.storage.tx_fhir import FhirTx
+from unsilo.storage.tx_exchange import ExchangeTx
 from unsilo.storage.work import Finish, cause_of, is_poison
 
 __all__ = ["Tx"]
 
 
-class Tx(FhirTx):
+class Tx(ExchangeTx):
     """What a job may do; everything it does is committed together with it or not at all."""
 
     def finish(

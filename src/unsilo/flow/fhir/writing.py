@@ -9,6 +9,7 @@ from unsilo.flow.fhir.checks import etag_version
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
 from unsilo.flow.persons import BY_PROGRAM, place_patient
 from unsilo.flow.process import Draft, Piece
+from unsilo.flow.replaced import follow
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Json, Where, json
 from unsilo.spec.r4 import resource_types
@@ -17,6 +18,7 @@ from unsilo.storage.plan import Plan
 
 __all__ = ["Writing", "content"]
 
+_REPLACED = b'"replaced-by"'
 _MOST_NAMED = 5
 """References to nowhere that are named one by one."""
 
@@ -103,10 +105,24 @@ class Writing:
         if piece.type == "Patient":
             self.patients.add(piece.id)
             place_patient(tx, piece, self.caller.actor, tx.at, BY_PROGRAM)
+            issues = [*issues, *self._follow(piece, now)]
         elif piece.type == "SearchParameter":
             issues += search_parameter.written(tx, self.parameters, piece)
         self.patients.update(made.targets[key[0]][1] for key in made.keys.pat)
         return written(status, row, issues)
+
+    def _follow(self, piece: Piece, now: Stored | None) -> list[Issue]:
+        """Let a Patient's person follow its links of type replaced-by; what contradicts another merge is refused."""
+        former = now.body if now is not None and now.state == 0 else b""
+        if _REPLACED not in piece.body and _REPLACED not in former:
+            return []
+        issues = follow(
+            self.tx, json.decode(piece.body), json.decode(former) if former else None, self.caller.actor, BY_PROGRAM,
+            self.caller.predicate, self.parameters.vocabulary,
+        )  # fmt: skip
+        if any(issue.severity == "error" for issue in issues):
+            raise RefusedError(Written(422, piece.type, piece.id, issues=issues))
+        return issues
 
     def drop(self, now: Stored) -> Written:
         """Delete what is live."""

@@ -12,7 +12,7 @@ from unsilo.flow.read.sections import NOT_ASKED
 from unsilo.flow.read.words import address, age, code_keys, codeable, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["BY_INTERFACE", "Allergy", "Banner", "Number", "Stated", "banner", "best_name", "source_name"]
+__all__ = ["BY_INTERFACE", "Allergy", "Banner", "Number", "Stated", "banner", "best_name", "name_within", "source_name"]
 
 _NUMBERS: dict[str, str] = {
     "MR": "MRN", "PI": "Patient number", "PT": "Patient number", "SS": "Social security number",
@@ -150,7 +150,7 @@ def _tokens(words: str) -> list[str]:
     return fold(words.split(" (")[0].replace(",", " ").replace("-", " ").replace(".", " ")).split()
 
 
-def _within(small: list[str], large: list[str]) -> bool:
+def _covers(small: list[str], large: list[str]) -> bool:
     """Tell whether every word of one name stands in the other, an initial standing for its name."""
     left = list(large)
     for word in sorted(small, key=len, reverse=True):
@@ -161,19 +161,24 @@ def _within(small: list[str], large: list[str]) -> bool:
     return True
 
 
+def name_within(small: str, large: str) -> bool:
+    """Tell whether a name in words only leaves out or shortens what another says."""
+    return _covers(_tokens(small), _tokens(large))
+
+
 def _names(rows: list[tuple[Json, str]]) -> tuple[Stated, list[str]]:
     """Return the name and what else was used; one that only leaves out or shortens given names contradicts nothing."""
     best = [(best_name(p), s) for p, s in rows]
     fullest = sorted((words for words, _ in best if words), key=lambda w: -sum(map(len, _tokens(w))))
     kept = [
-        (next((w for w in fullest if _within(_tokens(words), _tokens(w))), words) if words else "", source)
+        (next((w for w in fullest if _covers(_tokens(words), _tokens(w))), words) if words else "", source)
         for words, source in best
     ]
     shown = _stated(kept, "Name not recorded")
     said = {" ".join(_tokens(w)) for w, _ in kept}
     every = [best_name(p) for p, _ in rows] + [human_name(n) for p, _ in rows for n in p.get("name") or ()]
     former = dict.fromkeys(w for w in every if w and " ".join(_tokens(w)) not in said)
-    shortened = {w for w in former if any(_within(_tokens(w), t.split()) for t in said)}
+    shortened = {w for w in former if any(_covers(_tokens(w), t.split()) for t in said)}
     return shown, [w for w in former if w not in shortened]
 
 

@@ -25,6 +25,8 @@ __all__ = [
     "Loaded",
     "Waiting",
     "fact_of",
+    "feed_of",
+    "feed_words",
     "find",
     "head",
     "load",
@@ -56,7 +58,7 @@ class Waiting(msgspec.Struct):
 
 
 @lru_cache(maxsize=200_000)
-def _feed_of(store: Store, mid: int) -> str:
+def feed_of(store: Store, mid: int) -> str:
     """A message's feed never changes, so it is asked once."""
     found = store.message(mid)
     return found.feed if found is not None else ""
@@ -93,7 +95,7 @@ def load(
     stored = store.facts(row.person, types)
     gone = _gone(store, records)
     live = [r.resource for r in records if r.resource is not None and r.resource.state == 0]
-    by_mid = {mid: _feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
+    by_mid = {mid: feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
     known = _cores.get(store, row.person) or {}
     cores = {(s.rid, s.version): known.get((s.rid, s.version)) or core_of(s) for s in stored}
     if types is None:
@@ -204,7 +206,7 @@ def find(
     """Return (uid, head, number of records) of found persons; allergies are not looked up for a list of names."""
     found = []
     for hit in hits:
-        patients = [fact_of(s, _feed_of(store, s.mid)) for s in hit.patients if s.state == 0]
+        patients = [fact_of(s, feed_of(store, s.mid)) for s in hit.patients if s.state == 0]
         names = {f.source: feed_words(f.source, feeds, [f]) for f in patients}
         sources = named_sources(names.items())
         found.append((hit.uid, banner(patients, sources, [], now, zone), len(hit.patients)))
@@ -226,7 +228,7 @@ def rule_words(rule: str) -> str:
 def record_line(store: Store, feeds: Mapping[str, Feed], patient_id: str, stored: Stored | None) -> dict[str, Any]:
     """Return what one line about a source record shows."""
     patient = json.decode(stored.body) if stored is not None and stored.body else {}
-    feed = _feed_of(store, stored.mid) if stored is not None else ""
+    feed = feed_of(store, stored.mid) if stored is not None else ""
     numbers = [str(i["value"]) for i in patient.get("identifier") or () if i.get("value")]
     gender = str(patient.get("gender") or "")
     return {

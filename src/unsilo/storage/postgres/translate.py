@@ -10,8 +10,8 @@ from unsilo.storage.statements import load, statements_of
 __all__ = ["Bulk", "bulk", "own", "translate"]
 
 _FILES = (
-    "account", "audit", "content", "dictionary", "maps", "message", "names", "parameter", "person", "renew", "resource",
-    "store", "verify", "view",
+    "account", "audit", "content", "dictionary", "exchange", "maps", "message", "names", "parameter", "person", "renew",
+    "resource", "store", "verify", "view",
 )  # fmt: skip
 _SLOTTED = {"feed_total", "feed_day", "feed_minute", "feed_last", "feed_latency", "type_total"}
 """Tables of figures, in which each writer has rows of its own."""
