@@ -12,7 +12,7 @@ __all__ = ["All", "Any_", "Not", "Test", "Tree", "parse_condition"]
 class Test(NamedTuple):
     """One predicate over `ref` (empty: the row's own source).
 
-    `op` is VALUED, NUMERIC, EQUALS, IN, STARTS, CONTAINS, COUNT or LENGTH; `values` are texts to compare with (or one
+    `op` is VALUED, NUMERIC, COMPARED, EQUALS, IN, STARTS, CONTAINS, COUNT or LENGTH; `values` are texts to compare with (or one
     reference when `by_ref`), `compare` and `number` belong to COUNT and LENGTH.
     """
 
@@ -55,6 +55,7 @@ _PREDICATES = {
     "VALUE",
     "EMPTY",
     "NUMERIC",
+    "COMPARED",
     "EQUALS",
     "EQUAL",
     "IN",
@@ -140,7 +141,7 @@ class _Parser:
             else:
                 trees.append(part)
                 base = part.part if isinstance(part, Not) else part
-                if isinstance(base, Test) and base.op in ("VALUED", "NUMERIC"):
+                if isinstance(base, Test) and base.op in ("VALUED", "NUMERIC", "COMPARED"):
                     shared = part  # type: ignore[assignment]
         trees.reverse()
         return trees[0] if len(trees) == 1 else All(tuple(trees))
@@ -176,9 +177,9 @@ class _Parser:
         test: Tree
         if self.kind() == "text":
             test = Test(ref, "EQUALS", (_unquoted(self.take()),))
-        elif word in ("VALUED", "VALUE", "EXIST", "NUMERIC"):
+        elif word in ("VALUED", "VALUE", "EXIST", "NUMERIC", "COMPARED"):
             self.take()
-            test = Test(ref, "NUMERIC" if word == "NUMERIC" else "VALUED")
+            test = Test(ref, word if word in ("NUMERIC", "COMPARED") else "VALUED")
         elif word == "EMPTY":
             self.take()
             test = Not(Test(ref, "VALUED"))

@@ -13,6 +13,7 @@ __all__ = ["Code", "Memo", "Vocabulary", "converters", "hl7_table_uri", "number"
 
 _MEMO = 8000
 _DECIMAL = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$")
+_COMPARED = re.compile(r"\s*([<>]=?)\s*(\S+)\s*")
 _BOOLEANS = {
     "Y": True,
     "N": False,
@@ -55,6 +56,12 @@ def number(text: str) -> int | Decimal | None:
     return int(text) if not text.lstrip("+-").startswith("00") or len(text) < 3 else Decimal(text.lstrip("+"))
 
 
+def _compared(text: str) -> tuple[str, int | Decimal] | tuple[None, None]:
+    found = _COMPARED.fullmatch(text)
+    value = number(found[2]) if found else None
+    return (found[1], value) if found and value is not None else (None, None)
+
+
 def _integer(low: int) -> Callable[[str], int | None]:
     def convert(text: str) -> int | None:
         text = text.strip()
@@ -89,6 +96,8 @@ def converters() -> dict[str, Memo]:
     """The memos of the primitive types that do not depend on a feed."""
     return {
         "decimal": Memo(number),
+        "compared": Memo(lambda text: _compared(text)[1]),
+        "comparator": Memo(lambda text: _compared(text)[0]),
         "integer": Memo(_integer(-(2**31))),
         "positiveInt": Memo(_integer(1)),
         "unsignedInt": Memo(_integer(0)),

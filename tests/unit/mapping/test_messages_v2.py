@@ -1,6 +1,7 @@
 """Whole v2 messages by the standard tables: placement, acts, reports by lines, lists, unknown types, hostile bytes."""
 
 import random
+from decimal import Decimal
 from hashlib import sha256
 
 import pytest
@@ -361,3 +362,32 @@ def test_what_a_code_means_cites_the_code() -> None:
     entry = only(result, "Immunization")
     assert entry.resource["primarySource"] is True
     assert sources(entry, "primarySource") == [(3, 9, 0, 1, 0)]
+
+
+def test_a_number_behind_a_comparison_is_a_quantity() -> None:
+    """NM with `>500` is a quantity with a comparator and its unit; what is no number stays a text with its unit."""
+    for text, expected in (
+        (">500", {"value": 500, "comparator": ">", "unit": "mg/dL"}),
+        ("<= 0.010", {"value": Decimal("0.010"), "comparator": "<=", "unit": "mg/dL"}),
+        ("500", {"value": 500, "unit": "mg/dL"}),
+    ):
+        body = PID + f"OBR|1|O|F|B^BMP^L\nOBX|1|NM|G^GLUCOSE^L||{text}|mg/dL|||||F\n"
+        found = only(mapped("ORU^R01^ORU_R01", body), "Observation")
+        assert found.resource["valueQuantity"] == expected
+        assert "valueString" not in found.resource
+        assert sources(found, "valueQuantity.value")[0][1] == 5
+    for text in (">see note", "<>5", "> 1 2"):
+        body = PID + f"OBR|1|O|F|B^BMP^L\nOBX|1|NM|G^GLUCOSE^L||{text}|mg/dL|||||F\n"
+        found = only(mapped("ORU^R01^ORU_R01", body), "Observation")
+        assert found.resource["valueString"] == text
+        assert "valueQuantity" not in found.resource
+        assert "mg/dL" in str(found.resource["extension"])
+
+
+def test_a_specimen_source_written_as_one_coded_type() -> None:
+    """OBR-15 as `UR^URINE^L` is a type, not a type with an additive and a method; SPS stays what it is."""
+    for source, type_, additive in (("UR^URINE^L", "URINE", False), ("BLD^EDTA^drawn by nurse", "BLD", True)):
+        body = PID + "OBR|1|O|F|B^BMP^L" + "|" * 11 + source + "\nOBX|1|NM|G^GLUCOSE^L||1|mg/dL|||||F\n"
+        specimen = only(mapped("ORU^R01^ORU_R01", body), "Specimen").resource
+        assert type_ in str(specimen["type"])
+        assert ("container" in specimen) is additive

@@ -16,7 +16,7 @@ __all__ = ["CONVERTED", "TEXT_TYPES", "Leaves", "makes"]
 TEXT_TYPES = {"", "string", "code", "id", "uri", "markdown", "text"}
 CONVERTED = {
     "oid", "uuid", "boolean", "integer", "positiveInt", "unsignedInt", "decimal", "date", "dateTime", "instant",
-    "time", "base64Binary", "text", "id",
+    "time", "base64Binary", "text", "id", "compared", "comparator",
 }  # fmt: skip
 _NUMBERS = {"integer", "positiveInt", "unsignedInt", "decimal"}
 
@@ -195,7 +195,7 @@ class Leaves(Source):
             return
         self.put(f"{mark} = len({obj.sink}); run.draft = {obj.draft}")
         self.put(f"{got} = {function}(run, {node}, {spot.code}, {path.code()}, {rule}, {obj.sink})")
-        with self.block(f"if {got} is not None and {got} != {{}} and {got} != []:"):
+        with self.block(f"if {got} or ({got} is not None and {got} != {{}} and {got} != []):"):
             self.store(obj, key, got)
             with self.block(f"if len({obj.sink}) == {mark}:"):
                 self.sourced_row(obj, path, rule, fixed, val or Val("", spot), env)

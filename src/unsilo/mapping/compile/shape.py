@@ -139,8 +139,8 @@ def _test(test: Test, row: MapRow, facts: Facts) -> bool | None:
         return _compare(1 if there else 0, test.compare, test.number)
     if not there:
         return test.op in ("EQUALS", "IN") and "" in test.values
-    if test.op == "NUMERIC" and ref.comp < 2 and ref.field in facts.numeric:
-        return True
+    if test.op in ("NUMERIC", "COMPARED") and ref.comp < 2 and ref.field in facts.numeric:
+        return test.op == "NUMERIC"
     if test.op in ("EQUALS", "IN") and ref.comp < 2 and ref.field in facts.constants:
         return facts.constants[ref.field] in test.values
     return None

@@ -357,6 +357,8 @@ class V2Writer(V2Reading):
         var = self.tested(ref, env)
         if test.op == "NUMERIC":
             return f"(run.decimal[{var}] is not None)"
+        if test.op == "COMPARED":
+            return f"(run.program.converters['comparator'][{var}] is not None)"
         if test.op == "IN":
             return f"({var} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
         if test.op == "STARTS":
