@@ -131,7 +131,7 @@ class Recorder:
 
     def definition(self, kind: str, url: str, version: str, content: bytes) -> None:
         """Packed releases keep no resources."""
-        raise NotImplementedError(kind, url, version, content)
+        raise ValueError(f"a packed release keeps no {kind}, as {url}|{version} with {len(content)} bytes is")
 
     def entries(self, edition: Edition, source: str) -> Iterator[tuple[str, Any]]:
         """Yield what goes into the pack."""
