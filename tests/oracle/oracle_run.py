@@ -9,23 +9,30 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from oracle_judge import Answers, Parameter
 from oracle_questions import Asker, Question
 from oracle_world import World
 
 from unsilo.config import Settings
+from unsilo.flow.bulk.drafts import Drafts, Order, drafts
+from unsilo.flow.bulk.lines import Line
+from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir import search as searching
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
+from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.service import Service
 from unsilo.kernel import json
 from unsilo.policy import EVERYTHING, And, Compartment, Label, Not, Or, Predicate, Types
 from unsilo.search import Bounds, Vocabulary
 from unsilo.spec import definitions
 from unsilo.spec.parameters import parameters as published
+from unsilo.storage import Tx
 
 BOUNDS = Bounds(most=1000, depth=10, included=100_000)
 KEY = b"k" * 32
@@ -51,14 +58,23 @@ class Server:
         self.caller = Caller("test", "test", Predicate())
         self.vocabulary = Vocabulary(bounds=BOUNDS)
         self.view = self.service.store.view()
-        for (kind, id_), resource in world.resources.items():
+        todo = list(world.resources.items())
+        for (kind, id_), resource in todo[::2]:
             self.put(kind, id_, resource)
+        lines = [Line(n, json.encode(resource)) for n, (_, resource) in enumerate(todo[1::2], 1)]
+        for sheet in msgspec.msgpack.decode(drafts(Order("world"), lines), type=Drafts).sheets:
+            if not self.service.store.submit(partial(self.put_sheet, sheet)).result(30):
+                raise AssertionError("an import's sheet was not taken")
 
     def put(self, kind: str, id_: str, resource: dict[str, Any]) -> None:
         """Write one resource."""
         answer = write.update(self.service, self.caller, kind, id_, json.decode(json.encode(resource))).result(30)
         if answer.status not in (200, 201):
             raise AssertionError(f"{kind}/{id_} was refused: {answer.status} {answer.issues}")
+
+    def put_sheet(self, sheet: Drafted, tx: Tx) -> bool:
+        """Write resources as an import does."""
+        return Writing(tx, self.service, self.caller).put_sheet(sheet)
 
     def ask(
         self, question: Question, predicate: Predicate, between: Callable[[], None] = lambda: None

@@ -10,7 +10,7 @@ import msgspec
 
 from unsilo.spec import r4
 from unsilo.spec.parameters import parameter
-from unsilo.storage.keys import TABLES, Image
+from unsilo.storage.keys import PLACED, TABLES, Image, is_placed
 from unsilo.storage.packing import unsqueeze_small
 
 __all__ = ["functions", "kilometres", "prepare_search", "targets_of", "uris_of"]
@@ -23,10 +23,20 @@ def _partial(table: str) -> Callable[[bytes], Any]:
     hints = {f.encode_name: f.type for f in msgspec.structs.fields(Image)}
     fields = [(name, hints[name] if name == table else msgspec.Raw, msgspec.field(default=None)) for name in TABLES]
     made = msgspec.defstruct(f"Own_{table}", fields, array_like=True, gc=False)
-    decode = msgspec.msgpack.Decoder(made).decode
+    parts = [("keys", made), ("systems", list[int]), ("targets", list[int])]
+    with_places = msgspec.defstruct(f"Placed_{table}", parts, array_like=True, gc=False)
+    decode, decode_placed = msgspec.msgpack.Decoder(made).decode, msgspec.msgpack.Decoder(with_places).decode
+    place = PLACED.get(table)
 
     def read(idx: bytes) -> Any:
-        return getattr(decode(unsqueeze_small(idx)), table) or () if idx else ()
+        if not idx:
+            return ()
+        image = unsqueeze_small(idx)
+        if not is_placed(image):
+            return getattr(decode(image), table) or ()
+        kept: Any = decode_placed(image)
+        rows = getattr(kept.keys, table)
+        return () if not rows else rows if place is None else place(rows, kept.systems, kept.targets)
 
     return read
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -16,8 +17,9 @@ from unsilo.storage.bodies import raw, unpack
 from unsilo.storage.packing import clean, scrub
 
 __all__ = [
-    "EMPTY", "IDENTIFIER", "TABLES", "Image", "Ready", "bounded", "date_terms", "delta", "finished", "fold_key",
-    "is_local", "pack_image", "read_image", "ready", "terms", "with_rid", "words",
+    "EMPTY", "IDENTIFIER", "PLACED", "TABLES", "Image", "Ready", "bounded", "date_terms", "decode_keys", "delta",
+    "encode_keys", "finished", "fold_key", "is_local", "is_placed", "pack_image", "placed_image", "read_image",
+    "ready", "terms", "with_rid", "words",
 ]  # fmt: skip
 
 IDENTIFIER = 1_000_000
@@ -131,10 +133,27 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Image).decode
 
 
+class _Placed(msgspec.Struct, array_like=True, gc=False):
+    """Keys in which a code system is a place in `systems`, whose first is 0 for none, a resource one in `targets`."""
+
+    keys: Image
+    systems: list[int]
+    targets: list[int]
+
+
+_decode_placed = msgspec.msgpack.Decoder(_Placed).decode
+_HEAD_OF_PLACED: Final = b"\x93"  # MessagePack's array of three; an image by itself is one of eleven
+
+
+@lru_cache(maxsize=8192)
+def _local(target: str) -> tuple[str, str] | None:
+    kind, _, id_ = target.partition("/")
+    return (kind, id_) if kind in resource_types() and _ID.fullmatch(id_) is not None else None
+
+
 def is_local(target: str) -> bool:
     """Tell whether a reference names a resource that this store could hold: `Type/id` with a type of R4."""
-    kind, slash, id_ = target.partition("/")
-    return bool(slash) and kind in resource_types() and _ID.fullmatch(id_) is not None
+    return _local(target) is not None
 
 
 class Ready(msgspec.Struct, array_like=True, gc=False):
@@ -154,53 +173,91 @@ class Ready(msgspec.Struct, array_like=True, gc=False):
 def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
     """Return the keys of a resource but for the numbers that only the store knows; `find` are a Patient's terms."""
     systems: dict[str, int] = {"": 0}
-    targets: dict[str, int] = {}
-    tok = [(sp, code, systems.setdefault(uri, len(systems))) for sp, code, uri in index.tok]
+    targets: dict[tuple[str, str], int] = {}
+    place = systems.setdefault
+    tok = [(sp, code, place(uri, len(systems))) for sp, code, uri in index.tok]
     if index.txt:
         tok += [(-sp, code, 0) for sp, code, _ in index.txt]
     if index.idn:
-        tok += [(sp + IDENTIFIER, code, systems.setdefault(uri, len(systems))) for sp, code, uri in index.idn]
-    uri = list(index.uri)
+        tok += [(sp + IDENTIFIER, code, place(uri, len(systems))) for sp, code, uri in index.idn]
+    uri = index.uri
     ref = []
     for sp, target in index.ref:
-        place = targets.get(target)
-        if place is None:
-            if not is_local(target):
-                uri.append((sp, target))
-                continue
-            place = targets[target] = len(targets)
-        ref.append((sp, place))
+        name = _local(target)
+        if name is not None:
+            ref.append((sp, targets.setdefault(name, len(targets))))
+        else:
+            uri = [*uri, (sp, target)]
     cmp = [
-        (sp, c, systems.setdefault(s, len(systems)), d, systems.setdefault(t, len(systems)), lo, hi, v)
-        for sp, c, s, d, t, lo, hi, v in index.cmp
+        (sp, c, place(s, len(systems)), d, place(t, len(systems)), lo, hi, v) for sp, c, s, d, t, lo, hi, v in index.cmp
     ]
     pat = [
-        (targets.setdefault(p, len(targets)), 0, bounded(day, 0)[0], c, k)
+        (targets.setdefault(name, len(targets)), 0, min(max(day, _LOWEST), _HIGHEST), c, k)
         for p, day, c, k in index.pat
-        if p in targets or is_local(p)
+        if (name := _local(p)) is not None
     ]
-    dat = [row if row[1] >= _LOWEST and row[2] <= _HIGHEST else (row[0], *bounded(*row[1:])) for row in index.dat]
+    dat = index.dat
+    if any([low < _LOWEST or high > _HIGHEST for _, low, high in dat]):
+        dat = [(sp, *bounded(low, high)) for sp, low, high in dat]
     keys = Image(
         _once(tok), _once(index.str), _once(dat), _once(index.num), _once(index.qty), _once(uri), _once(ref),
         _once(cmp), pat, _once(index.pos), list(find),
     )  # fmt: skip
-    named = [(kind, id_) for kind, _, id_ in (target.partition("/") for target in targets)]
-    return Ready(keys, list(systems)[1:], named, [(sp, text, code) for sp, code, text in index.txt], index.cod)
+    del systems[""]
+    return Ready(keys, list(systems), list(targets), [(sp, text, code) for sp, code, text in index.txt], index.cod)
 
 
 def finished(
     made: Ready, resource_type: int, system: Callable[[str], int], rid: Callable[[tuple[str, str]], int]
 ) -> Image:  # fmt: skip
     """Put in the numbers of code systems and of (type, id), which the store knows."""
-    keys = made.keys
     of = [0, *[system(uri) for uri in made.systems]]
     to = [rid(target) for target in made.targets]
+    keys = _placed(made.keys, of, to)
+    keys.pat = keys.pat and [(pat, resource_type, day, c, k) for pat, _, day, c, k in keys.pat]
+    return keys
+
+
+Numbers: TypeAlias = list[int]
+
+PLACED: Final[dict[Text, Callable[[list[Any], Numbers, Numbers], list[Any]]]] = {
+    "tok": lambda rows, of, _to: [(sp, code, of[s]) for sp, code, s in rows],
+    "ref": lambda rows, _of, to: [(sp, to[t]) for sp, t in rows],
+    "cmp": lambda rows, of, _to: [(sp, c, of[s], d, of[t], lo, hi, v) for sp, c, s, d, t, lo, hi, v in rows],
+    "pat": lambda rows, _of, to: [(to[p], kind, day, c, k) for p, kind, day, c, k in rows],
+}
+"""(rows, numbers of code systems, numbers of resources) -> the rows with numbers in place of places."""
+
+
+def _placed(keys: Image, of: Numbers, to: Numbers) -> Image:
     return Image(
-        [(sp, code, of[s]) for sp, code, s in keys.tok], keys.str, keys.dat, keys.num, keys.qty, keys.uri,
-        [(sp, to[t]) for sp, t in keys.ref],
-        keys.cmp and [(sp, c, of[s], d, of[t], lo, hi, v) for sp, c, s, d, t, lo, hi, v in keys.cmp],
-        keys.pat and [(to[p], resource_type, day, c, k) for p, _, day, c, k in keys.pat], keys.pos, keys.find,
+        PLACED["tok"](keys.tok, of, to), keys.str, keys.dat, keys.num, keys.qty, keys.uri,
+        PLACED["ref"](keys.ref, of, to), keys.cmp and PLACED["cmp"](keys.cmp, of, to),
+        keys.pat and PLACED["pat"](keys.pat, of, to), keys.pos, keys.find,
     )  # fmt: skip
+
+
+def encode_keys(keys: Image) -> bytes | None:
+    """Encode keys that have places in them; None when a text is none that UTF-8 can hold."""
+    try:
+        return _encode(keys)
+    except UnicodeEncodeError:
+        return None
+
+
+def decode_keys(image: bytes) -> Image:
+    """Decode what `encode_keys` made."""
+    return _decode(image)
+
+
+def placed_image(keys: bytes, systems: Numbers, targets: Numbers) -> bytes:
+    """Return what a resource row keeps of itself, not packed: encoded keys and the numbers that their places mean."""
+    return raw(_HEAD_OF_PLACED + keys + _encode(systems) + _encode(targets))
+
+
+def is_placed(image: bytes) -> bool:
+    """Tell whether the unpacked keys of a row have places in them."""
+    return image[:1] == _HEAD_OF_PLACED
 
 
 def _once(rows: list[Any]) -> list[Any]:
@@ -218,7 +275,13 @@ def pack_image(image: Image) -> tuple[Image, bytes]:
 
 def read_image(blob: bytes) -> Image:
     """Decode the keys that a resource row keeps of itself; no blob, no keys."""
-    return _decode(unpack(blob)) if blob else EMPTY
+    if not blob:
+        return EMPTY
+    image = unpack(blob)
+    if not is_placed(image):
+        return _decode(image)
+    kept = _decode_placed(image)
+    return _placed(kept.keys, kept.systems, kept.targets)
 
 
 def delta(old: bytes, new: Image) -> tuple[Image, Image]:

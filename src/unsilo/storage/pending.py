@@ -11,7 +11,8 @@ from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
 from unsilo.storage.rows import Stored
-from unsilo.storage.statements import load, run_rows
+from unsilo.storage.sheet import COLUMNS
+from unsilo.storage.statements import load, run_flat, run_rows
 from unsilo.storage.work import Finish
 
 __all__ = ["Pending", "flush"]
@@ -26,7 +27,9 @@ class Pending:
     """What one job, or the group of jobs that succeeded so far, has not written yet.
 
     `current` is what the group knows of resources: (type, id) -> the version that is current now, or None when
-    there is none. `images` holds per rid the keys in the database when the group began and those it will have.
+    there is none. `images` holds per rid the keys in the database when the group began and those it will have;
+    `flat` the key rows by table of resources that had none, one after the other (`sheet.COLUMNS`), and `live` how many
+    of these there are by type.
     """
 
     def __init__(self) -> None:
@@ -36,6 +39,8 @@ class Pending:
         self.res: dict[int, tuple[Any, ...]] = {}
         self.renewed: dict[int, bytes] = {}
         self.images: dict[int, Change] = {}
+        self.flat: dict[str, list[Any]] = defaultdict(list)
+        self.live: Counter[int] = Counter()
         self.rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self.finished: list[Finish] = []
         self.written = 0
@@ -61,6 +66,9 @@ class Pending:
             self.renewed.pop(rid, None)
         for rid, (before, after, image) in later.images.items():
             self.images[rid] = (self.images[rid][0] if rid in self.images else before, after, image)
+        for table, values in later.flat.items():
+            self.flat[table].extend(values)
+        self.live.update(later.live)
         for name, rows in later.rows.items():
             self.rows[name].extend(rows)
         return self
@@ -69,7 +77,9 @@ class Pending:
         """Give away the rows, to be written now; what is known of resources stays."""
         taken = Pending()
         taken.res, taken.renewed, taken.images, taken.rows = self.res, self.renewed, self.images, self.rows
+        taken.flat, taken.live = self.flat, self.live
         self.res, self.renewed, self.images, self.rows = {}, {}, {}, defaultdict(list)
+        self.flat, self.live = defaultdict(list), Counter()
         return taken
 
     def give_back(self, taken: "Pending") -> None:
@@ -140,8 +150,10 @@ def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str
         rids = sorted(pending.renewed)
         images = pack_all([pending.renewed[rid] for rid in rids], packers.get("idx"))
         connection.executemany(_SQL["renew"], list(zip(images, rids, strict=True)))
+    for table, values in pending.flat.items():  # before what later jobs of the group have changed of the same resources
+        run_flat(connection, _SQL[f"add_{table}"], COLUMNS[table].width, values)
     _index(connection, pending.images)
-    live: Counter[int] = Counter()
+    live = Counter(pending.live)
     for rid, (before, after, _image) in pending.images.items():
         if rid in pending.res:
             live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own

@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Any
 
-__all__ = ["ROWS_AT_ONCE", "load", "run_rows", "split", "statements_of"]
+__all__ = ["ROWS_AT_ONCE", "load", "run_flat", "run_rows", "split", "statements_of"]
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _TUPLE = re.compile(r"\(\?(?:, \?)*\)")
@@ -71,3 +71,21 @@ def run_rows(connection: Any, sql: str, rows: Iterable[Sequence[Any]]) -> int:
             connection.execute(_repeated(sql, count), list(chain.from_iterable(rest[:count])))
             rest = rest[count:]
     return len(todo)
+
+
+def run_flat(connection: Any, sql: str, width: int, values: list[Any]) -> None:
+    """Run `sql` over rows that stand in one list, `width` values each."""
+    if not isinstance(connection, sqlite3.Connection):
+        connection.run_flat(sql, width, values)
+        return
+    step = ROWS_AT_ONCE * width
+    whole = len(values) - len(values) % step
+    if whole:
+        many = _repeated(sql, ROWS_AT_ONCE)
+        for start in range(0, whole, step):
+            connection.execute(many, values[start : start + step])
+    start = whole
+    for count in (16, 4, 1):
+        while len(values) - start >= count * width:
+            connection.execute(_repeated(sql, count), values[start : start + count * width])
+            start += count * width

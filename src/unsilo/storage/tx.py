@@ -8,9 +8,9 @@ import msgspec
 
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
-from unsilo.storage.bodies import Dictionary, pack, raw, unpack
+from unsilo.storage.bodies import Dictionary, pack, raw
 from unsilo.storage.faults import StaleVersionError
-from unsilo.storage.keys import EMPTY, Image, Ready, finished, pack_image, ready
+from unsilo.storage.keys import EMPTY, Image, Ready, finished, pack_image, read_image, ready
 from unsilo.storage.names import Names
 from unsilo.storage.packing import clean, pack_lineage, unpack_body, unpack_lineage
 from unsilo.storage.pending import Pending, flush
@@ -297,7 +297,7 @@ class ResourceTx:
     def renew_keys(self, now: Stored, index: IndexRows | Ready, find: Sequence[str] = ()) -> None:
         """Replace the keys of a live resource without a new version; `now` is its row as this transaction sees it."""
         image, idx = self._keys(now.type, index, find)
-        if unpack(idx) == unpack(now.idx):
+        if read_image(idx) == read_image(now.idx):
             return
         new = msgspec.structs.replace(now, idx=idx)
         if now.rid in self._job.res or now.rid in self._group.res:

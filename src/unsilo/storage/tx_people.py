@@ -9,7 +9,7 @@ from unsilo.identity.record import unpack
 from unsilo.kernel import fresh_id
 from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
-from unsilo.storage.tx import ResourceTx
+from unsilo.storage.tx_sheet import SheetTx
 
 __all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "PeopleTx", "ReviewRow", "in_blocks"]
 
@@ -53,7 +53,7 @@ def _reference(patient_id: str) -> str:
     return patient_id if patient_id.startswith("Patient/") else f"Patient/{patient_id}"
 
 
-class PeopleTx(ResourceTx):
+class PeopleTx(SheetTx):
     """Link edges are written at once, so every later read of the same transaction sees them."""
 
     def _pat(self, patient_id: str) -> int:

@@ -4,8 +4,9 @@ from importlib import import_module
 from inspect import signature
 
 from tests.unit.storage.conftest import piece, put, receive  # noqa: F401 # fixtures
+from tests.unit.storage.test_sheet import expected  # noqa: F401 # a fixture
 
-_MODULES = ("accounts", "audit", "messages", "people", "receive", "resources", "retention")
+_MODULES = ("accounts", "audit", "messages", "people", "receive", "resources", "retention", "sheet")
 
 _APART = {
     "test_no_secret_is_in_the_files": "test_store.test_no_secret_is_in_the_tables",

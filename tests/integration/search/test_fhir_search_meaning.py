@@ -1,6 +1,6 @@
 """Searches over a random hospital give what a reading of every row gives, whatever way the store chooses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -15,8 +15,10 @@ from unsilo.policy import And, Compartment, Label, Not, Or, Predicate, Types
 from unsilo.search import Bounds, Search, Vocabulary, parse, plan
 from unsilo.spec import r4
 from unsilo.storage import Store, Tx, open_store, terms
+from unsilo.storage.keys import ready
 from unsilo.storage.plan import Page, Plan
 from unsilo.storage.search import run
+from unsilo.storage.sheet import Maker
 
 PATIENTS = 12
 VOCABULARY = Vocabulary(bounds=Bounds())
@@ -42,7 +44,15 @@ def put(tx: Tx, body: dict[str, Any], at: int) -> None:
     tx.put(kind, id_, json.encode(body), index=index(body), find=find, lineage=[], at=at)
 
 
-def fill(store: Store, bodies: list[dict[str, Any]]) -> list[Row]:
+def put_sheet(tx: Tx, body: dict[str, Any], at: int) -> None:
+    kind, id_ = body["resourceType"], body["id"]
+    maker = Maker()
+    keys = ready(index(body), terms(body) if kind == "Patient" else ())
+    maker.add(kind, id_, json.encode(body), b"", 0, keys)
+    tx.put_sheet(maker.sheet(), at=at)
+
+
+def fill(store: Store, bodies: list[dict[str, Any]], put: Callable[[Tx, dict[str, Any], int], None] = put) -> list[Row]:
     """Store resources and link the Patients of each person; return them as the brute force sees them."""
     rows = [row(n, body, AT + n) for n, body in enumerate(bodies)]
 
@@ -65,9 +75,9 @@ def fill(store: Store, bodies: list[dict[str, Any]]) -> list[Row]:
 def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Store, list[Row]]]:
-    """A store with a hospital."""
+    """A store with a hospital; one is written resource by resource, one as sheets."""
     with open_store(tmp_path_factory.mktemp("store") / "s") as store:
-        yield store, fill(store, hospital(request.param, PATIENTS))
+        yield store, fill(store, hospital(request.param, PATIENTS), put if request.param == 1 else put_sheet)
 
 
 def search_of(kind: str | None, pairs: list[tuple[str, str]]) -> Search:

@@ -14,6 +14,7 @@ import msgspec
 from unsilo.config.settings import Validation
 from unsilo.fhir import codec
 from unsilo.flow.bulk.lines import Line
+from unsilo.flow.drafted import Drafted, Gathering
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.judge import Judge
@@ -22,7 +23,7 @@ from unsilo.kernel import Issue, Json, Where
 from unsilo.validation import Options
 from unsilo.validation.library import validator
 
-__all__ = ["Check", "Drafted", "Drafts", "Order", "begin", "drafted", "drafts"]
+__all__ = ["Check", "Drafts", "Order", "begin", "drafted", "drafts"]
 
 Check = Literal["off", "warn", "reject"]
 
@@ -42,18 +43,11 @@ class Order(NamedTuple):
     way: Check = "off"
 
 
-class Drafted(msgspec.Struct, array_like=True):
-    """One resource of a line, ready; it had an id of its own, or got one from its content."""
-
-    line: int
-    piece: Draft
-    own_id: bool
-
-
 class Drafts(msgspec.Struct, array_like=True):
-    """What some lines became."""
+    """What some lines became: sheets of resources, and from which line each resource is."""
 
-    good: list[Drafted]
+    sheets: list[Drafted]
+    lines: list[list[int]]
     issues: list[Issue]
 
 
@@ -68,44 +62,41 @@ def _found(resource: Json, order: Order, judge: Judge | None) -> tuple[list[Issu
     return grave, bool(grave) and "reject" in (order.check, order.way)
 
 
-def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft | None, bool, list[Issue]]:
-    """Return a resource ready for the store, whether it had an id, and what is to be said; None when it is refused."""
+def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft | None, list[Issue]]:
+    """Return a resource ready for the store, and what is to be said; None when it is refused."""
     read = codec.decode(content)
     if read.value is None:
-        return None, False, read.issues
+        return None, read.issues
     resource = read.value
     kind, id_ = str(resource.get("resourceType")), resource.get("id")
     if order.only and kind != order.only:
         text = f"a {kind[:64]} in a file of {order.only}" if "resourceType" in resource else "resourceType is missing"
-        return None, False, [Issue("error", "value", text, Where("resourceType"), rule="import.type")]
-    own = isinstance(id_, str)
+        return None, [Issue("error", "value", text, Where("resourceType"), rule="import.type")]
     made = draft(kind, resource, id_ if isinstance(id_, str) else sha256(content.strip()).hexdigest()[:40])
     part = whole(kind, resource) if not isinstance(made, Written) else made
     if part is not None or isinstance(made, Written):
-        return None, own, part.issues if part is not None else []
+        return None, part.issues if part is not None else []
     issues, refuse = _found(resource, order, judge)
     if refuse:
-        return None, own, issues
-    return made, own, [msgspec.structs.replace(issue, severity="warning") for issue in issues]
+        return None, issues
+    return made, [msgspec.structs.replace(issue, severity="warning") for issue in issues]
 
 
 def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes:
     """Make the drafts of some lines; their faults name file and line. MessagePack of `Drafts`."""
-    good: list[Drafted] = []
+    sheets: list[tuple[Gathering, list[int]]] = []
     told: list[Issue] = []
     for number, content in lines:
-        made, own, issues = _drafted(content, order, judge)
+        made, issues = _drafted(content, order, judge)
         if made is not None:
-            good.append(Drafted(number, made, own))
+            if not sheets or not sheets[-1][0].add(made):  # the first, or a later version of what was said already
+                sheets.append((Gathering(), []))
+                sheets[-1][0].add(made)
+            sheets[-1][1].append(number)
         for issue in issues[:_MOST_TOLD]:
             place = f"{order.name}:{number} {issue.where.path}".strip()
             told.append(msgspec.structs.replace(issue, where=Where(place)))
-    try:
-        return _encode(Drafts(good, told))
-    except UnicodeEncodeError:  # half a surrogate pair in a key: it is left out of keys, as for messages
-        for each in good:
-            each.piece.made = each.piece.carried().index
-        return _encode(Drafts(good, told))
+    return _encode(Drafts([one.drafted() for one, _ in sheets], [places for _, places in sheets], told))
 
 
 _here: list[Judge] = []

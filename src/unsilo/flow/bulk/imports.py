@@ -16,11 +16,13 @@ from typing import Literal
 
 import msgspec
 
-from unsilo.flow.bulk.drafts import Check, Drafted, Drafts, Order, begin, drafted, drafts
+from unsilo.flow.bulk.drafts import Check, Drafts, Order, begin, drafted, drafts
 from unsilo.flow.bulk.lines import LINES, Piece, files_in, pieces
+from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir.outcome import Caller, RefusedError
 from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.judge import Judge
+from unsilo.flow.process import Draft
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Where
 from unsilo.policy import Predicate
@@ -60,53 +62,66 @@ class Batch(msgspec.Struct):
     issues: list[Issue] = []
 
 
-def _write(service: Service, caller: Caller, name: str, held: list[Drafted], mode: Mode) -> Callable[[Tx], Batch]:
-    """Return the job that writes one piece."""
-    # Whether none of it can be refused once the writing begins: then what refers to it needs no stub.
-    sure = (
-        mode == "upsert"
-        and service.settings.fhir.referential_integrity != "reject"
-        and caller.predicate == Predicate()
-        and not any(each.piece.type == "SearchParameter" for each in held)
-    )
+class _Put:
+    """The job that writes the resources of one sheet; a list of lines says where each is from."""
 
-    def job(tx: Tx) -> Batch:
-        writing = Writing(tx, service, caller)
-        keys = [(each.piece.type, each.piece.id) for each in held]
-        tx.prefetch(keys)
-        if sure:
-            tx.number(keys)
-        done = Batch(issues=[])
-        writing.coming = frozenset(f"{each.piece.type}/{each.piece.id}" for each in held)
-        for each in held:
-            piece = each.piece
-            now, seen = writing.current(piece.type, piece.id)
-            if now is not None and not seen:
-                done.issues.append(_said(name, each, "conflict", "this id cannot be used"))
-                continue
-            if mode == "create" and now is not None and now.state == 0 and now.digest != piece.digest:
-                done.issues.append(_said(name, each, "duplicate", "there is such a resource already: left as it is"))
-                continue
-            before = len(writing.changed)
-            try:
-                writing.put(piece, now, 200)
-            except RefusedError as fault:
-                done.issues += [_said(name, each, issue.code, issue.text) for issue in fault.answer.issues[:3]]
-                continue
-            if len(writing.changed) > before:
-                done.stored += 1
-            else:
-                done.same += 1
+    def __init__(
+        self, service: Service, caller: Caller, name: str, held: Drafted, lines: list[int], mode: Mode
+    ) -> None:  # fmt: skip
+        self.service, self.caller, self.name, self.mode = service, caller, name, mode
+        self.held, self.lines = held, lines
+
+    def __call__(self, tx: Tx) -> Batch:
+        """Write what is not stored, and what says something else than what is."""
+        writing = Writing(tx, self.service, self.caller)
+        done = Batch(self.held.sheet.count) if writing.put_sheet(self.held) else self._one_by_one(tx, writing)
         if writing.changed:
-            writing.end("import", f"{len(writing.changed)} resources of {name}")
+            writing.end("import", f"{len(writing.changed)} resources of {self.name}")
         return done
 
-    return job
+    def _one_by_one(self, tx: Tx, writing: Writing) -> Batch:
+        sheet = self.held.sheet
+        keys = sheet.names[: sheet.count]
+        if self._is_sure():
+            tx.number(keys)
+        tx.note_texts(sheet)
+        done = Batch(issues=[])
+        writing.coming = frozenset(f"{kind}/{id_}" for kind, id_ in keys)
+        for line, piece in zip(self.lines, self.held.drafts(), strict=True):
+            self._one(writing, piece, line, done)
+        return done
 
+    def _is_sure(self) -> bool:
+        """Tell whether none of it can be refused once the writing begins: then what refers to it needs no stub."""
+        return (
+            self.mode == "upsert"
+            and self.service.settings.fhir.referential_integrity != "reject"
+            and self.caller.predicate == Predicate()
+            and not any(kind == "SearchParameter" for kind, _ in self.held.sheet.names[: self.held.sheet.count])
+        )
 
-def _said(name: str, each: Drafted, code: str, text: str) -> Issue:
-    where = Where(f"{name}:{each.line} {each.piece.type}/{each.piece.id}")
-    return Issue("error", code, text, where, rule="import.write")  # type: ignore[arg-type]
+    def _one(self, writing: Writing, piece: Draft, line: int, done: Batch) -> None:
+        now, seen = writing.current(piece.type, piece.id)
+        if now is not None and not seen:
+            done.issues.append(self._said(line, piece, "conflict", "this id cannot be used"))
+            return
+        if self.mode == "create" and now is not None and now.state == 0 and now.digest != piece.digest:
+            done.issues.append(self._said(line, piece, "duplicate", "there is such a resource already: left as it is"))
+            return
+        before = len(writing.changed)
+        try:
+            writing.put(piece, now, 200)
+        except RefusedError as fault:
+            done.issues += [self._said(line, piece, issue.code, issue.text) for issue in fault.answer.issues[:3]]
+            return
+        if len(writing.changed) > before:
+            done.stored += 1
+        else:
+            done.same += 1
+
+    def _said(self, line: int, piece: Draft, code: str, text: str) -> Issue:
+        where = Where(f"{self.name}:{line} {piece.type}/{piece.id}")
+        return Issue("error", code, text, where, rule="import.write")  # type: ignore[arg-type]
 
 
 class Makers:
@@ -172,15 +187,15 @@ def _queue(
     yield from waiting
 
 
-def _count(at: Progress, number: int, piece: Piece | None, batch: Batch, issues: list[Issue]) -> None:
+def _count(at: Progress, number: int, piece: Piece | None, batches: list[Batch], issues: list[Issue]) -> None:
     """Note what became of a piece, or that a file is at its end."""
     if piece is None:
         at.done, at.line = number + 1, 0
     else:
         at.line = piece.last
         at.read += len(piece.lines) + len(piece.issues)
-    at.stored += batch.stored
-    at.same += batch.same
+    at.stored += sum(batch.stored for batch in batches)
+    at.same += sum(batch.same for batch in batches)
     at.refused += len({i.where.path.partition(" ")[0] for i in issues if i.severity in ("error", "fatal")})
 
 
@@ -203,15 +218,16 @@ def import_files(
     own = makers or Makers(service.judge, workers, checked=checked)
     order = Order("", check, only, way)
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
-    under_way: deque[tuple[int, Piece | None, list[Issue], Future[Batch] | None]] = deque()
+    under_way: deque[tuple[int, Piece | None, list[Issue], list[Future[Batch]]]] = deque()
 
     def settle(most: int) -> None:
         """Wait until no more than `most` pieces are being written, and tell of each in order."""
         while len(under_way) > most:
-            number, piece, issues, job = under_way.popleft()
-            batch = job.result(_WAIT) if job is not None else Batch()
-            issues += batch.issues
-            _count(at, number, piece, batch, issues)
+            number, piece, issues, jobs = under_way.popleft()
+            batches = [job.result(_WAIT) for job in jobs]
+            for batch in batches:
+                issues += batch.issues
+            _count(at, number, piece, batches, issues)
             if told is not None:
                 told(at, issues)
 
@@ -219,14 +235,14 @@ def import_files(
         called = list(names) or [path.name.replace(" ", "%20") for path in files]
         for number, piece, made, fault in _queue(own, files, called, at, order, ahead, batch_lines):
             issues: list[Issue] = [fault] if fault is not None else []
-            job = None
+            jobs = []
             if piece is not None and made is not None:
                 found = _decode(made.result())
                 issues = [*piece.issues, *found.issues]
-                if found.good:
-                    write = _write(service, caller, called[number], found.good, mode)
-                    job = service.store.submit(write, _AFTER_OTHERS)
-            under_way.append((number, piece, issues, job))
+                for held, lines in zip(found.sheets, found.lines, strict=True):
+                    write = _Put(service, caller, called[number], held, lines, mode)
+                    jobs.append(service.store.submit(write, _AFTER_OTHERS))
+            under_way.append((number, piece, issues, jobs))
             settle(_WRITING if ahead else 0)
             if stopped():
                 break

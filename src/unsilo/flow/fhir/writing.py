@@ -4,6 +4,7 @@ import msgspec
 
 from unsilo.fhir import references
 from unsilo.fhir.index import index
+from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir import search_parameter
 from unsilo.flow.fhir.checks import etag_version
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
@@ -12,6 +13,7 @@ from unsilo.flow.process import Draft, Piece
 from unsilo.flow.replaced import follow
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Json, Where, json
+from unsilo.policy import Predicate
 from unsilo.spec.r4 import resource_types
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.plan import Plan
@@ -19,6 +21,7 @@ from unsilo.storage.plan import Plan
 __all__ = ["Writing", "content"]
 
 _REPLACED = b'"replaced-by"'
+_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 _MOST_NAMED = 5
 """References to nowhere that are named one by one."""
 
@@ -110,6 +113,30 @@ class Writing:
             issues += search_parameter.written(tx, self.parameters, piece)
         self.patients.update(made.targets[key[0]][1] for key in made.keys.pat)
         return written(status, row, issues)
+
+    def put_sheet(self, held: Drafted) -> bool:
+        """Store all resources of a sheet as first versions; False, and nothing done, when each must be looked at."""
+        sheet, tx, extra = held.sheet, self.tx, self.parameters.extra
+        own = sheet.names[: sheet.count]
+        if (
+            self.settings.referential_integrity != "off"
+            or self.caller.predicate != Predicate()
+            or any(kind in extra or kind == "SearchParameter" for kind in {kind for kind, _ in own})
+            or any(_REPLACED in sheet.bodies[one.place] for one in held.people)
+            or not tx.is_new(sheet)
+        ):
+            return False
+        tx.put_sheet(sheet, at=tx.at)
+        self.changed += [f"{kind}/{id_}" for kind, id_ in own]
+        self.patients.update(sheet.names[n][1] for n in sheet.patients)
+        for one in held.people:
+            kind, id_ = own[one.place]
+            self.patients.add(id_)
+            place_patient(
+                tx, Draft(kind, id_, b"", b"", _NOTHING, b"", 0, 0, [], one.record, one.keys), self.caller.actor,
+                tx.at, BY_PROGRAM,
+            )  # fmt: skip
+        return True
 
     def _follow(self, piece: Piece, now: Stored | None) -> list[Issue]:
         """Let a Patient's person follow its links of type replaced-by; what contradicts another merge is refused."""

@@ -188,6 +188,15 @@ class Session:
                 self.many(made, rows)
         return len(rows)
 
+    def run_flat(self, sql: str, width: int, values: list[Any]) -> None:
+        """Run an INSERT over rows that stand in one list, `width` values each."""
+        made = self._bulk(sql)
+        if made is None or made.unique:
+            self.run_rows(sql, list(zip(*[values[n::width] for n in range(width)], strict=True)))
+        elif values:
+            arrays = [_array(kind, values[n::width]) for n, kind in enumerate(made.types)]
+            self.later(made.text, arrays)
+
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open."""

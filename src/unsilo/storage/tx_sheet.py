@@ -1,0 +1,75 @@
+"""The part of a transaction that takes many new resources at once, made ready as a sheet."""
+
+from typing import Any
+
+from unsilo.storage.bodies import raw
+from unsilo.storage.keys import TABLES, placed_image
+from unsilo.storage.packing import clean
+from unsilo.storage.rows import Stored
+from unsilo.storage.sheet import COLUMNS, Name, Sheet
+from unsilo.storage.tx import LIVE, STUB, ResourceTx
+
+__all__ = ["SheetTx"]
+
+
+class SheetTx(ResourceTx):
+    """Writes whole sheets."""
+
+    def is_new(self, sheet: Sheet) -> bool:
+        """Tell whether nothing has ever been stored under the names of a sheet; what is only referred to counts not."""
+        own = sheet.names[: sheet.count]
+        self.prefetch(own)
+        for name in own:
+            known = self._job.current.get(name) or self._group.current.get(name)
+            if known is not None and known.state != STUB:
+                return False
+        return True
+
+    def put_sheet(self, sheet: Sheet, *, at: int) -> None:
+        """Make every resource of a sheet that `is_new` the first version of its name, as `put` would one by one."""
+        job, names, t, own = self._job, self._names, self._counters.t, sheet.names[: sheet.count]
+        rids = [self._number_of(name) for name in own]
+        rids += map(self._rid, sheet.names[sheet.count :])
+        numbers = [0, *map(names.system, sheet.systems)]
+        systems = [numbers[n] for n in sheet.sys]
+        targets = [rids[n] for n in sheet.tgt]
+        types = {kind: names.type(kind) for kind in dict.fromkeys(kind for kind, _ in own)}
+        s = u = 0
+        for n, name in enumerate(own):
+            rid, body, digest, rank = rids[n], sheet.bodies[n], sheet.digests[n], sheet.ranks[n]
+            idx = placed_image(
+                sheet.images[n], systems[s : (s := sheet.sys_ends[n])], targets[u : (u := sheet.tgt_ends[n])]
+            )
+            kind, id_ = name
+            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, at, rank, 0, digest, raw(body), idx)
+            job.current[name] = Stored(rid, kind, id_, 1, LIVE, at, at, rank, 0, digest, body, False, 1, idx)
+            job.rids[name] = rid
+        for table, values in zip(TABLES, sheet.tables, strict=True):
+            if values:
+                self._place(table, list(values), rids, systems, targets)
+        self.note_texts(sheet)
+        job.live.update(types[kind] for kind, _ in own)
+        job.written += sheet.count
+
+    def _number_of(self, name: Name) -> int:
+        return self._known(name) or self._new_rid(name)
+
+    def _place(self, table: str, values: list[Any], rids: list[int], systems: list[int], targets: list[int]) -> None:
+        """Put the numbers in place of places; the sheet itself stays as it is, should the job run again."""
+        columns = COLUMNS[table]
+        width = columns.width
+        values[columns.own :: width] = [rids[n] for n in values[columns.own :: width]]
+        for column in columns.systems:
+            values[column::width] = [systems[n] for n in values[column::width]]
+        for column in columns.targets:
+            values[column::width] = [targets[n] for n in values[column::width]]
+        self._job.flat[table] += values
+
+    def note_texts(self, sheet: Sheet) -> None:
+        """Keep the texts of a sheet's tokens and codes, those that are not there yet."""
+        for sp, text, code in sheet.txt:
+            if self._is_new((sp, code)):
+                self._job.rows["txt"].append((sp, clean(text), code))
+        for code, text in sheet.cod:
+            if self._is_new((0, code)):
+                self._job.rows["code"].append((code, clean(text)))
