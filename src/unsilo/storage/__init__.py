@@ -28,6 +28,15 @@ from unsilo.storage.rows import (
 from unsilo.storage.store import Counts, Store
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.verify import verify
+from unsilo.storage.workbench import (
+    OverlayVersion,
+    ShapeAlarm,
+    end_alarm,
+    put_alarm,
+    put_overlay,
+    put_shape,
+    read_shape,
+)
 
 __all__ = [
     "Accounts",
@@ -46,10 +55,12 @@ __all__ = [
     "NotDurableError",
     "OutboxRow",
     "Outcome",
+    "OverlayVersion",
     "PersonHit",
     "PersonRow",
     "QueueItem",
     "Receipt",
+    "ShapeAlarm",
     "Source",
     "StaleVersionError",
     "Store",
@@ -60,12 +71,17 @@ __all__ = [
     "backup",
     "drop_day",
     "droppable",
+    "end_alarm",
     "is_database",
     "open_store",
     "pack_lineage",
     "pack_unconsumed",
+    "put_alarm",
     "put_entry",
+    "put_overlay",
+    "put_shape",
     "read_entry",
+    "read_shape",
     "restore",
     "terms",
     "verify",

@@ -31,6 +31,7 @@ from unsilo.storage.statements import load
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.verify import verify
 from unsilo.storage.view import View
+from unsilo.storage.workbench import WorkbenchReads
 from unsilo.storage.writer import Writer
 
 __all__ = ["Counts", "Store", "open_store"]
@@ -49,7 +50,7 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(DeliveryReads, MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads):
+class Store(DeliveryReads, MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads, WorkbenchReads):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(

@@ -11,6 +11,7 @@ from unsilo.storage.statements import load
 
 _TOPICS = (
     "account", "audit", "dictionary", "message", "names", "parameter", "person", "resource", "store", "verify", "view",
+    "workbench",
 )  # fmt: skip
 _SQLITES = {
     "store": {"checkpoint", "data_version"},
