@@ -18,7 +18,7 @@ from unsilo.spec import r4
 
 PRIMITIVES = {
     "string", "text", "code", "id", "uri", "url", "oid", "uuid", "markdown", "boolean", "integer", "positiveInt",
-    "unsignedInt", "decimal", "date", "dateTime", "instant", "time", "base64Binary", "reference",
+    "unsignedInt", "decimal", "date", "dateTime", "instant", "time", "base64Binary", "reference", "compared", "comparator",
 }  # fmt: skip
 # Data types of FHIR whose values are written as text, so that text of any of these types fits.
 TEXTS = {"string", "code", "id", "uri", "url", "oid", "uuid", "markdown", "canonical", "base64Binary"}
@@ -86,6 +86,7 @@ def fits(row: MapRow, element: r4.Element) -> str:
         if made in types or (made in QUANTITIES and types & QUANTITIES):
             return ""
         return f"{made} for {element.types}"
+    kind = {"compared": "decimal", "comparator": "code"}.get(kind, kind)
     for family in (TEXTS | {"text"}, NUMBERS, TIMES | {"dateTime"}):
         if kind in family and types & family:
             return ""
