@@ -6,8 +6,9 @@ import msgspec
 
 from unsilo.config import Feed
 from unsilo.flow import header as head
+from unsilo.flow.ihe.query import answers
 from unsilo.formats import hl7v2
-from unsilo.kernel import Issue, clock, fresh_id, seal
+from unsilo.kernel import Issue, Where, clock, fresh_id, seal
 from unsilo.storage import Incoming, Receipt
 
 __all__ = ["Ending", "Reading", "accept_code", "acknowledge", "application_code", "read", "refuse", "wants"]
@@ -31,6 +32,8 @@ class Reading(msgspec.Struct):
     enhanced: bool = False
     accept: str = "AL"
     application: str = "NE"
+    query: bool = False
+    """True: it is a query, which is answered on the connection once its bytes are durable, and never processed."""
 
     @property
     def whole(self) -> Incoming:
@@ -54,10 +57,26 @@ def read(
         if split.value is None or split.value.wrapped or len(split.value.children) > 1:
             return _batch(feed, content, at, headers, (*found, *split.issues), split.value)
     incoming, face = _one(feed, content, at, headers, found, "")
+    if face is not None and feed.format == "hl7v2" and incoming.state != "dead":
+        asked = answers(feed, face.type)
+        if asked is not None:
+            return _query(feed, incoming, asked)
     if face is None or not (face.accept_ack or face.app_ack):
         return Reading(feed, [incoming])
     # HL7 v2.5.1 2.9.2: enhanced mode as soon as one of MSH-15 and MSH-16 is valued; the other is then NE.
     return Reading(feed, [incoming], True, face.accept_ack or "NE", face.app_ack or "NE")
+
+
+def _query(feed: Feed, incoming: Incoming, answered: bool) -> Reading:
+    """Return the reading of a query: kept as done, or refused where the feed answers none."""
+    if answered:
+        return Reading(feed, [msgspec.structs.replace(incoming, state="done", order_key="", ack="AA")], query=True)
+    text, hint = "this feed answers no such query", "name it in queries of the feed"
+    issue = Issue("error", "not-supported", text, Where("MSH-9"), hint, "receive.query")
+    refused = msgspec.structs.replace(
+        incoming, state="rejected", order_key="", ack="AR", issues=[*incoming.issues, issue]
+    )  # fmt: skip
+    return Reading(feed, [refused])
 
 
 def _is_batch(content: bytes) -> bool:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from unsilo.config import Feed, Settings
 from unsilo.flow import persons, receive
 from unsilo.flow.dispatch import Dispatcher
+from unsilo.flow.ihe.query import Queries
 from unsilo.flow.judge import Judge
 from unsilo.flow.map_source import GovernedMaps
 from unsilo.flow.maps import Maps
@@ -39,6 +40,7 @@ class Service:
         self.maps = Maps(self.store, settings)
         self.dispatcher.maps = self.maps.current
         self.terminology.sources.append(GovernedMaps(self.maps, settings.public_url))
+        self.queries = Queries(self)
         self.started_at = clock.now()
         self.endings: list[Callable[[], None]] = []
         """What else has to stop before the store closes; whoever started it says so here."""
@@ -86,6 +88,10 @@ class Service:
     def ending(self, receipt: Receipt) -> Future[Ending]:
         """Return a future of how a message's processing ends."""
         return self.dispatcher.ending(receipt)
+
+    def answer(self, feed: Feed, content: bytes, origin: str = "") -> bytes:
+        """Return the answer to a query of HL7 v2; see `flow.ihe.query`."""
+        return self.queries.answer(feed, content, origin)
 
     def take(
         self, feed: Feed, content: bytes, headers: dict[str, str] | None = None, found: tuple[Issue, ...] = ()

@@ -3,6 +3,6 @@
 from unsilo.mapping.outward.ccda import to_ccda
 from unsilo.mapping.outward.record import Made, Record, gather, joined
 from unsilo.mapping.outward.rules import faults
-from unsilo.mapping.outward.v2 import to_hl7v2
+from unsilo.mapping.outward.v2 import pid_fields, to_hl7v2
 
-__all__ = ["Made", "Record", "faults", "gather", "joined", "to_ccda", "to_hl7v2"]
+__all__ = ["Made", "Record", "faults", "gather", "joined", "pid_fields", "to_ccda", "to_hl7v2"]

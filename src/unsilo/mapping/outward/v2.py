@@ -9,14 +9,14 @@ from typing import Any
 
 from unsilo.kernel import Issue, Json
 from unsilo.kernel.clock import instant
-from unsilo.mapping.outward.record import Made, Record, codings, lost, misshapen, read
+from unsilo.mapping.outward.record import Made, Record, codings, joined, lost, misshapen, read
 from unsilo.mapping.outward.sources import SOURCES, members
 from unsilo.mapping.outward.tables import V2Row, v2_rows, vocabularies
 from unsilo.mapping.outward.times import stamp
 from unsilo.mapping.outward.v2_values import V2_TYPES, escaped, kind_of, trimmed, value_of
 from unsilo.mapping.outward.values import say
 
-__all__ = ["to_hl7v2"]
+__all__ = ["pid_fields", "to_hl7v2"]
 
 _REPEATED = frozenset(
     {("PID", 3), ("PID", 5), ("PID", 11), ("PID", 13), ("NK1", 4), ("NK1", 5), ("OBX", 8), ("AL1", 5)}
@@ -104,6 +104,13 @@ def to_hl7v2(record: Record, at: int, sender: str = "") -> Made:
     writer = _Writer(record, at, sender)
     carried = _adt(writer) + _oru(writer) + _vxu(writer)
     return Made(writer.messages, carried, _lost(record))
+
+
+def pid_fields(patient: Json) -> list[str]:
+    """Return the fields of a Patient's PID, the first being its name, escaped with the usual delimiters."""
+    writer = _Writer(joined([patient]), 0, "")
+    writer.segment("PID", patient)
+    return writer.lines[-1].split("|")
 
 
 def _adt(writer: _Writer) -> int:

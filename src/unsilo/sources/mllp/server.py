@@ -46,6 +46,9 @@ class Node(Protocol):
     def ending(self, receipt: Receipt) -> "Future[Ending]":
         """Wait for the end of the processing."""
 
+    def answer(self, feed: Feed, content: bytes, origin: str) -> bytes:
+        """Return the answer to a query."""
+
 
 def tls_context(tls: Tls) -> ssl.SSLContext | None:
     """Return the server's TLS context (1.2 or newer), asking for client certificates when `client_ca` is set."""
@@ -208,6 +211,9 @@ class _Connection(asyncio.Protocol):
             return
         receipts = done.result()
         receipt = receipts[0]
+        if reading.query:
+            self._query(reading, content, slot)
+            return
         code = accept_code(reading, receipt)
         refused = code[1:] != "A"
         if reading.enhanced:
@@ -219,6 +225,20 @@ class _Connection(asyncio.Protocol):
             self._answer(slot, acknowledge(content, code, receipt.issues))
         else:
             self._application(reading, receipts, content, slot)
+
+    def _query(self, reading: Reading, content: bytes, slot: _Slot) -> None:
+        """Answer a query with what was found, in the order of the connection (original mode only)."""
+        asked = self.loop.run_in_executor(
+            None, self.node.answer, reading.feed, content, self.headers.get("remote", "")
+        )  # fmt: skip
+
+        def done(found: "asyncio.Future[bytes]") -> None:
+            if found.cancelled() or found.exception() is not None:
+                self._abort()
+            else:
+                self._answer(slot, found.result())
+
+        asked.add_done_callback(done)
 
     def _application(self, reading: Reading, receipts: list[Receipt], content: bytes, slot: _Slot | None) -> None:
         """Answer when the processing has ended; with `slot` in the order of the connection, else on its own.
