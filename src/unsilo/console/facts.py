@@ -13,7 +13,7 @@ from unsilo.flow.process import State, decode, orphan
 from unsilo.flow.read.describe import particulars, title, value_text
 from unsilo.flow.read.doubtful import mark_doubts
 from unsilo.flow.read.fact import Fact
-from unsilo.flow.read.grouping import group
+from unsilo.flow.read.grouping import Group, group
 from unsilo.flow.read.load import Loaded, fact_of, load
 from unsilo.flow.read.provenance import Leaf, Origin, as_sent, chief_paths, excerpt, hex_lines, leaves_of, sentence
 from unsilo.flow.read.results import by_test, range_of
@@ -22,6 +22,7 @@ from unsilo.flow.read.words import number
 from unsilo.flow.trees import place_of
 from unsilo.kernel import Json, Lineage, Locator, clock, json
 from unsilo.storage import Stored
+from unsilo.terminology.same import Reader
 
 __all__ = ["fact_page", "original"]
 
@@ -134,17 +135,17 @@ def _originals(fact: Fact, origins: list[Origin], leaves: list[Leaf], trees: _Tr
     return found
 
 
-def _others(fact: Fact, loaded: Loaded) -> list[Fact]:
+def _others(fact: Fact, loaded: Loaded, reader: Reader) -> tuple[list[Fact], Group | None]:
     if fact.type == "Observation":
         for test in by_test(f for f in loaded.facts if f.type == "Observation"):
             for point in test.points:
                 if fact.ref in (point.fact.ref, *(c.ref for c in point.copies)):
-                    return [f for f in [point.fact, *point.copies, *point.rivals] if f.ref != fact.ref]
-        return []
-    for item in group(f for f in loaded.facts if f.type == fact.type):
+                    return [f for f in [point.fact, *point.copies, *point.rivals] if f.ref != fact.ref], None
+        return [], None
+    for item in group((f for f in loaded.facts if f.type == fact.type), reader):
         if any(f.ref == fact.ref for f in item.facts):
-            return [f for f in item.facts if f.ref != fact.ref]
-    return []
+            return [f for f in item.facts if f.ref != fact.ref], item
+    return [], None
 
 
 def _versions(asked: Asked, fact: Fact) -> list[dict[str, Any]]:
@@ -178,6 +179,7 @@ def fact_page(asked: Asked) -> Response:
     zone = values["zone"]
     words = " ".join(p for p in (title(fact.resource), value_text(fact.resource) if kind == "Observation" else "") if p)
     names = {o.feed: loaded.sources[o.feed].name if o.feed in loaded.sources else o.feed for o in origins}
+    others, thing = _others(fact, loaded, asked.service.same)
     asked.audit("read", person=loaded.person, what=f"{fact.ref} and its originals")
     chain: list[Step] = steps(fact, stored, origins, leaves, loaded.records, names, zone)
     return page(
@@ -186,7 +188,8 @@ def fact_page(asked: Asked) -> Response:
         fact_title=title(fact.resource), value=value_text(fact.resource) if kind == "Observation" else "",
         range=range_of(fact.resource).text, about=particulars(fact.resource), chain=chain,
         originals=_originals(fact, origins, leaves, trees), leaves=leaves, versions=_versions(asked, fact),
-        others=_others(fact, loaded), may_messages=asked.may("message.read"),
+        others=others, grounds=thing.grounds if thing else [], near=thing.near if thing else [],
+        may_messages=asked.may("message.read"),
         seen=[a for a in store.audit_rows(person=loaded.person, limit=30) if not a.actor.startswith("feed:")],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, w
 from unsilo.flow.read.load import view as view_of_person
 from unsilo.flow.read.occasions import occasions
 from unsilo.flow.read.person import PersonView
+from unsilo.flow.read.same import APART
 from unsilo.flow.read.sections import KINDS, SECTIONS
 from unsilo.flow.read.timeline import LANES, SPANS, fitting
 from unsilo.flow.read.words import When, say_when
@@ -61,7 +62,7 @@ def unknown(asked: Asked) -> Response:
 def frame(asked: Asked, loaded: Loaded) -> dict[str, Any]:
     """Return what every page below a person needs: head, link in words, sources, zone."""
     now, zone = clock.now(), home_zone(asked.service.settings)
-    banner = head(loaded, now, zone)
+    banner = head(loaded, now, zone, asked.service.same)
     return {
         "zone": zone, "sources": loaded.sources, "uid": loaded.uid, "banner": banner, "title": banner.name.words,
         "sureness": sureness(loaded.records, asked.service.store.link_events(loaded.person)),
@@ -82,7 +83,13 @@ def _signs(asked: Asked, found: list[Waiting]) -> list[tuple[str, int, str]]:
 
 def _view(asked: Asked, loaded: Loaded, **choice: str) -> PersonView:
     zone = home_zone(asked.service.settings)
-    return view_of_person(asked.service.store, loaded, now=clock.now(), zone=zone, **choice)
+    reader = APART if as_sent(asked) else asked.service.same
+    return view_of_person(asked.service.store, loaded, now=clock.now(), zone=zone, reader=reader, **choice)
+
+
+def as_sent(asked: Asked) -> bool:
+    """Tell whether the reader wants every statement by itself, nothing brought together."""
+    return asked.request.query_params.get("as") == "sent"
 
 
 def person_page(asked: Asked) -> Response:
@@ -99,12 +106,13 @@ def person_page(asked: Asked) -> Response:
     view = _view(asked, loaded, lanes=lanes, span=span, only=only)
     start, only_new = whole(request, "at"), request.query_params.get("new") == "1"
     skip = whole(request, "skip")
-    rows = occasions(view.timeline.events, view.facts)
+    rows = occasions(view.timeline.events, view.facts, view.of_thing)
     chosen = (o for o in rows if (not start or o.event.start < start) and (not only_new or o.new))
     events = list(islice(chosen, skip, skip + _PAGE + 1))
     older = ""
     if len(events) > _PAGE:
         query: dict[str, str | int] = {"lanes": lanes, "span": span, "only": only, "at": start, "skip": skip + _PAGE}
+        query |= {"as": "sent"} if as_sent(asked) else {}
         older = "?" + urlencode(query | ({"new": 1} if only_new else {})) + "#list"
         del events[_PAGE:]
     asked.audit("read", person=loaded.person, what="person page")
@@ -117,7 +125,7 @@ def person_page(asked: Asked) -> Response:
         waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
         lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
         kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events), skip=skip,
-        from_at=start, only_new=only_new,
+        from_at=start, only_new=only_new, as_sent=as_sent(asked),
     )  # fmt: skip
 
 
@@ -133,7 +141,8 @@ def section_page(asked: Asked) -> Response:
     section = next(s for s in _view(asked, loaded).sections if s.section.key == key)
     skip = whole(asked.request, "skip")
     groups = section.groups[skip : skip + 100]
-    older = f"?skip={skip + 100}" if len(section.groups) > skip + 100 else ""
+    sent = "&as=sent" if as_sent(asked) else ""
+    older = f"?skip={skip + 100}{sent}" if len(section.groups) > skip + 100 else ""
     asked.audit("read", person=loaded.person, what=chosen.title)
     return page(
         "section_page.html", asked.view, **frame(asked, loaded), section=section, groups=groups, older=older, skip=skip

@@ -20,6 +20,7 @@ from unsilo.flow.read.banner import BY_INTERFACE
 from unsilo.flow.read.describe import particulars, status_word, title, value_text
 from unsilo.flow.read.fact import Fact, Source, happened, mark_of
 from unsilo.flow.read.results import Flag, flag_of, range_of
+from unsilo.flow.read.same import codes_of
 from unsilo.flow.read.words import When, offset_of, say_when, since
 from unsilo.kernel.clock import instant, now
 
@@ -175,7 +176,8 @@ def environment() -> jinja2.Environment:
     }  # fmt: skip
     env.globals |= {
         "svg": svg, "particulars": particulars, "status_word": status_word, "title_of": title, "happened": happened,
-        "mark_of": mark_of, "flag_of": _flag, "value_of": _value, "kind_word": lambda t: KIND_WORDS.get(t, t),
+        "mark_of": mark_of, "codes_of": codes_of, "flag_of": _flag, "value_of": _value,
+        "kind_word": lambda t: KIND_WORDS.get(t, t),
     }  # fmt: skip
     return env
 

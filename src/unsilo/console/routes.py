@@ -21,6 +21,7 @@ from unsilo.console import (
     replay,
     results,
     review,
+    same,
     sign_in,
     terminology,
 )
@@ -106,6 +107,7 @@ def routes(service: Service) -> list[BaseRoute]:
     open_ = sign_in.endpoints(service)
     found: list[BaseRoute] = [
         Route("/", guarded(service, "", _home), methods=["GET"]),
+        Route("/same", guarded(service, "", same.same_page), methods=["GET"]),
         Route("/sign-in", open_["show"], methods=["GET"]),
         Route("/sign-in", open_["enter"], methods=["POST"]),
         Route("/sign-in/link", open_["enter_link"], methods=["POST"]),

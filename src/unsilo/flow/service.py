@@ -17,6 +17,7 @@ from unsilo.flow.reindex import Reindexing
 from unsilo.flow.terminology import open_terminology
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Receipt, Store, open_store
+from unsilo.terminology.same import Loaded, Reader
 
 __all__ = ["Service"]
 
@@ -32,6 +33,7 @@ class Service:
             reserve=settings.reserve_mb * 1024 * 1024,
         )  # fmt: skip
         self.terminology = open_terminology(settings.data)
+        self.same = Reader(Loaded(self.terminology))
         self.parameters = Parameters(self.store, settings.search, self.terminology)
         self.reindexing = Reindexing(self.store, self.parameters)
         self.judge = Judge(settings.validation, self.terminology.member)

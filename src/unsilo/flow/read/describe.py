@@ -6,7 +6,17 @@ from typing import Any
 from unsilo.flow.read.words import code_keys, codeable, human_name, joined, number, quantity, ratio, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["DENIALS", "concept", "concept_keys", "grave", "particulars", "status_word", "title", "value_text"]
+__all__ = [
+    "DENIALS",
+    "concept",
+    "concept_keys",
+    "grave",
+    "particulars",
+    "status_word",
+    "subject",
+    "title",
+    "value_text",
+]
 
 _CONCEPTS: dict[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("code",),
@@ -100,12 +110,17 @@ def title(resource: Json) -> str:
     return words or _ORDINARY.get(kind, f"{kind} without a name")
 
 
-def concept_keys(resource: Json) -> list[str]:
-    """Return the keys by which two facts are of the same thing; `id|...` when it has no code and no words."""
+def subject(resource: Json) -> Json:
+    """Return the CodeableConcept of what the resource is about, also where that stands in a contained resource."""
     about = concept(resource)
     if "reference" in about and "coding" not in about:
-        about = _inside(resource, about) or {"text": about.get("display") or about["reference"]}
-    return code_keys(about) or [f"id|{resource.get('resourceType')}/{resource.get('id')}"]
+        return _inside(resource, about) or {"text": about.get("display") or about["reference"]}
+    return about
+
+
+def concept_keys(resource: Json) -> list[str]:
+    """Return the keys by which two facts are of the same thing; `id|...` when it has no code and no words."""
+    return code_keys(subject(resource)) or [f"id|{resource.get('resourceType')}/{resource.get('id')}"]
 
 
 def _absent(resource: Json) -> str:

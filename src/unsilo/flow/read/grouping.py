@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from unsilo.flow.read.describe import DENIALS, grave, particulars, status_word, title
+from unsilo.flow.read.describe import DENIALS, grave, particulars, status_word, subject, title
 from unsilo.flow.read.fact import Fact, mark_of, void
+from unsilo.flow.read.same import APART, DOMAIN, PLAIN, Alike, Near, alike, strengths
 from unsilo.flow.read.words import codeable, fold, quantity
 from unsilo.kernel import Json
+from unsilo.terminology.same import Reader
 
 __all__ = ["SERIES", "Group", "Side", "group", "is_open", "of_same_thing"]
 
@@ -32,6 +34,10 @@ class Group(msgspec.Struct):
     why: str
     pips: list[tuple[str, int]]
     new: int
+    grounds: list[tuple[Fact, Fact, str, str]] = []
+    """(one, other, words, rule): why facts with different codes or words stand in one group."""
+    near: list[Near] = []
+    """What is related to the thing and is not it."""
 
     @property
     def count(self) -> int:
@@ -71,28 +77,6 @@ def _stem(words: str) -> str:
     return words
 
 
-_FORMS = frozenset("tablet tablets capsule capsules oral solution injection cream inhaler tab cap po".split())
-
-
-def _medicine_keys(fact: Fact) -> list[str]:
-    keys = fact.keys
-    stems = []
-    for key in keys:
-        if key.startswith("words|"):
-            words = [w for w in _stem(key[6:]).split() if w not in _FORMS]
-            if words:
-                stems.append("words|" + " ".join(words))
-    kind = "given:" if fact.type == "MedicationAdministration" else ""
-    return [kind + k for k in [*stems, *(k for k in keys if not k.startswith("words|"))] or keys]
-
-
-def _dated_keys(fact: Fact) -> list[str]:
-    """An immunisation or procedure is the same one only on the same day."""
-    day = fact.when
-    stamp = f"{day.at // 86_400_000_000}" if day.precision in ("day", "minute") else f"{day.precision}{day.at}"
-    return [f"{stamp}:{key}" for key in fact.keys]
-
-
 def _visit_keys(fact: Fact) -> list[str]:
     """Visits without a date cannot be told apart by a reader: those of one source and name stand as one row."""
     if fact.when.precision:
@@ -105,18 +89,11 @@ def _single_keys(fact: Fact) -> list[str]:
 
 
 _KEYS: dict[str, Callable[[Fact], list[str]]] = {
-    "AllergyIntolerance": lambda f: f.keys,
-    "Condition": lambda f: f.keys,
-    "MedicationRequest": _medicine_keys,
-    "MedicationStatement": _medicine_keys,
-    "MedicationDispense": _medicine_keys,
-    "MedicationAdministration": _medicine_keys,
-    "Immunization": _dated_keys,
-    "Procedure": _dated_keys,
     "DiagnosticReport": lambda f: f.keys,
     "ServiceRequest": lambda f: f.keys,
     "Encounter": _visit_keys,
 }
+"""By what facts of the other types, whose codes are not read for their meaning, are of one thing."""
 
 SERIES = frozenset({"DiagnosticReport", "ServiceRequest", "Encounter", "DocumentReference", "Appointment"})
 """Types whose facts of one name are occasions, not repetitions of one statement."""
@@ -172,8 +149,12 @@ _FEATURES: dict[str, Callable[[Json], dict[str, str]]] = {
 """What two sources may disagree about. A feature that one of them does not state is no disagreement."""
 
 
-def _differences(sides: list[Side]) -> list[str]:
+def _differences(sides: list[Side], reader: Reader) -> list[str]:
     found: list[str] = []
+    named: dict[str, set[tuple[str, ...]]] = {}
+    for side in sides if len(sides) > 1 else ():
+        if not void(side.fact) and (said := strengths(side.fact, reader)):
+            named.setdefault(side.fact.type, set()).add(said)
     by_type: dict[str, list[dict[str, str]]] = {}
     for side in sides:
         features = _FEATURES.get(side.fact.type)
@@ -184,6 +165,8 @@ def _differences(sides: list[Side]) -> list[str]:
             stated = {row[name] for row in rows if row.get(name)}
             if len(stated) > 1 and name not in found:
                 found.append(name)
+    if any(len(each) > 1 for each in named.values()):
+        found.append("strength")
     return found
 
 
@@ -205,12 +188,14 @@ def _leading(fact: Fact) -> tuple[bool, bool, bool, int, int, int]:
     )
 
 
-def _make(facts: list[Fact]) -> Group:
-    facts = sorted(facts, key=_recent, reverse=True)
+def _make(alike: Alike, reader: Reader) -> Group:
+    facts = sorted(alike.facts, key=_recent, reverse=True)
     standing = [f for f in facts if not void(f)] or facts
-    by_source: dict[tuple[str, str], Side] = {}
+    by_source: dict[tuple[object, ...], Side] = {}
     for fact in standing:
-        place = (fact.source, fact.type)
+        # Two strengths that one source has in use at once are two statements, not an old and a new one.
+        current = len(standing) > 1 and status_word(fact.resource) in ("Active", "Current")
+        place = (fact.source, fact.type, strengths(fact, reader) if current else ())
         if place in by_source:
             by_source[place].facts.append(fact)
         else:
@@ -220,31 +205,50 @@ def _make(facts: list[Fact]) -> Group:
         stamps = [s.fact.when.at for s in sides]
         for side, stamp in zip(sides, stamps, strict=True):
             side.newest = stamp == max(stamps) and stamps.count(stamp) == 1
-    differs = _differences(sides)
+    differs = _differences(sides, reader)
     sources = Counter(f.source for f in facts)
     occasions = all(f.type in SERIES for f in facts)
     several = "series" if occasions else "agree"
     verdict = "conflict" if differs else several if len(facts) > 1 else "single"
-    why = f"Sources differ in {_listed(differs)}" if differs else ""
+    who = "Sources" if len({side.fact.source for side in sides}) > 1 else "Statements"
+    why = f"{who} differ in {_listed(differs)}" if differs else ""
     lead = max(standing, key=_leading)
     sides.sort(key=lambda side: side.fact is not lead)
-    name = title(lead.resource)
+    name = _named(lead, facts)
     if differs and lead.type.startswith("Medication"):
         # A strength in the heading of a row whose doses disagree would read as the answer.
         name = _stem(name) or name
-    return Group(name, lead, sides, facts, verdict, why, list(sources.items()), sum(f.new for f in facts))
+    new = sum(f.new for f in facts)
+    return Group(name, lead, sides, facts, verdict, why, list(sources.items()), new, alike.grounds, alike.near)
+
+
+def _named(lead: Fact, facts: list[Fact]) -> str:
+    """Return the leading statement's name; where that is a bare code, the words that another one has for the same."""
+    for fact in (lead, *facts):
+        about = subject(fact.resource)
+        said = (about.get("text"), *(c.get("display") for c in about.get("coding") or () if isinstance(c, dict)))
+        if any(said):
+            return title(fact.resource)
+    return title(lead.resource)
 
 
 def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def group(facts: Iterable[Fact]) -> list[Group]:
-    """Return one Group a thing: open ones first, newest first among them; withdrawn ones last."""
+def group(facts: Iterable[Fact], reader: Reader = PLAIN) -> list[Group]:
+    """Return one Group a thing: open ones first, newest first among them; withdrawn ones last.
+
+    `reader` tells what is the same across systems of codes; APART takes every statement by itself.
+    """
     facts = list(facts)
-    kinds = {f.type for f in facts}
-    sets = of_same_thing(facts, lambda f: _KEYS.get(f.type, _single_keys)(f)) if kinds else []
-    groups = [_make(part) for part in sets]
+    if reader is APART:
+        sets = [Alike([fact]) for fact in facts]
+    else:
+        sets = alike((f for f in facts if f.type in DOMAIN), reader)
+        others = (f for f in facts if f.type not in DOMAIN)
+        sets += map(Alike, of_same_thing(others, lambda f: _KEYS.get(f.type, _single_keys)(f)))
+    groups = [_make(part, reader) for part in sets]
     _denials(groups)
     return sorted(groups, key=_place)
 

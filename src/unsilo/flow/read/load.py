@@ -14,10 +14,12 @@ from unsilo.flow.read.fact import Fact, Source, named_sources
 from unsilo.flow.read.grouping import group
 from unsilo.flow.read.person import PersonView, person_view
 from unsilo.flow.read.remembered import Remembered
+from unsilo.flow.read.same import APART, PLAIN
 from unsilo.flow.read.words import say_when, when
 from unsilo.kernel import Json, json
 from unsilo.storage import LinkEvent, MessageRow, PersonHit, Store, Stored
 from unsilo.storage import Source as Record
+from unsilo.terminology.same import Reader
 
 Core = tuple[Json, dict[str, Any]]
 
@@ -111,20 +113,30 @@ def load(
 
 
 def view(
-    store: Store, loaded: Loaded, *, now: int, zone: tzinfo, lanes: str = "kind", span: str = "all", only: str = ""
+    store: Store,
+    loaded: Loaded,
+    *,
+    now: int,
+    zone: tzinfo,
+    lanes: str = "kind",
+    span: str = "all",
+    only: str = "",
+    reader: Reader = PLAIN,
 ) -> PersonView:
-    """Return the person's page, worked out anew whenever a fact, its standing or what is new to the reader changed."""
+    """Return the person's page, worked out anew whenever a fact, its standing, what is new to the reader, or what is
+    known of codes changed."""
     state = (
         [(f.ref, f.version, f.gone, f.new, f.source) for f in [*loaded.facts, *loaded.patients]],
-        loaded.sources, now // _HOUR, str(zone),
+        loaded.sources, now // _HOUR, str(zone), reader.refresh(),
     )  # fmt: skip
-    key = (loaded.person, lanes, span, only)
+    key = (loaded.person, lanes, span, only, reader is APART)
     found = _views.get(store, key)
     if found is not None and found[0] == state:
         return found[1]
     made = person_view(
-        loaded.patients, loaded.facts, loaded.sources, now=now, zone=zone, lanes=lanes, span=span, only=only
-    )
+        loaded.patients, loaded.facts, loaded.sources, now=now, zone=zone, lanes=lanes, span=span, only=only,
+        reader=reader,
+    )  # fmt: skip
     _views.keep(store, key, (state, made))
     return made
 
@@ -148,10 +160,10 @@ def _gone(store: Store, records: list[Record]) -> dict[str, int]:
     return found
 
 
-def head(loaded: Loaded, now: int, zone: tzinfo) -> Banner:
+def head(loaded: Loaded, now: int, zone: tzinfo, reader: Reader = PLAIN) -> Banner:
     """Return the banner alone."""
     allergies = [f for f in loaded.facts if f.type == "AllergyIntolerance"]
-    return banner(loaded.patients, loaded.sources, group(allergies), now, zone)
+    return banner(loaded.patients, loaded.sources, group(allergies, reader), now, zone)
 
 
 _RULES: dict[str, tuple[str, str]] = {

@@ -13,8 +13,10 @@ from unsilo.flow.read.fact import Fact, Source
 from unsilo.flow.read.grouping import Group, group, is_open
 from unsilo.flow.read.reports import lone_texts, without_twins
 from unsilo.flow.read.results import Test, by_test
+from unsilo.flow.read.same import APART, DOMAIN, PLAIN
 from unsilo.flow.read.sections import SECTIONS, Section, section_of
 from unsilo.flow.read.timeline import Timeline, timeline
+from unsilo.terminology.same import Reader
 
 __all__ = ["PersonView", "SectionView", "person_view"]
 
@@ -45,6 +47,10 @@ class PersonView(msgspec.Struct):
     conflicts: int
     doubtful: list[Fact] = []
     """Facts, records of the person among them, that can hardly be true."""
+    of_thing: dict[str, Group] = {}
+    """The group of each fact whose codes were read for their meaning, by `Type/id`."""
+    as_sent: bool = False
+    """Every statement stands by itself."""
     fragments: dict[str, Any] = {}
     """What a console keeps that it made of this view."""
 
@@ -59,10 +65,12 @@ def person_view(
     lanes: str = "kind",
     span: str = "all",
     only: str = "",
+    reader: Reader = PLAIN,
 ) -> PersonView:
     """Build the view. `patients` are the source Patients, `facts` all else that is known of the person.
 
-    `now` is µs since 1970; `lanes` and `span` as in `timeline`; `only` keeps the timeline to one lane of KINDS.
+    `now` is µs since 1970; `lanes` and `span` as in `timeline`; `only` keeps the timeline to one lane of KINDS;
+    `reader` tells what is the same across systems of codes (APART: every statement by itself, as it was sent).
     """
     by_section: dict[str, list[Fact]] = {section.key: [] for section in SECTIONS}
     for fact in facts:
@@ -75,13 +83,14 @@ def person_view(
     rows = []
     for section in SECTIONS:
         own = by_section[section.key]
-        groups = [] if section.key == "results" else group(own)
+        groups = [] if section.key == "results" else group(own, reader)
         empty = None if own else empty_reason(section, own, len(sources))
         conflicts = sum(g.verdict == "conflict" for g in groups)
         if section.key == "results":
             conflicts = sum(bool(t.conflicts) for t in measured)
         openly = sum(map(is_open, groups)) if section.fold else len(groups)
         rows.append(SectionView(section, groups, min(openly, section.rows), empty, conflicts, sum(f.new for f in own)))
+    of_thing = {f.ref: g for row in rows for g in row.groups for f in g.facts if f.type in DOMAIN}
     shown = without_twins([f for f in facts if f.type in _SHOWN])
     return PersonView(
         banner(patients, sources, rows[0].groups, now, zone),
@@ -89,12 +98,14 @@ def person_view(
         presence(shown, sources),
         rows,
         measured,
-        timeline(shown, sources, lanes=lanes, span=span, now=now, only=only),
+        timeline(shown, sources, lanes=lanes, span=span, now=now, only=only, of_thing=of_thing),
         {f.ref: f for f in facts},
         max((f.updated for f in [*facts, *patients]), default=0),
         sum(f.new for f in shown),
         sum(r.conflicts for r in rows),
         doubtful,
+        of_thing,
+        reader is APART,
     )
 
 

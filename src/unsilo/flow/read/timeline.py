@@ -6,6 +6,7 @@ import msgspec
 
 from unsilo.flow.read.describe import title
 from unsilo.flow.read.fact import Fact, Source, mark_of
+from unsilo.flow.read.grouping import Group
 from unsilo.flow.read.sections import KINDS
 from unsilo.flow.read.words import When
 
@@ -94,15 +95,20 @@ def timeline(
     span: str = "all",
     now: int,
     only: str = "",
+    of_thing: Mapping[str, Group] | None = None,
 ) -> Timeline:
     """Lay out all facts. `lanes` is a key of LANES, `span` of SPANS (unknown words mean the first of each).
 
-    `only` keeps one lane in the list; the lanes of the picture keep their counts.
+    `only` keeps one lane in the list; the lanes of the picture keep their counts. `of_thing` finds the group of a
+    fact: one problem that several sources name each in its own words has one lane.
     """
     problems: dict[str, str] = {}
     visits: dict[str, str] = {}
     if lanes == "problem":
-        problems = {f.ref: title(f.resource) for f in facts if f.type == "Condition"}
+        known = of_thing or {}
+        problems = {
+            f.ref: known[f.ref].title if f.ref in known else title(f.resource) for f in facts if f.type == "Condition"
+        }
         for fact in facts:
             visit = (fact.resource.get("encounter") or {}).get("reference")
             if fact.type == "Condition" and visit:

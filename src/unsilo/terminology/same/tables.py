@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from unsilo.terminology.same.text import fold, tokens
 
-__all__ = ["Phrase", "Row", "Rule", "allergens", "axes", "forms", "medicines", "problems", "rules", "salts", "vaccines"]
+__all__ = ["Phrase", "Row", "Rule", "allergens", "axes", "forms", "medicines", "phrases", "problems", "rules", "salts", "vaccines"]
 
 
 class Rule(NamedTuple):
@@ -125,6 +125,12 @@ def _phrases(name: str, column: str, split: bool) -> dict[str, tuple[Phrase, ...
             words = tokens(phrase) if split else tuple(fold(phrase).split())
             found.setdefault(words[0], []).append(Phrase(words, row["axis"], row["value"], row["row"]))
     return {first: tuple(sorted(some, key=lambda p: -len(p.words))) for first, some in found.items()}
+
+
+@cache
+def phrases() -> tuple[dict[str, str], ...]:
+    """Return the rows of `axes.csv` as they stand."""
+    return tuple(_read("axes"))
 
 
 @cache
