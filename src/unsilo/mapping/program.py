@@ -21,7 +21,7 @@ from unsilo.mapping.memory import Made, Memory
 from unsilo.mapping.model import Draft, Reading, Site
 from unsilo.mapping.policy import Policies
 from unsilo.mapping.rows import TableSet
-from unsilo.mapping.runtime import NOTHING, Maker, T, referred, row_table, sourced
+from unsilo.mapping.runtime import NOTHING, Maker, T, numbered, referred, row_table, sourced
 from unsilo.mapping.values import Memo, Vocabulary, converters, hl7_table_uri, number
 
 __all__ = ["Program"]
@@ -159,7 +159,7 @@ class Program:
         space: dict[str, Any] = {
             "T": T, "N": ("", '""'), "NOTHING": NOTHING, "Draft": Draft, "RowTable": row_table, "number": number,
             "sourced": sourced, "referred": referred, "vocabulary": self.vocabulary, "maker": self.maker,
-            "memory": self.memory, "function": self._adapter_function,
+            "memory": self.memory, "function": self._adapter_function, "numbered": numbered,
             **self.names,
         }  # fmt: skip
         exec(code, space)  # noqa: S102 - our own generated source; every text from tables stands in it as a literal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from unsilo.kernel import Envelope, Issue, Json, Locator, Row, Where
@@ -13,7 +13,7 @@ from unsilo.mapping.model import Clock, Draft, Site
 from unsilo.mapping.plan import References
 from unsilo.mapping.values import Code, Vocabulary
 
-__all__ = ["NOTHING", "Maker", "Run", "T", "referred", "row_table", "sourced"]
+__all__ = ["NOTHING", "Maker", "Run", "T", "numbered", "referred", "row_table", "sourced"]
 
 T = partial(tuple.__new__, Row)
 """Make a `Row` from a triple, without the keyword handling of its constructor."""
@@ -54,6 +54,26 @@ def row_table(path: str, rule: str, place: tuple[int, ...]) -> RowTable:
         if len(_TABLES) < 50_000:
             _TABLES[key] = found
     return found
+
+
+class Numbered(dict[int, str]):
+    """The paths of the items of a list, made once: `identifier[0]`."""
+
+    def __init__(self, stem: str) -> None:
+        super().__init__()
+        self.stem = stem
+
+    def __missing__(self, index: int) -> str:
+        made = f"{self.stem}{index}]"
+        if index < _SHARED:
+            self[index] = made
+        return made
+
+
+@lru_cache(maxsize=4096)
+def numbered(stem: str) -> Numbered:
+    """The paths of the items of a list whose paths begin with a text that ends in `[`."""
+    return Numbered(stem)
 
 
 def sourced(rows: list[Row], start: int) -> bool:

@@ -16,6 +16,8 @@ __all__ = ["from_bytes", "from_elements"]
 _DECLARED: Final = re.compile(rb"""\bxmlns(?::([\w.-]+))?\s*=\s*["']([^"']*)["']""")
 _USUAL: Final = {b"": V3.encode(), b"xsi": XSI.encode(), b"sdtc": SDTC.encode()}
 _MOST_ATTRIBUTES: Final = 200
+_SHORTEST_STEP: Final = 5
+"""What each level adds to a path at least; one so long is looked at with care for its depth."""
 _PARTIES: Final = frozenset(
     ("assignedAuthor", "assignedEntity", "representedOrganization", "representedCustodianOrganization")
 )
@@ -67,58 +69,59 @@ class _Builder:
         """Return the root, None when anything is unusual."""
         parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
-        stack: list[Node] = []
-        root: list[Node] = []
-        deepest, ids = self.deepest, self.ids
-        push, pop = stack.append, stack.pop
+        frame = Node("", {}, "")
+        here, around = frame, [frame]
+        push, pop = around.append, around.pop
+        ids, longest = self.ids, self.deepest * _SHORTEST_STEP
+        parties, inline, most, none = _PARTIES, _INLINE, _MOST_ATTRIBUTES, frame.by
 
         def start(name: str, attrs: dict[str, str]) -> None:
-            if not stack:
-                node = Node(name, attrs, "/" + name)
-                root.append(node)
-                push(node)
-                return
-            if ":" in name and not name.startswith("sdtc:"):
-                raise _UnusualError
-            parent = stack[-1]
-            by = parent.by
-            if not parent.kids:
-                node = Node(name, attrs, f"{parent.path}/{name}[1]")
-                parent.kids = [node]
-                parent.by = {name: [node]}
+            nonlocal here
+            above = here
+            push(above)
+            by = above.by
+            if by is none:
+                above.by = by = {}
+                above.kids = []
+                if len(above.path) > longest:
+                    raise _UnusualError
+            same = by.get(name)
+            if same is None:
+                if ":" in name and name[:5] != "sdtc:":
+                    raise _UnusualError
+                here = node = Node(name, attrs, f"{above.path}/{name}[1]" if above.path else f"/{name}")
+                by[name] = [node]
             else:
-                same = by.get(name)
-                if same is None:
-                    node = Node(name, attrs, f"{parent.path}/{name}[1]")
-                    by[name] = [node]
-                else:
-                    node = Node(name, attrs, f"{parent.path}/{name}[{len(same) + 1}]")
-                    same.append(node)
-                parent.kids.append(node)
-            push(node)
-            if "ID" in attrs:
-                ids.setdefault(attrs["ID"], node)
-            if name in _PARTIES:
+                here = node = Node(name, attrs, f"{above.path}/{name}[{len(same) + 1}]")
+                same.append(node)
+            above.kids.append(node)  # type: ignore[union-attr]
+            if attrs:
+                if "ID" in attrs:
+                    ids.setdefault(attrs["ID"], node)
+                if len(attrs) > most:
+                    raise _UnusualError
+            if name in parties:
                 node.begin = parser.CurrentByteIndex
-            if len(stack) > deepest or len(attrs) > _MOST_ATTRIBUTES:
-                raise _UnusualError
 
         def end(name: str) -> None:
-            node = pop()
-            if name in _PARTIES:
+            nonlocal here
+            node = here
+            here = pop()
+            if name in parties:
                 node.source = b" ".join(body[node.begin : parser.CurrentByteIndex].split())
 
         def text(data: str) -> None:
-            node = stack[-1]
+            kids = here.kids
             if data.isspace():
-                if node.kids and node.name in _INLINE and node.kids[-1].tail is None:
-                    node.kids[-1].tail = " "
-                return
-            if node.kids:
-                last = node.kids[-1]
+                if here.name in inline and kids and kids[-1].tail is None:
+                    kids[-1].tail = " "
+                    here.mixed = True
+            elif kids:
+                here.mixed = True
+                last = kids[-1]
                 last.tail = data if last.tail is None else last.tail + data
             else:
-                node.text = data if node.text is None else node.text + data
+                here.text = data if here.text is None else here.text + data
 
         def refuse(*_: object) -> None:
             raise _UnusualError
@@ -134,7 +137,9 @@ class _Builder:
             return None
         finally:  # the handlers hold the parser, and it them
             parser.StartElementHandler = parser.EndElementHandler = parser.CharacterDataHandler = None
-        return root[0] if root else None
+        if not frame.kids:
+            return None
+        return frame.kids[0]
 
 
 def from_elements(root: etree._Element, tops: list[etree._Element]) -> tuple[Node, list[Node]]:
@@ -176,6 +181,7 @@ def _copy(top: etree._Element, parent: Node | None, path: str, made: dict[etree.
             node.tail = _said(element.tail)
             if node.tail is None and element.tail and above.name in _INLINE:
                 node.tail = " "
+            above.mixed = above.mixed or node.tail is not None
         made[element] = node
         if above is not None:
             above.add(node)

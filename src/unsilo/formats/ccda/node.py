@@ -15,24 +15,29 @@ class Node:
 
     `by` gives the children of one name in order; `path` is the locator of the element, "" for one that was not sent.
     `parent` is known while a mapping works (`link`, `unlink`): without it a tree has no circles, and goes when nobody
-    holds it any more. `source` are the bytes of a party (an author, an organisation), white space single, b"" where
-    they are not known: the same party stands in a document many times. `kind` is what a mapping takes a section or
+    holds it any more. `mixed` tells that text stands between or after the children. `source` are the bytes of a party
+    (an author, an organisation), white space single, b"" where they are not known, and `begin` is where they start: the
+    same party stands in a document many times. `kind` is what a mapping takes a section or
     entry for; it is no part of the document.
     """
 
-    text: str | None = None
-    tail: str | None = None
-    kind = ""
-    parent: Node | None = None
-    source = b""
-    begin = 0
-    kids: list[Node] | tuple[()] = ()
-    by = _NONE
+    __slots__ = (
+        "attrs", "begin", "by", "kids", "kind", "mixed", "name", "parent", "path", "source", "tail", "text",
+    )  # fmt: skip
 
     def __init__(self, name: str, attrs: dict[str, str], path: str) -> None:
         self.name = name
         self.attrs = attrs
         self.path = path
+        self.parent: Node | None = None
+        self.text: str | None = None
+        self.tail: str | None = None
+        self.kind = ""
+        self.mixed = False
+        self.source = b""
+        self.begin = 0
+        self.kids: list[Node] | tuple[()] = ()
+        self.by = _NONE
 
     def get(self, name: str) -> str | None:
         """Return an attribute, None when it is not there."""
@@ -70,8 +75,7 @@ class Node:
         """Forget what stands around each element."""
         stack = [self]
         while stack:
-            node = stack.pop()
-            for child in node.kids:
+            for child in stack.pop().kids:
                 child.parent = None
                 if child.kids:
                     stack.append(child)

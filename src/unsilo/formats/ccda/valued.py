@@ -19,7 +19,7 @@ INFRASTRUCTURE: Final = frozenset(("templateId", "typeId", "realmCode"))
 
 def own_text(node: Node) -> str:
     """Return an element's own pieces of text, trimmed and joined by spaces."""
-    if not node.kids:
+    if not node.mixed:
         return node.text.strip() if node.text else ""
     own = (node.text or "").strip()
     tails = [t.strip() for child in node.kids if (t := child.tail)]

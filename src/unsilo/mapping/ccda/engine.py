@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
+import msgspec
+
 from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Issue, Locator, Row
 from unsilo.kernel.json import encode
@@ -15,8 +17,8 @@ from unsilo.mapping.ccda.narrative import xhtml_of
 from unsilo.mapping.ccda.recognise import NO_INFORMATION, NONE_KNOWN, OTHER_PERSON, recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
 from unsilo.mapping.ccda.unconsumed import unconsumed
-from unsilo.mapping.ccda.walk import clean_text, path_of
-from unsilo.mapping.ccda.writer import CcdaWriter
+from unsilo.mapping.ccda.walk import Path, clean_text, path_of
+from unsilo.mapping.ccda.writer import CcdaWriter, types_of
 from unsilo.mapping.finish import Said, finish
 from unsilo.mapping.identity import merge_into
 from unsilo.mapping.model import Draft, Entry, Mapped, Reading, Site
@@ -49,8 +51,9 @@ def open_map(site: Site, cache: FilePath | None = None) -> CcdaMap:
     tables = layered(standard("ccda"), site.overlay, site.systems)
     assert tables.value is not None  # noqa: S101 - layering always gives tables, faults are Issues
     program = Program(
-        tables.value, site, CcdaWriter, FUNCTIONS, cache, _reading, {"path_of": path_of, "clean_text": clean_text}
-    )
+        tables.value, site, CcdaWriter, FUNCTIONS, cache, _reading,
+        {"path_of": path_of, "clean_text": clean_text, "types_of": types_of},
+    )  # fmt: skip
     program.faults += tables.issues
     return CcdaMap(program)
 
@@ -62,16 +65,17 @@ class CcdaMap:
         self.program = program
         exact: Memo = program.converters["dateTime"]
         program.converters["dateTime"] = Memo(lambda text: _date_of(exact, text))
-        self.below: dict[str, list[Planned]] = {}
+        self.below: dict[str, list[tuple[Planned, str, Path]]] = {}
         for row in program.tables.messages:
+            kind = row.at[len(_KIND) :] if row.at.startswith(_KIND) else ""
             try:
-                path_of("." if row.at.startswith(_KIND) else row.at)
+                path = path_of("." if kind else row.at)
                 functions = tuple(self._use(part.strip(), row.id) for part in row.use.split(";") if part.strip())
                 planned = plan_row(row, functions, self._test(row))
             except ValueError as error:
                 program.fault(row.id, str(error))
                 continue
-            self.below.setdefault(row.under.strip(), []).append(planned)
+            self.below.setdefault(row.under.strip(), []).append((planned, kind, path))
 
     @property
     def digest(self) -> str:
@@ -109,21 +113,23 @@ class CcdaMap:
 
     def _rows(self, run: CcdaRun, under: str, node: Node, frame: Frame) -> None:
         """Run the rows that start from a node; a row `kind=x` takes statements that no row before it took."""
-        for planned in self.below.get(under, ()):
-            row = planned.row
-            at = row.at
-            kind = at[len(_KIND) :] if at.startswith(_KIND) else ""
-            for found in run.kinds.get(kind, ()) if kind else path_of(at).all(node):
-                if kind and found in run.taken:
+        kinds, taken = run.kinds, run.taken
+        for planned, kind, path in self.below.get(under, ()):
+            if kind and kind not in kinds:
+                continue
+            row, test = planned.row, planned.test
+            for found in kinds[kind] if kind else path.all(node):
+                if kind and found in taken:
                     continue
-                if planned.test is not None and not planned.test(run, found):
+                if test is not None and not test(run, found):
                     continue
                 inner = Frame(frame)
                 if planned.name and not self._fill(run, planned, found, frame, inner):
                     continue
                 if planned.make and found.kind:
-                    run.taken.add(found)
-                self._rows(run, row.id, found, inner)
+                    taken.add(found)
+                if row.id in self.below:
+                    self._rows(run, row.id, found, inner)
 
     def _fill(self, run: CcdaRun, planned: Planned, node: Node, frame: Frame, inner: Frame) -> bool:
         """Make or take the resource of a row and fill it from a node; False when there is none to take."""
@@ -190,20 +196,36 @@ def _reading(text: str) -> Reading:
         return _same
     upward = text.startswith(_AROUND)
     path = path_of(text.removeprefix(_AROUND))
-    shared = path.absolute or upward
+    if path.absolute:
+        return _read_once(text, path)
 
     def read(run: Any, draft: Draft) -> tuple[str, Locator]:
-        node = run.tree.root if path.absolute or draft.node is None else draft.node
+        node = run.tree.root if draft.node is None else draft.node
         if upward:
             node = node.around("section")
-        if node is None:
-            return "", None
-        known: tuple[str, Locator] | None = run.read.get((text, node)) if shared else None
+            if node is None:
+                return "", None
+            known: tuple[str, Locator] | None = run.read.get((text, node))
+            if known is not None:
+                return known
+        found = path.first(node)
+        known = (path.read(found), found.path + path.suffix) if found is not None else ("", None)
+        if upward:
+            run.read[text, node] = known
+        return known
+
+    return read
+
+
+def _read_once(text: str, path: Path) -> Reading:
+    """A source that is the same for all resources of a document."""
+
+    def read(run: Any, _draft: Draft) -> tuple[str, Locator]:
+        known: tuple[str, Locator] | None = run.read.get(text)
         if known is None:
-            found = path.first(node)
+            found = path.first(run.tree.root)
             known = (path.read(found), found.path + path.suffix) if found is not None else ("", None)
-            if shared:
-                run.read[text, node] = known
+            run.read[text] = known
         return known
 
     return read
@@ -215,7 +237,7 @@ def _same(run: Any, draft: Draft) -> tuple[str, Locator]:
     Real documents use one id for many entries. Equal content gets the same number, other content the next one.
     """
     body = draft.body
-    key = draft.type, encode([_settled(body.get(name)) for name in _NAMED])
+    key = draft.type, _named_by(list(map(body.get, _NAMED)))
     known: dict[bytes, int] | Draft | None = run.notes.get(("same", key))
     number = 0
     if known is None:
@@ -225,8 +247,12 @@ def _same(run: Any, draft: Draft) -> tuple[str, Locator]:
             known = run.notes["same", key] = {_content(known): 0}
         number = known.setdefault(_content(draft), len(known))
     if "identifier" in body:
-        _tell_shared_id(run, draft, encode(body["identifier"]))
+        _tell_shared_id(run, draft, _named_by(body["identifier"]))
     return str(number), None
+
+
+_named_by = msgspec.json.Encoder(enc_hook=lambda value: value.type, decimal_format="number").encode
+"""What names a resource as bytes; a resource that it refers to, which has no id yet, stands there by its type."""
 
 
 def _content(draft: Draft) -> bytes:

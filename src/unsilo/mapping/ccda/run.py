@@ -48,7 +48,7 @@ class CcdaRun(Run):
         self.kinds: dict[str, list[Node]] = {}
         self.taken: set[Node] = set()
         self.twins: dict[tuple[str, bytes], tuple[Draft, str]] = {}
-        self.read: dict[tuple[str, Node], tuple[str, Locator]] = {}
+        self.read: dict[str | tuple[str, Node], tuple[str, Locator]] = {}
 
     def uri_of(self, name: str) -> str:
         """The URI of a code system's OID; UUIDs and URIs as such; "" when it is neither."""

@@ -10,8 +10,10 @@ from unsilo.mapping.model import Entry
 
 __all__ = ["unconsumed"]
 
+Rest = list[tuple[Locator, str, str]]
 
-def unconsumed(document: Document, entries: list[Entry]) -> list[tuple[Locator, str, str]]:
+
+def unconsumed(document: Document, entries: list[Entry]) -> Rest:
     """Return (locator, path, value) of each value that is not cited, in document order.
 
     A row that cites an element, or the text of one, cites all the text in it; attributes are cited one by one, but
@@ -20,29 +22,38 @@ def unconsumed(document: Document, entries: list[Entry]) -> list[tuple[Locator, 
     cited: set[Any] = set()
     for entry in entries:
         cited.update([row[2] for row in entry.rows])
-    rest: list[tuple[Locator, str, str]] = []
-    stack: list[tuple[Node, bool]] = [(top, False) for top in reversed(document.tops)]
-    while stack:
-        node, whole = stack.pop()
-        path = node.path
+    rest: Rest = []
+    for top in document.tops:
+        _look([top], False, cited, rest)
+    return rest
+
+
+def _look(nodes: list[Node] | tuple[()], whole: bool, cited: set[Any], rest: Rest) -> None:
+    """Add what is not cited of elements and of all in them; `whole` says that the text around them is."""
+    for node in nodes:
+        path, kids = node.path, node.kids
         if node.name in INFRASTRUCTURE and path:
-            stack.extend([(child, whole) for child in reversed(node.kids)])
+            if kids:
+                _look(kids, whole, cited, rest)
             continue
-        inner = node.text or node.kids
-        text = f"{path}/text()" if inner else path
-        whole = whole or path in cited or text in cited
-        if whole and node.name == "text" and text in cited:
+        said = whole
+        if kids or node.text:
+            text = f"{path}/text()"
+            if text in cited:
+                if node.name == "text":
+                    continue
+                said = True
+            elif not said:
+                said = path in cited
+        elif node.name == "text" and path in cited:
             continue
         for name, value in node.attrs.items():
-            if name in STRUCTURAL or not value or f"{path}/@{name}" in cited:
+            if name in STRUCTURAL or not value:
                 continue
-            if value.strip() and not name.startswith("xsi:"):
-                place = f"{path}/@{name}"
+            place = f"{path}/@{name}"
+            if place not in cited and value.strip() and name[:4] != "xsi:":
                 rest.append((place, place, value))
-        if inner and not whole:
-            own = own_text(node)
-            if own:
-                rest.append((text, text, own))
-        if node.kids:
-            stack.extend([(child, whole) for child in reversed(node.kids)])
-    return rest
+        if not said and (node.text or node.mixed) and (own := own_text(node)):
+            rest.append((text, text, own))
+        if kids:
+            _look(kids, said, cited, rest)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from unsilo.formats.ccda import Node
 from unsilo.mapping.ccda.walk import Path, path_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.writer import Writer
@@ -14,7 +15,7 @@ from unsilo.mapping.paths import Step
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, parse_xml
 
-__all__ = ["CcdaWriter"]
+__all__ = ["CcdaWriter", "types_of"]
 
 
 class CcdaWriter(Writer):
@@ -64,53 +65,128 @@ class CcdaWriter(Writer):
             return self.joined(parts, env)
         path = path_of(row.source)
         node, text = self.name("n"), self.name("x")
-        self.find(row, path, node, text, self.here(env))
+        node, text = self.find(row, path, node, text, self.here(env))
         return self.value(path.suffix, node, text, bool(path.key or path.text))
 
-    def find(self, row: MapRow, path: Path, node: str, text: str, here: str) -> None:
-        """Write the search for the first match; the frequent kinds of path stand in line."""
+    def find(self, row: MapRow, path: Path, node: str, text: str, here: str) -> tuple[str, str]:
+        """Write the search for the first match, frequent kinds of path in line; return its variables, node and text.
+
+        The text is the literal `'.'` where the element is there and is no text.
+        """
         whole = self.whole_text(row, path)
         step = _plain_step(path)
         if path.source == "." or (not path.steps and path.key and not path.absolute):
-            said = f"{here}.attrs.get({path.key!r})" if path.key else ""
-            self.put(f"{node} = {here}")
             if path.key:
-                self.put(f"{text} = {_trimmed(said, path.key)}")
-            else:
-                self.put(f"{text} = run.says({node})" if whole else f"{text} = '.'")
-        elif step and path.key:
+                return here, self.attribute(here, path.key)
+            if not whole:
+                return here, "'.'"
+            self.put(f"{text} = run.says({here})")
+            return here, text
+        if step and path.key:
             self.put(f"{text} = ''")
-            with self.block(f"for {node} in {here}.by.get({step!r}, ()):"):
+            with self.block(f"for {node} in {self.children(here)}.get({step!r}, ()):"):
                 self.put(f"{text} = {_trimmed(f'{node}.attrs.get({path.key!r})', path.key)}")
                 self.put(f"if {text}: break")
         elif step and path.text:
             self.put(f"{text} = ''")
-            with self.block(f"for {node} in {here}.by.get({step!r}, ()):"):
+            with self.block(f"for {node} in {self.children(here)}.get({step!r}, ()):"):
                 self.put(f"{text} = clean_text({node})")
                 self.put(f"if {text}: break")
         elif step:
-            self.put(f"{node} = {here}.by.get({step!r})")
+            self.put(f"{node} = {self.children(here)}.get({step!r})")
             self.put(f"{node} = {node}[0] if {node} else None")
             self.put(f"{text} = run.says({node})" if whole else f"{text} = '.' if {node} is not None else ''")
         else:
-            compiled = self.path(row.source)
-            self.put(f"{node} = {_guarded(path, here, f'{compiled}.first({here})', 'None')}")
+            compiled, typed = self.path(row.source), _typed(path)
+            found = self.guarded(path, here, f"{compiled}.first({here})", "None")
+            if typed is not None and not path.key and not path.text:
+                found = f"{self.types(here, typed[0])}.get({typed[1]!r})"
+            self.put(f"{node} = {found}")
             read = "'.'" if not (path.key or path.text) else f"{compiled}.read({node})"
             self.put(f"{text} = run.says({node})" if whole else f"{text} = {read} if {node} is not None else ''")
+        return node, text
+
+    def attribute(self, node: str, key: str) -> str:
+        """Return the variable of an attribute's text; what was read in a block around here is not read again."""
+        found: str | None = self.cached(("attribute", node, key))
+        if found is None:
+            found = self.name("a")
+            self.put(f"{found} = {_trimmed(f'{node}.attrs.get({key!r})', key)}")
+            self.cache[-1]["attribute", node, key] = found
+        return found
+
+    def children(self, node: str) -> str:
+        """Return the variable of an element's children by name."""
+        found: str | None = self.cached(("children", node))
+        if found is None:
+            found = self.name("b")
+            self.put(f"{found} = {node}.by")
+            self.cache[-1]["children", node] = found
+        return found
+
+    def types(self, node: str, name: str) -> str:
+        """Return the variable of an element's children of one name by their xsi:type, the first of each."""
+        found: str | None = self.cached(("types", node, name))
+        if found is None:
+            found = self.name("q")
+            self.put(f"{found} = types_of({self.children(node)}.get({name!r}, ()))")
+            self.cache[-1]["types", node, name] = found
+        return found
+
+    def guarded(self, path: Path, here: str, code: str, nothing: str) -> str:
+        """Python that looks along a path only when its first step is there."""
+        names = _first_names(path)
+        if not names:
+            return code
+        there = " or ".join(f"{name!r} in {self.children(here)}" for name in names)
+        return f"({code} if {there} else {nothing})"
+
+    @contextmanager
+    def present(self, group: list[RowAt], env: Env) -> Iterator[None]:
+        """Write a test around a group whose sources are all in children, for elements that have none of these."""
+        names: dict[str, None] = {}
+        typed: dict[tuple[str, str] | None, None] = {}
+        for at in group:
+            first = self.leads(at.row, env)
+            if not first:
+                yield
+                return
+            names |= dict.fromkeys(first)
+            typed[_typed(path_of(at.row.source))] = None
+        here = self.here(env)
+        if self.cached(("there", here, frozenset(names), *typed)):
+            yield
+            return
+        there = " or ".join(f"{name!r} in {self.children(here)}" for name in names)
+        if None not in typed:
+            there = " or ".join(f"{one[1]!r} in {self.types(here, one[0])}" for one in typed if one)
+        with self.block(f"if {there}:"):
+            self.cache[-1]["there", here, frozenset(names), *typed] = True
+            yield
+
+    def leads(self, row: MapRow, env: Env) -> tuple[str, ...]:
+        """Return the names of children in which all that a row reads stands, () where it may do without."""
+        if not row.source or self.bound(env, row) is not None:
+            return ()
+        parts = parse_xml(row.source)
+        return _first_names(path_of(row.source)) if len(parts) == 1 and not isinstance(parts[0], Literal) else ()
 
     def whole_text(self, row: MapRow, path: Path) -> bool:
         """Tell whether an element that a row finds is read as its text."""
         return not (path.key or path.text or row.const or "[" in row.type or row.type.startswith("py:"))
 
-    def read(self, row: MapRow, node: str, text: str) -> None:
-        """Write the reading of an element that was found: its text unless a map or function gets it."""
+    def read(self, row: MapRow, node: str, text: str) -> str:
+        """Write the reading of an element that was found, its text unless a map or function gets it; return it."""
         path = path_of(row.source)
         if self.whole_text(row, path):
-            self.put(f"{text} = run.says({node})")
+            self.put(f"{text} = clean_text({node})")
         elif path.key:
-            self.put(f"{text} = {_trimmed(f'{node}.attrs.get({path.key!r})', path.key)}")
+            return self.attribute(node, path.key)
+        elif path.text:
+            self.put(f"{text} = clean_text({node})")
         else:
-            self.put(f"{text} = clean_text({node})" if path.text else f"{text} = '.'")
+            return "'.'"
+        return text
 
     def value(self, suffix: str, node: str, text: str, end: bool) -> Val:
         """The value at hand; functions get the element where the source names one, else the text."""
@@ -173,10 +249,10 @@ class CcdaWriter(Writer):
         compiled = self.path(row.source)
         inner = Env(env.kind, env.rule, env.rule_var, "", False, dict(env.bound), env.val, parent=env)
         here, plain = self.here(env), _plain_step(path)
-        found = f"{here}.by.get({plain!r}, ())" if plain and not path.key and not path.text else ""
-        found = found or _guarded(path, here, f"{compiled}.all({here})", "()")
+        found = f"{self.children(here)}.get({plain!r}, ())" if plain and not path.key and not path.text else ""
+        found = found or self.guarded(path, here, f"{compiled}.all({here})", "()")
         with self.block(f"for {node} in {found}:"):
-            self.read(row, node, text)
+            text = self.read(row, node, text)
             inner.bound[row.id] = self.value(path.suffix, node, text, bool(path.key or path.text))
             yield inner
 
@@ -219,16 +295,18 @@ class CcdaWriter(Writer):
         """Python for one predicate."""
         source = test.ref or row.source
         path, node, walk = self.path(source), self.here(env), path_of(source)
-        plain = _trimmed(f"{node}.attrs.get({walk.key!r})", walk.key) if walk.key and not walk.steps else ""
+        plain = self.attribute(node, walk.key) if walk.key and not walk.steps and not walk.absolute else ""
         if test.op == "VALUED":
-            return f"({plain} != '')" if plain else _guarded(walk, node, f"{path}.valued({node})", "False")
+            return f"({plain} != '')" if plain else self.valued(walk, node, path)
         if test.op == "COUNT":
             return f"({path}.count({node}) {_COMPARE[test.compare]} {test.number})"
-        says = plain or _guarded(walk, node, f"{path}.says({node})", "''")
+        says = plain or self.guarded(walk, node, f"{path}.says({node})", "''")
         if test.op == "LENGTH":
             return f"(len({says}) {_COMPARE[test.compare]} {test.number})"
         if test.op == "NUMERIC":
             return f"(run.decimal[{says}] is not None)"
+        if test.op == "COMPARED":
+            return f"(run.program.converters['comparator'][{says}] is not None)"
         if test.op == "IN":
             return f"({says} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
         if test.op == "STARTS":
@@ -238,6 +316,15 @@ class CcdaWriter(Writer):
         if test.by_ref:
             return f"({says} == {self.path(test.values[0])}.says({node}))"
         return f"({says} == {test.values[0]!r})"
+
+    def valued(self, walk: Path, node: str, path: str) -> str:
+        """Return the variable that tells whether a path leads to something valued; it is looked at once."""
+        found: str | None = self.cached(("valued", node, path))
+        if found is None:
+            found = self.name("v")
+            self.put(f"{found} = {self.guarded(walk, node, f'{path}.valued({node})', 'False')}")
+            self.cache[-1]["valued", node, path] = found
+        return found
 
     def check_sources(self, row: MapRow, tree: Tree | None, env: Env) -> None:  # noqa: ARG002 - the same
         """Refuse paths that cannot be read."""
@@ -258,12 +345,32 @@ def _plain_step(path: Path) -> str:
     return names[0] if len(names) == 1 and names[0] != "*" else ""
 
 
-def _guarded(path: Path, here: str, code: str, nothing: str) -> str:
-    """Python that looks along a path only when its first step is there."""
-    names = path.steps[0].names if path.steps else ()
-    if len(names) != 1 or names[0] == "*" or path.anywhere or path.absolute:
-        return code
-    return f"({code} if {names[0]!r} in {here}.by else {nothing})"
+def _first_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the children that a path begins with, () where it begins otherwise."""
+    if not path.steps or path.anywhere or path.absolute or "*" in path.steps[0].names:
+        return ()
+    return path.steps[0].names
+
+
+def _typed(path: Path) -> tuple[str, str] | None:
+    """Return the name and xsi:type of the one step that a path takes, "" for a step without a type; else None."""
+    if len(path.steps) != 1 or not _first_names(path) or len(path.steps[0].names) != 1:
+        return None
+    if len(path.steps[0].predicates) != 1:
+        return None
+    test = path.steps[0].predicates[0]
+    if test.path != "@xsi:type" or test.position or test.negated is not (test.value is None):
+        return None
+    return path.steps[0].names[0], test.value or ""
+
+
+def types_of(nodes: Iterable[Node]) -> dict[str, Node]:
+    """Return the first of elements of each xsi:type, "" for none."""
+    found: dict[str, Node] = {}
+    for node in nodes:
+        kind = (node.attrs.get("xsi:type") or "").strip()
+        found.setdefault(kind.rpartition(":")[2] or kind, node)
+    return found
 
 
 def _trimmed(code: str, key: str) -> str:

@@ -315,7 +315,9 @@ class Writer(Leaves):
             odd = f" and not {env.odd}" if looping and env.odd not in ("", "False") else ""
             self.put(f"{fast} = {index} == {expected}{'' if obj.fast == 'True' else ' and ' + obj.fast}{odd}")
         real = obj.path.child(f"{step.name}[")
-        code = f"{real.code()} + str({index}) + ']'"
+        code = f"{self.constant(f'numbered({real.static!r})')}[{index}]"
+        if real.base:
+            code = f"{real.base} + {self.constant(f'numbered({real.suffix!r})')}[{index}]"
         self.put(f"{base} = {static!r} if {fast} else {code}" if stable else f"{base} = {code}")
         path = PathExpr(static if stable else None, base)
         self.one(step, group, obj, held, path, fast if stable else "False", leaf, nested, env)
