@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, trace
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from unsilo.flow.overlays.coverage import Coverage
     from unsilo.flow.overlays.difference import Difference
     from unsilo.flow.overlays.trial import Trial
-    from unsilo.kernel import Envelope
+    from unsilo.kernel import Envelope, Result
 
 __all__ = ["app"]
 
@@ -107,6 +107,8 @@ def _messages(
 
     settings = settings_of(config, data)
     if on in settings.feeds:
+        from unsilo.flow.overlays.publish import Overlays
+
         begin = 0
         if since:
             try:
@@ -115,7 +117,7 @@ def _messages(
                 fail(WRONG, f"{since} is no instant", "such as 2026-01-31T00:00:00Z")
         with store_of(settings) as store:
             trace(store, "read messages", f"{what} on feed {on}")
-            yield settings.feeds[on], journaled(store, on, last, begin)
+            yield Overlays(store, settings).live(on) or settings.feeds[on], journaled(store, on, last, begin)
         return
     path = Path(on)
     if not path.exists():
@@ -130,17 +132,28 @@ def _messages(
     yield feed, islice(filed([path], feed), last)
 
 
-def overlay_text(named: str) -> bytes:
-    """Return the overlay that an argument names: a file, a folder's own, or `none`."""
+def overlay_text(named: str, feed: "Feed", data: Path | None, config: Path | None) -> bytes:
+    """Return the overlay that an argument names: a file, a folder's own, `none`, `published`, or a version: `v3`."""
+    from unsilo.flow.overlays.publish import Overlays
     from unsilo.flow.overlays.trial import overlay_file
 
     if named == "none":
         return b""
     path = Path(named)
     file = overlay_file(path) if path.is_dir() else path
-    if file is None or not file.is_file():
-        fail(WRONG, f"there is no overlay {named}", "a file, a folder with one, or none")
-    return file.read_bytes()
+    if file is not None and file.is_file():
+        return file.read_bytes()
+    text: bytes | None = None
+    version = named.removeprefix("v")
+    if named == "published" or (named != version and version.isascii() and version.isdigit()):
+        settings = settings_of(config, data)
+        with store_of(settings) as store:
+            former = store.overlay_version(feed.name, int(version)) if named != "published" else None
+            text = Overlays(store, settings).text(feed.name)[1] if named == "published" else None
+            text = former.content if former is not None else text
+    if text is None:
+        fail(WRONG, f"there is no overlay {named}", "a file, a folder with one, none, published, or a version: v3")
+    return text
 
 
 def _sound(fmt: str, named: str, text: bytes) -> None:
@@ -156,8 +169,8 @@ def _sound(fmt: str, named: str, text: bytes) -> None:
 
 @app.command("diff")
 def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="Overlay file, or none.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Overlay file, or none.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Overlay: a file, none, published, v3.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same.")],
     on: OnOption,
     feed: AsOption = "",
     last: LastOption = 1000,
@@ -171,8 +184,8 @@ def diff(
     """Show what another overlay changes in a feed's messages, by resource type and element. Nothing is stored."""
     from unsilo.flow.overlays.difference import difference
 
-    texts = overlay_text(old), overlay_text(new)
     with _messages(on, feed, last, since, config, data, "map diff") as (chosen, found):
+        texts = overlay_text(old, chosen, data, config), overlay_text(new, chosen, data, config)
         for named, text in zip((old, new), texts, strict=True):
             _sound(chosen.format, named, text)
         with progress(None, "diff", quiet=as_json) as shown:
@@ -275,3 +288,91 @@ def _show_coverage(found: "Coverage", rows: bool) -> None:
     )
     if len(lost) > _SHOWN:
         say(f"  and {len(lost) - _SHOWN} more fields (--json has all)")
+
+
+FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="A feed of the settings.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+
+
+def _published(made: "Result[int]", feed: str) -> None:
+    issues(made.issues)
+    if made.value is None:
+        raise SystemExit(FAILED)
+    say(f"version {made.value} is in use for {feed}; what is stored already follows when it is replayed")
+
+
+@app.command("publish")
+def publish(
+    feed: FeedArgument,
+    overlay: Annotated[str, typer.Argument(metavar="OVERLAY", help="A file, a folder with one, or none.")],
+    reason: ReasonOption,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put an overlay into use for a feed, with who and why; a running node takes it without a restart.
+
+    Refused when it has an error. From then on the file of the feed's settings is not used.
+    """
+    from unsilo.flow.overlays.publish import Overlays
+
+    chosen = named_feed(feed, config, data)
+    settings = settings_of(config, data)
+    text = overlay_text(overlay, chosen, data, config)
+    with store_of(settings) as store:
+        _published(Overlays(store, settings).publish(feed, text, who(), reason), feed)
+
+
+@app.command("back")
+def back(
+    feed: FeedArgument,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="A former version; 0: the settings' file.")],
+    reason: ReasonOption,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Publish a former version of a feed's overlay again, as a version of its own."""
+    from unsilo.flow.overlays.publish import Overlays
+
+    named_feed(feed, config, data)
+    settings = settings_of(config, data)
+    with store_of(settings) as store:
+        _published(Overlays(store, settings).back_to(feed, version, who(), reason), feed)
+
+
+@app.command("history")
+def history(
+    feed: FeedArgument,
+    version: Annotated[int, typer.Option("--version", min=0, help="Print the text of this version.")] = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the published versions of a feed's overlay, the newest first, with who, when and why."""
+    from unsilo.kernel import clock
+
+    named_feed(feed, config, data)
+    with store_of(settings_of(config, data)) as store:
+        found = store.overlay_history(feed)
+    if version:
+        text = next((each.content for each in found if each.version == version), None)
+        if text is None:
+            fail(WRONG, f"there is no version {version} for {feed}")
+        say(text.decode("utf-8", "replace").rstrip("\n"))
+        return
+    if as_json:
+        say_json([{**each._asdict(), "content": each.content.decode("utf-8", "replace")} for each in found])
+        return
+    table(
+        ("version", "when", "who", "sha256", "bytes", "why"),
+        [
+            (
+                str(each.version),
+                clock.instant(each.at),
+                each.actor,
+                each.sha256[:12],
+                str(len(each.content)),
+                each.reason,
+            )
+            for each in found
+        ],
+    )

@@ -33,7 +33,7 @@ def bench_page(asked: Asked) -> Response:
     if not typed.strip():
         return page("bench.html", asked.view, zone=zone, **values, result=None)
     fmt = detect(typed.encode("utf-8", "replace")) or "hl7v2"
-    feed = feeds.get(chosen)
+    feed = asked.service.live(chosen)
     if feed is None or feed.format != fmt:
         feed = Feed("bench", fmt, zone=str(zone))
     content = typed.encode("utf-8", "replace")

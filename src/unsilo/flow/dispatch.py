@@ -14,6 +14,7 @@ from unsilo.config import Settings
 from unsilo.flow.commit import Committed, Keys, commit, finish_dead, finish_held
 from unsilo.flow.endings import Endings
 from unsilo.flow.item import POISON, Item, keys_of, poison_keys
+from unsilo.flow.live_feed import NONE, Published
 from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
 from unsilo.flow.process import Processed
@@ -47,6 +48,7 @@ class Dispatcher:
         self.store, self.settings = store, settings
         self.keys: Keys = lambda piece: piece.index
         self.maps: Callable[[], Snapshot] = lambda: NOTHING
+        self.overlays: Callable[[], Published] = lambda: NONE
         self._order = Order()
         self._items: dict[int, Item] = {}
         self._workers: list[Worker] = []
@@ -251,8 +253,13 @@ class Dispatcher:
             if envelope is None:
                 continue
             self._at[mid] = worker
-            maps = self.maps()
-            worker.give(Job(mid, envelope, maps if maps.version != worker.maps else None))
+            maps, overlays = self.maps(), self.overlays()
+            worker.give(
+                Job(
+                    mid, envelope, maps if maps.version != worker.maps else None,
+                    overlays if overlays.number != worker.overlays else None,
+                )
+            )  # fmt: skip
 
     def _content(self, item: Item) -> Envelope | None:
         if item.content is not None:
@@ -275,7 +282,7 @@ class Dispatcher:
         return envelope
 
     def _new_worker(self) -> Worker:
-        worker = Worker(self.settings)
+        worker = Worker(self.settings, self.overlays())
         self._selector.register(worker.reads, selectors.EVENT_READ, worker)
         return worker
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 
 from unsilo.config import Settings
+from unsilo.flow.live_feed import NONE, Published
 from unsilo.flow.wire import Hello, Job, Unframer, encode
 
 __all__ = ["COMMAND", "Worker"]
@@ -18,15 +19,16 @@ COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
 class Worker:
     """One process. `jobs` holds the numbers of what it was given and has not answered, the first being in work.
 
-    `maps` is the version of the decisions about codes that it has.
+    `maps` is the version of the decisions about codes that it has, `overlays` that of the published overlays.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, overlays: Published = NONE) -> None:
         self.settings = settings
         self.jobs: deque[int] = deque()
         self.since = time.monotonic()
         self.ready = False
         self.maps = 0
+        self.overlays = overlays.number
         self._out = bytearray()
         self._unframer = Unframer()
         self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
@@ -35,7 +37,7 @@ class Worker:
         self._in, self._from = self.process.stdin, self.process.stdout
         os.set_blocking(self._in.fileno(), False)
         os.set_blocking(self._from.fileno(), False)
-        self._send(encode(Hello(list(settings.feeds.values()), str(settings.cache_folder.resolve()))))
+        self._send(encode(Hello(list(settings.feeds.values()), str(settings.cache_folder.resolve()), overlays)))
 
     @property
     def reads(self) -> int:
@@ -56,6 +58,8 @@ class Worker:
         """Hand over a job."""
         if job.maps is not None:
             self.maps = job.maps.version
+        if job.overlays is not None:
+            self.overlays = job.overlays.number
         if not self.jobs:
             self.since = time.monotonic()
         self.jobs.append(job.mid)

@@ -13,6 +13,7 @@ from unsilo.fhir import codec, syntax
 from unsilo.fhir.index import Custom, index
 from unsilo.flow.conform import conforming
 from unsilo.flow.doubt import found_in
+from unsilo.flow.live_feed import LiveFeed
 from unsilo.flow.map_codes import code_resources
 from unsilo.flow.repeated import Repeated
 from unsilo.formats import ccda, hl7v2
@@ -125,11 +126,15 @@ class State(msgspec.Struct):
 
 
 def site_of(feed: Feed) -> Site:
-    """Return what the mapping needs to know of a feed; the overlay file is read here (OSError when it is gone)."""
+    """Return what the mapping needs to know of a feed; the overlay file is read here (OSError when it is gone).
+
+    A published overlay is used in place of the file.
+    """
+    overlay = feed.text if isinstance(feed, LiveFeed) else Path(feed.overlay).read_bytes() if feed.overlay else b""
     return Site(
         feed=feed.name, organisation=feed.organisation, zone=feed.zone, authorities=feed.authorities,
         default_authority=feed.default_authority, systems=feed.systems, lists=dict(feed.lists),
-        overlay=Path(feed.overlay).read_bytes() if feed.overlay else b"",
+        overlay=overlay,
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def dry_run(service: Service, message: str) -> DryRun | None:
     envelope = service.store.envelope(message)
     if envelope is None:
         return None
-    told = process(envelope, service.feed(envelope.feed) or orphan(envelope), maps=service.maps.current())
+    told = process(envelope, service.live(envelope.feed) or orphan(envelope), maps=service.maps.current())
     changes = [_change(service, piece) for piece in told.pieces]
     return DryRun(message, told.failed, [c for c in changes if c.kind != "same"], told.issues, told.digest)
 

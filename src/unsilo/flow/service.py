@@ -11,6 +11,7 @@ from unsilo.flow.ihe.query import Queries
 from unsilo.flow.judge import Judge
 from unsilo.flow.map_source import GovernedMaps
 from unsilo.flow.maps import Maps
+from unsilo.flow.overlays.publish import Overlays
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
 from unsilo.flow.reindex import Reindexing
@@ -41,6 +42,8 @@ class Service:
         self.dispatcher.keys = self.parameters.complete
         self.maps = Maps(self.store, settings)
         self.dispatcher.maps = self.maps.current
+        self.overlays = Overlays(self.store, settings)
+        self.dispatcher.overlays = self.overlays.current
         self.terminology.sources.append(GovernedMaps(self.maps, settings.public_url))
         self.queries = Queries(self)
         self.started_at = clock.now()
@@ -69,6 +72,10 @@ class Service:
     def feed(self, name: str) -> Feed | None:
         """Return a configured feed."""
         return self.settings.feeds.get(name)
+
+    def live(self, name: str) -> Feed | None:
+        """Return a configured feed with the overlay that is in use for it."""
+        return self.overlays.live(name)
 
     def read(
         self, feed: Feed, content: bytes, headers: dict[str, str] | None = None, found: tuple[Issue, ...] = ()

@@ -3,6 +3,7 @@
 import msgspec
 
 from unsilo.config import Feed
+from unsilo.flow.live_feed import NONE, Published
 from unsilo.flow.process import Processed
 from unsilo.kernel import Envelope
 from unsilo.terminology.maps import Snapshot
@@ -11,18 +12,20 @@ __all__ = ["Fault", "Hello", "Job", "Ready", "Unframer", "decode_answer", "decod
 
 
 class Hello(msgspec.Struct, array_like=True, tag=True):
-    """The first word: the feeds and where compiled maps are kept."""
+    """The first word: the feeds, where compiled maps are kept, and the overlays in use."""
 
     feeds: list[Feed]
     cache: str
+    overlays: Published = NONE
 
 
 class Job(msgspec.Struct, array_like=True, tag=True):
-    """One message to process; `maps` are the decisions about codes where the worker does not have them yet."""
+    """One message to process; decisions about codes and overlays come along where the worker does not have them yet."""
 
     mid: int
     envelope: Envelope
     maps: Snapshot | None = None
+    overlays: Published | None = None
 
 
 class Fault(msgspec.Struct, array_like=True, tag=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from unsilo.flow import process as steps
+from unsilo.flow.live_feed import live
 from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
 from unsilo.terminology.maps import NOTHING
 
@@ -48,8 +49,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     hello = decode_hello(first)
     if hello.cache:
         os.environ["UNSILO_CACHE"] = hello.cache
-    feeds = {feed.name: feed for feed in hello.feeds}
-    sink.write(encode(Ready(steps.warm(hello.feeds))))
+    feeds = {feed.name: live(feed, hello.overlays) for feed in hello.feeds}
+    sink.write(encode(Ready(steps.warm(list(feeds.values())))))
     sink.flush()
     gc.collect()
     gc.freeze()
@@ -59,6 +60,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     while (said := word(source)) is not None:
         job = decode_job(said)
         maps = maps if job.maps is None else job.maps
+        if job.overlays is not None:
+            feeds = {feed.name: live(feed, job.overlays) for feed in hello.feeds}
         feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
         try:
             answer = encode(Done(steps.process(job.envelope, feed, job.mid, maps)))
