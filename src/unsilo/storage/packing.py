@@ -8,12 +8,14 @@ import msgspec
 import zstandard
 
 from unsilo.kernel import Issue, Lineage
+from unsilo.storage.bodies import PACKED, Dictionary
 from unsilo.storage.bodies import unpack as unpack_body
 from unsilo.storage.rows import Unconsumed
 
 __all__ = [
-    "clean", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "scrub", "squeeze", "unpack_body",
-    "unpack_issues", "unpack_keys", "unpack_lineage", "unpack_unconsumed", "unsqueeze", "unsqueeze_small",
+    "clean", "keep_lineage", "pack_issues", "pack_keys", "pack_lineage", "pack_unconsumed", "plain_lineage", "scrub",
+    "squeeze", "unpack_body", "unpack_issues", "unpack_keys", "unpack_lineage", "unpack_unconsumed", "unsqueeze",
+    "unsqueeze_small",
 ]  # fmt: skip
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -23,6 +25,7 @@ _lineage = msgspec.msgpack.Decoder(list[Lineage])
 _unconsumed = msgspec.msgpack.Decoder(list[Unconsumed])
 unsqueeze_small = unpack_body
 _local = threading.local()
+_ZSTD = b"\x28"  # how a frame of zstd begins; an encoded lineage begins as an array of MessagePack
 _LARGEST = 1 << 30  # what SQLite can hold in one value
 
 
@@ -88,13 +91,28 @@ def unpack_keys(blob: bytes) -> list[tuple[str, str]]:
 
 
 def pack_lineage(lineage: Sequence[Lineage]) -> bytes:
-    """Encode the lineage of one resource version; a worker process may do this and hand over the bytes."""
-    return squeeze(_pack(list(lineage))) if lineage else b""
+    """Encode the lineage of one resource version; a worker process may do this and hand over the bytes.
+
+    It is made small when it is written: of what changes nothing, which is the most of a message, none is kept.
+    """
+    return _pack(list(lineage)) if lineage else b""
+
+
+def keep_lineage(encoded: list[bytes], dictionary: Dictionary | None) -> list[bytes]:
+    """Return what the store keeps of encoded lineages."""
+    return [squeeze(each) for each in encoded] if dictionary is None else dictionary.pack_all(encoded)
+
+
+def plain_lineage(blob: bytes) -> bytes:
+    """Return what `pack_lineage` made of what is kept of it."""
+    if blob[:1] == _ZSTD:
+        return unsqueeze(blob)
+    return unpack_body(blob) if blob[:1] == PACKED else blob
 
 
 def unpack_lineage(blob: bytes) -> list[Lineage]:
-    """Decode what `pack_lineage` made."""
-    return _lineage.decode(unsqueeze(blob)) if blob else []
+    """Decode what `pack_lineage` made, kept or not yet."""
+    return _lineage.decode(plain_lineage(blob)) if blob else []
 
 
 def pack_unconsumed(fields: Sequence[Unconsumed]) -> bytes:

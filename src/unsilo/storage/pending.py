@@ -10,6 +10,7 @@ import msgspec
 from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
+from unsilo.storage.packing import keep_lineage
 from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS
 from unsilo.storage.statements import load, run_flat, run_rows
@@ -161,6 +162,14 @@ def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str
     trail = pending.rows.get("audit")
     if trail:  # one step for all: each step gives up the interpreter lock, and a busy event loop takes it
         connection.execute(_SQL["audit"], (msgspec.json.encode(trail).decode(), type_number("Patient")))
+    lineages = pending.rows.get("lineage")
+    if lineages:
+        kept = keep_lineage([row[2] for row in lineages], packers.get("lineage"))
+        run_rows(
+            connection,
+            _SQL["lineage"],
+            [(rid, version, blob) for (rid, version, _), blob in zip(lineages, kept, strict=True)],
+        )
     for name, rows in pending.rows.items():
-        if name != "audit":
+        if name not in ("audit", "lineage"):
             run_rows(connection, _SQL[name], rows)

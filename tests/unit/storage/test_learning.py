@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unsilo.fhir.index import index
-from unsilo.kernel import json
+from unsilo.kernel import Lineage, Row, json
 from unsilo.storage import Store, Tx, bodies, learning, open_store
 from unsilo.storage.connect import connect
 
@@ -111,3 +111,59 @@ def test_what_is_known_of_a_person_is_read_as_it_was_put(tmp_path: Path, monkeyp
         person = store.person_of("p")
         assert person is not None
         assert {one.id: one.body for one in store.facts(person)} == bodies_of
+
+
+def _lineage(n: int) -> list[Lineage]:
+    rows = [Row(f"component[{k}].valueQuantity.value", f"obx.5.nm.{k % 3}", (n, 5, k, 0, 0)) for k in range(12)]
+    return [Lineage(f"envelope {n}", "digest", rows)]
+
+
+def _put_traced(store: Store, start: int, end: int) -> None:
+    def job(tx: Tx) -> None:
+        for n in range(start, end):
+            made = resource(n)
+            tx.put("Observation", f"o{n}", json.encode(made), index=index(made), lineage=_lineage(n), at=1)
+
+    store.submit(job).result(20)
+
+
+def _kept_of(folder: Path, start: int, end: int) -> list[bytes]:
+    connection = connect(folder / "unsilo.db", read_only=True)
+    try:
+        found = connection.execute(
+            "SELECT l.rows FROM res r JOIN lineage l ON l.rid = r.rid"
+            " WHERE CAST(substr(fhir_id, 2) AS INTEGER) BETWEEN ? AND ?",
+            (start, end - 1),
+        ).fetchall()
+        return [row[0] for row in found]
+    finally:
+        connection.close()
+
+
+def test_lineage_is_learned_too_also_by_a_store_that_knew_only_bodies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lineage kept before and after reads the same; after learning it takes half; an old store learns late."""
+    monkeypatch.setattr(learning, "_WHEN", (400,))
+    monkeypatch.setattr(learning, "plain_lineage", lambda _blob: b"")
+    with open_store(tmp_path) as store:
+        _put_traced(store, 0, 500)
+        _wait_for(tmp_path, "body")
+    assert {kind for _, kind, _ in learning.dictionaries(tmp_path / "unsilo.db")} == {"body", "idx"}
+    monkeypatch.undo()
+    monkeypatch.setattr(learning, "_WHEN", (400,))
+    with open_store(tmp_path) as store:
+        _put_traced(store, 500, 510)
+        _wait_for(tmp_path, "lineage")
+        store._learner.close()
+        _put_traced(store, 510, 600)
+        for n in (0, 499, 505, 511, 599):
+            assert store.lineage("Observation", f"o{n}") == _lineage(n)
+    assert [kind for _, kind, _ in learning.dictionaries(tmp_path / "unsilo.db")].count("body") == 1
+    before, after = _kept_of(tmp_path, 0, 500), _kept_of(tmp_path, 510, 600)
+    assert sum(map(len, after)) / len(after) < sum(map(len, before)) / len(before) / 2
+
+
+def _wait_for(folder: Path, kind: str) -> None:
+    while kind not in {each for _, each, _ in learning.dictionaries(folder / "unsilo.db")}:
+        threading.Event().wait(0.02)

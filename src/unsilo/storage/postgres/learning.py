@@ -3,8 +3,7 @@
 import random
 from pathlib import Path
 
-from unsilo.storage import bodies
-from unsilo.storage.learning import LONGEST, SAMPLES, Learner
+from unsilo.storage.learning import SAMPLES, Kept, Learner, Sample, samples
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.postgres.writer import SharedWriter
@@ -22,29 +21,18 @@ class SharedLearner(Learner):
         super().__init__(Path(), writer)
         self._dsn = dsn
 
-    def load(self) -> None:
-        """Read what the store has learned so far."""
-        found = list(self.source())
-        for number, content in found:
-            bodies.register(number, content)
-        self._learned = min(len(found) // 2, 3)
-
-    def source(self) -> list[tuple[int, bytes]]:
-        """Return the dictionaries, for who met one that another process has learned."""
+    def _kept(self) -> list[Kept]:
         session = Session(self._dsn, reading=True)
         try:
-            return [(row[0], row[2]) for row in session.execute(_SQL["all"]).fetchall()]
+            return [(row[0], row[1], row[2]) for row in session.execute(_SQL["all"]).fetchall()]
         finally:
             session.close()
 
-    def _sampled(self, rows: int) -> dict[str, list[bytes | bytearray | memoryview]]:
-        found: dict[str, list[bytes | bytearray | memoryview]] = {"body": [], "idx": []}
+    def _sampled(self, rows: int) -> dict[str, list[Sample]]:
         session = Session(self._dsn, reading=True)
         try:
             share = min(100.0, 100 * 2 * SAMPLES / max(rows, 1))
-            for body, idx in session.run(_OWN["sampled"], (share, random.randrange(1 << 30), SAMPLES)).fetchall():  # noqa: S311 # a sample, not a secret
-                found["body"].append(bodies.unpack(body)[:LONGEST])
-                found["idx"].append(bodies.unpack(idx)[:LONGEST])
+            draw = random.randrange(1 << 30)  # noqa: S311 # a sample, not a secret
+            return samples(session.run(_OWN["sampled"], (share, draw, SAMPLES)).fetchall())
         finally:
             session.close()
-        return found

@@ -1,3 +1,4 @@
 -- name: sampled
-SELECT body, idx FROM res TABLESAMPLE BERNOULLI (CAST(?1 AS double precision)) REPEATABLE (CAST(?2 AS bigint))
-WHERE state = 0 LIMIT ?3
+SELECT r.body, r.idx, l.rows
+FROM res r TABLESAMPLE BERNOULLI (CAST(?1 AS double precision)) REPEATABLE (CAST(?2 AS bigint))
+LEFT JOIN lineage l ON l.rid = r.rid AND l.version = r.version WHERE r.state = 0 LIMIT ?3
