@@ -153,7 +153,7 @@ def _differences(sides: list[Side], reader: Reader) -> list[str]:
     found: list[str] = []
     named: dict[str, set[tuple[str, ...]]] = {}
     for side in sides if len(sides) > 1 else ():
-        if not void(side.fact) and (said := strengths(side.fact, reader)):
+        if side.fact.type in _STRONG and not void(side.fact) and (said := strengths(side.fact, reader)):
             named.setdefault(side.fact.type, set()).add(said)
     by_type: dict[str, list[dict[str, str]]] = {}
     for side in sides:
@@ -174,6 +174,7 @@ def _recent(fact: Fact) -> tuple[int, int]:
     return (fact.when.at, fact.updated)
 
 
+_STRONG = frozenset(kind for kind, domain in DOMAIN.items() if domain == "medicine")
 _LEADS = {"MedicationRequest": 2, "MedicationStatement": 1}
 
 
@@ -192,10 +193,12 @@ def _make(alike: Alike, reader: Reader) -> Group:
     facts = sorted(alike.facts, key=_recent, reverse=True)
     standing = [f for f in facts if not void(f)] or facts
     by_source: dict[tuple[object, ...], Side] = {}
+    several = len(standing) > 1
     for fact in standing:
-        # Two strengths that one source has in use at once are two statements, not an old and a new one.
-        current = len(standing) > 1 and status_word(fact.resource) in ("Active", "Current")
-        place = (fact.source, fact.type, strengths(fact, reader) if current else ())
+        place: tuple[object, ...] = (fact.source, fact.type)
+        if several and fact.type in _STRONG and status_word(fact.resource) in ("Active", "Current"):
+            # Two strengths that one source has in use at once are two statements, not an old and a new one.
+            place = (*place, strengths(fact, reader))
         if place in by_source:
             by_source[place].facts.append(fact)
         else:
@@ -208,8 +211,8 @@ def _make(alike: Alike, reader: Reader) -> Group:
     differs = _differences(sides, reader)
     sources = Counter(f.source for f in facts)
     occasions = all(f.type in SERIES for f in facts)
-    several = "series" if occasions else "agree"
-    verdict = "conflict" if differs else several if len(facts) > 1 else "single"
+    alike_word = "series" if occasions else "agree"
+    verdict = "conflict" if differs else alike_word if len(facts) > 1 else "single"
     who = "Sources" if len({side.fact.source for side in sides}) > 1 else "Statements"
     why = f"{who} differ in {_listed(differs)}" if differs else ""
     lead = max(standing, key=_leading)

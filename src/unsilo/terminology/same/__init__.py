@@ -7,4 +7,16 @@ from unsilo.terminology.same.meaning import Meaning
 from unsilo.terminology.same.port import NOTHING, Knowledge
 from unsilo.terminology.same.reader import DOMAINS, Reader
 
-__all__ = ["DOMAINS", "NOTHING", "Gathered", "Ground", "Knowledge", "Loaded", "Meaning", "Reader", "Verdict", "gather", "verdict"]
+__all__ = [
+    "DOMAINS",
+    "NOTHING",
+    "Gathered",
+    "Ground",
+    "Knowledge",
+    "Loaded",
+    "Meaning",
+    "Reader",
+    "Verdict",
+    "gather",
+    "verdict",
+]

@@ -38,14 +38,15 @@ class Gathered(NamedTuple):
 def gather(meanings: Sequence[Meaning], confirm: Confirm | None = None) -> Gathered:
     """Bring together what is the same. Two statements that are known to be only near or different are never in one
     set, also not through a third. The order decides nothing. `confirm` has the last word on a synonym."""
-    first: dict[Meaning, int] = {}
+    first: dict[int, int] = {}
     twins: list[list[int]] = []
+    distinct: list[Meaning] = []
     for place, meaning in enumerate(meanings):
-        if meaning not in first:
-            first[meaning] = len(twins)
+        at = first.setdefault(id(meaning), len(twins))  # a reader gives one object for what is said alike
+        if at == len(twins):
             twins.append([])
-        twins[first[meaning]].append(place)
-    distinct = list(first)
+            distinct.append(meaning)
+        twins[at].append(place)
     seen: dict[tuple[int, int], Verdict | None] = {}
 
     def judged(a: int, b: int) -> Verdict | None:
@@ -96,8 +97,6 @@ def _keys(meaning: Meaning) -> Iterable[str]:
             yield token
         for reading in sense.readings:
             yield reading.key
-            if reading.key.startswith("n:"):
-                yield from reading.key[2:].split()
         for near in sense.near:
             yield near.key
 
@@ -113,12 +112,32 @@ def _pairs(distinct: Sequence[Meaning]) -> list[tuple[int, int]]:
         for n, a in enumerate(places):
             for b in places[n + 1 :] if n < _CROWD else ():
                 found.add((a, b))
+    found.update(_narrower(distinct))
     for place, meaning in enumerate(distinct):
         for sense in meaning.senses:
             if sense.above:
                 found.update((min(place, n), max(place, n))
                              for token in sense.above & by_key.keys() for n in by_key[token] if n != place)  # fmt: skip
     return sorted(found)
+
+
+def _narrower(distinct: Sequence[Meaning]) -> Iterable[tuple[int, int]]:
+    """Yield the pairs where all words of one name may stand in the other: it has the rarest of them."""
+    named = [
+        (place, reading.key[2:].split())
+        for place, meaning in enumerate(distinct)
+        for sense in meaning.senses
+        for reading in sense.readings
+        if reading.key.startswith("n:")
+    ]
+    having: dict[str, set[int]] = {}
+    for place, words in named:
+        for word in words:
+            having.setdefault(word, set()).add(place)
+    for place, words in named:
+        for other in sorted(having[min(words, key=lambda word: len(having[word]))])[:_CROWD]:
+            if other != place:
+                yield min(place, other), max(place, other)
 
 
 def _related(seen: dict[tuple[int, int], Verdict | None], home: list[int], place_of: dict[int, int]) -> list[Ground]:

@@ -104,7 +104,9 @@ def _rows(*said: str) -> str:
 
 def _by_axis(axis: str, one: Axes, other: Axes) -> Verdict:
     mine, theirs = dict(one).get(axis, "not said"), dict(other).get(axis, "not said")
-    return _verdict(_APART.get(axis, "related.axis"), "", f"{axis}: {mine} and {theirs}")
+    if axis in _APART:
+        return _verdict(_APART[axis])
+    return _verdict("related.axis", "", f"{axis}: {mine} and {theirs}")
 
 
 def _of_key(key: str) -> str:

@@ -39,7 +39,8 @@ _OF_UNIT = {"g": ("mg", 1000), "gm": ("mg", 1000), "gram": ("mg", 1000), "mcg": 
 _BRAND = re.compile(r"\[([^\]]*)\]")
 _INSIDE = re.compile(r"\(([^()]*)\)")
 _PARTS = re.compile(r"\s*(?:/|\+|;|\band\b|\bwith\b)\s*", re.IGNORECASE)
-_LOOSE = re.compile(rf"\b{_NUMBER}\b")
+_VOLUME = re.compile(rf"\b{_NUMBER}\s*-?\s*(?:ml|actuat|hr|day)\b", re.IGNORECASE)
+"""What a container holds and how long a dose lasts; neither is a strength."""
 _APPLICATION = re.compile(r"\b(?:NDA|ANDA|BLA)\d+\b", re.IGNORECASE)
 _LONGEST = 300
 
@@ -94,26 +95,30 @@ def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str]]
 
 
 def _one(part: str, known: Known, phrases: dict[str, tuple[Phrase, ...]]) -> tuple[list[str], Axes, list[str]]:
+    """Return (ingredients, axes, rows) of what stands between two signs that part ingredients."""
     whole = fold(part)
     direct = known(whole) if whole else None
     if direct is not None:
         return list(direct[0]), (), [direct[1]]
-    rest, said = cut(tuple(_LOOSE.sub(" ", whole).split()), phrases)
+    rest, said = cut(tuple(whole.split()), phrases)
     words = list(rest)
-    if not words:
+    if all(word.isdigit() for word in words):
         return [], said, []
-    direct = known(" ".join(words))
-    if direct is None:
-        words, salt = without_salt(words)
-        if salt:
-            said = tuple(sorted((*said, ("salt", salt))))
-        direct = known(" ".join(words))
+    bare, salt = without_salt(words)
+    salted: Axes = tuple(sorted((*said, ("salt", salt)))) if salt else said
+    for some, axes in ((words, said), (bare, salted)):
+        direct = known(" ".join(some))
+        if direct is not None:
+            return list(direct[0]), axes, [direct[1]]
+    # A number without a unit is a strength only beside a name that the table has; else it may be part of the name.
+    letters, salt = without_salt([word for word in words if not word.isdigit()])
+    direct = known_by_table(" ".join(letters))
     if direct is not None:
-        return list(direct[0]), said, [direct[1]]
-    several = _pieces(words, known) if len(words) > 1 else None
+        return list(direct[0]), tuple(sorted((*said, ("salt", salt)))) if salt else said, [direct[1]]
+    several = _pieces(letters, known_by_table) if len(letters) > 1 else None
     if several:
         return [name for names, _ in several for name in names], said, [row for _, row in several]
-    return [" ".join(words)], said, []
+    return [" ".join(bare)], salted, []
 
 
 def read_medicine(name: str, known: Known = known_by_table) -> Medicine:
@@ -125,7 +130,7 @@ def read_medicine(name: str, known: Known = known_by_table) -> Medicine:
     outside = _INSIDE.sub(" ", text)
     text = outside if fold(outside) else text.replace("(", " ").replace(")", " ")
     strengths = tuple(sorted({_strength(m) for m in _STRENGTH.finditer(text)}))
-    bare = _STRENGTH.sub(" ", text)
+    bare = _VOLUME.sub(" ", _STRENGTH.sub(" ", text))
     phrases = forms()
     ingredients: list[str] = []
     rows: list[str] = []

@@ -40,28 +40,45 @@ class Reader:
     def __init__(self, knowledge: Knowledge = NOTHING) -> None:
         self.knowledge = knowledge
         self._senses: dict[tuple[str, str, str, str], Sense] = {}
+        self._meanings: dict[tuple[object, ...], Meaning] = {}
         self._state: object = None
 
     def refresh(self) -> object:
         """Forget what was read when the knowledge has changed since; return its state, which changes with it."""
         state = self.knowledge.state()
-        if state != self._state or len(self._senses) > _MOST:
-            # A new dict, so that a thread that reads meanwhile writes what it found into the old one.
-            self._senses, self._state = {}, state
+        if state != self._state or len(self._senses) > _MOST or len(self._meanings) > _MOST:
+            # New dicts, so that a thread that reads meanwhile writes what it found into the old ones.
+            self._senses, self._meanings, self._state = {}, {}, state
         return state
 
     def meaning(self, domain: str, concept: Json, words: Sequence[str] = (), standing: str = "") -> Meaning:
-        """Return what a concept of a domain (`DOMAINS`) means; `words` say more of it, such as its body site."""
-        codings = [c for c in concept.get("coding") or () if isinstance(c, dict) and c.get("code") and c.get("system")]
+        """Return what a concept of a domain (`DOMAINS`) means; `words` say more of it, such as its body site.
+
+        What is said alike gives the same object, as long as `refresh` finds nothing new.
+        """
+        coding = concept.get("coding")
+        codings = [c for c in coding if isinstance(c, dict)] if isinstance(coding, list) else []
         text = str(concept.get("text") or "")
+        said = tuple((c.get("system"), c.get("code"), c.get("display")) for c in codings)
+        key = (domain, text, said, tuple(words), standing)
+        meanings = self._meanings
+        try:
+            found = meanings.get(key)
+        except TypeError:  # an element of another type than R4 has for it
+            return Meaning(domain, (), (), standing)
+        if found is None:
+            found = meanings[key] = self._read(domain, codings, text, words, standing)
+        return found
+
+    def _read(self, domain: str, every: list[Json], text: str, words: Sequence[str], standing: str) -> Meaning:
+        codings = [c for c in every if c.get("code") and c.get("system")]
         standard = [c for c in codings if c["system"] in STANDARD]
         senses = [self._coded(domain, c, text if len(standard) == 1 else "") for c in standard]
         local = [c for c in codings if c["system"] not in STANDARD]
         senses += [Sense(f"{c['system']}|{c['code']}", "", str(c.get("display") or "")) for c in local]
         if not standard:
             said = {fold(t): t for t in (text, *(str(c.get("display") or "") for c in codings)) if fold(t)}
-            plain = {fold(str(c["display"])): str(c["display"]) for c in concept.get("coding") or ()
-                     if isinstance(c, dict) and isinstance(c.get("display"), str)}  # fmt: skip
+            plain = {fold(c["display"]): c["display"] for c in every if isinstance(c.get("display"), str)}
             senses += [self._sense(domain, "", key, t) for key, t in {**said, **plain}.items() if key]
         more: Axes = ()
         if domain in ("problem", "procedure"):

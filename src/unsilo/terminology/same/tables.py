@@ -9,7 +9,20 @@ from typing import NamedTuple
 
 from unsilo.terminology.same.text import fold, tokens
 
-__all__ = ["Phrase", "Row", "Rule", "allergens", "axes", "forms", "medicines", "phrases", "problems", "rules", "salts", "vaccines"]
+__all__ = [
+    "Phrase",
+    "Row",
+    "Rule",
+    "allergens",
+    "axes",
+    "forms",
+    "medicines",
+    "phrases",
+    "problems",
+    "rules",
+    "salts",
+    "vaccines",
+]
 
 
 class Rule(NamedTuple):
