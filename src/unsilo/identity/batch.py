@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from unsilo.identity.block import PASSES, pairs
+from unsilo.identity.block import pairs, passes
 from unsilo.identity.cluster import Clusters, order
 from unsilo.identity.fit import fit
 from unsilo.identity.frequency import Frequencies
@@ -17,6 +17,8 @@ __all__ = ["LEAST", "Matching", "ReviewPair", "Spread", "candidate_codes", "matc
 
 LEAST = 0.7
 """No pair of a lower probability is ever linked by an expected error."""
+ENOUGH = 0.95
+WAITING = 0.03
 T = TypeVar("T")
 _MANY = 500_000  # pairs of which the shares are counted
 
@@ -73,12 +75,13 @@ class Scored(NamedTuple):
     compared: int
 
 
-def candidates(persons: Sequence[Person], passes: Iterable[int], parts: int) -> list[bytes]:
+def candidates(persons: Sequence[Person], numbers: Iterable[int], parts: int) -> list[bytes]:
     """Return the codes one * len(persons) + other of pairs that share a key in these passes, by part of `one`."""
     found = [array("q") for _ in range(parts)]
     count = len(persons)
-    for number in passes:
-        for one, other in pairs(persons, PASSES[number][1]):
+    each = passes(count)
+    for number in numbers:
+        for one, other in pairs(persons, each[number][1]):
             found[one % parts].append(one * count + other)
     return [codes.tobytes() for codes in found]
 
@@ -94,13 +97,11 @@ def scored(scorer: Scorer, persons: Sequence[Person], codes: Iterable[int]) -> S
         a, b = persons[one], persons[other]
         score, levels = scorer.score(a, b)
         compared += 1
+        if score > -25 and scorer.apart(levels, a, b):
+            apart.append((one, other))
         if score < least:
-            if score > -25 and scorer.apart(levels, a, b):
-                apart.append((one, other))
             continue
         cautions = scorer.cautions(levels, a, b)
-        if "suffix" in cautions:
-            apart.append((one, other))
         (links if scorer.outcome(score, cautions) == "link" else doubts).append((score, one, other))
     return Scored(links, doubts, apart, compared)
 
@@ -134,7 +135,8 @@ def match(
     groups.clear()
     parts = spread.parts
     tell("keys", 1, 4)
-    found = spread(lambda part: candidates(persons, range(part, len(PASSES), parts), parts))
+    number = len(passes(len(persons)))
+    found = spread(lambda part: candidates(persons, range(part, number, parts), parts))
     codes = [_joined(each[part] for each in found) for part in range(parts)]
     found.clear()
     tell("shares", 2, 4)
@@ -152,20 +154,38 @@ def match(
     done = spread(lambda part: scored(judge, persons, sorted(set(codes[part]))))
     codes.clear()
     tell("clusters", 4, 4)
-    links = [link for part in done for link in part.links]
-    least = odds(link_at) if link_at else threshold([bits for bits, _, _ in links], error)
+    least = odds(link_at) if link_at else threshold([edge for part in done for edge in part.links], error, len(ids))
     return _answer(judge, least, ids, persons, members, done)
 
 
-def threshold(scores: Iterable[float], error: float) -> float:
-    """Return the score (bits, that of `LEAST` at the least) from which links are expected to be wrong in this share."""
+def threshold(links: Iterable[tuple[float, int, int]], error: float, rows: int) -> float:
+    """Return the score (bits) from which links (bits, one, other) are made.
+
+    From there, at `LEAST` at the least, links are expected to be wrong in the share `error`. Where that would leave
+    more than `WAITING` of the rows for people to look at, as in files without birth dates, it goes down until it does
+    not, to `ENOUGH` at the least.
+    """
+    ordered = sorted(links, key=lambda edge: (-edge[0], edge[1], edge[2]))
     expected, least = 0.0, odds(0.99)
-    for count, bits in enumerate(sorted(scores, reverse=True), 1):
+    for count, (bits, _, _) in enumerate(ordered, 1):
         expected += 1 - probability(bits)
         if expected > error * count and bits < least:
             break
         least = min(least, bits)
-    return least
+    parents: dict[int, int] = {}
+    doubts = [bits for bits, one, other in ordered if _united(parents, one, other) and bits < least]
+    many = int(WAITING * rows)
+    return least if len(doubts) <= many else max(min(least, odds(ENOUGH)), doubts[-1 - many])
+
+
+def _united(parents: dict[int, int], one: int, other: int) -> bool:
+    """Unite two rows in a forest; say whether they were apart."""
+    while (parent := parents.get(one, one)) != one:
+        parents[one] = one = parents.get(parent, parent)
+    while (parent := parents.get(other, other)) != other:
+        parents[other] = other = parents.get(parent, parent)
+    parents[max(one, other)] = min(one, other)
+    return one != other
 
 
 def _answer(
@@ -196,7 +216,7 @@ def _answer(
 
 def candidate_codes(persons: Sequence[Person]) -> list[int]:
     """Return the pairs that share a key, once each, as one * len(persons) + other."""
-    return _unique([_joined(candidates(persons, range(len(PASSES)), 1))], 1)
+    return _unique([_joined(candidates(persons, range(len(passes(len(persons)))), 1))], 1)
 
 
 def _joined(pieces: Iterable[bytes]) -> "array[int]":

@@ -6,7 +6,7 @@ from unsilo.identity.dates import swapped
 from unsilo.identity.person import Person
 from unsilo.identity.standardise import skeleton
 
-__all__ = ["PASSES", "STORED", "pairs"]
+__all__ = ["PASSES", "STORED", "pairs", "passes"]
 
 MOST = 200
 """Rows of a block that are all compared with each other; in a larger one each with its next neighbours only."""
@@ -66,6 +66,36 @@ PASSES: tuple[tuple[str, Callable[[Person], list[str]]], ...] = (
     ("postal code and birth date", lambda p: _joined(p.postal or p.city, _day(p))),
 )
 """Name and keys of each pass."""
+
+SMALL = 50_000
+"""Rows of a file up to which the wide passes are worth their time."""
+
+
+def _domain(p: Person) -> str:
+    return p.email.partition("@")[2]
+
+
+WIDE: tuple[tuple[str, Callable[[Person], list[str]]], ...] = (
+    ("birth date", lambda p: _joined(_day(p))),
+    ("a name and month", lambda p: [f"{skeleton(n)}|{p.birth[:6]}" for n in {p.first, p.family} if n and p.birth]),
+    ("a name and day", lambda p: [f"{skeleton(n)}|{p.birth[4:]}" for n in {p.first, p.family} if n and p.birth]),
+    ("a name and place", lambda p: [f"{n}|{p.city}|{p.birth[:4]}" for n in {p.first, p.family} if n and p.city]),
+    ("email name alone", lambda p: _joined(p.email.partition("@")[0])),
+    (
+        "email provider and a name",
+        lambda p: [f"{skeleton(n)}|{_domain(p)}" for n in {p.first, p.family} if n and p.email],
+    ),
+    ("email provider and month", lambda p: _joined(_domain(p), p.birth[:6])),
+    ("place and month", lambda p: _joined(p.city, p.birth[:6])),
+    ("street and a name", lambda p: [f"{n}|{p.street}" for n in {p.first, p.family} if n and p.street]),
+)
+"""Further passes for files of which every pair that shares a little can be looked at."""
+
+
+def passes(rows: int) -> Sequence[tuple[str, Callable[[Person], list[str]]]]:
+    """Return the passes of a file of so many rows."""
+    return PASSES + WIDE if rows <= SMALL else PASSES
+
 
 _FILES_ONLY = frozenset({"names", "email name", "house and given name", "a name and postal code", "record number"})
 STORED = tuple(one for one in PASSES if one[0] not in _FILES_ONLY)

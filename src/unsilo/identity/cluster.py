@@ -69,7 +69,7 @@ class Clusters:
             for other in sorted(theirs)[:_LOOKED_AT]:
                 a, b = self._persons[one], self._persons[other]
                 score, levels = self._scorer.score(a, b)
-                if score < self._scorer.link and self._scorer.apart(levels, a, b):
+                if self._scorer.apart(levels, a, b):
                     return False
                 across.append(score)
         return sum(across) >= 0 and median(across) >= 0

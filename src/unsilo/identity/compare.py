@@ -1,5 +1,7 @@
 """Two persons field by field: the level of agreement of each, by its name in `weights.csv`."""
 
+import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA, Indel, JaroWinkler
@@ -8,10 +10,11 @@ from unsilo.identity.dates import swapped
 from unsilo.identity.person import Person
 from unsilo.identity.standardise import skeleton
 
-__all__ = ["address", "birth", "email", "names", "phone", "ssn"]
+__all__ = ["address", "birth", "email", "names", "phone", "shared", "ssn"]
 
 _FAMILY = 9  # whole numbers this near were issued together, as to brothers and sisters
 _GENERATION = 14  # years from which two of one name may be parent and child
+_MONTH = 31  # days
 _osa = OSA.distance
 _alike = JaroWinkler.similarity
 _indel = Indel.normalized_similarity
@@ -25,7 +28,11 @@ def _spelt(one: str, other: str) -> str:
         return "similar"
     if shorter >= 4 and _osa("".join(sorted(one)), "".join(sorted(other)), score_cutoff=1) <= 1:
         return "similar"  # the same letters in disorder, one too many or missing
-    if shorter >= 3 and (_alike(one, other) >= 0.85 or skeleton(one) == skeleton(other)):
+    if shorter >= 3 and (
+        _alike(one, other) >= 0.85
+        or skeleton(one) == skeleton(other)
+        or (len(one) != len(other) and _osa("".join(sorted(one)), "".join(sorted(other)), score_cutoff=1) <= 1)
+    ):
         return "alike"
     return "different"
 
@@ -89,6 +96,12 @@ def names(a: Person, b: Person) -> tuple[str, str]:
     return given, family
 
 
+def shared(a: Person, given: str, family: str) -> list[str]:
+    """Return those names of one person, of some length, on which another agrees by the levels of `names`."""
+    found = [a.first] if given == "exact" and len(a.first) > 2 else []
+    return [*found, a.family] if family == "exact" and len(a.family) > 2 else found
+
+
 def _cross(one: str, other: str) -> bool:
     return one == other or (len(one) > 3 and len(other) > 3 and _osa(one, other, score_cutoff=1) <= 1)
 
@@ -107,13 +120,22 @@ def birth(one: str, other: str) -> str:
     if swapped(one) == other:
         return "swapped"
     if _apart(one, other) == "generation":
-        return "generation"
+        # Parents and children rarely share the day; one digit of the year beside the same day is a slip.
+        return "decade" if one[4:] == other[4:] and _osa(one[:4], other[:4], score_cutoff=1) <= 1 else "generation"
     if _osa(one, other, score_cutoff=1) <= 1:
         return "near"
     same = (one[:4] == other[:4]) + (one[4:6] == other[4:6]) + (one[6:] == other[6:])
     if same == 2:
         return "two"
+    if _days(one, other):
+        return "days"
     return "year" if one[:4] == other[:4] else "different"
+
+
+def _days(one: str, other: str) -> bool:
+    """Say whether two whole dates are about a month apart at the most."""
+    ours, theirs = (int(date[:4]) * 372 + int(date[4:6]) * 31 + int(date[6:]) for date in (one, other))
+    return abs(ours - theirs) <= _MONTH
 
 
 def _apart(one: str, other: str) -> str:
@@ -135,17 +157,32 @@ def ssn(a: Person, b: Person) -> str:
     return "last4" if a.ssn4 == b.ssn4 else "different"
 
 
-def email(one: str, other: str) -> str:
-    """Return the level of two email addresses."""
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def email(one: str, other: str, names: Collection[str] = ()) -> str:
+    """Return the level of two email addresses; `names` are those on which both persons agree.
+
+    Addresses made of one name differ in a sign, a number or the provider only, so that is little.
+    """
     if not one or not other:
         return ""
     if one == other:
         return "exact"
     local, its = one.partition("@")[0], other.partition("@")[0]
+    ours, theirs = _NUMBER.findall(local), _NUMBER.findall(its)
+    if _letters(local) == _letters(its) and (
+        any(name in local for name in names) or (ours != theirs and _osa("".join(ours), "".join(theirs)) > 1)
+    ):
+        return "named"
     if (len(local) > 5 and local == its) or (_osa(one, other, score_cutoff=3) <= 3 and len(one) > 9):
         return "similar"
     # Letters of a long address in disorder or lost, whatever became of its sign.
     return "alike" if len(one) > 12 and len(other) > 12 and _indel(one, other) >= 0.8 else "different"
+
+
+def _letters(local: str) -> str:
+    return "".join(c for c in local if c.isalpha())
 
 
 def phone(one: str, other: str) -> str:

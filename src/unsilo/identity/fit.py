@@ -19,6 +19,11 @@ _PAIRS = 300.0
 _LEAST, _MOST = 0.05, 2.0
 """A relation is thought neither rarer nor more usual than these parts of what `relation_priors.csv` says."""
 
+_FARTHEST = 12.0
+"""A file moves no `m` by more than this factor."""
+_BY_FIELD = {"given": 4.0}
+"""Where less is trusted to a file: given names part the people of a household."""
+
 Levels = tuple[tuple[str, str], ...]
 
 
@@ -101,9 +106,10 @@ def _weights(
             found[key] = weight
             continue
         m = (agreed.get(key, 0.0) + weight.m * _PAIRS) / (seen.get(field, 0.0) + _PAIRS)
-        found[key] = weight._replace(m=min(0.999, weight.m * 4, max(weight.m / 4, m)))
+        most = _BY_FIELD.get(field, _FARTHEST)
+        found[key] = weight._replace(m=min(0.999, weight.m * most, max(weight.m / most, m)))
     return found
 
 
-_ALONE = frozenset({("birth", "partial"), ("ssn", "last4")})
-"""Levels of fields that are known in part only: how usual they are says nothing of how often they agree."""
+_ALONE = frozenset({("birth", "partial"), ("ssn", "last4"), ("email", "named")})
+"""Levels of what is known in part only, or follows from names: how usual they are says nothing of the field."""

@@ -16,16 +16,21 @@ __all__ = ["Outcome", "Part", "Scorer", "Shares", "Verdict", "odds", "probabilit
 Outcome = Literal["link", "review", "new"]
 _CAUTIONS = {
     "suffix": "one is junior and the other senior",
-    "name": "without a given name on both sides nobody is linked unless a number or an email address agrees",
-    "birth": "without a birth date that agrees nobody is linked unless a number or an email address agrees",
+    "birth": "without a birth date that agrees nobody is linked but by a number, an email address or, where a date is "
+    "missing, the given name",
 }
-_BORN = frozenset(("birth", level) for level in ("exact", "swapped", "near", "partial", "two", "year"))
+_BORN = frozenset(
+    ("birth", level) for level in ("exact", "swapped", "near", "decade", "partial", "two", "days", "year")
+)
 _SURE = frozenset(
     {("ssn", "exact"), ("ssn", "near"), ("ssn", "last4"), ("mrn", "exact"), ("email", "exact"), ("email", "similar")}
 )
 _BY_USE = {"similar": ("similar", "lookalike"), "alike": ("garbled", "alike"), "different": ("odd", "different")}
 """Levels of two given names: where one of them is not usual, and where both are."""
+_NAMED = frozenset(("given", each) for each in "exact nickname short joined".split())
 _SEX = {"m": "male", "f": "female"}
+_CLOSE = 3.5
+"""Bits by which one person must explain two given names that are not one, for a third row to join the two."""
 _APART = 3.0
 """Bits by which a relation must explain a pair better than one person does, to keep the two apart for ever."""
 
@@ -140,7 +145,7 @@ class Scorer:
         level = compare.phone(a.phone, b.phone)
         if level:
             found.append(("phone", level))
-        level = compare.email(a.email, b.email)
+        level = compare.email(a.email, b.email, compare.shared(a, given, family))
         if level:
             found.append(("email", level))
         level = compare.address(a, b)
@@ -216,13 +221,11 @@ class Scorer:
         ]
 
     def cautions(self, levels: Iterable[tuple[str, str]], a: Person, b: Person) -> list[str]:
-        """Return the ids of what no sum may overrule: `suffix`, `birth` where no birth date agrees, `name`."""
+        """Return the ids of what no sum may overrule: `suffix`, and `birth` where no birth date agrees."""
         found = ["suffix"] if a.generation and b.generation and a.generation != b.generation else []
         said = frozenset(levels)
-        if said.isdisjoint(_BORN) and said.isdisjoint(_SURE):
+        if said.isdisjoint(_BORN) and said.isdisjoint(_SURE) and ((a.birth and b.birth) or said.isdisjoint(_NAMED)):
             found.append("birth")
-        if not (a.first and b.first) and said.isdisjoint(_SURE):
-            found.append("name")
         return found
 
     def apart(self, levels: list[tuple[str, str]], a: Person, b: Person) -> bool:
@@ -234,7 +237,9 @@ class Scorer:
             return False
         if not {a.first, b.first} <= self._usual:
             return False
-        return any(bits < -_APART for _, bits in self._relations(levels, a, b))
+        # Of two usual names that are not one, no third row tells which it belongs to.
+        least = _CLOSE if found.get("given") == "different" else -_APART
+        return any(bits < least for _, bits in self._relations(levels, a, b))
 
     def outcome(self, score: float, cautions: list[str]) -> Outcome:
         """Return what follows from a score and its cautions."""
