@@ -10,10 +10,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import msgspec
+
 from unsilo.fhir.leaves import at
 from unsilo.kernel import Json, Row
 
-__all__ = ["Kept", "Merged", "Policy", "merge", "policy_of"]
+__all__ = ["Kept", "Merged", "Policy", "merge", "policy_of", "same"]
 
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _NEVER_KEPT = frozenset({"resourceType", "id", "text", "contained", "implicitRules", "language"})
@@ -28,6 +30,8 @@ class Policy(NamedTuple):
     choices: tuple[str, ...]
     weak: dict[str, tuple[str, ...]]
     """Elements with the values that say nothing (`unknown`) and never replace a known one."""
+    complete: dict[str, tuple[str, ...]]
+    """Arrays that are as sent, each item completed by what the former one of the same key said beyond it."""
 
 
 class Kept(NamedTuple):
@@ -81,6 +85,7 @@ def _table() -> dict[str, Policy]:
     """Read the table: policies by type, `*` for all types without rows of their own."""
     policies: dict[str, tuple[bool, dict[str, tuple[str, ...]], list[str]]] = {}
     weak: dict[str, dict[str, tuple[str, ...]]] = {}
+    complete: dict[str, dict[str, tuple[str, ...]]] = {}
     text = files("unsilo.fhir").joinpath("merge.csv").read_text("utf-8")
     for row in csv.DictReader(text.splitlines()):
         update, unite, choices = policies.get(row["type"], (False, {}, []))
@@ -88,6 +93,8 @@ def _table() -> dict[str, Policy]:
             unite[row["element"]] = tuple(row["key"].split())
         elif row["how"] == "weak":
             weak.setdefault(row["type"], {})[row["element"]] = tuple(row["key"].split())
+        elif row["how"] == "complete":
+            complete.setdefault(row["type"], {})[row["element"]] = tuple(row["key"].split())
         elif row["how"] == "choice":
             choices.append(row["element"].removesuffix("[x]"))
         policies[row["type"]] = (update or row["how"] == "update", unite, choices)
@@ -95,8 +102,8 @@ def _table() -> dict[str, Policy]:
     result: dict[str, Policy] = {}
     for kind, (update, unite, choices) in policies.items():
         united = {**shared, **unite} if update else unite
-        result[kind] = Policy(update, united, tuple(choices), weak.get(kind, {}))
-    result["*"] = Policy(False, {}, (), {})
+        result[kind] = Policy(update, united, tuple(choices), weak.get(kind, {}), complete.get(kind, {}))
+    result["*"] = Policy(False, {}, (), {}, {})
     return result
 
 
@@ -141,7 +148,19 @@ def merge(old: Json, new: Json, cleared: Sequence[str] = (), policy: Policy | No
         elif isinstance(before, list) and before and after is None and path not in old_paths:
             _put(result, path, before)
             old_paths[path] = path
+    for path, keys in rule.complete.items():
+        before, after = at(old, path), at(new, path)
+        if path not in gone and isinstance(before, list) and isinstance(after, list):
+            _put(result, path, _complete(path, before, after, keys, old_paths))
     return Merged(result, Kept(old_paths, moved, tuple(unsaid)))
+
+
+_in_order = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
+
+
+def same(one: Json, other: Json) -> bool:
+    """Tell whether two resources say the same, to the last digit, in whatever order their elements stand."""
+    return one == other and _in_order(one) == _in_order(other)
 
 
 def _said(name: str, new: Json, rule: Policy) -> bool:
@@ -212,6 +231,26 @@ def _unite(
     for index in sorted(i for rest in unused.values() for i in rest):
         moved[f"{path}[{index}]"] = f"{path}[{len(result)}]"
         result.append(after[index])
+    return result
+
+
+def _complete(
+    path: str, before: list[Any], after: list[Any], keys: tuple[str, ...], old_paths: dict[str, str]
+) -> list[Any]:
+    """Return the newer array, its items completed by what only the former item with the same key said."""
+    former: dict[Any, int] = {}
+    for index, item in enumerate(before):
+        former.setdefault(_key(item, keys), index)
+    result: list[Any] = []
+    for place, sent in enumerate(after):
+        index = former.pop(_key(sent, keys), -1)
+        item = before[index]
+        if index >= 0 and isinstance(item, dict) and isinstance(sent, dict):
+            for name in item.keys() - sent.keys():
+                old_paths[f"{path}[{index}].{name}"] = f"{path}[{place}].{name}"
+            result.append({**sent, **{name: value for name, value in item.items() if name not in sent}})
+        else:
+            result.append(sent)
     return result
 
 

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.config import Feed
-from unsilo.fhir import codec, merge
+from unsilo.fhir import merge
 from unsilo.flow.doubt import counted
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
+from unsilo.flow.repeated import Repeated
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready
@@ -25,6 +26,10 @@ _FINAL = 2
 
 _STEADY = frozenset(("Organization", "Location", "Practitioner", "PractitionerRole", "Device", "Endpoint"))
 """Types that every message repeats; that one was confirmed at a newer time is not worth a write each time."""
+
+
+_adds_nothing: Repeated[bool] = Repeated(8192)
+"""Digests of a version and of what was sent after it (and the elements emptied) that had nothing to add to it."""
 
 
 class Committed(NamedTuple):
@@ -104,6 +109,10 @@ class _Writing:
 
     def _merge(self, piece: Piece, current: Stored) -> None:
         """Unite what a registration entity says now with what it said before; lineage of what is kept stays."""
+        asked = b"\0".join((current.digest, piece.digest, *map(str.encode, piece.cleared)))
+        if _adds_nothing.get(asked):
+            self._touch(current, piece)
+            return
         old, new = json.decode(current.body), json.decode(piece.body)
         merged = merge.merge(old, new, piece.cleared)
         resource = merged.resource
@@ -115,7 +124,9 @@ class _Writing:
             self.issues += [
                 msgspec.structs.replace(each, where=Where(whose + each.where.path)) for each in altered(old, resource)
             ]
-        if codec.encode(resource) == current.body:
+        if merge.same(resource, old):
+            if current.digest:
+                _adds_nothing.put(asked, True)
             self._touch(current, piece)
             return
         told = self.told

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilo.fhir.leaves import at, leaves
-from unsilo.fhir.merge import merge, policy_of
-from unsilo.kernel import Row
+from unsilo.fhir.merge import merge, policy_of, same
+from unsilo.kernel import Row, json
 
 OLD = {
     "resourceType": "Patient",
@@ -159,3 +159,28 @@ def test_every_leaf_has_exactly_one_source(old: dict[str, object], new: dict[str
         assert at(merged, row.path) == at(old if version == "old" else new, path)
     again, _ = merge(merged, new)
     assert again == merged
+
+
+def test_a_place_that_is_said_again_keeps_what_was_known_of_it() -> None:
+    """A message that names the same bed without its status or time ends neither; a bed that is not named again goes."""
+    bed, ward = {"reference": "Location/bed"}, {"reference": "Location/ward"}
+    old = {
+        "resourceType": "Encounter", "id": "e",
+        "location": [{"location": ward}, {"location": bed, "status": "active", "period": {"start": "2026"}}],
+    }  # fmt: skip
+    new = {"resourceType": "Encounter", "id": "e", "location": [{"location": bed, "period": {"start": "2027"}}]}
+    merged, kept = merge(old, new)
+    assert merged["location"] == [{"location": bed, "period": {"start": "2027"}, "status": "active"}]
+    rows = [Row("location[1].status", "pv1.3", None), Row("location[0].location.reference", "pv1.3", None)]
+    assert [row.path for row in kept.old_rows(rows)] == ["location[0].status"]
+    assert merge(old, {**new, "location": [{"location": ward}]})[0]["location"] == [{"location": ward}]
+    assert merge(old, {"resourceType": "Encounter", "id": "e"})[0]["location"] == old["location"]
+
+
+def test_the_same_is_told_by_content_to_the_last_digit() -> None:
+    """Order of elements is no difference, a digit and the order of a list are."""
+    one = json.decode('{"resourceType":"Basic","id":"b","a":1.0,"l":[1,2]}')
+    assert same(one, json.decode('{"id":"b","l":[1,2],"a":1.0,"resourceType":"Basic"}'))
+    assert not same(one, json.decode('{"resourceType":"Basic","id":"b","a":1.00,"l":[1,2]}'))
+    assert not same(one, json.decode('{"resourceType":"Basic","id":"b","a":1.0,"l":[2,1]}'))
+    assert not same({"active": True}, {"active": 1})

@@ -76,3 +76,26 @@ def test_doubts_are_counted_for_the_feed_and_once(tmp_path: Path) -> None:
         for at in (1, 2):
             store.submit(commit(process(envelope, feed, mid), feed, at)).result(10)
             assert [each.doubts for each in store.feeds()] == [{"plausible.birth.age": 1}]
+
+
+def test_a_visit_that_is_only_named_again_is_no_new_version(tmp_path: Path) -> None:
+    """Results that name a visit without its state between admissions that say it leave one version, with its state."""
+    feed = Feed("adt")
+    visit = b"PID|1||7^^^KH^MR||Roe^Jane||19700101|F\rPV1|1|I|W^1^2||||7^Arzt^Eva||||||||||||V1^^^KH\r"
+    admission = b"MSH|^~\\&|A|B|C|D|202601010%d||ADT^A08|%d|P|2.5\rEVN|A08|202601010%d\r" + visit
+    result = b"MSH|^~\\&|A|B|C|D|202601010%d||ORU^R01|%d|P|2.5\r" + visit + (
+        b"ORC|RE|1|2\rOBR|1|1|2|58410-2^CBC^LN\rOBX|1|NM|718-7^Hb^LN||14|g/dL|||||F\r"
+    )  # fmt: skip
+    versions: list[int] = []
+    with open_store(tmp_path) as store:
+        for n in range(1, 7):
+            content = admission % (n, n, n) if n % 2 else result % (n, n)
+            envelope = seal("adt", "hl7v2", content, n)
+            mid = store.receive(Incoming(envelope=envelope)).result(10).mid
+            store.submit(commit(process(envelope, feed, mid), feed, n)).result(10)
+            (found,) = store.rows(
+                "SELECT version, body FROM res JOIN resource_type y ON y.id = res.type WHERE y.name = 'Encounter'"
+            )
+            versions.append(found[0])
+        assert versions == [1] * 6
+        assert b'"status":"active"' in found[1]
