@@ -3,6 +3,7 @@
 import msgspec
 
 from unsilo.fhir import codec
+from unsilo.flow.drafted import Drafted, Gathering
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.entries import Entry, read
 from unsilo.flow.fhir.links import conditionals, resolved, targets_of
@@ -14,10 +15,20 @@ __all__ = ["Ahead", "ahead"]
 
 
 class Ahead(msgspec.Struct, array_like=True, gc=False):
-    """A transaction that only writes and has no condition: entries without their resources, drafts by place."""
+    """A transaction that only writes and has no condition: entries without their resources, and what is drafted.
+
+    `places` are the places in the Bundle of the resources of `held`; `creates` says that it only writes resources,
+    with no word about versions, so that nothing has to be looked at when all of them are new.
+    """
 
     entries: list[Entry]
-    pieces: dict[int, Draft]
+    held: Drafted
+    places: list[int]
+    creates: bool
+
+    def drafts(self) -> dict[int, Draft]:
+        """Return the resources by their places in the Bundle; the texts of their codes are with the sheet."""
+        return dict(zip(self.places, self.held.drafts(), strict=True))
 
 
 def ahead(content: bytes, limits: Limits, most: int) -> Ahead | None:
@@ -38,24 +49,28 @@ def ahead(content: bytes, limits: Limits, most: int) -> Ahead | None:
         return None
     if (b"?" in content or b"\\u003" in content) and any(conditionals(entry.resource) for entry in entries):
         return None
-    pieces = _drafts(entries)
-    if pieces is None:
+    held, places = Gathering(), [entry.place for entry in entries if entry.method != "DELETE"]
+    if not _gather(entries, held):
         return None
     for entry in entries:
         entry.resource, entry.full_url = {}, ""  # the writer needs neither
-    return Ahead(entries, pieces)
+    creates = all(
+        entry.method != "DELETE" and entry.if_match is None and entry.if_none_match is None for entry in entries
+    )
+    return Ahead(entries, held.drafted(), places, creates)
 
 
-def _drafts(entries: list[Entry]) -> dict[int, Draft] | None:
+def _gather(entries: list[Entry], held: Gathering) -> bool:
+    """Draft what is written; False when something is refused."""
     targets: dict[str, str] = {}
     for entry in entries:
         targets.update(targets_of(entry.full_url, entry.type, entry.id))
-    pieces = {}
     for entry in entries:
         if entry.method == "DELETE":
             continue
         made = draft(entry.type, resolved(entry.resource, targets), entry.id)
         if isinstance(made, Written) or whole(entry.type, entry.resource) is not None:
-            return None
-        pieces[entry.place] = made
-    return pieces
+            return False
+        if not held.add(made):
+            return False
+    return True

@@ -6,7 +6,9 @@ is anything worked out a second time. Conditions and conditional references see 
 transaction; two creations under the same condition make one resource.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeAlias
 
 from unsilo.flow.fhir import write
@@ -73,7 +75,7 @@ class _Whole:
 
     def take(self, made: Ahead) -> None:
         """Take over what a drafting process has worked out: there are no conditions."""
-        self.pieces.update(made.pieces)
+        self.pieces.update(made.drafts())
         self.coming = frozenset(f"{e.type}/{e.id}" for e in self.entries if e.method != "DELETE")
 
     def ahead(self) -> None:
@@ -238,7 +240,7 @@ def transaction(service: Service, caller: Caller, bundle: Json) -> Future[Answer
             future.set_result(error.answer)
         return future
     if whole.entries:
-        _submit(whole, future)
+        _submit(service, caller, len(whole.entries), whole.write, future)
     else:
         future.set_result([None for _ in whole.listed])
     return future
@@ -260,9 +262,7 @@ def transaction_ahead(
             future.set_result(None)
             return
         try:
-            whole = _Whole(service, caller, list(made.entries))
-            whole.take(made)
-            _submit(whole, future)
+            _submit(service, caller, len(made.entries), partial(_write_ahead, service, caller, made), future)
         except Exception as fault:  # noqa: BLE001 - whoever waits must hear of it
             future.set_exception(fault)
 
@@ -270,20 +270,30 @@ def transaction_ahead(
     return future
 
 
-def _submit(whole: _Whole, future: Future[Any]) -> None:
-    service, caller = whole.service, whole.caller
+def _write_ahead(service: Service, caller: Caller, made: Ahead, tx: Tx) -> Answers:
+    """Write what a drafting process has made ready: at once when all of it is new."""
+    writing = Writing(tx, service, caller)
+    sheet = made.held.sheet
+    if made.creates and service.settings.fhir.update_create and writing.put_sheet(made.held):
+        writing.end("transaction", f"{sheet.count} resources")
+        return [Written(201, kind, id_, 1, tx.at, body) for (kind, id_), body in zip(sheet.names, sheet.bodies)]  # noqa: B905
+    tx.note_texts(sheet)
+    whole = _Whole(service, caller, list(made.entries))
+    whole.take(made)
+    return whole.write(tx)
 
+
+def _submit(
+    service: Service, caller: Caller, count: int, write_all: Callable[[Tx], Answers], future: Future[Any]
+) -> None:  # fmt: skip
     def settle(group: Future[Answers]) -> None:
         error = group.exception()
         service.parameters.settled()
         if error is None:
             future.set_result(group.result())
         elif isinstance(error, RefusedError):
-            _deny(error.answer)
+            write.deny(service, caller, "transaction", f"{count} entries", error.answer, future)
         else:
             future.set_exception(error)
 
-    def _deny(answer: Written) -> None:
-        write.deny(service, caller, "transaction", f"{len(whole.entries)} entries", answer, future)
-
-    service.store.submit(whole.write).add_done_callback(settle)
+    service.store.submit(write_all).add_done_callback(settle)

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.flow.fhir.node import ALL, WAIT, bundle, entry, observation, patient
 from unsilo.flow.fhir import drafter, drafting
 from unsilo.flow.fhir.ahead import Ahead, ahead
+from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.fhir.transaction import transaction, transaction_ahead
 from unsilo.flow.service import Service
 from unsilo.kernel import Limits, json
@@ -35,10 +36,11 @@ def test_what_only_writes_is_drafted_with_its_links() -> None:
     assert [(e.method, e.type, e.resource) for e in found.entries] == [
         ("POST", "Patient", {}), ("PUT", "Observation", {}), ("DELETE", "Patient", {}),
     ]  # fmt: skip
-    assert sorted(found.pieces) == [0, 1]
-    assert found.pieces[1].index.targets == [("Patient", found.entries[0].id)]
+    assert sorted(found.drafts()) == [0, 1]
+    assert found.drafts()[1].index.targets == [("Patient", found.entries[0].id)]
     carried = msgspec.msgpack.decode(msgspec.msgpack.encode(found), type=Ahead)
-    assert carried.pieces[0].made == found.pieces[0].made
+    assert carried.drafts()[0].made == found.drafts()[0].made
+    assert not carried.creates
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,28 @@ def test_drafted_elsewhere_or_here_the_same_is_stored(service: Service, processe
     again = transaction(service, ALL, bundle(*both[1])).result(WAIT)  # says the same, so it makes no version
     assert isinstance(again, list)
     assert [one.version for one in again if one is not None] == [1, 1]
+
+
+def test_drafts_of_what_is_there_already_are_written_one_by_one(
+    service: Service, processes: drafting.Drafting
+) -> None:  # fmt: skip
+    """New, changed, unchanged and deleted in one transaction, and a version that is not the current one."""
+    first = [entry("PUT", f"Patient/{n}", patient(id=n)) for n in ("a", "b", "c")]
+    assert isinstance(transaction(service, ALL, bundle(*first)).result(WAIT), list)
+    mixed = bundle(
+        entry("PUT", "Patient/a", patient(id="a")), entry("PUT", "Patient/b", patient(id="b", birthDate="1970-02-03")),
+        entry("DELETE", "Patient/c"), entry("PUT", "Observation/o", observation("Patient/a", id="o")),
+    )  # fmt: skip
+    done = transaction_ahead(service, ALL, processes, json.encode(mixed)).result(WAIT)
+    assert isinstance(done, list)
+    assert [(one.status, one.version) for one in done if one is not None] == [(200, 1), (200, 2), (204, 2), (201, 1)]
+    assert _stored(service, "Patient/b").version == 2
+    assert _stored(service, "Observation/o").version == 1
+    guarded = bundle(entry("PUT", "Patient/n", patient(id="n"), ifMatch='W/"4"'))
+    refused = transaction_ahead(service, ALL, processes, json.encode(guarded)).result(WAIT)
+    assert isinstance(refused, Written)
+    assert refused.status == 412
+    assert service.store.guarded.read(ALL.predicate, "Patient", "n") is None
 
 
 def test_a_process_that_dies_leaves_the_work_to_the_node(service: Service, processes: drafting.Drafting) -> None:
