@@ -30,6 +30,11 @@ _MAPS = {
     "446608001": "http://terminology.hl7.org/CodeSystem/icd-o-3", "900000000000497000": "urn:oid:2.16.840.1.113883.6.6",
 }  # fmt: skip
 """Systems that map reference sets lead to."""
+_CORRELATIONS = {
+    "447557004": "equivalent", "447558009": "wider", "447559001": "narrower", "447560006": "inexact",
+}  # fmt: skip
+"""What a map's row says of its two ends (exact match, narrow to broad, broad to narrow, partial overlap); the rest
+say nothing of it."""
 _MODULES = {"INT": "900000000000207008", "US1000124": "731000124108", "GB1000000": "999000041000000102",
             "GB1000001": "999000011000001104", "AU1000036": "32506021000036107", "CA1000087": "20611000087101",
             "NL1000146": "11000146104", "ES": "449081005", "SE1000052": "45991000052106",
@@ -131,8 +136,9 @@ def _refsets(files: Files, sink: Sink) -> None:
     for name in files.find(_snapshot(r"[a-z]*Refset_[A-Za-z]*")):
         if "Language" in name or "MRCM" in name:
             continue
-        columns = ("active", "refsetId", "referencedComponentId", "targetComponentId?", "mapTarget?", "mapAdvice?")
-        for _, (active, refset, code, target, mapped, advice) in files.columns(name, columns):
+        columns = ("active", "refsetId", "referencedComponentId", "targetComponentId?", "mapTarget?", "mapAdvice?",
+                   "correlationId?")  # fmt: skip
+        for _, (active, refset, code, target, mapped, advice, correlation) in files.columns(name, columns):
             if active != "1":
                 continue
             association = _ASSOCIATIONS.get(refset)
@@ -144,7 +150,8 @@ def _refsets(files: Files, sink: Sink) -> None:
                     url = f"{URL}?fhir_cm={refset}"
                     goal = _MAPS.get(refset, f"urn:sctid:{refset}")
                     sink.group(MapGroup(maps[refset], url, "", f"SNOMED CT map {refset}", URL, goal))
-                sink.map(MapRow(maps[refset], code, mapped, "relatedto", "", advice))
+                how = _CORRELATIONS.get(correlation, "relatedto")
+                sink.map(MapRow(maps[refset], code, mapped, how, "", advice))
                 sink.member(refset, code)
             elif code.isdigit() and len(code) > 5 and code[-2] == "0":  # partition 00 or 10: a concept
                 sink.member(refset, code)

@@ -113,6 +113,7 @@ class Loaded:
         found: dict[str, list[Translation]] = {}
         if system not in _MAPPED or not self._terminology.maps_ready(system):
             return found
+        code = _eleven(code) if system == NDC else code
         # Decisions about local codes need no asking: they stand beside the local code in every fact.
         for row in translate(self._terminology.shelf, (), system, code, "", "", reverse=False):
             if row.code and row.system != system and row.equivalence not in _DISJOINT and row.system in _MAPPED:
@@ -178,6 +179,14 @@ class Loaded:
         one = plain.pop()
         known = known_by_table(one)
         return (known[0] if known is not None else (one,)), f"UNII {heads[0][0]}"
+
+
+def _eleven(code: str) -> str:
+    """Return an NDC in the eleven digits of 5-4-2, in which RxNorm writes it."""
+    parts = code.split("-")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        return code
+    return "".join(part.zfill(size) for part, size in zip(parts, (5, 4, 2), strict=True))
 
 
 def _kinds(system: CodeSystem, numbers: set[int]) -> Iterable[tuple[int, str]]:

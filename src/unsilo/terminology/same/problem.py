@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from unsilo.terminology.same.axes import cut
+from unsilo.terminology.same.axes import cut, merged
 from unsilo.terminology.same.meaning import Axes, Near, Reading
 from unsilo.terminology.same.tables import Row, axes, problems
 from unsilo.terminology.same.text import base_key, tokens
 
-__all__ = ["ICD", "near_of", "of_code", "read_name"]
+__all__ = ["ICD", "asked", "near_of", "of_code", "read_name", "refined"]
 
 ICD = frozenset(("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-9-cm"))
 _INSIDE = re.compile(r"\s*\([^()]*\)")
@@ -46,9 +46,14 @@ def _rows(base: str, said: Axes) -> list[tuple[Axes, Row]]:
     return [(tuple(pair for pair in said if pair not in own), row) for own, row in fitting if len(own) == most]
 
 
+def asked(text: str) -> bool:
+    """Tell whether a text puts what it names into question: `?Pneumonia`."""
+    return bool(_ASKED.search(text))
+
+
 def _whole(text: str) -> tuple[Reading, ...]:
     rest, said = cut(tokens(text), axes())
-    if _ASKED.search(text):
+    if asked(text):
         said = tuple(sorted({**dict(said), "doubt": "possible"}.items()))
     base = base_key(rest)
     if not base:
@@ -64,6 +69,31 @@ def read_name(name: str, system: str = "") -> tuple[Reading, ...]:
     if system in ICD and "(" in name:
         readings += tuple(r for r in _whole(_INSIDE.sub("", name)) if r not in readings)
     return readings
+
+
+@cache
+def _own_axes() -> dict[str, frozenset[tuple[str, str]]]:
+    """Return what the names of each row say on any axis."""
+    found: dict[str, frozenset[tuple[str, str]]] = {}
+    for rows in _by_base().values():
+        for own, row in rows:
+            found[f"p:{row.row}"] = found.get(f"p:{row.row}", frozenset()) | frozenset(own)
+    return found
+
+
+def refined(readings: tuple[Reading, ...], more: Axes) -> tuple[Reading, ...]:
+    """Return readings with what a statement's own words add to them: diabetes, of type 2, is the row of that."""
+    found: dict[Reading, None] = {}
+    for each in readings:
+        axes_now = merged(each.axes, more)
+        if each.key.startswith("p:"):
+            axes_now = tuple(pair for pair in axes_now if pair in each.axes or pair not in _own_axes()[each.key])
+            found[Reading(each.key, axes_now, each.rule, each.row)] = None
+            continue
+        found[Reading(each.key, axes_now, each.rule, each.row)] = None
+        for beyond, row in _rows(each.key[2:], axes_now):
+            found[Reading(f"p:{row.row}", beyond, "same.table", row.row)] = None
+    return tuple(found)
 
 
 def of_code(token: str) -> tuple[Reading, ...]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from unsilo.terminology.same.allergen import classes, read_allergen
 from unsilo.terminology.same.axes import OUTER, cut, merged
 from unsilo.terminology.same.judge import verdict_of_senses
 from unsilo.terminology.same.meaning import Axes, Meaning, Near, Reading, Sense
 from unsilo.terminology.same.medicine import known_by_table, read_medicine
 from unsilo.terminology.same.port import NOTHING, Knowledge
-from unsilo.terminology.same.problem import near_of, of_code, read_name
+from unsilo.terminology.same.problem import asked, near_of, of_code, read_name, refined
 from unsilo.terminology.same.tables import axes
 from unsilo.terminology.same.text import fold, tokens
 from unsilo.terminology.same.vaccine import read_vaccine
@@ -77,9 +79,9 @@ class Reader:
         local = [c for c in codings if c["system"] not in STANDARD]
         senses += [Sense(f"{c['system']}|{c['code']}", "", str(c.get("display") or "")) for c in local]
         if not standard:
-            said = {fold(t): t for t in (text, *(str(c.get("display") or "") for c in codings)) if fold(t)}
-            plain = {fold(c["display"]): c["display"] for c in every if isinstance(c.get("display"), str)}
-            senses += [self._sense(domain, "", key, t) for key, t in {**said, **plain}.items() if key]
+            texts = (text, *(c["display"] for c in every if isinstance(c.get("display"), str)))
+            said = {("? " if asked(t) else "") + fold(t): t for t in texts if fold(t)}
+            senses += [self._sense(domain, "", key, t) for key, t in said.items()]
         more: Axes = ()
         if domain in ("problem", "procedure"):
             for each in (text, *words) if standard else words:
@@ -164,8 +166,7 @@ def _axes_of(text: str) -> Axes:
 def _refined(sense: Sense, more: Axes) -> Sense:
     if not more or not sense.readings:
         return sense
-    readings = tuple(Reading(r.key, merged(r.axes, more), r.rule, r.row) for r in sense.readings)
-    return Sense(sense.token, sense.system, sense.name, readings, sense.near, sense.equal, sense.above, sense.strengths)
+    return msgspec.structs.replace(sense, readings=refined(sense.readings, more))
 
 
 def _consistent(domain: str, senses: list[Sense]) -> list[Sense]:
