@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from unsilo.flow.csv_file import write_csv
-from unsilo.flow.match import match_file
+from unsilo.flow.match import ERROR, match_file
 from unsilo.identity.simulate import HEADER, rates, settings, simulate
 from unsilo.kernel import Issue, Result
 
@@ -95,7 +95,7 @@ def _groups(row: dict[str, str]) -> list[tuple[str, str]]:
     return [(kind, group) for kind, group in found if group]
 
 
-def evaluate_file(people: Path, out: Path, review: Path, *, error: float = 0.001) -> Result[Quality]:
+def evaluate_file(people: Path, out: Path, review: Path, *, error: float = ERROR) -> Result[Quality]:
     """Match a file that has a column `truth`, and hold the answer against it. OSError when a file cannot be used."""
     matched = match_file(people, out, review, error=error)
     if matched.value is None:

@@ -1,6 +1,6 @@
 """Standardise, compare, explain and link person records."""
 
-from unsilo.identity.batch import LEAST, Matching, ReviewPair, match
+from unsilo.identity.batch import ERROR, LEAST, Matching, ReviewPair, match
 from unsilo.identity.decide import Candidate, Decision, Review, decide, weigh
 from unsilo.identity.frequency import Frequencies
 from unsilo.identity.model import Model, default, pack_model, unpack_model
@@ -10,7 +10,7 @@ from unsilo.identity.score import Part, Scorer, Shares, Verdict
 from unsilo.identity.standardise import COLUMNS, standardise
 
 __all__ = [
-    "COLUMNS", "LEAST", "Candidate", "Decision", "Frequencies", "Identifier", "Matching", "Model", "Part", "Person",
-    "PersonName", "Record", "Review", "ReviewPair", "Scorer", "Shares", "Verdict", "decide", "default", "keys", "match",
-    "pack", "pack_model", "record", "standardise", "unpack", "unpack_model", "weigh",
+    "COLUMNS", "ERROR", "LEAST", "Candidate", "Decision", "Frequencies", "Identifier", "Matching", "Model", "Part",
+    "Person", "PersonName", "Record", "Review", "ReviewPair", "Scorer", "Shares", "Verdict", "decide", "default",
+    "keys", "match", "pack", "pack_model", "record", "standardise", "unpack", "unpack_model", "weigh",
 ]  # fmt: skip

@@ -13,11 +13,14 @@ from unsilo.identity.frequency import Frequencies
 from unsilo.identity.person import Person
 from unsilo.identity.score import Scorer, Shares, odds, probability
 
-__all__ = ["LEAST", "Matching", "ReviewPair", "Spread", "candidate_codes", "match", "serial", "threshold"]
+__all__ = ["ERROR", "LEAST", "Matching", "ReviewPair", "Spread", "candidate_codes", "match", "serial", "threshold"]
 
+ERROR = 0.0015
+"""Share of the links of a file that may be expected wrong, unless somebody says another."""
 LEAST = 0.7
 """No pair of a lower probability is ever linked by an expected error."""
 ENOUGH = 0.95
+"""Down to this probability rows are linked where otherwise more than `WAITING` of them would wait for people."""
 WAITING = 0.03
 T = TypeVar("T")
 _MANY = 500_000  # pairs of which the shares are counted
@@ -111,7 +114,7 @@ def match(
     *,
     link_at: float | None = None,
     review_at: float = 0.2,
-    error: float = 0.001,
+    error: float = ERROR,
     adapt: bool = True,
     scorer: Scorer | None = None,
     spread: Spread = serial,

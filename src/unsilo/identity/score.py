@@ -28,6 +28,9 @@ _SURE = frozenset(
 _BY_USE = {"similar": ("similar", "lookalike"), "alike": ("garbled", "alike"), "different": ("odd", "different")}
 """Levels of two given names: where one of them is not usual, and where both are."""
 _NAMED = frozenset(("given", each) for each in "exact nickname short joined".split())
+_RECORD = ("mrn", "exact")
+_REMEMBERED = 200_000
+"""Combinations of levels of which the bits against relations are kept."""
 _SEX = {"m": "male", "f": "female"}
 _CLOSE = 3.5
 """Bits by which one person must explain two given names that are not one, for a third row to join the two."""
@@ -116,6 +119,7 @@ class Scorer:
         self._moved = {key: log2(weight.m / base[key].m) for key, weight in self.table.items()}
         self._more, self._usual, self._whole = frequencies.more, frequencies.usual, frequencies.whole
         self._against = [_Against(relation, self.table, shares) for relation in relations()]
+        self._known: dict[tuple[tuple[str, str], ...], list[float]] = {}
 
     def levels(self, a: Person, b: Person) -> list[tuple[str, str]]:
         """Return (field, level) of each field that both sides have."""
@@ -191,22 +195,20 @@ class Scorer:
         return self._related(plain, levels, a, b), levels
 
     def _related(self, plain: float, levels: list[tuple[str, str]], a: Person, b: Person) -> float:
-        return -log2(2.0 ** -min(plain, 900.0) + sum(2.0**-bits for _, bits in self._relations(levels, a, b)))
+        return -log2(2.0 ** -min(plain, 900.0) + sum(2.0**-bits for bits in self._relations(levels, a, b)))
 
-    def _relations(self, levels: list[tuple[str, str]], a: Person, b: Person) -> list[tuple[_Against, float]]:
-        """Return the bits of one person against each relation."""
-        found = []
-        for relation in self._against:
-            bits, table = relation.prior, relation.bits
-            for key in levels:
-                weight = table.get(key)
-                if weight is not None:
-                    bits += weight
-                # What a relation says nothing of (a record number) is as among strangers.
-                elif key[0] == "mrn":
-                    bits += self._weight(key, a, b)
-            found.append((relation, max(-900.0, bits)))
-        return found
+    def _relations(self, levels: list[tuple[str, str]], a: Person, b: Person) -> list[float]:
+        """Return the bits of one person against each relation, in the order of `relations`."""
+        known = tuple(levels)
+        bits = self._known.get(known)
+        if bits is None:
+            bits = [max(-900.0, each.prior + sum(each.bits.get(key, 0.0) for key in levels)) for each in self._against]
+            if len(self._known) < _REMEMBERED:
+                self._known[known] = bits
+        if _RECORD in known:  # of a record number relations say nothing: it is as among strangers
+            more = self._weight(_RECORD, a, b)
+            return [each + more for each in bits]
+        return bits
 
     def plain(self, a: Person, b: Person) -> tuple[float, tuple[tuple[str, str], ...]]:
         """Return the bits of one person against strangers before any share is thought of, and the levels."""
@@ -239,7 +241,7 @@ class Scorer:
             return False
         # Of two usual names that are not one, no third row tells which it belongs to.
         least = _CLOSE if found.get("given") == "different" else -_APART
-        return any(bits < least for _, bits in self._relations(levels, a, b))
+        return any(bits < least for bits in self._relations(levels, a, b))
 
     def outcome(self, score: float, cautions: list[str]) -> Outcome:
         """Return what follows from a score and its cautions."""
@@ -256,7 +258,8 @@ class Scorer:
         score, cautions = plain, self.cautions(levels, a, b)
         if plain >= self.review:
             score = self._related(plain, levels, a, b)
-            nearest = min(self._relations(levels, a, b), key=lambda found: found[1])[0]
+            bits = self._relations(levels, a, b)
+            nearest = self._against[bits.index(min(bits))]
             if plain - score >= 0.05:
                 parts.append(Part("relation", nearest.name, score - plain, nearest.says))
                 cautions += [nearest.name] if score < self.link else []
