@@ -69,7 +69,7 @@ class _Writing:
         """Write everything, in the order in which parts refer to each other."""
         tx, told = self.tx, self.told
         keys = [(piece.type, piece.id) for piece in told.pieces]
-        tx.prefetch(keys)
+        tx.prefetch(keys, heads_do=True)
         tx.number(keys)
         for piece in told.pieces:
             self._piece(piece)
@@ -87,13 +87,14 @@ class _Writing:
         return Committed("done", self.issues, self.changed)
 
     def _piece(self, piece: Piece) -> None:
-        current = self.tx.current(piece.type, piece.id)
-        if current is None:
-            self._put(piece, current)
+        head = self.tx.head(piece.type, piece.id)
+        if head is None:
+            self._put(piece, head)
             return
-        if current.digest == piece.digest and current.state == 0:
-            self._touch(current, piece)
+        if self._says_nothing_new(piece, head):
+            self._touch(head, piece)
             return
+        current = self.tx.current(piece.type, piece.id) or head
         if not beats(piece.clock, piece.rank, current):
             self._late(piece, current)
             return
@@ -103,16 +104,20 @@ class _Writing:
             return
         self._merge(piece, current)
 
+    def _says_nothing_new(self, piece: Piece, head: Stored) -> bool:
+        """Tell whether a piece is what is there, or was found to add nothing to it before."""
+        if head.state != 0:
+            return False
+        if head.digest == piece.digest:
+            return True
+        return bool(_adds_nothing.get(_asked(piece, head))) and beats(piece.clock, piece.rank, head)
+
     def _touch(self, current: Stored, piece: Piece) -> None:
         """The same was said again, perhaps with a newer time, which then is what a later message must beat."""
         self.tx.touched(current, self.told.mid, 0 if piece.type in _STEADY else piece.clock)
 
     def _merge(self, piece: Piece, current: Stored) -> None:
         """Unite what a registration entity says now with what it said before; lineage of what is kept stays."""
-        asked = b"\0".join((current.digest, piece.digest, *map(str.encode, piece.cleared)))
-        if _adds_nothing.get(asked):
-            self._touch(current, piece)
-            return
         old, new = json.decode(current.body), json.decode(piece.body)
         merged = merge.merge(old, new, piece.cleared)
         resource = merged.resource
@@ -126,7 +131,7 @@ class _Writing:
             ]
         if merge.same(resource, old):
             if current.digest:
-                _adds_nothing.put(asked, True)
+                _adds_nothing.put(_asked(piece, current), True)
             self._touch(current, piece)
             return
         told = self.told
@@ -274,6 +279,10 @@ ACTIONS: dict[str, Callable[[_Writing, Act], None]] = {
 
 def _id(reference: str) -> str:
     return reference.rpartition("/")[2]
+
+
+def _asked(piece: Piece, current: Stored) -> bytes:
+    return b"\0".join((current.digest, piece.digest, *map(str.encode, piece.cleared)))
 
 
 def _replaced(patient: dict[str, Any]) -> bool:

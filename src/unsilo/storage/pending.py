@@ -30,7 +30,7 @@ class Pending:
     `current` is what the group knows of resources: (type, id) -> the version that is current now, or None when
     there is none. `images` holds per rid the keys in the database when the group began and those it will have;
     `flat` the key rows by table of resources that had none, one after the other (`sheet.COLUMNS`), and `live` how many
-    of these there are by type.
+    of these there are by type; `clocks` (clock, rid, version) of versions that were only said again at a later time.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,7 @@ class Pending:
         self.texts: set[tuple[int, int]] = set()
         self.res: dict[int, tuple[Any, ...]] = {}
         self.renewed: dict[int, bytes] = {}
+        self.clocks: dict[int, tuple[int, int, int]] = {}
         self.images: dict[int, Change] = {}
         self.flat: dict[str, list[Any]] = defaultdict(list)
         self.live: Counter[int] = Counter()
@@ -49,7 +50,7 @@ class Pending:
     @property
     def unwritten(self) -> bool:
         """True when there are rows that no statement has written yet."""
-        return bool(self.res or self.rows or self.renewed)
+        return bool(self.res or self.rows or self.renewed or self.clocks)
 
     def absorb(self, job: "Pending") -> "Pending":
         """Take over the rows of a job that succeeded; return self."""
@@ -63,8 +64,10 @@ class Pending:
     def _add_rows(self, later: "Pending") -> "Pending":
         self.res.update(later.res)
         self.renewed.update(later.renewed)
+        self.clocks.update(later.clocks)
         for rid in later.res:
             self.renewed.pop(rid, None)
+            self.clocks.pop(rid, None)
         for rid, (before, after, image) in later.images.items():
             self.images[rid] = (self.images[rid][0] if rid in self.images else before, after, image)
         for table, values in later.flat.items():
@@ -78,9 +81,9 @@ class Pending:
         """Give away the rows, to be written now; what is known of resources stays."""
         taken = Pending()
         taken.res, taken.renewed, taken.images, taken.rows = self.res, self.renewed, self.images, self.rows
-        taken.flat, taken.live = self.flat, self.live
+        taken.flat, taken.live, taken.clocks = self.flat, self.live, self.clocks
         self.res, self.renewed, self.images, self.rows = {}, {}, {}, defaultdict(list)
-        self.flat, self.live = defaultdict(list), Counter()
+        self.flat, self.live, self.clocks = defaultdict(list), Counter(), {}
         return taken
 
     def give_back(self, taken: "Pending") -> None:
@@ -151,6 +154,8 @@ def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str
         rids = sorted(pending.renewed)
         images = pack_all([pending.renewed[rid] for rid in rids], packers.get("idx"))
         connection.executemany(_SQL["renew"], list(zip(images, rids, strict=True)))
+    if pending.clocks:
+        connection.executemany(_SQL["clock"], list(pending.clocks.values()))
     for table, values in pending.flat.items():  # before what later jobs of the group have changed of the same resources
         run_flat(connection, _SQL[f"add_{table}"], COLUMNS[table].width, values)
     _index(connection, pending.images)

@@ -119,7 +119,10 @@ class DeadGroup(msgspec.Struct):
 
 
 class Stored(msgspec.Struct, gc=False):
-    """One version of a resource; `state` 0 live, 1 deleted; times in microseconds; `late` came after a newer one."""
+    """One version of a resource; `state` 0 live, 1 deleted; times in microseconds; `late` came after a newer one.
+
+    `bare`: body and keys were not read.
+    """
 
     rid: int
     type: str
@@ -135,6 +138,7 @@ class Stored(msgspec.Struct, gc=False):
     late: bool = False
     top: int = 0
     idx: bytes = b""
+    bare: bool = False
 
 
 class PersonRow(msgspec.Struct):

@@ -27,6 +27,12 @@ LIVE, DELETED, STUB = 0, 1, 2
 _UNREAD = Stored(0, "", "", 0, 0, 0, 0, 0, 0, b"", b"")
 """Stands for what nobody has looked for yet."""
 
+_HEADS = 20_000
+_SAID_AGAIN = frozenset((
+    "Account", "Coverage", "Device", "Encounter", "Endpoint", "Location", "Organization", "Patient", "Practitioner",
+    "PractitionerRole", "RelatedPerson",
+))  # fmt: skip
+"""Types that message after message says again, mostly with nothing new."""
 _SQL = load("resource")
 
 
@@ -34,7 +40,8 @@ class Counters:
     """The next numbers, which only the writer gives out, and the row numbers that were needed lately.
 
     `at` is the time (microseconds) of the group, which only grows; `texts` are (parameter, hash) of token texts that
-    are known to be in the store; `packers` what new bodies and keys are packed with.
+    are known to be in the store; `packers` what new bodies and keys are packed with; `heads` what is current of the
+    resources that messages say again and again, without body and keys.
     """
 
     rid = 0
@@ -46,6 +53,7 @@ class Counters:
         self.rids: dict[tuple[str, str], int] = {}
         self.texts: set[tuple[int, int]] = set()
         self.packers: dict[str, Dictionary] = {}
+        self.heads: dict[tuple[str, str], Stored] = {}
 
     def next_rid(self) -> int:
         """Return a row number that no row has."""
@@ -60,11 +68,21 @@ class Counters:
         if len(self.texts) > _TEXTS:
             self.texts.clear()
         self.texts |= group.texts
+        if len(self.heads) > _HEADS:
+            self.heads.clear()
+        for key, found in group.current.items():
+            if key in self.heads or key[0] in _SAID_AGAIN:
+                if found is None or found.state == STUB:
+                    self.heads.pop(key, None)
+                else:
+                    bare = found if found.bare else msgspec.structs.replace(found, body=b"", idx=b"", bare=True)
+                    self.heads[key] = bare
 
     def forget(self) -> None:
         """Forget all: somebody else has written."""
         self.rids.clear()
         self.texts.clear()
+        self.heads.clear()
 
 
 _make: Callable[..., Stored] = Stored
@@ -137,22 +155,44 @@ class ResourceTx:
 
     def _look(self, resource_type: str, id_: str) -> Stored | None:
         """Return the row of a resource, a stub too, as this transaction sees it."""
+        found = self._peek(resource_type, id_)
+        if found is None or not found.bare:
+            return found
+        key = (resource_type, id_)
+        read = self._read(resource_type, id_)
+        if read is None or read.version != found.version:
+            raise StaleVersionError(f"{resource_type}/{id_} is not at version {found.version}")
+        read = msgspec.structs.replace(read, clock=max(read.clock, found.clock))  # it may wait in `clocks`
+        (self._job if key in self._job.current else self._group).current[key] = read
+        return read
+
+    def _peek(self, resource_type: str, id_: str) -> Stored | None:
+        """Return the same, perhaps without body and keys."""
         key = (resource_type, id_)
         known = self._job.current.get(key) or self._group.current.get(key, _UNREAD)
         if known is not _UNREAD:
             return known
-        row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
-        found = None if row is None else whole(row)
+        found = self._counters.heads.get(key) or self._read(resource_type, id_)
         self._group.current[key] = found
         return found
 
-    def prefetch(self, keys: list[tuple[str, str]]) -> None:
-        """Read the resources of (type, id) pairs in one statement, so that `current` and `put` need none each."""
-        wanted = [k for k in dict.fromkeys(keys) if k not in self._job.current and k not in self._group.current]
+    def _read(self, resource_type: str, id_: str) -> Stored | None:
+        row = self._connection.execute(_SQL["current"], (self._names.type(resource_type), id_)).fetchone()
+        return None if row is None else whole(row)
+
+    def prefetch(self, keys: list[tuple[str, str]], *, heads_do: bool = False) -> None:
+        """Read the resources of (type, id) pairs in one statement, so that `current` and `put` need none each.
+
+        With `heads_do` those of which `head` is known without reading are left.
+        """
+        wanted, heads = [], self._counters.heads if heads_do else {}
+        for key in dict.fromkeys(keys):
+            if key not in self._job.current and key not in self._group.current:
+                head = self._group.current[key] = heads.get(key)
+                if head is None:
+                    wanted.append(key)
         if not wanted:
             return
-        for key in wanted:
-            self._group.current[key] = None
         asked = msgspec.json.encode(wanted).decode()
         for row in self._connection.execute(_SQL["current_many"], (asked,)).fetchall():
             self._group.current[row[1], row[2]] = whole(row)
@@ -176,6 +216,11 @@ class ResourceTx:
         found = self._look(resource_type, id_)
         return None if found is None or found.state == STUB else found
 
+    def head(self, resource_type: str, id_: str) -> Stored | None:
+        """Return what `current` does, perhaps without body and keys: enough to tell whether something new is said."""
+        found = self._peek(resource_type, id_)
+        return None if found is None or found.state == STUB else found
+
     def known_rid(self, reference: str) -> int | None:
         """Return the number of `Type/id`, None when nothing has ever been said of it."""
         resource_type, _, id_ = clean(reference).partition("/")
@@ -185,7 +230,7 @@ class ResourceTx:
         rid = self._job.rids.get(key) or self._group.rids.get(key) or self._counters.rids.get(key)
         if rid is not None:
             return rid
-        found = self._look(*key)
+        found = self._peek(*key)
         if found is None:
             return None
         self._group.rids[key] = found.rid
@@ -216,6 +261,7 @@ class ResourceTx:
 
     def _write_row(self, new: Stored) -> None:
         self._job.renewed.pop(new.rid, None)
+        self._job.clocks.pop(new.rid, None)
         self._job.res[new.rid] = (
             new.rid, self._names.type(new.type), new.id, new.version, new.top, self._counters.t, new.updated, new.state,
             new.clock, new.rank, new.mid, new.digest, raw(new.body), new.idx,
@@ -345,15 +391,18 @@ class ResourceTx:
         A newer event time is kept, so that a message from between the two times does not win later.
         """
         self._job.rows["effect"].append((mid, unchanged.rid, unchanged.version))
-        now = self._look(unchanged.type, unchanged.id)
+        now = self._peek(unchanged.type, unchanged.id)
         if now is not None and now.version == unchanged.version and clock > now.clock:
             later = msgspec.structs.replace(now, clock=clock)
-            self._write_row(later)
+            if now.rid in self._job.res or now.rid in self._group.res:
+                self._write_row(later)
+            else:
+                self._job.clocks[now.rid] = (clock, now.rid, now.version)
             self._job.current[now.type, now.id] = later
 
     def lineage(self, resource_type: str, id_: str, version: int | None = None) -> list[Lineage]:
         """Return the lineage of a version (None: the current one), as this transaction sees it."""
-        now = self._look(resource_type, id_)
+        now = self._peek(resource_type, id_)
         if now is None:
             return []
         wanted = now.version if version is None else version

@@ -24,6 +24,9 @@ ON CONFLICT (rid) DO UPDATE SET version = excluded.version, top = excluded.top, 
 -- name: renew
 UPDATE res SET idx = ? WHERE rid = ?
 
+-- name: clock
+UPDATE res SET clock = ? WHERE rid = ? AND version = ?
+
 -- name: hist
 INSERT INTO hist (rid, version, type, t, updated, state, late, clock, rank, mid, digest, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
