@@ -22,6 +22,7 @@ from unsilo.storage.listing import audit_query
 from unsilo.storage.maps import MapReads
 from unsilo.storage.messages import MessageReads
 from unsilo.storage.migrate import migrate, refresh
+from unsilo.storage.notes import NoteReads
 from unsilo.storage.parameters import ParameterReads
 from unsilo.storage.reserve import FULL, Reserve
 from unsilo.storage.resources import ResourceReads
@@ -50,7 +51,9 @@ class Counts(msgspec.Struct):
     messages: dict[str, int]
 
 
-class Store(DeliveryReads, MapReads, MessageReads, ParameterReads, ResourceReads, SearchReads, WorkbenchReads):
+class Store(
+    DeliveryReads, MapReads, MessageReads, NoteReads, ParameterReads, ResourceReads, SearchReads, WorkbenchReads
+):
     """Reads may be called from any thread; writes return Futures that resolve once they are durable."""
 
     def __init__(
