@@ -93,7 +93,10 @@ def _near(domain: str, one: Sense, other: Sense) -> Verdict | None:
             for b in other.readings:
                 if a.key[:2] == b.key[:2] == "n:":
                     first, second = set(a.key[2:].split()), set(b.key[2:].split())
-                    if first < second or second < first:
+                    # What qualifies the shorter name must hold of the longer one too: type 2 says nothing of insipidus.
+                    if (first < second and set(a.axes) <= set(b.axes)) or (
+                        second < first and set(b.axes) <= set(a.axes)
+                    ):
                         return _verdict("related.narrower")
     return None
 

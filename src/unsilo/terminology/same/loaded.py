@@ -45,7 +45,7 @@ class Loaded:
 
     def __init__(self, terminology: Terminology) -> None:
         self._terminology = terminology
-        self._substances: dict[str, tuple[tuple[str, ...], str] | None] = {}
+        self._substances: dict[str, tuple[tuple[str, ...], str, str] | None] = {}
         self._of: object = None
 
     def state(self) -> object:
@@ -67,6 +67,11 @@ class Loaded:
         found = self._system(system) if system in _NAMED else None
         head = found.head(code) if found is not None else None
         return head[1] if head is not None else ""
+
+    def partial(self, system: str) -> bool:
+        """Tell whether a system is a fragment, such as a starter set."""
+        found = self._system(system) if system in _NAMED else None
+        return found is None or found.edition.content != "complete"
 
     def synonyms(self, system: str, code: str) -> tuple[str, ...]:
         """Return SNOMED CT's further terms of a concept. Those of ICD are examples of what belongs under a code, and
@@ -158,7 +163,7 @@ class Loaded:
             return ()  # a way that ends elsewhere would leave an ingredient out
         return tuple(sorted(head[1] for head in found.heads(sorted(ends))))
 
-    def substance(self, name: str) -> tuple[tuple[str, ...], str] | None:
+    def substance(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
         """Return the substance of an official or brand name of UNII when it is exactly one, its salt left aside."""
         if name not in self._substances:
             if len(self._substances) > 20_000:
@@ -166,19 +171,25 @@ class Loaded:
             self._substances[name] = self._found(name)
         return self._substances[name]
 
-    def _found(self, name: str) -> tuple[tuple[str, ...], str] | None:
+    def _found(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
         system = self._system(UNII)
         words = name.split()
         if system is None or not words or len(words) > 6:
             return None
         hits = [number for number, term in system.search(words, _HITS) if fold(term) == name]
         heads = system.heads(list(dict.fromkeys(hits)))
-        plain = {" ".join(without_salt(fold(head[1]).split())[0]) for head in heads}
+        bare = [without_salt(fold(head[1]).split()) for head in heads]
+        plain = {" ".join(words) for words, _ in bare}
         if len(plain) != 1:
             return None
         one = plain.pop()
         known = known_by_table(one)
-        return (known[0] if known is not None else (one,)), f"UNII {heads[0][0]}"
+        salts = {salt for _, salt in bare}
+        return (
+            (known[0] if known is not None else (one,)),
+            f"UNII {heads[0][0]}",
+            salts.pop() if len(salts) == 1 else "",
+        )
 
 
 def _eleven(code: str) -> str:

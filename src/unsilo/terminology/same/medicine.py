@@ -25,8 +25,8 @@ class Medicine(msgspec.Struct, frozen=True):
     rows: tuple[str, ...] = ()
 
 
-Known = Callable[[str], tuple[tuple[str, ...], str] | None]
-"""Gives (ingredients, row) that a name of a substance or brand stands for; None for one that is not known."""
+Known = Callable[[str], tuple[tuple[str, ...], str, str] | None]
+"""Gives (ingredients, row, salt) that a name of a substance or brand stands for; None for one that is not known."""
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _STRENGTH = re.compile(
@@ -42,6 +42,8 @@ _PARTS = re.compile(r"\s*(?:/|\+|;|\band\b|\bwith\b)\s*", re.IGNORECASE)
 _VOLUME = re.compile(rf"\b{_NUMBER}\s*-?\s*(?:ml|actuat|hr|day)\b", re.IGNORECASE)
 """What a container holds and how long a dose lasts; neither is a strength."""
 _APPLICATION = re.compile(r"\b(?:NDA|ANDA|BLA)\d+\b", re.IGNORECASE)
+_PLAIN_FORM = re.compile(r"\boral (?:tablet|capsule)\b", re.IGNORECASE)
+"""RxNorm's names of forms, which say extended and delayed release where it is so."""
 _LONGEST = 300
 
 
@@ -61,10 +63,15 @@ def _strength(match: re.Match[str]) -> str:
     return f"{round(value, 6).normalize():f} {name}" + (f"/{below}" if below else "")
 
 
-def known_by_table(name: str) -> tuple[tuple[str, ...], str] | None:
-    """Return the ingredients of a name by `medicines.csv`."""
+def known_by_table(name: str) -> tuple[tuple[str, ...], str, str] | None:
+    """Return the ingredients of a name by `medicines.csv`, and the salt that a brand is of."""
     row = medicines().get(name)
-    return (row.families, row.row) if row is not None else None
+    if row is None:
+        return None
+    if len(row.families) > 1:
+        return row.families, row.row, ""
+    words, salt = without_salt(row.families[0].split())
+    return (" ".join(words),), row.row, salt
 
 
 def without_salt(words: list[str]) -> tuple[list[str], str]:
@@ -78,7 +85,7 @@ def without_salt(words: list[str]) -> tuple[list[str], str]:
     return kept, " ".join(sorted(said))
 
 
-def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str]] | None:
+def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str, str]] | None:
     """Split words that are nothing but names of several substances, such as `lisinopril hydrochlorothiazide`."""
     found = []
     at = 0
@@ -97,28 +104,32 @@ def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str]]
 def _one(part: str, known: Known, phrases: dict[str, tuple[Phrase, ...]]) -> tuple[list[str], Axes, list[str]]:
     """Return (ingredients, axes, rows) of what stands between two signs that part ingredients."""
     whole = fold(part)
-    direct = known(whole) if whole else None
+    direct = known_by_table(whole) if whole else None
     if direct is not None:
-        return list(direct[0]), (), [direct[1]]
+        return list(direct[0]), _salted((), direct[2]), [direct[1]]
     rest, said = cut(tuple(whole.split()), phrases)
     words = list(rest)
     if all(word.isdigit() for word in words):
         return [], said, []
     bare, salt = without_salt(words)
-    salted: Axes = tuple(sorted((*said, ("salt", salt)))) if salt else said
-    for some, axes in ((words, said), (bare, salted)):
+    said = _salted(said, salt)
+    for some in (words, bare):
         direct = known(" ".join(some))
         if direct is not None:
-            return list(direct[0]), axes, [direct[1]]
+            return list(direct[0]), _salted(said, direct[2]), [direct[1]]
     # A number without a unit is a strength only beside a name that the table has; else it may be part of the name.
-    letters, salt = without_salt([word for word in words if not word.isdigit()])
+    letters = [word for word in bare if not word.isdigit()]
     direct = known_by_table(" ".join(letters))
     if direct is not None:
-        return list(direct[0]), tuple(sorted((*said, ("salt", salt)))) if salt else said, [direct[1]]
+        return list(direct[0]), _salted(said, direct[2]), [direct[1]]
     several = _pieces(letters, known_by_table) if len(letters) > 1 else None
     if several:
-        return [name for names, _ in several for name in names], said, [row for _, row in several]
-    return [" ".join(bare)], salted, []
+        return [name for names, _, _ in several for name in names], said, [row for _, row, _ in several]
+    return [" ".join(bare)], said, []
+
+
+def _salted(axes: Axes, salt: str) -> Axes:
+    return tuple(sorted((*axes, ("salt", salt)))) if salt and "salt" not in dict(axes) else axes
 
 
 def read_medicine(name: str, known: Known = known_by_table) -> Medicine:
@@ -146,5 +157,7 @@ def read_medicine(name: str, known: Known = known_by_table) -> Medicine:
         ingredients, rows = names, row
     if len(set(ingredients)) > 1:
         axes.pop("salt", None)
+    if "release" not in axes and _PLAIN_FORM.search(text):
+        axes["release"] = "plain"
     own = tuple(sorted(set(ingredients)))
     return Medicine(own, tuple(sorted(axes.items())), strengths, tuple(dict.fromkeys(row for row in rows if row)))

@@ -16,6 +16,9 @@ class Knowledge(Protocol):
     def name(self, system: str, code: str) -> str:
         """Return the name of a code, "" for an unknown one."""
 
+    def partial(self, system: str) -> bool:
+        """Tell whether only some codes and terms of a system are known, so that a name that was sent counts too."""
+
     def synonyms(self, system: str, code: str) -> tuple[str, ...]:
         """Return further terms that mean exactly the code."""
 
@@ -34,8 +37,8 @@ class Knowledge(Protocol):
     def ingredients(self, system: str, code: str) -> tuple[str, ...]:
         """Return the names of the active ingredients of a medicine's code, where relations tell them."""
 
-    def substance(self, name: str) -> tuple[tuple[str, ...], str] | None:
-        """Return (ingredients, row) that a substance's or brand's folded name stands for, when it is exactly one."""
+    def substance(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
+        """Return (ingredients, row, salt) of a substance's or brand's folded name, when it is exactly one."""
 
 
 class Nothing:
@@ -48,6 +51,10 @@ class Nothing:
     def name(self, _system: str, _code: str) -> str:
         """Know no name."""
         return ""
+
+    def partial(self, _system: str) -> bool:
+        """Know nothing whole."""
+        return True
 
     def synonyms(self, _system: str, _code: str) -> tuple[str, ...]:
         """Know no synonyms."""
@@ -73,7 +80,7 @@ class Nothing:
         """Know no relations."""
         return ()
 
-    def substance(self, _name: str) -> tuple[tuple[str, ...], str] | None:
+    def substance(self, _name: str) -> tuple[tuple[str, ...], str, str] | None:
         """Know no substances."""
         return None
 

@@ -112,7 +112,8 @@ class Reader:
     def _made(self, domain: str, system: str, code: str, display: str) -> Sense:
         know = self.knowledge
         token = f"{system or 'words'}|{code}"
-        name = (know.name(system, code) if system else "") or display
+        own = know.name(system, code) if system else ""
+        name = own or display
         synonyms = know.synonyms(system, code) if system and domain in ("problem", "procedure") else ()
         strengths: tuple[str, ...] = ()
         readings: list[Reading] = []
@@ -121,17 +122,19 @@ class Reader:
             readings += of_code(token) if domain == "problem" else ()
             readings += read_name(name, system)
             known = {(r.key, r.axes) for r in readings}
+            if own and display and know.partial(system):
+                readings += [each for each in read_name(display, system) if each not in readings]
             for term in synonyms:
                 readings += [Reading(r.key, r.axes, "same.synonym") for r in read_name(term)
                              if r.key.startswith("n:") and (r.key, r.axes) not in known]  # fmt: skip
             near = near_of(token, tuple(readings))
         elif domain == "vaccine":
-            own, near = read_vaccine(token, name)
-            readings += own
+            said, near = read_vaccine(token, name)
+            readings += said
         elif domain == "allergen":
             made = know.ingredients(system, code) if system else ()
-            own, near = read_allergen("+".join(made) if made else name, self._known)
-            readings += own
+            said, near = read_allergen("+".join(made) if made else name, self._known)
+            readings += said
         elif domain == "medicine":
             medicine = read_medicine(name, self._known)
             made = know.ingredients(system, code) if system else ()
@@ -149,7 +152,7 @@ class Reader:
         above = know.above(system, code) if system else frozenset()
         return Sense(token, system, name, tuple(dict.fromkeys(readings)), near, equal, above, strengths)
 
-    def _known(self, name: str) -> tuple[tuple[str, ...], str] | None:
+    def _known(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
         return known_by_table(name) or self.knowledge.substance(name)
 
     def _substance(self, name: str) -> tuple[str, ...]:

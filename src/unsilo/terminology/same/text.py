@@ -16,7 +16,8 @@ RELATIONS = frozenset(
     "before complicating causing resulting affecting involving except".split()
 )
 """Words between which the order of the others matters: cancer of A spread to B is not cancer of B spread to A."""
-_EMPTY = frozenset(("of", "the", "a", "an"))
+_EMPTY = frozenset(("of", "the"))
+"""Words that say nothing. `a` is not among them: hepatitis A is not hepatitis."""
 _POSSESSIVE = re.compile(r"['\u2019`\u02bc]s\b")
 _TAG = re.compile(r"\s*\((?:disorder|finding|situation|substance|product|medicinal product|clinical drug|procedure|"
                   r"morphologic abnormality|event|regime/therapy|physical object|organism)\)\s*$")  # fmt: skip
