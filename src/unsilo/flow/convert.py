@@ -1,11 +1,13 @@
 """Files to FHIR Bundles without a store: each input one Bundle, bad ones told and left behind, many at once."""
 
+import gc
 import multiprocessing
 import os
 import re
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,10 @@ _ROOT = re.compile(rb"<[A-Za-z_][^<>]*>?")
 _FHIR = re.compile(rb"""xmlns(?::[\w.-]+)?\s*=\s*["']http://hl7\.org/fhir["']""")
 _FEW = 8
 """Up to so many files the work is done without starting processes."""
+_MOST_FILES, _CHUNK_BYTES, _AHEAD = 32, 1_000_000, 4
+"""A piece of work holds so many files and bytes at most; so many pieces are out for each process."""
+
+Chunk = list[tuple[Path, Path]]
 
 
 class Conversion(msgspec.Struct):
@@ -169,30 +175,73 @@ def _file(file: Path, name: str, feed: Feed) -> Conversion:
         return Conversion(name, feed.format, None, 0, [Issue("fatal", "exception", text, rule="convert.fault")], 0)
 
 
+def _chunk(files: Chunk, feed: Feed) -> list[Conversion]:
+    return [_file(file, str(name), feed) for file, name in files]
+
+
+def _chunks(files: list[tuple[Path, Path]], workers: int) -> deque[Chunk]:
+    """Part files into pieces of work: small files together, so that handing them over costs little."""
+    most = max(1, min(_MOST_FILES, len(files) // (workers * _AHEAD)))
+    made: deque[Chunk] = deque()
+    held = _CHUNK_BYTES
+    for file in files:
+        try:
+            size = file[0].stat().st_size
+        except OSError:
+            size = 0  # who reads it says what is wrong
+        if held + size > _CHUNK_BYTES or len(made[-1]) >= most:
+            made.append([])
+            held = 0
+        made[-1].append(file)
+        held += size
+    return made
+
+
 def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int) -> Iterator[Conversion]:
-    """Convert in order of completion, in this process for few files, else in `workers` processes."""
+    """Convert in order of completion, in this process for few files, else in `workers` processes.
+
+    Not more pieces of work are out than keep the processes busy, so that memory does not grow with the number of files.
+    What was out when a process ended goes again file by file, and the one on which it ends again is told.
+    """
     if len(files) <= _FEW or workers <= 1:
         for file, name in files:
             yield _file(file, str(name), feed)
         return
-    waiting = list(files)
-    while waiting:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            futures: dict[Future[Conversion], tuple[Path, Path]] = {
-                pool.submit(_file, file, str(name), feed): (file, name) for file, name in waiting
-            }
-            broken: list[tuple[Path, Path]] = []
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except BrokenExecutor:
-                    broken.append(futures[future])
-        if len(broken) == len(waiting):
-            # Not one came through: the first is taken for the one that kills the process.
-            file, name = broken.pop(0)
+    waiting, suspects = _chunks(files, workers), deque[Chunk]()
+    while waiting or suspects:
+        alone = bool(suspects)
+        lost: list[Chunk] = []
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm) as pool:
+            out: dict[Future[list[Conversion]], Chunk] = {}
+            queue, room = (suspects, 1) if alone else (waiting, workers * _AHEAD)
+            while out or (queue and not lost):
+                while queue and not lost and len(out) < room:
+                    try:
+                        out[pool.submit(_chunk, queue[0], feed)] = queue[0]
+                    except BrokenExecutor:
+                        lost.append([])  # a process ended with nothing to do
+                        break
+                    queue.popleft()
+                for future in wait(out, return_when=FIRST_COMPLETED).done:
+                    chunk = out.pop(future)
+                    try:
+                        yield from future.result()
+                    except BrokenExecutor:
+                        lost.append(chunk)
+        again = [[file] for chunk in lost for file in chunk]
+        if not alone:
+            suspects.extend(again)
+            continue
+        for [(_, name)] in again:
             issue = Issue("fatal", "exception", "the process ended on this file", rule="convert.fault")
             yield Conversion(str(name), feed.format, None, 0, [issue], 0)
-        waiting = broken
+
+
+def _calm() -> None:
+    """Let a process look for cycles seldom: what one message leaves holds hardly any."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def convert_files(
@@ -207,6 +256,7 @@ def convert_files(
     """
     files = list(inputs(paths))
     summary = Summary()
+    folders: set[Path] = set()
     workers = workers or max(1, os.cpu_count() or 1)
     lines = None
     if out is not None and jsonl:
@@ -219,7 +269,9 @@ def convert_files(
                 done.target = str(out)
             elif done.bundle is not None and out is not None:
                 target = out / (done.source + ".json")
-                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.parent not in folders:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    folders.add(target.parent)
                 target.write_bytes(done.bundle + b"\n")
                 done.target = str(target)
             summary.add(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from unsilo.kernel import Json, Row, content_id
 from unsilo.kernel.json import encode
@@ -16,6 +16,10 @@ SEP = "\x1f"
 """Stands between the parts of a key (`kernel.content_id` joins with it)."""
 
 Part = Callable[[Any, Draft], str]
+Rule = tuple[bool, Row, list[tuple[str, Part]], bool, bool]
+"""Whether its parts are the resource's own, the lineage of the id, the parts by name, whether they are good anywhere,
+and whether equal ones are counted."""
+Finder = Callable[[Any, Draft], "tuple[Rule, str] | None"]
 _PREFERRED = ("MR", "PI", "VN", "FILL", "PLAC", "NPI", "PRN")
 
 
@@ -47,7 +51,8 @@ class Identities:
     """The identity rules of a format: draft to key to id."""
 
     def __init__(self, resources: dict[str, list[ResourceRow]], reading: Callable[[str], Reading]) -> None:
-        self.rules: dict[str, list[tuple[bool, Row, list[tuple[str, Part]], bool, bool]]] = {}
+        self.rules: dict[str, list[Rule]] = {}
+        self.finders: dict[str, Finder] = {}
         self.by_content = {r.id for rows in resources.values() for r in rows if r.value.strip() == "$content"}
         for kind, rows in resources.items():
             chosen = sorted((r for r in rows if r.rule == "identity"), key=lambda r: float(r.order or 1))
@@ -66,27 +71,19 @@ class Identities:
             draft.rows.append(row)
             return draft.ref
         draft.ref = "?"
-        key, row, alone = "", None, False
-        known: dict[str, str] = {}
-        for own, made, parts, scoped, counted in self.rules.get(draft.type, ()):
-            values = []
-            for name, part in parts:
-                value = known.get(name)
-                if value is None:
-                    value = known[name] = part(run, draft)
-                if not value:
-                    break
-                values.append(value)
-            else:
-                row, key, alone = made, SEP.join(values), own
-                if not scoped:
-                    key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
-                if counted:
-                    number = run.ordinals[draft.type, key] = run.ordinals.get((draft.type, key), 0) + 1
-                    key = f"{key}{SEP}{number}"
-                break
-        if row is None:
-            row = Row("id", f"{draft.type}.id.message", None)
+        find = self.finders.get(draft.type)
+        if find is None:
+            find = self.finders[draft.type] = _finder(self.rules.get(draft.type, []))
+        found = find(run, draft)
+        if found is not None:
+            (alone, row, _, scoped, counted), key = found
+            if not scoped:
+                key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
+            if counted:
+                number = run.ordinals[draft.type, key] = run.ordinals.get((draft.type, key), 0) + 1
+                key = f"{key}{SEP}{number}"
+        else:
+            row, alone = _UNNAMED[draft.type], False
             number = run.notes["unnamed"] = run.notes.get("unnamed", 0) + 1
             key = f"{run.envelope.id}{SEP}{number}"
         draft.key = key
@@ -99,7 +96,45 @@ class Identities:
         return draft.ref
 
 
-def _rule(row: ResourceRow, reading: Callable[[str], Reading]) -> tuple[bool, Row, list[tuple[str, Part]], bool, bool]:
+class _Unnamed(dict[str, Row]):
+    """The lineage of an id that only the message and the order in it give, by type."""
+
+    def __missing__(self, kind: str) -> Row:
+        row = self[kind] = Row("id", f"{kind}.id.message", None)
+        return row
+
+
+_UNNAMED: Final = _Unnamed()
+
+
+def _finder(rules: list[Rule]) -> Finder:
+    """Return the function that finds the first rule all of whose parts are valued, with its key; None for none.
+
+    Each part is asked once, when the first rule needs it.
+    """
+    space: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    lines: list[str] = []
+    for number, rule in enumerate(rules):
+        space[f"rule{number}"] = rule
+        pad, texts = "    ", []
+        for name, part in rule[2]:
+            value = names.get(name)
+            if value is None:
+                value = names[name] = f"v{len(names)}"
+                space[f"part_{value}"] = part
+            lines.append(f"{pad}if {value} is None: {value} = part_{value}(run, draft)")
+            lines.append(f"{pad}if {value}:")
+            pad += "    "
+            texts.append(f"{{{value}}}")
+        lines.append(f"{pad}return rule{number}, f{SEP.join(texts)!r}")
+    head = ["def find(run, draft):", *(f"    {value} = None" for value in names.values())]
+    exec("\n".join([*head, *lines, "    return None", ""]), space)  # noqa: S102 - our own source of numbered names
+    found: Finder = space["find"]
+    return found
+
+
+def _rule(row: ResourceRow, reading: Callable[[str], Reading]) -> Rule:
     names = [part.strip() for part in row.value.split(" + ")]
     scoped = any(name == "identifier" or name[0] in "@$" for name in names)
     parts = [(name, _part(name, reading)) for name in names if name != "#"]
@@ -127,7 +162,9 @@ def _part(text: str, reading: Callable[[str], Reading]) -> Part:
     steps = text.split(".")
     if len(steps) == 3:
         return _third(*steps)
-    return lambda _run, draft: _text(draft.body, steps)
+    if len(steps) == 1:
+        return lambda _run, draft: _text(draft.body, steps) if text in draft.body else ""
+    return lambda _run, draft: _text(draft.body, steps) if steps[0] in draft.body else ""
 
 
 def _third(one: str, two: str, three: str) -> Part:

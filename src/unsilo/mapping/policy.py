@@ -69,18 +69,16 @@ class Policies:
 
     def complete(self, run: Any, draft: Draft) -> tuple[int, int]:
         """Fill what must not be missing, add security labels; return clock and rank."""
-        policy = self.of(draft.type)
+        policy = self.ready.get(draft.type) or self.of(draft.type)
+        needs, clock, rank_of, ranks, security, deep, plain = policy
         body = draft.body
-        enough = policy.plain <= body.keys() and policy.deep.isdisjoint(body)
-        for need in () if enough else policy.needs:
-            steps = need[1]
-            if (steps[0] in body) is (len(steps) > 1) or "|" in steps[0]:
-                rule, _, value, loud = need
-                self._need(run, draft, body, draft.type, steps, "", (rule, value, loud))
-        if policy.security:
-            _label(run, draft, policy.security)
-        rank = policy.ranks.get(draft.body.get(policy.rank_of, ""), 0) if policy.ranks else 0
-        return run.clock(draft, policy.clock), rank
+        if not (plain <= body.keys() and deep.isdisjoint(body)):
+            for rule, steps, value, loud in needs:
+                if not _met(body, steps):
+                    self._need(run, draft, body, draft.type, steps, "", (rule, value, loud))
+        if security:
+            _label(run, draft, security)
+        return run.clock(draft, clock), ranks.get(body.get(rank_of, ""), 0) if ranks else 0
 
     def _need(
         self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]
@@ -117,6 +115,17 @@ class Policies:
             said = "absent" if value.startswith("?") else value
             text = f"{draft.type}.{'.'.join(p for p in here.split('.'))} was not sent; it is marked {said}"
             run.issue("information", "required", text, None, rule)
+
+
+def _met(node: Json, steps: list[str], at: int = 0) -> bool:
+    """True when an element stands wherever what holds it does; False where that has to be looked at with care."""
+    name = steps[at]
+    below = node.get(name)
+    if at == len(steps) - 1 or "|" in name:
+        return below is not None or name in node
+    if isinstance(below, list):
+        return all(_met(item, steps, at + 1) for item in below if isinstance(item, dict))
+    return not isinstance(below, dict) or _met(below, steps, at + 1)
 
 
 def _absent(draft: Draft, node: Json, here: str, name: str, reason: str, rule: str, element: Any) -> None:
