@@ -27,6 +27,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "unsilo_last_message_timestamp_seconds": ("gauge", "When a feed last received something, seconds since 1970."),
     "unsilo_message_seconds": ("summary", "From receipt to commit, by feed, over the last two days."),
     "unsilo_doubts": ("gauge", "What messages hold that can hardly be true, by feed and rule."),
+    "unsilo_shape_alarms": ("gauge", "Alarms about what a feed sends that nobody has taken note of, by feed."),
     "unsilo_messages_queued": ("gauge", "Messages that wait to be processed."),
     "unsilo_messages_dead": ("gauge", "Dead letters: messages that could not be processed."),
     "unsilo_messages_held": ("gauge", "Messages held back behind a dead letter of the same key."),
@@ -117,6 +118,12 @@ def _block(name: str, samples: Iterable[Sample]) -> Iterator[str]:
         yield _line(name, labels, value)
 
 
+def _alarms(service: Service, feeds: list[str]) -> list[tuple[str, int]]:
+    """Return the open alarms of every feed, also of those that have none."""
+    counts = service.store.shape_alarm_counts()
+    return [(feed, counts.get(feed, 0)) for feed in sorted({*service.settings.feeds, *feeds})]
+
+
 def _sizes(service: Service) -> list[Sample]:
     folder = service.settings.data
     sizes: dict[str, float] = {"database": 0, "log": 0, "journal": 0}
@@ -160,6 +167,7 @@ def exposition(service: Service, requests: Requests) -> str:
             for q, value in zip(("0.5", "0.95", "0.99"), f.latency, strict=True)
         ],
         "unsilo_doubts": [({"feed": f.feed, "rule": r}, n) for f in feeds for r, n in sorted(f.doubts.items())],
+        "unsilo_shape_alarms": [({"feed": feed}, n) for feed, n in _alarms(service, [f.feed for f in feeds])],
         "unsilo_messages_queued": [({}, counts.messages.get("queued", 0))],
         "unsilo_messages_dead": [({}, counts.messages.get("dead", 0))],
         "unsilo_messages_held": [({}, counts.messages.get("held", 0))],

@@ -12,10 +12,10 @@ from unsilo.cli import (
     journal,
     maps,
     matching,
-    overlays,
     path,
     population,
     running,
+    shapes,
     suggesting,
     terminology,
     upkeep,
@@ -74,7 +74,7 @@ app.command("verify")(upkeep.verify)
 app.command("backup")(upkeep.backup)
 app.command("restore")(upkeep.restore)
 app.add_typer(identity.app, name="identity")
-app.add_typer(overlays.app, name="map")
+app.add_typer(shapes.app, name="map")
 app.add_typer(_user, name="user")
 _user.command("add")(accounts.user_add)
 _user.command("list")(accounts.user_list)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unsilo.flow.overlays.trial import Trial
     from unsilo.kernel import Envelope, Result
 
-__all__ = ["app"]
+__all__ = ["FeedArgument", "ReasonOption", "app", "named_feed"]
 
 OnOption = Annotated[str, typer.Option("--on", metavar="FEED|DIR", help="Messages of a feed's journal, or files.")]
 LastOption = Annotated[int, typer.Option("--last", min=1, help="Messages at most, the newest.")]

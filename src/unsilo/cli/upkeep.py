@@ -29,11 +29,12 @@ def status(data: DataOption = None, config: ConfigOption = None, as_json: JsonOp
     say(f"{found.merged} merged duplicates, {found.conflicts} conflicts, {found.dead_letters} dead letters")
     say("")
     table(
-        ("feed", "state", "messages", "today", "queued", "held", "dead", "resent", "size", "last message"),
+        ("feed", "state", "messages", "today", "queued", "held", "dead", "resent", "alarms", "size", "last message"),
         [
             (
                 feed.name, feed.state, str(feed.messages), str(feed.today), str(feed.queued), str(feed.held),
-                str(feed.dead), str(feed.resent), human(feed.bytes),
+                str(feed.dead), str(feed.resent), str(feed.alarms),
+                human(feed.bytes),
                 clock.instant(feed.last_received) if feed.last_received else "never",
             )
             for feed in found.feeds

@@ -19,7 +19,8 @@ from unsilo.flow.order import Order
 from unsilo.flow.pool import Worker
 from unsilo.flow.process import Processed
 from unsilo.flow.receive import Ending
-from unsilo.flow.wire import Fault, Job, Ready, decode_answer
+from unsilo.flow.shapes.watch import Delta
+from unsilo.flow.wire import Done, Fault, Job, Ready, decode_answer
 from unsilo.kernel import Envelope, Issue, clock
 from unsilo.storage import Incoming, QueueItem, Receipt, Store
 from unsilo.storage.faults import is_storage_fault
@@ -48,6 +49,7 @@ class Dispatcher:
         self.store, self.settings = store, settings
         self.keys: Keys = lambda piece: piece.index
         self.maps: Callable[[], Snapshot] = lambda: NOTHING
+        self.shapes: Callable[[Delta], None] = lambda _delta: None
         self.overlays: Callable[[], Published] = lambda: NONE
         self._order = Order()
         self._items: dict[int, Item] = {}
@@ -106,7 +108,7 @@ class Dispatcher:
 
     def requeue(self, items: list[QueueItem]) -> None:
         """Take messages that were set back to `queued` (a replay, a release), whatever their place in the journal."""
-        known = [Item(item.mid, item.id, item.feed, keys_of(item.order_key), item.format) for item in items]
+        known = [Item(item.mid, item.id, item.feed, keys_of(item.order_key), item.format, again=True) for item in items]
         self._endings.forget(item.mid for item in items)
         self._tell(lambda: self._requeued(known))
 
@@ -257,7 +259,7 @@ class Dispatcher:
             worker.give(
                 Job(
                     mid, envelope, maps if maps.version != worker.maps else None,
-                    overlays if overlays.number != worker.overlays else None,
+                    overlays if overlays.number != worker.overlays else None, item.again,
                 )
             )  # fmt: skip
 
@@ -303,6 +305,8 @@ class Dispatcher:
                 for feed, why in answer.broken.items():
                     _log.error("feed stopped: its map cannot be compiled", extra={"feed": feed, "reason": why})
                 continue
+            if isinstance(answer, Done) and answer.shape is not None:
+                self._tell_shape(answer.shape)
             mid = answer.mid if isinstance(answer, Fault) else answer.processed.mid
             worker.answered(mid)
             self._at.pop(mid, None)
@@ -314,6 +318,12 @@ class Dispatcher:
             else:
                 item.told = answer.processed
                 self._submit(item, "dead" if answer.processed.failed else "done")
+
+    def _tell_shape(self, delta: Delta) -> None:
+        try:
+            self.shapes(delta)
+        except Exception as fault:  # noqa: BLE001 - statistics must not stop a message
+            _log.warning("the shape of a feed was not kept", extra={"feed": delta.feed, "fault": type(fault).__name__})
 
     def _worker_gone(self, worker: Worker, why: str) -> None:
         """Replace a worker; the message it was at is under suspicion, those that waited are not."""

@@ -24,6 +24,8 @@ class Item(msgspec.Struct):
     faults: int = 0
     told: Processed | None = None
     kind: str = ""
+    again: bool = False
+    """It was processed before: a replay or a release."""
 
 
 def keys_of(order_key: str) -> tuple[str, ...]:

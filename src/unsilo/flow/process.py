@@ -296,8 +296,13 @@ STEPS: tuple[Callable[[State], Result[State]], ...] = (decode, map_to_fhir, norm
 """The way of every message; a later room (codes, units) joins this row."""
 
 
-def process(envelope: Envelope, feed: Feed, mid: int = 0, maps: Snapshot = NOTHING) -> Processed:
-    """Run the steps; input that cannot be understood gives a result with `failed` and the Issues, not an exception."""
+def process(
+    envelope: Envelope, feed: Feed, mid: int = 0, maps: Snapshot = NOTHING, seen: Callable[[State], None] | None = None
+) -> Processed:
+    """Run the steps; input that cannot be understood gives a result with `failed` and the Issues, not an exception.
+
+    `seen` is told of a message once its tree is there.
+    """
     state = State(envelope, feed, maps=maps)
     issues: list[Issue] = []
     for step in STEPS:
@@ -306,6 +311,8 @@ def process(envelope: Envelope, feed: Feed, mid: int = 0, maps: Snapshot = NOTHI
         if result.value is None:
             break
         state = result.value
+        if step is decode and seen is not None:
+            seen(state)
     done = state.processed
     if done is None:
         return Processed(mid, envelope.id, "", [], [], b"", issues, failed=True)

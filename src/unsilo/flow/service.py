@@ -15,6 +15,7 @@ from unsilo.flow.overlays.publish import Overlays
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
 from unsilo.flow.reindex import Reindexing
+from unsilo.flow.shapes.book import Shapes
 from unsilo.flow.terminology import open_terminology
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Receipt, Store, open_store
@@ -44,6 +45,8 @@ class Service:
         self.dispatcher.maps = self.maps.current
         self.overlays = Overlays(self.store, settings)
         self.dispatcher.overlays = self.overlays.current
+        self.shapes = Shapes(self.store)
+        self.dispatcher.shapes = self.shapes.take
         self.terminology.sources.append(GovernedMaps(self.maps, settings.public_url))
         self.queries = Queries(self)
         self.started_at = clock.now()

@@ -36,6 +36,8 @@ class FeedStatus(msgspec.Struct):
     """What its messages hold that can hardly be true."""
     doubts: dict[str, int] = {}
     """The same by rule."""
+    alarms: int = 0
+    """Alarms about its shape that nobody has taken note of."""
 
 
 class Status(msgspec.Struct):
@@ -60,6 +62,7 @@ def feed_statuses(store: Store, settings: Settings, broken: dict[str, str] | Non
     """Return every configured feed, and every one that ever received something, in order of name."""
     now = clock.now()
     figures = {figure.feed: figure for figure in store.feeds()}
+    alarms = store.shape_alarm_counts()
     result: list[FeedStatus] = []
     for name in sorted({*figures, *settings.feeds}):
         feed = settings.feeds.get(name)
@@ -78,7 +81,7 @@ def feed_statuses(store: Store, settings: Settings, broken: dict[str, str] | Non
                 queued=figure.states.get("queued", 0), held=figure.states.get("held", 0),
                 dead=figure.states.get("dead", 0), resent=figure.resent, rhythm_seconds=rhythm,
                 latency=figure.latency, last_hour=figure.last_hour, doubtful=sum(figure.doubts.values()),
-                doubts=dict(sorted(figure.doubts.items())),
+                doubts=dict(sorted(figure.doubts.items())), alarms=alarms.get(name, 0),
             )
         )  # fmt: skip
     return result

@@ -5,6 +5,7 @@ import msgspec
 from unsilo.config import Feed
 from unsilo.flow.live_feed import NONE, Published
 from unsilo.flow.process import Processed
+from unsilo.flow.shapes.watch import Delta
 from unsilo.kernel import Envelope
 from unsilo.terminology.maps import Snapshot
 
@@ -20,12 +21,16 @@ class Hello(msgspec.Struct, array_like=True, tag=True):
 
 
 class Job(msgspec.Struct, array_like=True, tag=True):
-    """One message to process; decisions about codes and overlays come along where the worker does not have them yet."""
+    """One message to process; decisions about codes and overlays come along where the worker does not have them yet.
+
+    `again` tells that the message was processed before.
+    """
 
     mid: int
     envelope: Envelope
     maps: Snapshot | None = None
     overlays: Published | None = None
+    again: bool = False
 
 
 class Fault(msgspec.Struct, array_like=True, tag=True):
@@ -42,9 +47,10 @@ class Ready(msgspec.Struct, array_like=True, tag=True):
 
 
 class Done(msgspec.Struct, array_like=True, tag=True):
-    """The message was processed."""
+    """The message was processed; `shape` is what passed of its feed since the worker last said so."""
 
     processed: Processed
+    shape: Delta | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,6 +12,7 @@ from typing import IO, BinaryIO
 
 from unsilo.flow import process as steps
 from unsilo.flow.live_feed import live
+from unsilo.flow.shapes.watch import Watch
 from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
 from unsilo.terminology.maps import NOTHING
 
@@ -56,7 +57,11 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     gc.freeze()
     # Trees and resources hold no cycles worth looking for at every turn; what there is goes between two messages.
     gc.disable()
-    done, maps = 0, NOTHING
+    done, maps, watch = 0, NOTHING, Watch()
+
+    def seen(state: steps.State) -> None:
+        watch.note(state.envelope.feed, state.envelope.format, state.envelope.id, state.tree)
+
     while (said := word(source)) is not None:
         job = decode_job(said)
         maps = maps if job.maps is None else job.maps
@@ -64,7 +69,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             feeds = {feed.name: live(feed, job.overlays) for feed in hello.feeds}
         feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
         try:
-            answer = encode(Done(steps.process(job.envelope, feed, job.mid, maps)))
+            made = steps.process(job.envelope, feed, job.mid, maps, None if job.again else seen)
+            answer = encode(Done(made, watch.take(job.envelope.feed)))
         except Exception as fault:  # noqa: BLE001 - whatever a message does to the program, the next one must run
             answer = encode(Fault(job.mid, _place(fault)))
         sink.write(answer)

@@ -23,6 +23,10 @@ class Figures:
         """Return the figures as given."""
         return self.figures
 
+    def shape_alarm_counts(self) -> dict[str, int]:
+        """Return open alarms by feed."""
+        return {"lab": 2}
+
 
 def figure(name: str, seconds_ago: int, dead: int = 0) -> FeedFigures:
     """Figures of a feed whose last message came so many seconds ago."""
@@ -41,6 +45,7 @@ def test_a_feed_silent_beyond_its_rhythm_is_said() -> None:
     """Silence is an alarm only beyond the feed's own rhythm, and it outranks dead letters."""
     feed = Feed("lab", rhythm_seconds=600)
     assert state_of(feed, figure("lab", 60))[0] == "alive"
+    assert feed_statuses(cast(Store, Figures()), Settings(data=Path("unused"), feeds={"lab": feed}))[0].alarms == 2
     state, why = state_of(feed, figure("lab", 3600, dead=2))
     assert state == "silent"
     assert "600 are normal" in why

@@ -58,10 +58,10 @@ def test_a_fault_names_its_place_and_nothing_of_the_message(monkeypatch: pytest.
     """An exception becomes a word with class and file; the next job runs."""
     real = steps.process
 
-    def process(envelope, feed, mid, maps):  # type: ignore[no-untyped-def]
+    def process(envelope, feed, mid, *more):  # type: ignore[no-untyped-def]
         if mid == 1:
             raise ValueError(envelope.content.decode())
-        return real(envelope, feed, mid, maps)
+        return real(envelope, feed, mid, *more)
 
     monkeypatch.setattr(steps, "process", process)
     job = seal("adt", "hl7v2", ADT, 1)
