@@ -1,6 +1,6 @@
 """The last act of a message: one transaction with resources, versions, lineage, links, audit, outbox and its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready
 from unsilo.storage.packing import unpack_lineage
+from unsilo.storage.tx_sheet import Made
 from unsilo.validation.plausibility import altered
 
 __all__ = ["Committed", "Keys", "beats", "commit", "finish_dead", "finish_held"]
@@ -58,8 +59,8 @@ def beats(clock: int, rank: int, current: Stored) -> bool:
 class _Writing:
     """One message being written; `issues` grows on the way."""
 
-    def __init__(self, tx: Tx, told: Processed, feed: Feed | None, at: int, keys: Keys) -> None:
-        self.tx, self.told, self.at, self.keys = tx, told, at, keys
+    def __init__(self, tx: Tx, told: Processed, feed: Feed | None, at: int, keys: Keys, extra: Container[str]) -> None:
+        self.tx, self.told, self.at, self.keys, self.extra = tx, told, at, keys, extra
         self.feed = feed.name if feed is not None else ""
         self.actor = f"feed:{self.feed}"
         self.issues = list(told.issues)
@@ -71,8 +72,12 @@ class _Writing:
         keys = [(piece.type, piece.id) for piece in told.pieces]
         tx.prefetch(keys, heads_do=True)
         tx.number(keys)
+        together = self._put_sheet()
         for piece in told.pieces:
-            self._piece(piece)
+            if together and piece.place >= 0:
+                self.changed.append(f"{piece.type}/{piece.id}")
+            else:
+                self._piece(piece)
         for action in told.actions:
             self._action(action)
         persons = self._persons()
@@ -85,6 +90,18 @@ class _Writing:
             doubts=counted(self.issues),
         )  # fmt: skip
         return Committed("done", self.issues, self.changed)
+
+    def _put_sheet(self) -> bool:
+        """Write at once what was never said before; False when some of it was, or when there are further keys."""
+        tx, told, sheet = self.tx, self.told, self.told.sheet
+        if sheet is None:
+            return False
+        if any(kind in self.extra for kind, _ in sheet.names[: sheet.count]) or not tx.is_new(sheet):
+            tx.note_texts(sheet)
+            return False
+        made = [Made(p.body, p.digest, p.clock, p.rank, p.lineage) for p in told.pieces if p.place >= 0]
+        tx.put_made(sheet, made, mid=told.mid, at=self.at)
+        return True
 
     def _piece(self, piece: Piece) -> None:
         head = self.tx.head(piece.type, piece.id)
@@ -146,8 +163,8 @@ class _Writing:
 
     def _put(self, piece: Piece, previous: Stored | None) -> None:
         self.tx.put(
-            piece.type, piece.id, piece.body, index=self.keys(piece), lineage=piece.lineage, clock=piece.clock,
-            rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at,
+            piece.type, piece.id, piece.body, index=self.keys(self.told.keyed(piece)), lineage=piece.lineage,
+            clock=piece.clock, rank=piece.rank, digest=piece.digest, mid=self.told.mid, previous=previous, at=self.at,
         )  # fmt: skip
         self.changed.append(f"{piece.type}/{piece.id}")
         if piece.type == "Patient":
@@ -293,12 +310,15 @@ def _own_keys(piece: Piece) -> Ready:
     return piece.index
 
 
-def commit(told: Processed, feed: Feed | None, at: int, keys: Keys = _own_keys) -> Callable[[Tx], Committed]:
+def commit(
+    told: Processed, feed: Feed | None, at: int, keys: Keys = _own_keys, extra: Callable[[], Container[str]] = tuple
+) -> Callable[[Tx], Committed]:
     """Return the job that writes one processed message; run again for the same message it changes nothing more.
 
-    `keys` adds to a piece's search keys those of the parameters that were posted to this store.
+    `keys` adds to a piece's search keys those of the parameters that were posted to this store, of which `extra` tells
+    the resource types.
     """
-    return lambda tx: _Writing(tx, told, feed, at, keys).write()
+    return lambda tx: _Writing(tx, told, feed, at, keys, extra()).write()
 
 
 def finish_dead(mid: int, issues: list[Issue], unconsumed: bytes = b"") -> Callable[[Tx], Committed]:

@@ -6,7 +6,7 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -48,6 +48,7 @@ class Dispatcher:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
         self.keys: Keys = lambda piece: piece.index
+        self.extra: Callable[[], Container[str]] = tuple
         self.maps: Callable[[], Snapshot] = lambda: NOTHING
         self.shapes: Callable[[Delta], None] = lambda _delta: None
         self.overlays: Callable[[], Published] = lambda: NONE
@@ -376,7 +377,7 @@ class Dispatcher:
             issues = told.issues if told is not None else []
             job = finish_dead(item.mid, issues, told.unconsumed if told is not None else b"")
         else:
-            job = commit(told, feed, at, self.keys)
+            job = commit(told, feed, at, self.keys, self.extra)
         self._committing += 1
         future = self.store.submit(job)
         future.add_done_callback(lambda done: self._tell(lambda: self._committed(item, done)))

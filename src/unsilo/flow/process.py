@@ -22,6 +22,7 @@ from unsilo.mapping.model import Mapped, Site
 from unsilo.storage import pack_lineage, pack_unconsumed, terms
 from unsilo.storage.keys import Image, Ready, ready
 from unsilo.storage.packing import scrub
+from unsilo.storage.sheet import Maker, Sheet
 from unsilo.terminology.maps import NOTHING, Snapshot
 
 __all__ = [
@@ -34,7 +35,8 @@ class Piece(msgspec.Struct, array_like=True):
     """One resource, ready for the store.
 
     `body` is its JSON, `digest` 16 bytes of its SHA-256, `packed` its search keys as MessagePack, `lineage` packed as
-    the store keeps it; `record` and `keys` are the matching record of a Patient.
+    the store keeps it; `record` and `keys` are the matching record of a Patient. `place` is where it stands in the
+    sheet of its message, which then has its search keys; -1 for nowhere.
     """
 
     type: str
@@ -48,6 +50,7 @@ class Piece(msgspec.Struct, array_like=True):
     cleared: list[str]
     record: bytes = b""
     keys: list[int] = []
+    place: int = -1
 
     @property
     def index(self) -> Ready:
@@ -102,7 +105,10 @@ class Act(msgspec.Struct, array_like=True):
 
 
 class Processed(msgspec.Struct, array_like=True):
-    """What one message became. `unconsumed` is packed; `failed` means that nothing of it may reach the records."""
+    """What one message became. `unconsumed` is packed; `failed` means that nothing of it may reach the records.
+
+    `sheet` has the search keys of what most likely was never said before, so that all of it is written at once.
+    """
 
     mid: int
     envelope: str
@@ -112,6 +118,13 @@ class Processed(msgspec.Struct, array_like=True):
     unconsumed: bytes
     issues: list[Issue]
     failed: bool = False
+    sheet: Sheet | None = None
+
+    def keyed(self, piece: Piece) -> Piece:
+        """Return a piece with its search keys, should they be with the sheet."""
+        if piece.place >= 0 and self.sheet is not None:
+            piece.packed = msgspec.Raw(_packed(self.sheet.ready(piece.place)))
+        return piece
 
 
 class State(msgspec.Struct):
@@ -219,14 +232,25 @@ def body_digest(body: bytes) -> bytes:
     return sha256(body).digest()[:16]
 
 
-def prepare_resource(resource: Json, lineage: list[Lineage], clock: int, rank: int, cleared: list[str]) -> Piece:
-    """Encode one resource, extract its search keys and, of a Patient, its matching record."""
+def prepare_resource(
+    resource: Json, lineage: list[Lineage], clock: int, rank: int, cleared: list[str], maker: Maker | None = None
+) -> Piece:
+    """Encode one resource, extract its search keys and, of a Patient, its matching record.
+
+    With a maker of sheets the keys of what messages seldom say again go there.
+    """
     body, kind = codec.encode(resource), resource["resourceType"]
     known = _repeated.get(body) if kind in _REPEATED else None
     if known is not None:
         digest, packed, record, keys = known
         return Piece(
             kind, resource["id"], body, digest, packed, pack_lineage(lineage), clock, rank, cleared, record, keys
+        )  # fmt: skip
+    if maker is not None and kind not in _REPEATED and (kind, resource["id"]) not in maker.names:
+        place, digest = len(maker.names), body_digest(body)
+        maker.add(kind, resource["id"], b"", b"", 0, keys_of(resource))
+        return Piece(
+            kind, resource["id"], body, digest, _NOTHING, pack_lineage(lineage), clock, rank, cleared, place=place
         )  # fmt: skip
     piece = Piece(
         kind, resource["id"], body, body_digest(body), msgspec.Raw(_packed(keys_of(resource))), pack_lineage(lineage),
@@ -277,15 +301,18 @@ def prepare(state: State) -> Result[State]:
     entries = mapped.entries
     entries.reverse()
     pieces = []
+    maker = Maker()
     while entries:  # each is let go when it is made ready: a large message is not held twice
         entry = entries.pop()
         made = [Lineage(source, digest, entry.rows)]
-        pieces.append(prepare_resource(entry.resource, made, entry.clock, entry.rank, entry.cleared))
+        pieces.append(prepare_resource(entry.resource, made, entry.clock, entry.rank, entry.cleared, maker))
     acts = [
         Act(act.kind, act.at, act.source, act.survivor, act.retired, act.list, act.patient, act.present)
         for act in mapped.actions
     ]
     state.processed = Processed(0, source, digest, pieces, acts, pack_unconsumed(mapped.unconsumed), [])
+    if maker.names:
+        state.processed.sheet = maker.sheet()
     return Result(state)
 
 

@@ -42,6 +42,7 @@ class Service:
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
         self.maps = Maps(self.store, settings)
+        self.dispatcher.extra = lambda: self.parameters.extra
         self.dispatcher.maps = self.maps.current
         self.overlays = Overlays(self.store, settings)
         self.dispatcher.overlays = self.overlays.current

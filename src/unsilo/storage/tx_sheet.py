@@ -1,6 +1,7 @@
 """The part of a transaction that takes many new resources at once, made ready as a sheet."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from unsilo.storage.bodies import raw
 from unsilo.storage.keys import TABLES, placed_image
@@ -9,7 +10,17 @@ from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS, Name, Sheet
 from unsilo.storage.tx import LIVE, STUB, ResourceTx
 
-__all__ = ["SheetTx"]
+__all__ = ["Made", "SheetTx"]
+
+
+class Made(NamedTuple):
+    """A first version of a resource: its JSON, the digest of that, event time, rank, packed lineage (b"" none)."""
+
+    body: bytes
+    digest: bytes
+    clock: int
+    rank: int
+    lineage: bytes
 
 
 class SheetTx(ResourceTx):
@@ -27,6 +38,14 @@ class SheetTx(ResourceTx):
 
     def put_sheet(self, sheet: Sheet, *, at: int) -> None:
         """Make every resource of a sheet that `is_new` the first version of its name, as `put` would one by one."""
+        made = zip(sheet.bodies, sheet.digests, sheet.ranks, strict=True)
+        self._put_all(sheet, [Made(body, digest, at, rank, b"") for body, digest, rank in made], 0, at)
+
+    def put_made(self, sheet: Sheet, made: Sequence[Made], *, mid: int, at: int) -> None:
+        """Do the same with resources of a message; the sheet has only their names and keys."""
+        self._put_all(sheet, made, mid, at)
+
+    def _put_all(self, sheet: Sheet, made: Sequence[Made], mid: int, at: int) -> None:
         job, names, t, own = self._job, self._names, self._counters.t, sheet.names[: sheet.count]
         rids = [self._number_of(name) for name in own]
         rids += map(self._rid, sheet.names[sheet.count :])
@@ -35,15 +54,19 @@ class SheetTx(ResourceTx):
         targets = [rids[n] for n in sheet.tgt]
         types = {kind: names.type(kind) for kind in dict.fromkeys(kind for kind, _ in own)}
         s = u = 0
-        for n, name in enumerate(own):
-            rid, body, digest, rank = rids[n], sheet.bodies[n], sheet.digests[n], sheet.ranks[n]
+        for n, (name, (body, digest, clock, rank, lineage)) in enumerate(zip(own, made, strict=True)):
+            rid = rids[n]
             idx = placed_image(
                 sheet.images[n], systems[s : (s := sheet.sys_ends[n])], targets[u : (u := sheet.tgt_ends[n])]
             )
             kind, id_ = name
-            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, at, rank, 0, digest, raw(body), idx)
-            job.current[name] = Stored(rid, kind, id_, 1, LIVE, at, at, rank, 0, digest, body, False, 1, idx)
+            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, clock, rank, mid, digest, raw(body), idx)
+            job.current[name] = Stored(rid, kind, id_, 1, LIVE, at, clock, rank, mid, digest, body, False, 1, idx)
             job.rids[name] = rid
+            if lineage:
+                job.rows["lineage"].append((rid, 1, lineage))
+        if mid:
+            job.rows["effect"] += [(mid, rid, 1) for rid in rids[: sheet.count]]
         for table, values in zip(TABLES, sheet.tables, strict=True):
             if values:
                 self._place(table, list(values), rids, systems, targets)
