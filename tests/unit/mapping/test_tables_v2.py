@@ -18,7 +18,8 @@ from unsilo.spec import r4
 
 PRIMITIVES = {
     "string", "text", "code", "id", "uri", "url", "oid", "uuid", "markdown", "boolean", "integer", "positiveInt",
-    "unsignedInt", "decimal", "date", "dateTime", "instant", "time", "base64Binary", "reference", "compared", "comparator",
+    "unsignedInt", "decimal", "date", "dateTime", "instant", "time", "base64Binary", "reference", "compared",
+    "comparator",
 }  # fmt: skip
 # Data types of FHIR whose values are written as text, so that text of any of these types fits.
 TEXTS = {"string", "code", "id", "uri", "url", "oid", "uuid", "markdown", "canonical", "base64Binary"}

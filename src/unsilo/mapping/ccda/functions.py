@@ -15,6 +15,7 @@ from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.attachments import body, note_body, original
 from unsilo.mapping.ccda.authorities import OID, UUID, code_system, instance_system, oid_uri
+from unsilo.mapping.ccda.laboratory import laboratory_report, laboratory_result
 from unsilo.mapping.ccda.narrative import text_of
 from unsilo.mapping.ccda.sections import section, section_code
 from unsilo.mapping.ccda.timing import timing
@@ -300,6 +301,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ethnicity": ethnicity,
     "gender_identity": gender_identity,
     "instance_id": instance_id,
+    "laboratory_report": laboratory_report,
+    "laboratory_result": laboratory_result,
     "narrative": narrative,
     "negated": negated,
     "no_known_text": no_known_text,
