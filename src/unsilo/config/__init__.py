@@ -9,6 +9,7 @@ from unsilo.config.settings import (
     Http,
     Listener,
     Maps,
+    Notes,
     Route,
     SearchBounds,
     Settings,
@@ -18,7 +19,7 @@ from unsilo.config.settings import (
 )  # fmt: skip
 
 __all__ = [
-    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Route", "SearchBounds", "Settings", "Tls",
+    "FORMATS", "Bulk", "Feed", "Fhir", "Http", "Listener", "Maps", "Notes", "Route", "SearchBounds", "Settings", "Tls",
     "Validation",
     "default_feeds", "load",
 ]  # fmt: skip

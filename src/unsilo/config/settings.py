@@ -117,6 +117,8 @@ class Feed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Folder of FHIR packages (`.tgz`) with further definitions for that check."""
     profiles: dict[str, list[str]] = {}
     """Profiles that every resource of a type must meet in that check, by type."""
+    notes: bool = False
+    """True: free text of this feed is read for facts, in the background; they stand apart until one is confirmed."""
     plausibility: Literal["off", "warn"] = "warn"
     """`warn`: what can hardly be true (a result before the birth, a dose beyond any) is a warning of the message."""
     queries: list[Literal["pix", "pdq"]] = []
@@ -215,6 +217,13 @@ class Bulk(msgspec.Struct, frozen=True, omit_defaults=True):
     """Largest file that is read from a host."""
 
 
+class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The reading of free text; each feed says for itself whether its text is read."""
+
+    interface: bool = False
+    """True: so is the text of what is written through the FHIR interface."""
+
+
 class Validation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What resources are checked against, and what becomes of those that do not pass."""
 
@@ -267,6 +276,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Exports and imports of whole populations."""
     maps: Maps = Maps()
     """How decisions about local codes are made."""
+    notes: Notes = Notes()
+    """The reading of free text."""
     validation: Validation = Validation()
     """How resources are checked."""
     golden: Golden = Golden()

@@ -11,6 +11,7 @@ from unsilo.flow.ihe.query import Queries
 from unsilo.flow.judge import Judge
 from unsilo.flow.map_source import GovernedMaps
 from unsilo.flow.maps import Maps
+from unsilo.flow.notes.reading import NoteReading
 from unsilo.flow.overlays.publish import Overlays
 from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
@@ -41,8 +42,8 @@ class Service:
         self.judge = Judge(settings.validation, self.terminology.member)
         self.dispatcher = Dispatcher(self.store, settings)
         self.dispatcher.keys = self.parameters.complete
-        self.maps = Maps(self.store, settings)
         self.dispatcher.extra = lambda: self.parameters.extra
+        self.maps = Maps(self.store, settings)
         self.dispatcher.maps = self.maps.current
         self.overlays = Overlays(self.store, settings)
         self.dispatcher.overlays = self.overlays.current
@@ -50,6 +51,7 @@ class Service:
         self.dispatcher.shapes = self.shapes.take
         self.terminology.sources.append(GovernedMaps(self.maps, settings.public_url))
         self.queries = Queries(self)
+        self.notes = NoteReading(self.store, settings)
         self.started_at = clock.now()
         self.endings: list[Callable[[], None]] = []
         """What else has to stop before the store closes; whoever started it says so here."""
@@ -60,11 +62,13 @@ class Service:
         threading.Thread(target=persons.warm, name="unsilo-names", daemon=True).start()
         self.dispatcher.start()
         self.reindexing.start()
+        self.notes.start()
 
     def stop(self) -> None:
         """Stop the workers and close the store; what is queued stays queued."""
         for end in self.endings:
             end()
+        self.notes.stop()
         self.reindexing.stop()
         self.dispatcher.stop()
         self.store.close()

@@ -69,6 +69,10 @@ class Dictionary:
             self._keys.itemsize * len(self._keys) + self._refs.itemsize * len(self._refs) + words + self._entries.size
         )
 
+    def codes(self, system: str) -> set[str]:
+        """Return the codes of a system that are in the dictionary."""
+        return self._entries.codes(system)
+
     def find(self, key: int) -> list[Entry]:
         """Return what stands under a key, the preferred entry first."""
         keys = self._keys
@@ -110,6 +114,10 @@ class _Entries:
         self._shape.append(number)
         self._codes.append(entry.code)
         return len(self._codes) - 1
+
+    def codes(self, system: str) -> set[str]:
+        shapes = {number for shape, number in self._by_shape.items() if shape[1] == system}
+        return {code for code, shape in zip(self._codes, self._shape, strict=True) if shape in shapes}
 
     def get(self, number: int) -> Entry:
         kind, system, course, way = self._shapes[self._shape[number]]

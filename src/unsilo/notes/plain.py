@@ -69,6 +69,14 @@ class Plain:
         n = bisect_right(self._at, place) - 1
         return self._from[n] + (place - self._at[n] if self._exact[n] else 0)
 
+    def words_at(self, place: int) -> int:
+        """Return the place in the words of a place in the source."""
+        n = bisect_right(self._from, place) - 1
+        if n < 0:
+            return 0
+        end = self._at[n + 1] if n + 1 < len(self._at) else self.size
+        return min(self._at[n] + place - self._from[n] if self._exact[n] else self._at[n], max(end - 1, self._at[n]))
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the span in the source of a span in the words."""
         return self.source(start), self.source(end - 1) + 1 if end > start else self.source(start)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 __all__ = [
     "Heading", "Measure", "Rule", "Sense", "Vocabulary", "capitals", "cell_rules", "confidence",
-    "document_kinds", "headings", "measures", "names", "rows", "rules", "senses", "units_written", "vocabularies",
-    "word_roles",
+    "document_kinds", "headings", "measures", "names", "rows", "rules", "senses", "units_shown", "units_written",
+    "vocabularies", "word_roles",
 ]  # fmt: skip
 
 
@@ -164,6 +164,22 @@ def units_written(place: str) -> dict[str, str]:
     Spellings of measures are in small letters.
     """
     return {row["written"]: row["code"] for row in rows("units") if row["place"] == place}
+
+
+_BRACED = {
+    "[iU]": "units",
+    "[drp]": "drops",
+    "[lb_av]": "lb",
+    "[degF]": "°F",
+    "Cel": "°C",
+    "{tbl}": "tablet",
+    "ug": "mcg",
+}
+
+
+def units_shown(unit: str) -> str:
+    """Return a UCUM unit in the words that readers use."""
+    return _BRACED.get(unit) or unit.strip("{}").replace("[Hg]", "Hg").replace("[iU]", "IU")
 
 
 @cache

@@ -17,6 +17,7 @@ __all__ = [
     "NoteRow",
     "forget_note",
     "keep_progress",
+    "newest_answer",
     "put_answer",
     "put_note",
 ]
@@ -96,6 +97,12 @@ class NoteReads:
     def top_transaction(self) -> int:
         """Return the number of the last transaction that wrote resources."""
         return int(self._readers.row(_SQL["top"])[0])
+
+
+def newest_answer(tx: Tx, ref: str, id_: str) -> NoteAnswer | None:
+    """Return the newest answer to a fact as this transaction sees it."""
+    row = tx.row(_SQL["newest"], (ref, id_))
+    return None if row is None else _answer(row)
 
 
 def put_note(tx: Tx, row: NoteRow) -> None:

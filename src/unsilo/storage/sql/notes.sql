@@ -26,3 +26,6 @@ SELECT value FROM keep WHERE name = 'notes'
 
 -- name: keep_progress
 INSERT INTO keep (name, value) VALUES ('notes', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: newest
+SELECT n, id, ref, answer, actor, at, reason, made, fact FROM note_answer WHERE ref = ? AND id = ? ORDER BY n DESC LIMIT 1
