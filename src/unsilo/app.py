@@ -23,6 +23,7 @@ from unsilo.api.front import Front
 from unsilo.api.heads import BoundedProtocol, raise_file_limit
 from unsilo.config import Settings
 from unsilo.console import routes as console
+from unsilo.exchange.deliveries import Deliveries
 from unsilo.flow import retention
 from unsilo.flow.service import Service
 from unsilo.kernel import json
@@ -43,6 +44,7 @@ class Running:
         settings = service.settings
         self.upkeep: asyncio.Task[None] | None = None
         self.mllp = [MllpServer(service, listener) for listener in settings.listeners]
+        self.deliveries = Deliveries(service)
         self.folders = [FolderWatch(service, feed) for feed in settings.feeds.values() if feed.transport == "folder"]
 
     async def start(self) -> None:
@@ -57,6 +59,7 @@ class Running:
                 raise
         for watch in self.folders:
             await asyncio.to_thread(watch.start)
+        self.deliveries.start()
         if any(feed.retention_days for feed in self.service.settings.feeds.values()):
             self.upkeep = asyncio.get_running_loop().create_task(self._upkeep())
 
@@ -75,6 +78,7 @@ class Running:
             await server.stop()
         for watch in self.folders:
             await asyncio.to_thread(watch.stop)
+        await asyncio.to_thread(self.deliveries.stop)
         await asyncio.to_thread(self.service.stop)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -40,6 +41,8 @@ def hospital_node(folder: Path, wanted: Callable[[Sending], bool]) -> Iterator[t
     service = Service(demo_settings(folder, 0, 0, workers=1))
     service.start()
     assert access.add_user(service, "stefan", "Stefan", ["steward", "clinician"], PASSWORD) == []
+    for role in ("clinician", "steward", "engineer"):
+        assert access.add_user(service, role, role.title(), [role], PASSWORD) == []
     for sending in town():
         if wanted(sending):
             service.take(service.settings.feeds[sending.feed], sending.content, {}).result(20)
@@ -63,10 +66,17 @@ def hospital_node(folder: Path, wanted: Callable[[Sending], bool]) -> Iterator[t
 @contextlib.contextmanager
 def steward_page(address: str, browser: Browser) -> Iterator[Page]:
     """Open a page on which the steward is signed in."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    with signed_in(address, browser, "stefan") as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def signed_in(address: str, browser: Browser, user: str, **more: Any) -> Iterator[Page]:
+    """Open a page on which a user is signed in; `more` is as of a browser context."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **more)
     opened = context.new_page()
     opened.goto(f"{address}/people")
-    opened.fill("#name", "stefan")
+    opened.fill("#name", user)
     opened.fill("#password", PASSWORD)
     opened.click("main button")
     yield opened

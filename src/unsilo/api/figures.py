@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unsilo import __version__
 from unsilo.flow.service import Service
+from unsilo.kernel import clock
 
 __all__ = ["METRICS", "Counting", "Requests", "exposition"]
 
@@ -33,6 +34,8 @@ METRICS: dict[str, tuple[str, str]] = {
     "unsilo_messages_held": ("gauge", "Messages held back behind a dead letter of the same key."),
     "unsilo_workers": ("gauge", "Worker processes that are configured."),
     "unsilo_writer_waiting": ("gauge", "Receipts and jobs that wait for the writer."),
+    "unsilo_deliveries": ("gauge", "Notifications by destination and state (waiting, sent, dead, dropped)."),
+    "unsilo_delivery_waiting_seconds": ("gauge", "Age of the oldest notification that waits, by destination."),
     "unsilo_resources": ("gauge", "Live resources by type."),
     "unsilo_persons": ("gauge", "Persons."),
     "unsilo_store_bytes": ("gauge", "Size of the store on disk: database, its log, journal."),
@@ -151,6 +154,7 @@ def exposition(service: Service, requests: Requests) -> str:
     store = service.store
     feeds, counts = store.feeds(), store.counts()
     receipts, jobs = store.waiting()
+    sent = store.delivery_counts()
     usage = time.process_time()
     single: dict[str, list[Sample]] = {
         "unsilo_build_info": [({"version": __version__}, 1)],
@@ -173,6 +177,12 @@ def exposition(service: Service, requests: Requests) -> str:
         "unsilo_messages_held": [({}, counts.messages.get("held", 0))],
         "unsilo_workers": [({}, service.settings.worker_count)],
         "unsilo_writer_waiting": [({"kind": "receipts"}, receipts), ({"kind": "jobs"}, jobs)],
+        "unsilo_deliveries": [({"destination": d, "state": s}, n) for (d, s), (n, _) in sent.items()],
+        "unsilo_delivery_waiting_seconds": [
+            ({"destination": d}, max(0.0, (clock.now() - oldest) / 1e6))
+            for (d, s), (_, oldest) in sent.items()
+            if s == "waiting"
+        ],
         "unsilo_resources": [({"type": kind}, n) for kind, n in sorted(counts.resources.items())],
         "unsilo_persons": [({}, counts.persons)],
         "unsilo_store_bytes": _sizes(service),

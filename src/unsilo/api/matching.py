@@ -34,7 +34,7 @@ class _Asked(NamedTuple):
     patient: Json
     certain: bool = False
     single: bool = False
-    count: int = _MOST
+    most: int = _MOST
 
 
 def _asked(said: Json) -> _Asked:
@@ -101,7 +101,7 @@ async def match(node: Node, ask: Ask) -> Answer:
         if asked.certain and found.grade != "certain":
             continue
         row = single.current(node.reads, predicate, "Patient", found.patient_id)
-        if row is not None and row.state == 0 and (asked.single or len(entries) < asked.count):
+        if row is not None and row.state == 0 and (asked.single or len(entries) < asked.most):
             entries.append(_entry(ask.base, found, json.decode(row.body)))
     if asked.single:
         entries = _single(entries)

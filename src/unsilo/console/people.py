@@ -8,7 +8,10 @@ from urllib.parse import quote, urlencode
 from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, pick, whole
+from unsilo.console.golden import in_review, rows_of
 from unsilo.console.render import home_zone, page
+from unsilo.flow.golden.lead import lead
+from unsilo.flow.golden.person import golden_of_facts
 from unsilo.flow.read.banner import Banner
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
@@ -62,10 +65,16 @@ def unknown(asked: Asked) -> Response:
 def frame(asked: Asked, loaded: Loaded) -> dict[str, Any]:
     """Return what every page below a person needs: head, link in words, sources, zone."""
     now, zone = clock.now(), home_zone(asked.service.settings)
-    banner = head(loaded, now, zone, asked.service.same)
+    golden = golden_of_facts(loaded.patients, asked.service.settings)
+    banner = lead(head(loaded, now, zone, asked.service.same), golden, now)
+    store = asked.service.store
+    waits = len(in_review(store, loaded.records))
+    sure = sureness(loaded.records, store.link_events(loaded.person))
+    if waits:
+        sure += f"; {waits} record{'s' if waits > 1 else ''} in review"
     return {
         "zone": zone, "sources": loaded.sources, "uid": loaded.uid, "banner": banner, "title": banner.name.words,
-        "sureness": sureness(loaded.records, asked.service.store.link_events(loaded.person)),
+        "sureness": sure, "golden": rows_of(golden), "in_review": waits,
     }  # fmt: skip
 
 

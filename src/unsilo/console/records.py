@@ -6,6 +6,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, origin_of
+from unsilo.console.golden import in_review
 from unsilo.console.people import frame, unknown
 from unsilo.console.render import Notice, page
 from unsilo.flow.link import link, unlink
@@ -14,30 +15,39 @@ from unsilo.flow.read.load import Loaded, load, record_line, rule_words
 from unsilo.kernel import json
 from unsilo.storage import Stored
 
-__all__ = ["change", "preview", "records_page"]
+__all__ = ["change", "line_of", "load_of", "preview", "records_page"]
 
 _MOST = 20
 
 
-def _line(asked: Asked, id_: str, stored: Stored | None) -> dict[str, Any]:
+def line_of(asked: Asked, id_: str, stored: Stored | None) -> dict[str, Any]:
+    """Return what a line about a source record shows."""
     return record_line(asked.service.store, asked.service.settings.feeds, id_, stored)
 
 
-def _load(asked: Asked) -> Loaded | None:
+def load_of(asked: Asked) -> Loaded | None:
+    """Read the person of the address, as far as the head needs."""
     uid = asked.request.path_params["uid"]
     return load(asked.service.store, asked.service.settings.feeds, uid, types=["AllergyIntolerance"])
 
 
 def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     """List the records, what was decided about them, and (for a steward) others that may belong here."""
-    loaded = _load(asked)
+    loaded = load_of(asked)
     if loaded is None:
         return unknown(asked)
     store = asked.service.store
     asked.audit("read", person=loaded.person, what="source records")
+    waits = in_review(store, loaded.records)
     rows = [
-        _line(asked, r.patient_id, r.resource)
-        | {"how": rule_words(r.rule), "reason": r.reason, "at": r.at, "actor": r.actor}
+        line_of(asked, r.patient_id, r.resource)
+        | {
+            "how": rule_words(r.rule),
+            "reason": r.reason,
+            "at": r.at,
+            "actor": r.actor,
+            "waits": waits.get(r.patient_id),
+        }
         for r in loaded.records
     ]
     typed = asked.request.query_params.get("q", "").strip()[:200]
@@ -45,7 +55,7 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     own = {r.patient_id for r in loaded.records}
     for hit in store.find_people(typed, _MOST) if typed and asked.may("person.link") else []:
         asked.audit("find", person=hit.person, what="found for linking")
-        hits += [_line(asked, s.id, s) for s in hit.patients if s.id not in own and s.body]
+        hits += [line_of(asked, s.id, s) for s in hit.patients if s.id not in own and s.body]
     events = [
         {"kind": e.kind, "record": f"Patient/{e.patient_id}", "reason": e.reason, "at": e.at, "actor": e.actor,
          "rule": e.rule}
@@ -53,7 +63,7 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     ]  # fmt: skip
     return page(
         "records.html", asked.view, **frame(asked, loaded), notice=notice, records=rows, events=events, q=typed,
-        hits=hits, may_link=asked.may("person.link"),
+        hits=hits, may_link=asked.may("person.link"), may_dispute=asked.may("record.dispute"),
     )  # fmt: skip
 
 
@@ -81,7 +91,7 @@ def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> tuple[list[R
 def preview(asked: Asked, notice: Notice | None = None) -> Response:
     """Show what a link or unlink would change, and ask for the reason."""
     act = asked.request.path_params["act"]
-    loaded = _load(asked)
+    loaded = load_of(asked)
     patient = (asked.field("patient") or asked.request.query_params.get("patient", "")).removeprefix("Patient/")
     sides = _sides(asked, loaded, act, patient) if loaded is not None else None
     if loaded is None or sides is None:

@@ -63,6 +63,7 @@ MENU: tuple[Item, ...] = (
     Item("/people", "Find a person", "person.read"),
     Item("/review", "Review", "person.link"),
     Item("/feeds", "Feeds", "feed.read"),
+    Item("/deliveries", "Deliveries", "feed.read"),
     Item("/messages", "Messages", "message.read"),
     Item("/dead", "Dead letters", "message.read"),
     Item("/bench", "Test bench", "bench.use"),

@@ -12,6 +12,8 @@ from starlette.types import Scope
 from unsilo.console import (
     admin,
     bench,
+    deliveries,
+    dispute,
     facts,
     mapping,
     messages,
@@ -43,10 +45,12 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{uid}/facts/{type}/{id}", "person.read", facts.fact_page),
     ("/people/{uid}/originals/{envelope}", "person.read", facts.original),
     ("/people/{uid}/records", "person.read", records.records_page),
+    ("/people/{uid}/dispute", "record.dispute", dispute.dispute_page),
     ("/people/{uid}/records/{act}", "person.link", records.preview),
     ("/review", "person.link", review.queue_page),
     ("/review/{number:int}", "person.link", review.pair_page),
     ("/feeds", "feed.read", operations.feeds_page),
+    ("/deliveries", "feed.read", deliveries.deliveries_page),
     ("/messages", "message.read", messages.messages_page),
     ("/messages/causes", "message.read", messages.causes_page),
     ("/messages/{id}", "message.read", messages.message_page),
@@ -65,9 +69,11 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
 """Pages that are read: address, permission, function. The order matters where one address could be another."""
 
 WRITES: tuple[tuple[str, str, Page], ...] = (
+    ("/people/{uid}/dispute", "record.dispute", dispute.change),
     ("/people/{uid}/records/{act}", "person.link", records.change),
     ("/review/{number:int}", "person.link", review.decide),
     ("/review/{number:int}/undo", "person.link", review.undo),
+    ("/deliveries/{number:int}/{act}", "message.replay", deliveries.change),
     ("/messages/{id}/edit", "message.replay", replay.edit),
     ("/messages/{id}/release", "message.replay", replay.release),
     ("/bench", "bench.use", bench.bench_page),

@@ -117,11 +117,6 @@ class ExchangeTx(FhirTx):
         row = self._connection.execute(_SQL["end"], (state, at, clean(said[:500]), n)).fetchone()
         return row is not None
 
-    def again(self, n: int) -> bool:
-        """Let a message that was set aside wait again, at its old place; False when it was not set aside."""
-        self._hold()
-        return self._connection.execute(_SQL["again"], (n,)).fetchone() is not None
-
     def drop_delivery(self, n: int, at: int) -> bool:
         """Give up a message that was set aside; False when it was not."""
         self._hold()

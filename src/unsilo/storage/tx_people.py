@@ -152,6 +152,9 @@ class PeopleTx(SheetTx):
         self._connection.execute(_SQL["went"], (0, person))
         if former and self._connection.execute(_SQL["members"], (former,)).fetchone()[0] == 0:
             self._connection.execute(_SQL["went"], (person, former))
+        if former:  # a new record is told of by the row of its resource
+            payload = msgspec.json.encode({"persons": [former, person]})
+            self._job.rows["outbox"].append(("linked", self.at, payload))
 
     def decided(self, patient_id: str) -> dict[str, str]:
         """Return what people decided of a source Patient: the other's id -> `same` or `apart`."""

@@ -57,10 +57,6 @@ UPDATE delivery SET attempts = ?, refused = ?, first = ?, due = ?, said = ? WHER
 -- name: end
 UPDATE delivery SET state = ?, ended = ?, said = ?, attempts = attempts + 1 WHERE n = ? AND state = 'waiting' RETURNING n
 
--- name: again
-UPDATE delivery SET state = 'waiting', attempts = 0, refused = 0, first = 0, due = 0, ended = 0
-WHERE n = ? AND state = 'dead' RETURNING n
-
 -- name: drop
 UPDATE delivery SET state = 'dropped', ended = ? WHERE n = ? AND state = 'dead' RETURNING n
 
