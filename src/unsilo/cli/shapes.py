@@ -64,12 +64,13 @@ def shape(
 ) -> None:
     """Show what a feed has sent so far: message types, segments, fields, components, codes, and how often."""
     from unsilo.flow.shapes.book import Shapes
+    from unsilo.flow.shapes.profile import part_of
 
     named_feed(feed, config, data)
     with store_of(settings_of(config, data)) as store:
         _, profile = Shapes(store).profile(feed)
     rows = [
-        (key, line.count, line.count / line.at if line.parent and line.at else None, line.parent, line.gone)
+        (key, line.count, part_of(profile, line), line.parent, line.gone)
         for key, line in sorted(profile.items())
         if line.parent or key == "message"
     ]

@@ -53,4 +53,5 @@ def feeds_page(asked: Asked) -> Response:
     return page(
         "feeds.html", asked.view, zone=home_zone(asked.service.settings), title="Feeds", rows=rows, node=found,
         may_messages=asked.may("message.read"), uncoded=asked.service.maps.uncoded(), may_maps=asked.may("map.read"),
+        may_overlays=asked.may("overlay.read"), configured=asked.service.settings.feeds,
     )  # fmt: skip

@@ -49,7 +49,7 @@ class Runs:
         return RedirectResponse("/replay", 303)
 
     def start(self, asked: Asked) -> Response:
-        """Replay one message, or all dead letters of a cause, at the rate asked for."""
+        """Replay one message, all dead letters of a cause, or the last of a feed, at the rate asked for."""
         reason = asked.field("reason")
         messages = _chosen(asked)
         if not reason or not messages:
@@ -73,7 +73,10 @@ def _rate(text: str) -> float:
 def _chosen(asked: Asked) -> list[str]:
     if one := asked.field("message"):
         return [one] if asked.service.store.message(one) is not None else []
-    cause = asked.field("cause")
+    cause, feed, last = asked.field("cause"), asked.field("feed"), asked.field("last")
+    if feed and last.isascii() and last.isdigit():
+        rows = asked.service.store.search_messages(feed=feed, limit=min(_MOST, int(last)))
+        return [row.id for row in sorted(rows, key=lambda r: r.mid) if row.state in ("done", "dead") and row.mid]
     if not cause:
         return []
     rows = asked.service.store.search_messages(state="dead", cause=cause, limit=_MOST)

@@ -13,7 +13,7 @@ HOME = {"sec-fetch-site": "same-origin"}
 
 def _address(node: Any, template: str) -> str:
     values = {"uid": node.people["demirci"], "type": "Observation", "id": "x", "number:int": "0", "envelope": "x",
-              "act": "link", "key": "problems"}  # fmt: skip
+              "act": "link", "key": "problems", "name": "lab"}  # fmt: skip
     return re.sub(r"\{([^}]+)\}", lambda m: values[m[1]], template)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from unsilo.flow.shapes.part import ALL
 from unsilo.flow.shapes.watch import Delta
 
-__all__ = ["Alarm", "Change", "Line", "Profile", "decode", "encode", "learn", "share"]
+__all__ = ["Alarm", "Change", "Line", "Profile", "decode", "encode", "learn", "part_of", "share"]
 
 LEARNT = 200
 """Times that something must have been sent before what is new in it is worth a word."""
@@ -101,6 +101,12 @@ def learn(profile: Profile, delta: Delta) -> Change:
             line.at /= 2
             line.gap /= 2
     return change
+
+
+def part_of(profile: Profile, line: Line) -> float | None:
+    """Return how often a key came of the times that its parent did; None for one without a parent."""
+    total = _total(profile, line)
+    return min(1.0, line.count / total) if total else None
 
 
 def _total(profile: Profile, line: Line) -> float:
