@@ -69,6 +69,7 @@ MENU: tuple[Item, ...] = (
     Item("/bench", "Test bench", "bench.use"),
     Item("/maps", "Code maps", "map.read"),
     Item("/terminology", "Terminology", "terminology.read"),
+    Item("/units", "Units", "terminology.read"),
     Item("/admin/users", "Users", "user.manage"),
     Item("/admin/audit", "Audit", "audit.read"),
 )

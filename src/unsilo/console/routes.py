@@ -27,6 +27,7 @@ from unsilo.console import (
     same,
     sign_in,
     terminology,
+    units,
 )
 from unsilo.console.gate import Asked, guarded
 from unsilo.flow.service import Service
@@ -65,6 +66,7 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/maps/entries", "map.read", mapping.entries_page),
     ("/terminology", "terminology.read", terminology.terminology_page),
     ("/terminology/branch", "terminology.read", terminology.branch_page),
+    ("/units", "terminology.read", units.units_page),
     ("/admin/users", "user.manage", admin.users_page),
     ("/admin/audit", "audit.read", admin.audit_page),
 )

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.fhir.index import token_hash
+from unsilo.spec import r4
 from unsilo.spec.parameters import parameter
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import clean
@@ -78,6 +79,10 @@ class MapReads:
         asked = (known.number, token_hash(code), row[0])
         facts = int(self._readers.row(_SQL["one"], asked)[0])
         return CodeCount(known.number, asked[1], row[0], system, facts) if facts else None
+
+    def newest_ids(self, type_: str, limit: int) -> list[str]:
+        """Return the ids of the newest live resources of a type."""
+        return [row[0] for row in self._readers.rows(_SQL["newest_of_type"], (r4.type_number(type_), limit))]
 
     def code_feeds(self, counted: CodeCount) -> dict[str, int]:
         """Return how many resources with the code each feed brought."""

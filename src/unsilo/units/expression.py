@@ -13,7 +13,7 @@ from typing import NamedTuple
 from unsilo.kernel.issue import Code, Issue, Where
 from unsilo.units.essence import Atom, essence
 
-__all__ = ["LONGEST", "Reduced", "SpecialPart", "reduce"]
+__all__ = ["LONGEST", "TOKEN", "Reduced", "SpecialPart", "reduce", "split"]
 
 LONGEST = 1000
 """Characters of an expression; the longest of UCUM's examples has under 40."""
@@ -22,7 +22,7 @@ _BITS = 8192
 
 # A symbol is 10*, 10^, or characters that are neither structure nor digit, with closed brackets taken whole
 # (`[m/s2/Hz^(1/2)]`, `B[10.nV]`). Only ASCII digits count, so `[0-9]` and not `\d`.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"(?:(?P<symbol>10[*^]|(?:[!-'*,:-<>-Z\\^-z|~]|\[[!-Z\\^-z|~]*\])+)(?P<power>[+-]?[0-9]+)?|(?P<number>[0-9]+))"
     r"(?P<note>\{[!-z|~]*\})?"
     r"|(?P<alone>\{[!-z|~]*\})"
@@ -88,7 +88,7 @@ def _atom(code: str, amounts: bool) -> _Symbol:
     return _Symbol(up, down, powers, None, _bits(up, down, powers))
 
 
-def _split(symbol: str, case_insensitive: bool) -> tuple[str, str] | None:
+def split(symbol: str, case_insensitive: bool) -> tuple[str, str] | None:
     """Return prefix and atom of a symbol. An atom as a whole comes before a prefixed one (`cd` is candela)."""
     table = essence()
     if case_insensitive:
@@ -112,7 +112,7 @@ _known: dict[tuple[str, bool, bool], _Symbol] = {}
 
 
 def _symbol(text: str, case_insensitive: bool, amounts: bool) -> _Symbol | None:
-    parts = _split(text, case_insensitive)
+    parts = split(text, case_insensitive)
     if parts is None:
         return None
     prefix, code = parts
@@ -162,7 +162,7 @@ def reduce(code: str, case_insensitive: bool = False, *, amounts: bool = False) 
     signs: list[int] = []  # the sign in force outside of each open parenthesis
     outer, sign = 1, 1
     place, end, wanted, begun = 0, len(code), True, True
-    match = _TOKEN.match
+    match = TOKEN.match
     while place < end:
         token = match(code, place)
         if token is None:

@@ -41,6 +41,9 @@ WHERE x.sp = ? AND x.code = ? AND x.sys = ? AND r.state = 0 GROUP BY f.name ORDE
 SELECT r.fhir_id FROM ix_tok x JOIN res r ON r.rid = x.rid
 WHERE x.sp = ? AND x.code = ? AND x.sys = ? AND r.state = 0 ORDER BY x.rid DESC LIMIT ?
 
+-- name: newest_of_type
+SELECT fhir_id FROM res INDEXED BY res_live WHERE tenant = 0 AND type = ? AND state = 0 ORDER BY rid DESC LIMIT ?
+
 -- name: messages
 SELECT DISTINCT m.mid, m.id, f.name FROM ix_tok x JOIN res r ON r.rid = x.rid JOIN message m ON m.mid = r.mid
 JOIN feed f ON f.id = m.feed
