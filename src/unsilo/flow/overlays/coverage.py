@@ -24,8 +24,8 @@ __all__ = ["Coverage", "Unread", "coverage"]
 
 _EXAMPLES = 3
 _NUMBERED = frozenset(
-    "AIG AIL AIP AIS AL1 ARV AUT CON DB1 DG1 EDU FT1 GT1 IAM IN1 IVT LAN NK1 NTE OBR OBX OH1 OH2 OH3 OH4 ORG PCE PID PR1 RGS "
-    "PV1 RFI RXV SPM TQ1 TQ2 TXA UB1 UB2 VND".split()
+    "AIG AIL AIP AIS AL1 ARV AUT CON DB1 DG1 EDU FT1 GT1 IAM IN1 IVT LAN NK1 NTE OBR OBX OH1 OH2 OH3 OH4 ORG PCE PID "
+    "PR1 PV1 RFI RGS RXV SPM TQ1 TQ2 TXA UB1 UB2 VND".split()
 )
 """Segments whose first field only counts them (data type SI, HL7 v2.8.2 chapter 2A)."""
 _LONGEST = 80
