@@ -11,6 +11,7 @@ from unsilo.flow.doubt import counted
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.flow.repeated import Repeated
+from unsilo.flow.replaced import leads_back
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready
@@ -73,7 +74,10 @@ class _Writing:
         tx.prefetch(keys, heads_do=True)
         tx.number(keys)
         together = self._put_sheet()
+        kept = {_id(act.retired) for act in told.actions if act.kind == "merge" and self._is_circle(act)}
         for piece in told.pieces:
+            if piece.type == "Patient" and piece.id in kept:
+                continue  # it would say that it was replaced; see `merge_patients`
             if together and piece.place >= 0:
                 self.changed.append(f"{piece.type}/{piece.id}")
             else:
@@ -102,6 +106,11 @@ class _Writing:
         made = [Made(p.body, p.digest, p.clock, p.rank, p.lineage) for p in told.pieces if p.place >= 0]
         tx.put_made(sheet, made, mid=told.mid, at=self.at)
         return True
+
+    def _is_circle(self, action: Act) -> bool:
+        """Tell whether the survivor of a merge was itself merged into the one that is to be retired."""
+        survivor, retired = _id(action.survivor), _id(action.retired)
+        return bool(survivor and retired) and survivor != retired and leads_back(self.tx, survivor, retired)
 
     def _piece(self, piece: Piece) -> None:
         head = self.tx.head(piece.type, piece.id)
@@ -193,6 +202,13 @@ class _Writing:
         if not survivor or not retired or survivor == retired:
             return
         tx, mid = self.tx, self.told.mid
+        if self._is_circle(action):
+            # One of the two must stay; which, only people can say.
+            text = f"Patient/{survivor} was itself merged into Patient/{retired} before; both are left as they are"
+            where, hint = Where(f"Patient/{retired}"), "ask the sender which number is in use"
+            self.issues.append(Issue("error", "conflict", text, where, hint, "commit.merge-circle"))
+            tx.ask(survivor, retired, "merge-circle", text, 0.0, "", mid, self.at)
+            return
         person = tx.person_of(survivor)
         if person is None:
             person = tx.link(survivor, None, "new", "First message with this number.", self.actor, self.at, mid)

@@ -88,7 +88,7 @@ class _Merging:
         tx, source, target = self.tx, self.source.id, self.target.id
         gone = replaced_by(_content(self.target))
         vocabulary = self.writing.parameters.vocabulary
-        if leads_back(tx, target, source, self.caller.predicate, vocabulary):
+        if leads_back(tx, target, source, (self.caller.predicate, vocabulary)):
             text = f"Patient/{target} was itself merged into Patient/{source}"
             raise _refuse(text, "target-patient", "conflict", "take that merge back first")
         if gone:

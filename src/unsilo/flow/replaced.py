@@ -17,6 +17,8 @@ __all__ = [
 
 Identifier = tuple[str, str]
 """System ("" for any) and value."""
+Finding = tuple[Predicate, Vocabulary]
+"""What a search for an identifier needs."""
 
 _MERGED = "The record says that another one replaced it."
 _MOST_STEPS = 100
@@ -105,7 +107,7 @@ def follow(
         if survivor is None:
             text = "the record that replaced this one is not known here, so nothing was merged"
             issues.append(Issue("warning", "not-found", text, Where("Patient.link"), rule="merge.survivor"))
-        elif survivor != id_ and leads_back(tx, survivor, id_, predicate, vocabulary):
+        elif survivor != id_ and leads_back(tx, survivor, id_, (predicate, vocabulary)):
             text = f"Patient/{survivor} was itself replaced by Patient/{id_}: one of the two must stay"
             hint = "take the other merge back first"
             issues.append(Issue("error", "conflict", text, Where("Patient.link"), hint, "merge.circle"))
@@ -144,15 +146,18 @@ def part(tx: Tx, source: str, target: str, actor: str, mid: int) -> None:
         tx.unlink(source, "unmerge", _PARTED, actor, tx.at, mid)
 
 
-def leads_back(tx: Tx, start: str, wanted: str, predicate: Predicate, vocabulary: Vocabulary) -> bool:
-    """Tell whether a record was replaced by another, directly or over others."""
+def leads_back(tx: Tx, start: str, wanted: str, finding: Finding | None = None) -> bool:
+    """Tell whether a record was replaced by another, directly or over others.
+
+    Links that name an identifier only are followed when `finding` is given.
+    """
     seen, todo = {start}, [start]
     while todo and len(seen) < _MOST_STEPS:
         now = tx.current("Patient", todo.pop())
         if now is None or now.state != 0 or b"replaced-by" not in now.body:
             continue
         for link in replaced_links(json.decode(now.body)):
-            id_ = _survivor(tx, link, predicate, vocabulary)
+            id_ = _survivor(tx, link, *finding) if finding is not None else _other(link)[0] or None
             if id_ == wanted:
                 return True
             if id_ is not None and id_ not in seen:

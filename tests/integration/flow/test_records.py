@@ -122,6 +122,29 @@ def test_a_merge_makes_one_person_and_later_messages_find_it(tmp_path: Path) -> 
     with_node(settings(tmp_path), scenario, workers=True)
 
 
+def test_contradicting_merges_leave_both_as_they_are_and_ask(tmp_path: Path) -> None:
+    """A40 of A into B after B into A: the first stands, one number stays in use, the pair waits for a person."""
+
+    async def scenario(node: Node) -> None:
+        store = node.service.store
+        await feed(
+            node, adt("1", "111", at="20260101"), adt("2", "222", at="20260101", name="Smith^Bob"),
+            adt("3", "111", kind="ADT^A40", at="20260102", rest="MRG|222^^^KH^MR\r"),
+            adt("4", "222", kind="ADT^A40", at="20260103", name="Smith^Bob", rest="MRG|111^^^KH^MR\r"),
+        )  # fmt: skip
+        found = patients(node)
+        assert [found[number].get("active") for number in ("111", "222")] == [None, False]
+        assert "link" not in found["111"]
+        [row] = store.reviews()
+        assert row.rule == "merge-circle"
+        last = store.search_messages(feed="adt", limit=1)[0]
+        outcome = store.outcome(last.mid)
+        assert outcome is not None
+        assert "commit.merge-circle" in [issue.rule for issue in outcome.issues]
+
+    with_node(settings(tmp_path), scenario, workers=True)
+
+
 def test_a_resend_and_two_feeds_at_once_make_one_person(tmp_path: Path) -> None:
     """Many messages of one new patient over several connections make one Patient and one person."""
 
