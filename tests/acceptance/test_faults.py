@@ -23,7 +23,7 @@ def test_failed_writes_and_fsyncs_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    """While the disk is full nothing is acknowledged and every read is answered; with room again everything is taken."""
+    """While the disk is full nothing is acknowledged and every read is answered; with room again all is taken."""
     found = faults.Outcome()
     faults.full_disk(found, tmp_path)
     if found.full_disk.startswith("not tried"):

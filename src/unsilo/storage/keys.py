@@ -197,7 +197,7 @@ def ready(index: IndexRows, find: Iterable[str] = ()) -> Ready:
         if (name := _local(p)) is not None
     ]
     dat = index.dat
-    if any([low < _LOWEST or high > _HIGHEST for _, low, high in dat]):
+    if any([low < _LOWEST or high > _HIGHEST for _, low, high in dat]):  # noqa: C419 - a list is quicker here
         dat = [(sp, *bounded(low, high)) for sp, low, high in dat]
     keys = Image(
         _once(tok), _once(index.str), _once(dat), _once(index.num), _once(index.qty), _once(uri), _once(ref),

@@ -13,8 +13,8 @@ from unsilo.terminology.same.text import base_key, fold, plain, tokens
 __all__ = ["classes", "read_allergen"]
 
 _AROUND = re.compile(
-    r"^(?:(?:allergy status|allergy|allergic reaction|allergic|hypersensitivity|intolerance|intolerant|adverse reaction|"
-    r"propensity to adverse reactions|sensitivity) (?:to )?)|^drug allergy to "
+    r"^(?:(?:allergy status|allergy|allergic reaction|allergic|hypersensitivity|intolerance|intolerant|"
+    r"adverse reaction|propensity to adverse reactions|sensitivity) (?:to )?)|^drug allergy to "
     r"| (?:allergy|allergies|intolerance|hypersensitivity|sensitivity|extract)$"
 )
 _DENIED = re.compile(r"^(?:no|not|nil|none|denies|denied|nkda|nka|unknown)\b")
