@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from unsilo.api.whole import WHOLE, Whole
+
 __all__ = ["HEAD_BYTES", "HEAD_SECONDS", "BoundedProtocol", "raise_file_limit"]
 
 _log = logging.getLogger("unsilo.api")
@@ -125,7 +127,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head has ended; the body has the bounds of who reads it."""
         self._end()
         self._completed = True
+        scope = self.scope
         super().on_headers_complete()
+        # Who answers with a whole needs no messages; its task has not begun yet.
+        if self.cycle is not None and self.cycle.scope is scope:
+            scope[WHOLE] = Whole(self.cycle)  # type: ignore[literal-required]
 
     def _begin(self) -> None:
         self._end()

@@ -22,6 +22,7 @@ from unsilo.api.node import Node
 from unsilo.api.origins import Origins
 from unsilo.api.table import Table
 from unsilo.api.take import GoneError
+from unsilo.api.whole import WHOLE, Whole
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.service import Service
 from unsilo.kernel import fresh_id, json
@@ -192,8 +193,14 @@ class Fhir(Node):
             headers.append((b"content-length", b"%d" % len(body)))
         if b"origin" in ask.headers:
             headers += self.origins.headers(ask)
+        if ask.method == "HEAD":
+            body = b""
+        whole: Whole | None = ask.scope.get(WHOLE)
+        if whole is not None:
+            await whole.send(answer.status, headers, body)
+            return
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if ask.method == "HEAD" else body})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _compress(body: bytes) -> bytes:

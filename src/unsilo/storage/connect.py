@@ -1,10 +1,10 @@
 """Opens SQLite connections the way the store needs them, and lends the reading ones to threads."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from queue import LifoQueue
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -75,22 +75,53 @@ class Readers:
     ) -> None:
         self._path = path
         self._prepare = prepare
-        self._idle: LifoQueue[sqlite3.Connection | None] = LifoQueue()
-        for _ in range(most):
-            self._idle.put(None)
+        self._idle: list[sqlite3.Connection | None] = [None] * most
+        self._free = threading.Condition()
+        self._waiting = 0
         self._most = most
+
+    def _take(self) -> sqlite3.Connection:
+        """Take a connection; waits while all are in use."""
+        try:
+            connection = self._idle.pop()  # one step of the interpreter: no lock where nobody waits
+        except IndexError:
+            connection = self._wait()
+        if connection is not None:
+            return connection
+        try:
+            connection = connect(self._path, cache_mb=16, read_only=True)
+            self._prepare(connection)
+        except BaseException:
+            self._give(None)
+            raise
+        return connection
+
+    def _wait(self) -> sqlite3.Connection | None:
+        with self._free:
+            self._waiting += 1  # from here on whoever gives one back says so
+            try:
+                while True:
+                    try:
+                        return self._idle.pop()
+                    except IndexError:
+                        self._free.wait()
+            finally:
+                self._waiting -= 1
+
+    def _give(self, connection: sqlite3.Connection | None) -> None:
+        self._idle.append(connection)
+        if self._waiting:
+            with self._free:
+                self._free.notify()
 
     @contextmanager
     def lend(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection; waits while all are in use."""
-        connection = self._idle.get()
+        connection = self._take()
         try:
-            if connection is None:
-                connection = connect(self._path, cache_mb=16, read_only=True)
-                self._prepare(connection)
             yield connection
         finally:
-            self._idle.put(connection)
+            self._give(connection)
 
     @contextmanager
     def moment(self, seconds: float = 0) -> Iterator[Callable[[str, Sequence[Any]], list[Any]]]:
@@ -115,17 +146,26 @@ class Readers:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""
-        with self.lend() as connection:
+        connection = self._take()
+        try:
             return _run(connection, sql, values).fetchall()
+        finally:
+            self._give(connection)
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """Run one statement and return its first row or None."""
-        with self.lend() as connection:
+        connection = self._take()
+        try:
             return _run(connection, sql, values).fetchone()
+        finally:
+            self._give(connection)
 
     def close(self) -> None:
         """Close every connection; waits for those that are lent."""
         for _ in range(self._most):
-            connection = self._idle.get()
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._wait()
             if connection is not None:
                 connection.close()

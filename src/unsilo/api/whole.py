@@ -1,0 +1,48 @@
+"""Sends an answer that is there as a whole, head and body, in one write: no messages between program and web server."""
+
+from http import HTTPStatus
+from typing import Any
+
+from unsilo.api.ask import Headers
+
+__all__ = ["WHOLE", "Whole"]
+
+WHOLE = "unsilo.whole"
+"""Where the scope of a request holds its `Whole`; there is none behind another web server."""
+
+_STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+
+
+class Whole:
+    """The answer to one request (uvicorn's cycle of request and response), to be sent once."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: Any) -> None:
+        self._cycle = cycle
+
+    async def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send, and let the connection go on; nothing when the client went away.
+
+        RuntimeError for a header with a line end in it.
+        """
+        cycle = self._cycle
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle.disconnected:
+            return
+        lines = [b"%b: %b\r\n" % header for header in cycle.default_headers]
+        lines += [b"%b: %b\r\n" % header for header in headers]
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+            raise RuntimeError("a header has a line end in it")
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        line = _STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
+        cycle.transport.write(b"".join((line, head, b"\r\n", body)))
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
