@@ -279,6 +279,13 @@ def dicom_uid(_run: Any, node: Element, at: Locator, path: str, rule: str, rows:
     return {"system": "urn:dicom:uid", "value": f"urn:oid:{root}"}
 
 
+def address_words(_run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
+    """An address that only names a place as words: its parts in order, with commas."""
+    words = [text for child in node.kids if (text := clean_text(child))] or [clean_text(node)]
+    rows.append(Row(path, rule, f"{at}/text()"))
+    return ", ".join(words) or None
+
+
 def sop_class(_run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The SOP class of an image as Coding."""
     code = (node.get("code") or "").strip()
@@ -289,6 +296,7 @@ def sop_class(_run: Any, node: Element, at: Locator, path: str, rule: str, rows:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "address_words": address_words,
     "administration_unit": administration_unit,
     "allergy_status": allergy_status,
     "birth_sex": birth_sex,

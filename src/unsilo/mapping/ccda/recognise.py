@@ -30,7 +30,7 @@ NO_INFORMATION: Final = "no-information"
 _FAMILY: Final = frozenset(("family-organizer", "family", "family-history"))
 _OPEN: Final = frozenset(
     "other act cluster health-concern intervention planned-act procedure equipment-organizer panel advance-organizer "
-    "goal encounter".split()
+    "goal encounter measure-reference administered-act lab-test tested travel expired".split()
 )
 """Kinds whose parts are looked at by their content alone."""
 _VACCINES: Final = frozenset(("2.16.840.1.113883.12.292", "2.16.840.1.113883.6.59"))
