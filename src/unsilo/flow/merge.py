@@ -110,18 +110,11 @@ class _Merging:
         link = {"other": {"reference": f"Patient/{self.source.id}"}, "type": "replaces"}
         if given is None:
             before = _content(self.target)
-            links = [item for item in before.get("link", []) if item != link]
+            links = [item for item in _links(before) if item != link]
             return {**before, "link": [*links, link]}
         if given.get("resourceType") != "Patient" or given.get("id") != self.target.id:
             raise _refuse("result-patient is the target Patient, with its id", "result-patient", "value", status=400)
-        said = given.get("link")
-        known = isinstance(said, list) and any(
-            isinstance(item, dict)
-            and item.get("type") == "replaces"
-            and isinstance(item.get("other"), dict)
-            and str(item["other"].get("reference", "")).endswith(f"Patient/{self.source.id}")
-            for item in said
-        )
+        known = any(_leads(item, "replaces", self.source.id) for item in _links(given))
         if not known:
             text = f"result-patient has no link of type replaces to Patient/{self.source.id}"
             raise _refuse(text, "result-patient", "required", status=400)
@@ -131,7 +124,7 @@ class _Merging:
         """Return the source Patient as it will be."""
         before = _content(self.source)
         link = {"other": {"reference": f"Patient/{self.target.id}"}, "type": "replaced-by"}
-        return {**before, "active": False, "link": [*before.get("link", []), link]}
+        return {**before, "active": False, "link": [*_links(before), link]}
 
     def write(self, result: Json) -> Written:
         """Write both Patients, let the person follow, and remember what was before."""
@@ -177,11 +170,8 @@ class _Merging:
             return self._put(former, now)
         # Somebody changed it since: what is new stays, what the merge said goes.
         resource = _content(now)
-        links = [
-            item
-            for item in resource.pop("link", [])
-            if not (item.get("type") == kind and str(item.get("other", {}).get("reference", "")).endswith(f"/{other}"))
-        ]
+        links = [item for item in _links(resource) if not _leads(item, kind, other)]
+        resource.pop("link", None)
         if links:
             resource["link"] = links
         if kind == "replaced-by":
@@ -189,6 +179,18 @@ class _Merging:
             if "active" in former:
                 resource["active"] = former["active"]
         return self._put(resource, now)
+
+
+def _links(resource: Json) -> list[Any]:
+    found = resource.get("link")
+    return found if isinstance(found, list) else []
+
+
+def _leads(item: Any, kind: str, other: str) -> bool:
+    """Tell whether a link is of a type and leads to another Patient."""
+    if not isinstance(item, dict) or item.get("type") != kind or not isinstance(item.get("other"), dict):
+        return False
+    return str(item["other"].get("reference", "")).endswith(f"Patient/{other}")
 
 
 def _content(row: Stored) -> Json:

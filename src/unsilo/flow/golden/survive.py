@@ -12,6 +12,7 @@ from unsilo.flow.golden.table import Rule
 from unsilo.flow.golden.values import SAME, amount, found, words
 from unsilo.flow.read.banner import name_within
 from unsilo.kernel import Json
+from unsilo.mapping.outward.shape import fitting
 
 __all__ = ["Chosen", "Golden", "Lost", "SourceRecord", "survive"]
 
@@ -156,12 +157,17 @@ def _ordered(rule: Rule, claims: list[_Claim], scores: dict[str, _Score]) -> lis
     return sorted(claims, key=lambda claim: tuple(-score(claim) for score in order))
 
 
+def _fitted(record: SourceRecord) -> SourceRecord:
+    """Return the record with only what is as R4 has it: a server that checks nothing on write may hold anything."""
+    return msgspec.structs.replace(record, patient=fitting({**record.patient, "resourceType": "Patient"}, []))
+
+
 def survive(records: Iterable[SourceRecord], rules: Sequence[Rule], trust: Sequence[str] = ()) -> Golden:
     """Return what survives; `trust` names feeds, the most trusted first (`api` for what programs write).
 
     Identifiers and what else stands side by side of records that another one replaced is left out.
     """
-    known = sorted(records, key=lambda record: record.id)
+    known = [_fitted(record) for record in sorted(records, key=lambda record: record.id)]
     scores = _scores(trust)
     chosen: list[Chosen] = []
     for rule in rules:

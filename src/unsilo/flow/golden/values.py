@@ -26,12 +26,13 @@ def found(patient: Json, element: str) -> Iterator[tuple[str, Any]]:
     if element.endswith("[x]"):
         stem = element[:-3]
         for name in sorted(patient):
-            if name.startswith(stem) and name[len(stem) : len(stem) + 1].isupper():
-                yield name, patient[name]
+            value = patient[name]
+            if name.startswith(stem) and name[len(stem) : len(stem) + 1].isupper() and value not in (None, "", {}, []):
+                yield name, value
         return
     value = patient.get(element)
     for item in value if isinstance(value, list) else [value]:
-        if item is None or item in ("", {}) or (isinstance(item, str) and fold(item) in _UNKNOWN):
+        if item is None or item in ("", {}, []) or (isinstance(item, str) and fold(item) in _UNKNOWN):
             continue
         if element == "identifier" and not (isinstance(item, dict) and item.get("value")):
             continue
