@@ -265,6 +265,9 @@ def _show_coverage(found: "Coverage", rows: bool) -> None:
         for name, missed in found.missed.items():
             hit, total = found.by_map[name]
             say(f"  {name}: {hit} of {total} rows hit; not {', '.join(missed)}")
+    for each in found.unmapped:
+        shown = f": {'; '.join(each.shown)}" if each.shown else ""
+        say(f"  codes without a map in {each.path}: {each.values} in {each.messages} messages{shown}")
     numbering = [each.path for each in found.unread if each.counts]
     lost = [each for each in found.unread if not each.counts]
     if numbering:

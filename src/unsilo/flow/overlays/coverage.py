@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from unsilo.config import Feed
-from unsilo.flow.overlays.expect import unread
+from unsilo.flow.overlays.fields import numbers_only, plain
 from unsilo.flow.overlays.messages import spread
 from unsilo.flow.overlays.run import map_envelope, opened, site_with
 from unsilo.formats import hl7v2
@@ -23,11 +23,6 @@ from unsilo.spec import r4
 __all__ = ["Coverage", "Unread", "coverage"]
 
 _EXAMPLES = 3
-_NUMBERED = frozenset(
-    "AIG AIL AIP AIS AL1 ARV AUT CON DB1 DG1 EDU FT1 GT1 IAM IN1 IVT LAN NK1 NTE OBR OBX OH1 OH2 OH3 OH4 ORG PCE PID "
-    "PR1 PV1 RFI RGS RXV SPM TQ1 TQ2 TXA UB1 UB2 VND".split()
-)
-"""Segments whose first field only counts them (data type SI, HL7 v2.8.2 chapter 2A)."""
 _LONGEST = 80
 _FIELD = re.compile(r"[A-Z][A-Z0-9]{2}-\d+")
 _FIRST = re.compile(r"[.\[]")
@@ -48,7 +43,7 @@ class Unread(msgspec.Struct):
 
 class Coverage(msgspec.Struct):
     """What some messages of a feed use of the tables. `rows` are map rows by how many elements each made (a row that
-    calls another map: in how many messages it did).
+    calls another map: in how many messages it did). `unmapped` are coded fields with codes that no vocabulary has.
 
     `by_map` says of each map that was used at all how many of its rows were hit, and how many it has; `missed` names
     the others of those maps; `own_missed` the overlay's rows that no message came to.
@@ -60,6 +55,7 @@ class Coverage(msgspec.Struct):
     broken: int = 0
     fields: int = 0
     unread: list[Unread] = []
+    unmapped: list[Unread] = []
     rows: dict[str, int] = {}
     by_map: dict[str, tuple[int, int]] = {}
     missed: dict[str, list[str]] = {}
@@ -72,21 +68,23 @@ class _Tally(msgspec.Struct):
     rows: Counter[str] = msgspec.field(default_factory=Counter)
     cited: int = 0
     unread: dict[str, Unread] = msgspec.field(default_factory=dict)
+    unmapped: dict[str, Unread] = msgspec.field(default_factory=dict)
 
     def add(self, other: _Tally) -> None:
         self.messages += other.messages
         self.broken += other.broken
         self.cited += other.cited
         self.rows.update(other.rows)
-        for path, each in other.unread.items():
-            mine = self.unread.get(path)
-            if mine is None:
-                self.unread[path] = each
-                continue
-            mine.values += each.values
-            mine.messages += each.messages
-            mine.examples = [*mine.examples, *each.examples][:_EXAMPLES]
-            mine.shown = list(dict.fromkeys((*mine.shown, *each.shown)))[:_EXAMPLES]
+        for own, theirs in ((self.unread, other.unread), (self.unmapped, other.unmapped)):
+            for path, each in theirs.items():
+                mine = own.get(path)
+                if mine is None:
+                    own[path] = each
+                    continue
+                mine.values += each.values
+                mine.messages += each.messages
+                mine.examples = [*mine.examples, *each.examples][:_EXAMPLES]
+                mine.shown = list(dict.fromkeys((*mine.shown, *each.shown)))[:_EXAMPLES]
 
 
 def _fields(envelope: Envelope, feed: Feed, places: set[Locator]) -> set[str]:
@@ -102,9 +100,15 @@ def _fields(envelope: Envelope, feed: Feed, places: set[Locator]) -> set[str]:
     }
 
 
-def _counts(path: str) -> bool:
-    segment, _, field = path.partition("-")
-    return (segment in _NUMBERED and field == "1") or path == "OBX-2"
+def _note(fields: dict[str, Unread], name: str, value: str, message: str) -> None:
+    found = fields.setdefault(name, Unread(name, 0, 1, [message], [], numbers_only(name)))
+    found.values += 1
+    if value and value[:_LONGEST] not in found.shown and len(found.shown) < _EXAMPLES:
+        found.shown.append(value[:_LONGEST])
+
+
+def _sorted(fields: dict[str, Unread]) -> list[Unread]:
+    return sorted(fields.values(), key=lambda each: (each.counts, -each.messages, -each.values, each.path))
 
 
 def _part(feed: Feed, overlay: bytes | None, values: bool, envelopes: list[Envelope]) -> _Tally:
@@ -121,7 +125,7 @@ def _part(feed: Feed, overlay: bytes | None, values: bool, envelopes: list[Envel
         for entry in mapped.entries:
             kind = entry.resource["resourceType"]
             for row in entry.rows:
-                tally.rows[row.rule] += 1
+                tally.rows[row.rule.partition("@")[0]] += 1  # `pid.8@AdministrativeSex` is the row and its vocabulary
                 if row.source is not None:
                     places.add(row.source)
                     filled.add(f"@{kind}.{_FIRST.split(row.path, maxsplit=1)[0]}")
@@ -129,11 +133,11 @@ def _part(feed: Feed, overlay: bytes | None, values: bool, envelopes: list[Envel
         tally.rows.update(filled)
         tally.cited = len(places)
         for _, path, value in mapped.unconsumed:
-            name = unread(path)
-            found = tally.unread.setdefault(name, Unread(name, 0, 1, [envelope.id], [], _counts(name)))
-            found.values += 1
-            if values and value[:_LONGEST] not in found.shown and len(found.shown) < _EXAMPLES:
-                found.shown.append(value[:_LONGEST])
+            _note(tally.unread, plain(path), value if values else "", envelope.id)
+        for issue in mapped.issues:
+            if issue.code == "unmapped":
+                name = f"{plain(issue.where.path)} ({issue.rule})" if issue.where.path else issue.rule
+                _note(tally.unmapped, name, issue.text if values else "", envelope.id)
         total.add(tally)
     return total
 
@@ -149,9 +153,7 @@ def coverage(
         if told is not None:
             told(count)
     result = Coverage(feed.name, feed.format, total.messages, total.broken, total.cited)
-    result.unread = sorted(
-        total.unread.values(), key=lambda each: (each.counts, -each.messages, -each.values, each.path)
-    )
+    result.unread, result.unmapped = _sorted(total.unread), _sorted(total.unmapped)
     _rows(result, total.rows, feed, overlay)
     return result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +10,7 @@ import msgspec
 
 from unsilo.config import Feed
 from unsilo.fhir.leaves import leaves
-from unsilo.flow.overlays.expect import unread
+from unsilo.flow.overlays.fields import plain
 from unsilo.flow.overlays.messages import spread
 from unsilo.flow.overlays.run import map_envelope, opened
 from unsilo.kernel import Envelope, Json, json
@@ -22,7 +21,6 @@ __all__ = ["Difference", "Example", "Group", "compare", "difference"]
 WHOLE = "(whole resource)"
 _EXAMPLES = 3
 _LONGEST = 120
-_ORDINAL = re.compile(r"\[\d+\]")
 _OUTSIDE = "Provenance"
 """It names the digest of the map, which differs by itself."""
 
@@ -96,7 +94,7 @@ def _text(value: object) -> str:
 def _values(resource: Json) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path, value in leaves(resource):
-        found.setdefault(_ORDINAL.sub("", path), []).append(_text(value))
+        found.setdefault(plain(path), []).append(_text(value))
     return found
 
 
@@ -133,7 +131,7 @@ def compare(envelope: str, old: Mapped, new: Mapped) -> Difference:
             note(kind, path, how, name, was, now)
     for name in after.keys() - before.keys():
         note(after[name]["resourceType"], WHOLE, "added", name, "", "")
-    left = {unread(path) for _, path, _ in old.unconsumed}, {unread(path) for _, path, _ in new.unconsumed}
+    left = {plain(path) for _, path, _ in old.unconsumed}, {plain(path) for _, path, _ in new.unconsumed}
     issues = Counter(issue.rule for issue in new.issues)
     issues.subtract(Counter(issue.rule for issue in old.issues))
     return Difference(

@@ -9,16 +9,16 @@ from typing import NamedTuple
 from unsilo.fhir.path import Context, PathError, compile_once
 from unsilo.fhir.path.answering import answer, shown
 from unsilo.fhir.path.lexer import Token, tokens
+from unsilo.flow.overlays.fields import belongs, plain
 from unsilo.flow.overlays.run import Run
 from unsilo.kernel import Json, json
 from unsilo.spec import r4
 
-__all__ = ["Expectation", "held", "read_expectations", "unread"]
+__all__ = ["Expectation", "held", "read_expectations"]
 
 KINDS = ("expect", "issue", "read", "unread")
 _KIND = re.compile(rf"({'|'.join(KINDS)})\s*:\s*")
 _PLACE = re.compile(r" \(line \d+, column \d+\)")
-_ORDINAL = re.compile(r"\[\d+\]")
 _TYPED = frozenset(("is", "as", "ofType"))
 _MOST = 3
 """Values that are shown where something else was expected."""
@@ -56,19 +56,14 @@ def held(expectation: Expectation, bundle: Json, runs: Iterable[Run]) -> str:
         return "" if expectation.text in rules else f"told were: {', '.join(rules) or 'none'}"
     if expectation.kind in ("read", "unread"):
         wanted = {part.strip() for part in expectation.text.split(",")} - {"", "none"}
-        rest = {unread(path) for run in runs if run.mapped is not None for _, path, _ in run.mapped.unconsumed}
+        rest = {plain(path) for run in runs if run.mapped is not None for _, path, _ in run.mapped.unconsumed}
         if expectation.kind == "read":
-            left = sorted(path for path in rest if any(path == each or path.startswith(f"{each}.") for each in wanted))
+            left = sorted(path for path in rest if any(belongs(path, each) for each in wanted))
             return f"nothing read {', '.join(left)}" if left else ""
         missing, more = sorted(wanted - rest), sorted(rest - wanted)
         parts = [f"also unread: {', '.join(more)}"] * bool(more) + [f"was read: {', '.join(missing)}"] * bool(missing)
         return "; ".join(parts)
     return _true(expectation.text, bundle)
-
-
-def unread(path: str) -> str:
-    """Return a field's path without the ordinals of segments, repetitions and elements."""
-    return _ORDINAL.sub("", path)
 
 
 def _true(expression: str, bundle: Json) -> str:

@@ -18,9 +18,11 @@ from unsilo.formats import hl7v2
 from unsilo.kernel import Envelope, seal
 from unsilo.storage import Store
 
-__all__ = ["filed", "journaled", "spread"]
+__all__ = ["BESIDE", "filed", "journaled", "spread"]
 
 T = TypeVar("T")
+BESIDE = (".expect", ".bundle.json")
+"""Endings of what is expected of a message, which stands beside it."""
 _PAGE = 200
 _CHUNK = 40
 """Messages that one process works on at once."""
@@ -51,8 +53,13 @@ def journaled(store: Store, feed: str, last: int, since: int = 0) -> Iterator[En
 
 
 def filed(paths: Iterable[Path], feed: Feed) -> Iterator[Envelope]:
-    """Yield the messages of files and folders, those of a batch one by one. OSError when a file cannot be read."""
+    """Yield the messages of files and folders, those of a batch one by one, but no expectations.
+
+    OSError when a file cannot be read.
+    """
     for file, _ in inputs(paths):
+        if file.name.endswith(BESIDE):
+            continue
         content = file.read_bytes()
         parts = [content]
         if feed.format == "hl7v2":

@@ -14,20 +14,20 @@ from unsilo.config import Feed, load
 from unsilo.fhir import bundle, codec, merge
 from unsilo.fhir.leaves import leaves
 from unsilo.flow.convert import detect
+from unsilo.flow.overlays.coverage import coverage
 from unsilo.flow.overlays.expect import Expectation, held, read_expectations
+from unsilo.flow.overlays.messages import BESIDE
 from unsilo.flow.overlays.run import Run, map_file, opened
 from unsilo.kernel import Issue, Json, Result, Where
-from unsilo.mapping.engine import CompiledMap
 from unsilo.mapping.faults import faults
 from unsilo.mapping.model import Site
-from unsilo.mapping.overlay import read_overlay
 
 __all__ = ["OVERLAYS", "Check", "Trial", "folder_feed", "overlay_file", "run_tests"]
 
 OVERLAYS = ("overlay.yaml", "overlay.yml", "overlay.toml", "overlay.csv")
 """The files of a folder that are taken for its overlay, the first that is there."""
 SETTINGS = "feed.toml"
-_LINES, _BUNDLE = ".expect", ".bundle.json"
+_LINES, _BUNDLE = BESIDE
 _OUTSIDE = ("Provenance", "Binary", "OperationOutcome")
 """Types that an expected Bundle says nothing of: they carry digests of the tables, which an upgrade changes."""
 _MOST_DIFFERENCES = 20
@@ -139,7 +139,9 @@ def run_tests(folder: Path, feed: Feed, *, update: bool = False) -> Trial:
             done[message] = list(map_file(message.read_bytes(), feed, maps))
         trial.checks += _checked(name, file, done[message], update)
     trial.messages = sum(map(len, done.values()))
-    trial.unhit = _unhit(text, maps, [run for runs in done.values() for run in runs])
+    if feed.format in ("hl7v2", "ccda"):
+        envelopes = (run.envelope for runs in done.values() for run in runs)
+        trial.unhit = coverage(envelopes, feed, workers=1).own_missed
     return trial
 
 
@@ -202,16 +204,3 @@ def _differences(expected: Json, made: list[Json]) -> list[str]:
 
 def _value(values: dict[str, Any], path: str) -> str:
     return repr(str(values[path])) if path in values else "nothing"
-
-
-def _unhit(text: bytes, maps: CompiledMap, runs: list[Run]) -> list[str]:
-    """Return the ids of the overlay's map rows that made no element in any of the runs."""
-    read = read_overlay(text)
-    if read.value is None:
-        return []
-    tables = getattr(maps, "program", None)
-    known = {row.id for rows in tables.tables.maps.values() for row in rows} if tables is not None else set()
-    own = [row["id"] for row in read.value.add if row.get("id") in known]
-    own += [key for key in read.value.replace if key in known]
-    hit = {row.rule for run in runs if run.mapped is not None for entry in run.mapped.entries for row in entry.rows}
-    return [key for key in own if key not in hit]
