@@ -131,7 +131,8 @@ def _find_pages(site: Site, page: Page) -> None:
         "feeds": "/feeds", "messages": "/messages", "causes": "/messages/causes", "dead": "/dead", "replay": "/replay",
         "bench": "/bench", "terminology": "/terminology",
         "code": "/terminology?system=http://snomed.info/sct&code=22298006", "users": "/admin/users",
-        "audit": "/admin/audit",
+        "audit": "/admin/audit", "rules": "/same",
+        "conversion": "/units?value=100&unit=mg/dL&to=mmol/L&analyte=glucose", "no unit": "/units?unit=10*-",
     }  # fmt: skip
     page.goto(site.address + site.pages["records"])
     site.pages["unlink"] = first("a[href*='/unlink?']")
