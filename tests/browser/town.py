@@ -34,11 +34,13 @@ def settled(service: Service) -> None:
 
 
 @contextlib.contextmanager
-def hospital_node(folder: Path, wanted: Callable[[Sending], bool]) -> Iterator[tuple[str, Service]]:
-    """Serve a node that has processed the wanted messages; a steward `stefan` may sign in."""
+def hospital_node(
+    folder: Path, wanted: Callable[[Sending], bool], *, notes: bool = False
+) -> Iterator[tuple[str, Service]]:
+    """Serve a node that has processed the wanted messages; a steward `stefan` may sign in. `notes` reads notes too."""
     if shutil.which("chromium") is None:
         pytest.skip("no chromium found: install it (Debian: apt-get install chromium) to run the browser tests")
-    service = Service(demo_settings(folder, 0, 0, workers=1))
+    service = Service(demo_settings(folder, 0, 0, workers=1, notes=notes))
     service.start()
     assert access.add_user(service, "stefan", "Stefan", ["steward", "clinician"], PASSWORD) == []
     for role in ("clinician", "steward", "engineer"):

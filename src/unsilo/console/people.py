@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.golden import in_review, rows_of
+from unsilo.console.note_rows import by_kind, shown_notes
 from unsilo.console.render import home_zone, page
 from unsilo.flow.golden.lead import lead
 from unsilo.flow.golden.person import golden_of_facts
@@ -134,7 +135,8 @@ def person_page(asked: Asked) -> Response:
         waiting=_signs(asked, waiting(store, loaded.patients)), lanes=lanes, span=span, only=only,
         lanes_choice=list(LANES.items()), spans_choice=[(key, words) for key, (words, _) in SPANS.items()],
         kinds=KINDS, all_tests=False, events=events, older=older, events_total=len(view.timeline.events), skip=skip,
-        from_at=start, only_new=only_new, as_sent=as_sent(asked),
+        from_at=start, only_new=only_new, as_sent=as_sent(asked), notes=shown_notes(asked, loaded.facts),
+        notes_by_kind=by_kind,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from unsilo.console import (
     facts,
     mapping,
     messages,
+    notes,
     operations,
     overlays,
     people,
@@ -46,6 +47,8 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{uid}/files/{type}/{id}/{number:int}", "person.read", results.attachment),
     ("/people/{uid}/facts/{type}/{id}", "person.read", facts.fact_page),
     ("/people/{uid}/originals/{envelope}", "person.read", facts.original),
+    ("/people/{uid}/notes", "person.read", notes.notes_page),
+    ("/people/{uid}/notes/{type}/{id}", "person.read", notes.note_page),
     ("/people/{uid}/records", "person.read", records.records_page),
     ("/people/{uid}/dispute", "record.dispute", dispute.dispute_page),
     ("/people/{uid}/records/{act}", "person.link", records.preview),
@@ -74,6 +77,7 @@ PAGES: tuple[tuple[str, str, Page], ...] = (
 
 WRITES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{uid}/dispute", "record.dispute", dispute.change),
+    ("/people/{uid}/notes/{type}/{id}", "note.decide", notes.decide),
     ("/people/{uid}/records/{act}", "person.link", records.change),
     ("/review/{number:int}", "person.link", review.decide),
     ("/review/{number:int}/undo", "person.link", review.undo),

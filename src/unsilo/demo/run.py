@@ -198,7 +198,7 @@ def run_demo(data: Path, port: int, mllp: int, *, once: bool) -> str:
             return f"port {number} is in use: choose others with --port and --mllp"
     data = data.resolve()
     (data / "inbox").mkdir(parents=True, exist_ok=True)
-    settings = msgspec.structs.replace(demo_settings(data, port, mllp), log_level="warning")
+    settings = msgspec.structs.replace(demo_settings(data, port, mllp, notes=True), log_level="warning")
     problems = check(settings)
     if problems:
         return f"the demo's settings are wrong: {problems}"

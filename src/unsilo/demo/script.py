@@ -117,8 +117,12 @@ def _rosa(script: _Script, rosa: Person) -> None:
     script.add(NORTH, wards.document(
         NORTH, rosa, script.control(NORTH), "DOC7701", _before(408, 12), "DS^Discharge summary^HL70270",
         ["Discharge summary", "", "Admitted with rapid atrial fibrillation, rate controlled on carvedilol.",
+         "Denies chest pain or syncope. No history of stroke.",
+         "PMH: hypertension, type 2 diabetes, hypothyroidism.",
+         "Family history: father had a heart attack at 61.",
+         "On discharge BP 128/76, HR 72. Possible sleep apnea, sleep study planned.",
          "Warfarin started, 3 mg daily. INR goal 2.0-3.0.", "Penicillin: anaphylaxis 2011. Do not give.",
-         "Follow-up: anticoagulation clinic in one week."], visit=stay,
+         "Follow-up: anticoagulation clinic in one week.", "Return if palpitations, fainting or bleeding."], visit=stay,
     ), "a document")  # fmt: skip
     glucose = ["168", "154", "171", "149", "142", "138"]
     for n, value in enumerate(glucose):

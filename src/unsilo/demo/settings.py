@@ -20,11 +20,12 @@ def _systems(place: Place) -> dict[str, str]:
     return {"L": f"urn:oid:{_OIDS[place.key]}.7", "RXNORM": "http://www.nlm.nih.gov/research/umls/rxnorm"}
 
 
-def demo_settings(data: Path, port: int, mllp: int, workers: int = 0) -> Settings:
-    """Return the settings; the laboratory's folder is `inbox` within `data`."""
+def demo_settings(data: Path, port: int, mllp: int, workers: int = 0, *, notes: bool = False) -> Settings:
+    """Return the settings; the laboratory's folder is `inbox` within `data`; `notes`: the hospitals' notes are read."""
     north = Feed(
         "north", "hl7v2", NORTH.title, "mllp", authorities=_authorities(NORTH), systems=_systems(NORTH),
         default_authority=f"urn:oid:{_OIDS['north']}", lists={"AL1": "snapshot"}, rhythm_seconds=_DAY,
+        notes=notes,
     )  # fmt: skip
     brigid = Feed(
         "brigid", "hl7v2", ST_BRIGID.title, "mllp", authorities=_authorities(ST_BRIGID), systems=_systems(ST_BRIGID),

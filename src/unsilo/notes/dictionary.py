@@ -144,7 +144,7 @@ def _substances(source: Source) -> dict[str, str]:
     return found
 
 
-def _reviewed(source: Source) -> Iterator[tuple[str, Entry]]:
+def _reviewed(codes: dict[str, str]) -> Iterator[tuple[str, Entry]]:
     """Yield (term, entry) of this room's tables."""
     for row in rows("not_concepts"):
         yield row["phrase"], Entry("none", "", "", "", "reviewed")
@@ -160,7 +160,6 @@ def _reviewed(source: Source) -> Iterator[tuple[str, Entry]]:
     for code, _, terms in names("absent"):
         for term in terms:
             yield term, Entry("absent", _ABSENT, code, "", "reviewed")
-    codes = _substances(source)
     for substances, _, terms in names("drugs"):
         found = [codes[name] for name in substances.split("+") if name in codes] if substances else [""]
         for term in [*terms, *([substances] if substances and "+" not in substances else [])]:
@@ -208,7 +207,8 @@ def build(source: Source) -> Dictionary:
             if longest.get(word, 0) < len(words):
                 longest[word] = len(words)
 
-    for term, entry in _reviewed(source):
+    substances = _substances(source)
+    for term, entry in _reviewed(substances):
         add(term, entry, LONGEST)
     for vocabulary in vocabularies():
         for term, entry in _taken(vocabulary, source, left_out):
@@ -216,7 +216,7 @@ def build(source: Source) -> Dictionary:
     kept = list(_settled(sorted(pairs), entries))
     made = Dictionary(array("q", (k for k, _ in kept)), array("I", (n for _, n in kept)), entries, longest)
     short = {row["code"] for row in rows("abbreviations") if row["kind"] == "medication"}
-    made.substances = {term: code for term, code in _substances(source).items() if term in short}
+    made.substances = {term: code for term, code in substances.items() if term in short}
     return made
 
 

@@ -102,6 +102,8 @@ def _concepts(here: _Here, found: list[Token], dictionary: Dictionary, used: lis
         used[match.first : match.last + 1] = [True] * (match.last + 1 - match.first)
         out += _of_match(match)
     for short in abbreviations(found, used, here.wider, shout=here.shout):
+        if short.sense is None and not found[short.at].text.isupper():
+            continue
         if short.sense is None or short.sense.kind in ("problem", "medication", "problem-procedure"):
             out.append(_Concept(short.at, short.at, [], "abbreviation", short.sense))
     return sorted(out, key=lambda concept: (concept.first, concept.last))

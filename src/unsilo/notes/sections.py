@@ -11,6 +11,7 @@ __all__ = ["NO_SECTION", "Section", "by_loinc", "section_named", "sections"]
 NO_SECTION = Heading("", "", "", ())
 _LINE = re.compile(r"[^\n]+")
 _HEAD = re.compile(r"[\s*#=\-\d.)(]{0,8}([A-Za-z][A-Za-z &/\-]{0,48}?)\s{0,4}(:|-(?=\s)|=|$)[*\s]{0,4}")
+_GOES_ON = re.compile(r"[ \t]|[a-z]|[-*•]|\d{1,2}[.)]")
 _MARKS = re.compile(r"[*_#=\s]{0,8}")
 
 
@@ -57,17 +58,24 @@ def _heading(line: str) -> tuple[Heading, int, bool] | None:
     return (NO_SECTION, match.end(), False) if alone and len(name) > 2 else None
 
 
+def _goes_on(text: str, end: int, start: int) -> bool:
+    """Tell whether the line from `start` goes on with the one that ended at `end`: an item, or mid-sentence."""
+    if text.count("\n", end, start) > 1:
+        return False
+    return _GOES_ON.match(text, start) is not None or text[max(0, end - 1) : end] in (",", "&", "/")
+
+
 def sections(text: str, given: Heading = NO_SECTION) -> list[Section]:
     """Return the sections of a text in order, all of it but the headings; `given` is that of what stands before one.
 
-    A heading with words on its line (`PMH: HTN, DM`) governs until an empty line or the next heading, one on a line of
-    its own until the next heading.
+    A heading with words on its line (`PMH: HTN, DM`) governs that line, and those that go on with it; one on a line of
+    its own governs until the next heading.
     """
     found: list[Section] = []
     current, start, inline = given, 0, False
     at_end = 0
     for match in _LINE.finditer(text):
-        if inline and text.count("\n", at_end, match.start()) > 1:
+        if inline and not _goes_on(text, at_end, match.start()):
             found.append(Section(current, start, at_end))
             current, start, inline = given, at_end, False
         at_end = match.end()
@@ -76,7 +84,7 @@ def sections(text: str, given: Heading = NO_SECTION) -> list[Section]:
         if seen is None:
             continue
         heading, after, same_line = seen
-        if match.start() > start:
+        if text[start : match.start()].strip():
             found.append(Section(current, start, match.start()))
         current, start, inline = heading, match.start() + after, same_line
     if start < len(text):

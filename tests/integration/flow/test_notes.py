@@ -1,19 +1,24 @@
 """Notes of a feed are read in the background; what was read is answered, and never returned by a search."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from unsilo.config import Feed, Notes, Settings
 from unsilo.flow.note_answers import answer
 from unsilo.flow.notes.reading import NoteReading, Reader
 from unsilo.flow.notes.shown import documents, pieces
-from unsilo.flow.notes.worker import Asked
+from unsilo.flow.notes.worker import Asked, Told, put_word, serve
 from unsilo.flow.read.load import load
 from unsilo.flow.service import Service
+from unsilo.flow.worker import word
 from unsilo.kernel import Json, json
+from unsilo.notes.shipped import shipped_dictionary
 from unsilo.policy import Predicate
 from unsilo.storage.notes import NoteRow
 
@@ -213,16 +218,24 @@ def test_without_a_setting_nothing_runs(tmp_path: Path, node: Service) -> None:
     assert NoteReading(node.store, Settings(data=tmp_path, feeds={}, notes=Notes(interface=True))).runs
 
 
-def test_a_broken_resource_does_not_end_the_process(tmp_path: Path) -> None:
+def test_a_broken_resource_does_not_end_the_process() -> None:
     """Its fault is told by class, and the next one is read."""
-    reader = Reader(tmp_path)
-    try:
-        told = reader.read(Asked("Observation/x", 1, b"{"))
-        assert told is not None
-        assert told.fault
-        body = json.encode({"resourceType": "Observation", "valueString": "No fever today, but she has gout."})
-        told = reader.read(Asked("Observation/y", 1, body))
-        assert told is not None
-        assert [one.fact.text for one in told.facts] == ["fever", "gout"]
-    finally:
-        reader.end()
+    body = json.encode({"resourceType": "Observation", "valueString": "No fever today, but she has gout."})
+    source, sink = BytesIO(), BytesIO()
+    put_word(source, Asked("Observation/x", 1, b"{"))
+    put_word(source, Asked("Observation/y", 1, body))
+    source.seek(0)
+    serve(source, sink, shipped_dictionary())
+    sink.seek(0)
+    first, second = (msgspec.msgpack.decode(word(sink) or b"", type=Told) for _ in range(2))
+    assert first.fault
+    assert not second.fault
+    assert [one.fact.text for one in second.facts] == ["fever", "gout"]
+
+
+def test_a_process_that_is_gone_is_started_again(node: Service) -> None:
+    """What it was reading counts as not answered."""
+    reader = Reader(node.settings.data)
+    reader._child = subprocess.Popen(["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert reader.read(Asked("Observation/x", 1, b"{}")) is None
+    assert reader._child is None

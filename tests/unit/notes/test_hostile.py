@@ -6,7 +6,7 @@ from unsilo.notes import Dictionary, plain_of_xhtml, read
 from unsilo.notes.shipped import shipped_dictionary
 from unsilo.notes.tokens import tokens
 
-MOST = 60_000
+MOST = 20_000
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,11 @@ def test_headings_alone_and_with_words_behind() -> None:
     ]  # fmt: skip
 
 
-def test_an_inline_heading_ends_with_an_empty_line() -> None:
-    """An inline heading ends with an empty line."""
+def test_an_inline_heading_governs_its_line_and_what_goes_on_with_it() -> None:
+    """The next sentence on a line of its own is of nobody's family."""
     assert keys("PMH: HTN\n\nShe has fever.")[1] == ("", "She has fever.")
+    assert keys("Family history: gout.\nWarfarin started.")[1] == ("", "Warfarin started.")
+    assert keys("PMH: HTN,\nDM\n- gout\nHas fever.")[0] == ("past-history", "HTN,\nDM\n- gout")
 
 
 def test_a_line_that_only_begins_like_a_heading_is_none() -> None:

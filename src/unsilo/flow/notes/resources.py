@@ -75,9 +75,11 @@ def _condition(fact: Derived, subject: Any, common: Json, now: str, basis: Json,
     made: Json = {"resourceType": "Condition", **common}
     if verification != "refuted":
         clinical = next((_CLINICAL[word] for word in ("resolved", "hist") if word in said), "active")
-        made["clinicalStatus"] = _coded("condition-clinical", clinical)
+        # A list headed past history does not say that an illness is over: then nothing is said of that.
+        if not any(each.what == "hist" and each.rule.startswith("section.") for each in fact.fact.said):
+            made["clinicalStatus"] = _coded("condition-clinical", clinical)
+            made["category"] = [_coded("condition-category", "problem-list-item")]
     made["verificationStatus"] = _coded("condition-ver-status", verification)
-    made["category"] = [_coded("condition-category", "problem-list-item")]
     made |= {"code": _concept(fact), "subject": subject, "recordedDate": now, "evidence": [{"detail": [basis]}]}
     when = fact.fact.when
     if when is not None and when[0] in ("on", "since"):
