@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from unsilo.identity.block import pairs, passes
+from unsilo.identity.block import budget, pairs, passes
 from unsilo.identity.cluster import Clusters, order
 from unsilo.identity.fit import fit
 from unsilo.identity.frequency import Frequencies
@@ -83,8 +83,8 @@ def candidates(persons: Sequence[Person], numbers: Iterable[int], parts: int) ->
     found = [array("q") for _ in range(parts)]
     count = len(persons)
     each = passes(count)
-    for number in numbers:
-        for one, other in pairs(persons, each[number][1]):
+    for name, keys in (each[number] for number in numbers):
+        for one, other in pairs(persons, keys, *budget(name, count)):
             found[one % parts].append(one * count + other)
     return [codes.tobytes() for codes in found]
 

@@ -6,13 +6,15 @@ from unsilo.identity.dates import swapped
 from unsilo.identity.person import Person
 from unsilo.identity.standardise import skeleton
 
-__all__ = ["PASSES", "STORED", "pairs", "passes"]
+__all__ = ["PASSES", "STORED", "budget", "pairs", "passes"]
 
 MOST = 200
 """Rows of a block that are all compared with each other; in a larger one each with its next neighbours only."""
 NEIGHBOURS = 4
-EACH = 4
+EACH = 4.0
 """Pairs a row that one pass may give on the average of all rows; above it the cap falls below `MOST`."""
+_LESS = {"names": 1.0, "a name and postal code": 0.7, "address": 0.8}
+"""The same for passes of which the large blocks are of strangers: what they have of one person other passes find."""
 
 
 def _day(p: Person) -> str:
@@ -92,6 +94,15 @@ WIDE: tuple[tuple[str, Callable[[Person], list[str]]], ...] = (
 """Further passes for files of which every pair that shares a little can be looked at."""
 
 
+LARGE = 250_000
+"""Rows of a file from which `_LESS` holds."""
+
+
+def budget(name: str, rows: int) -> tuple[float, int]:
+    """Return the pairs a row that a pass may give, and the neighbours of a row in a block that is too large."""
+    return (_LESS[name], 1) if rows > LARGE and name in _LESS else (EACH, NEIGHBOURS)
+
+
 def passes(rows: int) -> Sequence[tuple[str, Callable[[Person], list[str]]]]:
     """Return the passes of a file of so many rows."""
     return PASSES + WIDE if rows <= SMALL else PASSES
@@ -102,7 +113,7 @@ STORED = tuple(one for one in PASSES if one[0] not in _FILES_ONLY)
 """The passes whose keys a store keeps for every record: those of which no block grows with the whole population."""
 
 
-def _cap(sizes: Sequence[int], rows: int) -> int:
+def _cap(sizes: Sequence[int], rows: int, each: float) -> int:
     """Return the largest block, up to `MOST`, with which the pass stays within its pairs."""
     by_size: dict[int, int] = {}
     for size in sizes:
@@ -110,17 +121,19 @@ def _cap(sizes: Sequence[int], rows: int) -> int:
     total, cap = 0, 2
     for size in sorted(by_size):
         total += by_size[size] * size * (size - 1) // 2
-        if size > MOST or total > EACH * rows + 10_000:
+        if size > MOST or total > each * rows + 10_000:
             break
         cap = size
     return cap
 
 
-def pairs(persons: Sequence[Person], keys: Callable[[Person], list[str]]) -> Iterator[tuple[int, int]]:
+def pairs(
+    persons: Sequence[Person], keys: Callable[[Person], list[str]], each: float = EACH, neighbours: int = NEIGHBOURS
+) -> Iterator[tuple[int, int]]:
     """Give the pairs (i < j) of positions that share a key; a pair may come twice.
 
     `persons` are in an order that follows from their contents, so that neighbours in a block that is too large are
-    those most alike. At most EACH + NEIGHBOURS * keys pairs a row, whatever the values are.
+    those most alike. At most `each` + `neighbours` * keys pairs a row, whatever the values are.
     """
     first: dict[str, int] = {}
     blocks: dict[str, list[int]] = {}
@@ -134,9 +147,9 @@ def pairs(persons: Sequence[Person], keys: Callable[[Person], list[str]]) -> Ite
                 else:
                     block.append(position)
     first.clear()
-    cap = _cap([len(block) for block in blocks.values()], len(persons))
+    cap = _cap([len(block) for block in blocks.values()], len(persons), each)
     for block in blocks.values():
         whole = len(block) <= cap
         for at, one in enumerate(block):
-            for other in block[at + 1 :] if whole else block[at + 1 : at + 1 + NEIGHBOURS]:
+            for other in block[at + 1 :] if whole else block[at + 1 : at + 1 + neighbours]:
                 yield one, other

@@ -47,7 +47,7 @@ def _folded(word: str) -> str:
     return plain if plain.isascii() else fold(plain.translate(latin()))
 
 
-@lru_cache(65536)
+@lru_cache(1 << 18)
 def skeleton(name: str) -> str:
     """Return the consonants of a folded name with those that sound alike made one: `smith` and `smyth` are `smt`."""
     if not name.isascii():
