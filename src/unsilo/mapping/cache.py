@@ -19,6 +19,7 @@ _ENGINE = (
     "compile/leaves.py",
     "compile/writer.py",
     "compile/v2_reading.py",
+    "compile/v2_conditions.py",
     "compile/v2.py",
     "compile/shape.py",
     "ccda/writer.py",

@@ -27,7 +27,7 @@ class Text(Val):
 
 
 class V2Reading(Writer):
-    """Writer of what reads segments and values; loops, memory and conditions are the business of `V2Writer`."""
+    """Writer of what reads segments and values; conditions, loops and memory are what is built on it."""
 
     facts: Facts | None = None
 
