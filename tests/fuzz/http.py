@@ -32,6 +32,11 @@ _TRANSACTION = (
 )
 _META = b'{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{"tag":[{"code":"x"}]}}]}'
 _PATIENT = b'{"resourceType":"Patient","id":"ana","name":[{"family":"A"}]}'
+_MERGE = (
+    b'{"resourceType":"Parameters","parameter":[{"name":"source-patient","valueReference":{"reference":"Patient/ana"}},'
+    b'{"name":"target-patient-identifier","valueIdentifier":{"system":"urn:a","value":"1"}},'
+    b'{"name":"preview","valueBoolean":true}]}'
+)
 _XML = b'<Patient xmlns="http://hl7.org/fhir"><active value="true"/></Patient>'
 _FORM = b"content-type: application/x-www-form-urlencoded\n"
 REQUESTS = [
@@ -50,6 +55,9 @@ REQUESTS = [
     b"POST /fhir/Patient/ana/$meta-add\n" + _JSON + b"\n" + _META,
     b"POST /fhir/Patient\ncontent-type: application/fhir+xml\n\n" + _XML,
     b"POST /fhir/Binary\ncontent-type: image/png\n\n\x89PNG", b"GET /fhir/metadata?mode=normative\n\n",
+    b"GET /fhir/Patient/$ihe-pix?sourceIdentifier=urn:a|1&targetSystem=urn:b\n\n",
+    b"GET /fhir/Patient/ana/$golden?_elements=name\n\n", b"POST /fhir/Patient/$merge\n" + _JSON + b"\n" + _MERGE,
+    b"POST /fhir/Patient/$unmerge\n" + _JSON + b"\n" + _MERGE, b"GET /fhir/Patient?identifier=urn:a|,urn:b|\n\n",
     b"GET /fhir/Patient?_filter=name eq 'a' and birthdate gt 2000&__explain=1\n\n",
 ]  # fmt: skip
 WORDS = [

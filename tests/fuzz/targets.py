@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import bulk, codes, http, mapping, paths, seeds, terminology, units
+from tests.fuzz import bulk, codes, http, mapping, paths, queries, seeds, terminology, units
 
 __all__ = ["BY_NAME", "TARGETS", "Target"]
 
@@ -259,6 +259,7 @@ TARGETS: dict[str, Target] = {
     "flow.bulk.wanted": Target(bulk.kick_off, bulk.KICK_OFFS, bulk.KICK_OFF_WORDS),
     "flow.bulk.lines": Target(bulk.files, bulk.LINES, bulk.LINE_WORDS),
     "validation.plausibility": Target(bulk.plausible, bulk.RESOURCES, seeds.JSON_WORDS),
+    "flow.ihe": Target(queries.queries, queries.QUERIES, queries.WORDS),
     "api.fhir": Target(http.requests, http.REQUESTS, http.WORDS),
     "flow": Target(mapping.flow, seeds.EVERY, seeds.HL7V2_WORDS + seeds.CCDA_WORDS + seeds.JSON_WORDS),
 }

@@ -1,0 +1,9 @@
+"""Merging and undoing it with the store on PostgreSQL."""
+
+import pytest
+
+from tests.integration.postgres.borrowed import borrow
+
+pytestmark = pytest.mark.usefixtures("databases")
+
+borrow(globals(), "tests/unit/flow/test_merge.py")
