@@ -35,6 +35,21 @@ def _feed(fmt: str, named: str, config: Path | None) -> "Feed":
     return msgspec.structs.replace(feed, format=chosen or feed.format)
 
 
+def _moment(text: str) -> int:
+    """Return the microseconds of a time with a zone (RFC 3339), 0 for none."""
+    if not text:
+        return 0
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        since = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):  # no time, or one without a zone
+        since = timedelta(0)
+    if since <= timedelta(0):
+        fail(WRONG, f"{text} is no time with a zone", "for example 2026-11-21T08:00:00Z")
+    return since // timedelta(microseconds=1)
+
+
 def convert(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is made, made when missing.")],
@@ -50,6 +65,9 @@ def convert(
     ] = "",
     config: ConfigOption = None,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    at: Annotated[
+        str, typer.Option("--at", metavar="TIME", help="Time of receipt to record, so that outputs are reproducible.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Convert files to FHIR R4, one Bundle an input: DIR/<path below the input folder>.json.
@@ -63,7 +81,7 @@ def convert(
     from unsilo.flow.convert import inputs as listed
     from unsilo.flow.convert_lines import convert_line_files
 
-    source = _feed(fmt, feed, config)
+    source, moment = _feed(fmt, feed, config), _moment(at)
     missing = [path for path in inputs if not path.exists()]
     if missing:
         fail(WRONG, f"there is no {missing[0]}")
@@ -82,9 +100,9 @@ def convert(
 
         try:
             if jsonl:
-                summary = convert_line_files(inputs, out, source, told)
+                summary = convert_line_files(inputs, out, source, told, moment)
             else:
-                summary = convert_files(inputs, out, source, workers=workers, told=told)
+                summary = convert_files(inputs, out, source, workers=workers, told=told, at=moment)
         except OSError as fault:
             fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
     if as_json:

@@ -162,21 +162,21 @@ def _map(envelope: Envelope, feed: Feed, resources: dict[tuple[str, str], Json],
     return len(mapped.unconsumed)
 
 
-def _file(file: Path, name: str, feed: Feed) -> Conversion:
+def _file(file: Path, name: str, feed: Feed, at: int) -> Conversion:
     try:
         content = file.read_bytes()
     except OSError as fault:
         text = f"cannot be read: {fault.strerror}"
         return Conversion(name, feed.format, None, 0, [Issue("error", "not-found", text, rule="convert.read")], 0)
     try:
-        return convert_bytes(name, content, feed)
+        return convert_bytes(name, content, feed, at)
     except Exception as fault:  # noqa: BLE001 - one file must not stop the others; the fault is told with its place
         text = f"the program failed on this file ({type(fault).__name__})"
         return Conversion(name, feed.format, None, 0, [Issue("fatal", "exception", text, rule="convert.fault")], 0)
 
 
-def _chunk(files: Chunk, feed: Feed) -> list[Conversion]:
-    return [_file(file, str(name), feed) for file, name in files]
+def _chunk(files: Chunk, feed: Feed, at: int) -> list[Conversion]:
+    return [_file(file, str(name), feed, at) for file, name in files]
 
 
 def _chunks(files: list[tuple[Path, Path]], workers: int) -> deque[Chunk]:
@@ -197,7 +197,7 @@ def _chunks(files: list[tuple[Path, Path]], workers: int) -> deque[Chunk]:
     return made
 
 
-def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int) -> Iterator[Conversion]:
+def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int, at: int) -> Iterator[Conversion]:
     """Convert in order of completion, in this process for few files, else in `workers` processes.
 
     Not more pieces of work are out than keep the processes busy, so that memory does not grow with the number of files.
@@ -205,7 +205,7 @@ def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int) -> Iterator[C
     """
     if len(files) <= _FEW or workers <= 1:
         for file, name in files:
-            yield _file(file, str(name), feed)
+            yield _file(file, str(name), feed, at)
         return
     waiting, suspects = _chunks(files, workers), deque[Chunk]()
     while waiting or suspects:
@@ -217,7 +217,7 @@ def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int) -> Iterator[C
             while out or (queue and not lost):
                 while queue and not lost and len(out) < room:
                     try:
-                        out[pool.submit(_chunk, queue[0], feed)] = queue[0]
+                        out[pool.submit(_chunk, queue[0], feed, at)] = queue[0]
                     except BrokenExecutor:
                         lost.append([])  # a process ended with nothing to do
                         break
@@ -246,13 +246,14 @@ def _calm() -> None:
 
 def convert_files(
     paths: Iterable[Path], out: Path | None, feed: Feed, *, jsonl: bool = False, workers: int = 0,
-    told: Callable[[Conversion], None] | None = None,
+    told: Callable[[Conversion], None] | None = None, at: int = 0,
 ) -> Summary:  # fmt: skip
     """Convert files and folders; a bad one does not stop the others.
 
     Below the folder `out` the folders of the input are kept and each Bundle is named after its whole file,
     `adt.hl7` -> `adt.hl7.json`. With `jsonl`, `out` is one file with a Bundle a line, in order of completion. `told`
-    hears of each conversion (its `target` is the file written). OSError when `out` cannot be written.
+    hears of each conversion (its `target` is the file written). `at` is the time of receipt that each Provenance says
+    (microseconds; 0: now): with it the same input gives the same bytes. OSError when `out` cannot be written.
     """
     files = list(inputs(paths))
     summary = Summary()
@@ -263,7 +264,7 @@ def convert_files(
         out.parent.mkdir(parents=True, exist_ok=True)
         lines = out.open("wb")
     try:
-        for done in _all(files, feed, workers):
+        for done in _all(files, feed, workers, at):
             if done.bundle is not None and lines is not None:
                 lines.write(done.bundle + b"\n")
                 done.target = str(out)

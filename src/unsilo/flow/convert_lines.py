@@ -47,7 +47,7 @@ def _at_line(number: int, issue: Issue) -> Issue:
 
 
 def convert_line_files(
-    paths: Iterable[Path], out: Path, feed: Feed, told: Callable[[Conversion], None] | None = None
+    paths: Iterable[Path], out: Path, feed: Feed, told: Callable[[Conversion], None] | None = None, at: int = 0
 ) -> Summary:
     """Convert files and folders line by line into `out`, named and counted as `convert_files` does.
 
@@ -61,7 +61,7 @@ def convert_line_files(
             issue = Issue("error", "not-found", f"cannot be read: {fault.strerror}", rule="convert.read")
             done = Conversion(str(name), feed.format, None, 0, [issue], 0)
         else:
-            done = convert_lines(str(name), content, feed)
+            done = convert_lines(str(name), content, feed, at)
         if done.bundle is not None:
             target = out / f"{name}.json"
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Files to Bundles: folders kept, bad files told and left behind, any content answered."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,40 @@ def test_many_files_go_through_processes_to_one_file_of_lines(tmp_path: Path) ->
     summary = convert_files([source], out, FEED, jsonl=True, workers=2)
     assert summary.exit_status == 0
     assert len([json.loads(line) for line in out.read_bytes().splitlines()]) == 12
+
+
+class Killer(type(Path())):  # type: ignore[misc]
+    """A file on which the process that reads it ends."""
+
+    def read_bytes(self) -> bytes:
+        os._exit(9)
+
+
+def test_the_file_on_which_a_process_ends_is_named_and_no_other(tmp_path: Path) -> None:
+    """What was out beside it goes again."""
+    files: list[Path] = []
+    for n in range(11):
+        files.append(tmp_path / f"{n}.hl7")
+        files[-1].write_bytes(ADT % str(n).encode())
+    (tmp_path / "end.hl7").write_bytes(ADT % b"end")
+    files.insert(5, Killer(tmp_path / "end.hl7"))
+    summary = convert_files(files, None, FEED, workers=2)
+    assert (summary.files, summary.converted) == (12, 11)
+    assert summary.failed == [("end.hl7", "the process ended on this file")]
+
+
+def test_with_a_time_of_receipt_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    """However many processes do it."""
+    source = tmp_path / "in"
+    source.mkdir()
+    for n in range(70):
+        (source / f"{n}.hl7").write_bytes(ADT % str(n).encode())
+    for name, workers in (("one", 1), ("two", 2)):
+        convert_files([source], tmp_path / name, FEED, workers=workers, at=1_700_000_000_000_000)
+    made = {f.name: f.read_bytes() for f in (tmp_path / "one").iterdir()}
+    assert {f.name: f.read_bytes() for f in (tmp_path / "two").iterdir()} == made
+    assert len(made) == 70
+    assert b'"recorded":"2023-11-14T22:13:20' in made["7.hl7.json"]
 
 
 def test_a_file_of_messages_is_one_bundle() -> None:
