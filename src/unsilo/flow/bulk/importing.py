@@ -100,8 +100,7 @@ class Imports(Queue[ImportJob]):
         caller = Caller(job.actor, "api import", self._predicate(job.actor), "import")
         if not self._list(job, stop):
             return ""
-        checked = job.check != "off" or self._service.judge.way(job.actor) != "off"
-        with Makers(self._service.judge, checked=checked) as makers:
+        with Makers(self._service.judge) as makers:
             while job.place < len(job.inputs):
                 if not self._one(job, caller, makers, stop):
                     return ""

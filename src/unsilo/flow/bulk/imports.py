@@ -127,9 +127,9 @@ class _Put:
 class Makers:
     """Makes drafts in worker processes, which are started when there is enough for them to do; in here until then."""
 
-    def __init__(self, judge: Judge, workers: int = 0, *, checked: bool = False) -> None:
-        # Checks cost more than the writing, which a core is left for without them.
-        self.workers = workers or max(1, (os.cpu_count() or 2) - (not checked))
+    def __init__(self, judge: Judge, workers: int = 0) -> None:
+        # Making a resource ready and writing it cost about the same: with a worker for each core none of them waits.
+        self.workers = workers or os.cpu_count() or 2
         self._judge = judge
         self._pool: ProcessPoolExecutor | None = None
 
@@ -214,8 +214,7 @@ def import_files(
     """
     files = list(files_in(paths))
     at = progress or Progress()
-    checked = check != "off" or way != "off"
-    own = makers or Makers(service.judge, workers, checked=checked)
+    own = makers or Makers(service.judge, workers)
     order = Order("", check, only, way)
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
     under_way: deque[tuple[int, Piece | None, list[Issue], list[Future[Batch]]]] = deque()
