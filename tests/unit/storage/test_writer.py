@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,30 @@ def _patients() -> Plan:
     search, _ = parse("Patient", [("family", "doe")], Vocabulary())
     assert search is not None
     return plan(search, Predicate(), Vocabulary())
+
+
+def test_jobs_have_their_turn_while_receipts_come_without_end(store: Store, piece: Callable[..., Incoming]) -> None:
+    """However many senders there are, what was received is also processed, and neither keeps the other for ever."""
+    over = threading.Event()
+    taken: list[int] = []
+
+    def send(name: str) -> None:
+        n = 0
+        while not over.is_set():
+            n += 1
+            taken.append(store.receive(piece(f"MSH|{name}|{n}")).result(60).mid)
+
+    senders = [threading.Thread(target=send, args=(name,)) for name in "abcd"]
+    for each in senders:
+        each.start()
+    for n in range(20):
+        row = AuditRow("ann", f"job {n}")
+        store.submit(partial(Tx.audit, row=row)).result(60)
+        before = len(taken)
+        while len(taken) == before:
+            threading.Event().wait(0.001)
+    over.set()
+    for each in senders:
+        each.join()
+    assert len(store.audit_rows()) == 20
+    assert len(set(taken)) == len(taken)
