@@ -12,6 +12,7 @@ from unsilo.cli import (
     journal,
     maps,
     matching,
+    notes,
     path,
     population,
     running,
@@ -61,6 +62,7 @@ app.command("serve")(running.serve)
 app.command("convert")(conversion.convert)
 app.command("fhirpath")(path.fhirpath)
 app.command("validate")(validation.validate)
+app.command("notes")(notes.notes)
 app.command("match")(matching.match)
 app.command("suggest")(suggesting.suggest)
 app.command("import")(population.import_)

@@ -22,6 +22,10 @@ def match(
         float | None, typer.Option("--link-at", help="Probability from which rows are linked, instead of --error.")
     ] = None,
     review_at: Annotated[float, typer.Option("--review-at", help="Probability from which pairs are for review.")] = 0.2,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="CSV", help="Read: left,right,same; answers that calibrate and are kept to."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Cluster person rows into persons; uncertain pairs are left for review.
@@ -38,11 +42,13 @@ def match(
         )
     if not file.is_file():
         fail(WRONG, f"there is no file {file}")
+    if labels is not None and not labels.is_file():
+        fail(WRONG, f"there is no file {labels}")
     targets = [path for path in (out, review) if path is not None]
     for path in targets:
         if path.is_dir() or not path.absolute().parent.is_dir():
             fail(WRONG, f"{path} cannot be a file", "its folder must be there")
-        if path.resolve() == file.resolve():
+        if path.resolve() in (file.resolve(), labels.resolve() if labels is not None else None):
             fail(WRONG, f"{path} is the file that is read")
     if review is not None and review.resolve() == out.resolve():
         fail(WRONG, "--out and --review are the same file")
@@ -53,7 +59,9 @@ def match(
                 shown.update(shown.task_ids[0], description=f"match by {name}", completed=number, total=total)
 
         try:
-            done = match_file(file, out, review, link_at=link_at, review_at=review_at, error=error, told=told)
+            done = match_file(
+                file, out, review, link_at=link_at, review_at=review_at, error=error, labels=labels, told=told
+            )
         except OSError as fault:
             fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
     issues(done.issues)

@@ -79,6 +79,7 @@ def _informing() -> frozenset[str]:
 _COMPANY = frozenset(("with", "by", "per", "from", "to", "her", "his", "and"))
 
 
+_WHOSE = frozenset(("her", "his", "their", "one", "two", "three", "other", "eldest", "youngest"))
 _CHILD = frozenset(("child", "son", "daughter"))
 """Who the patient is when a parent tells."""
 
@@ -116,6 +117,8 @@ def _kin(found: Sequence[Token]) -> list[_Relative]:
                 after = low[at + length] if at + length < len(low) else ""
                 if after in ("is", "was", "also", "who") and at + length + 1 < len(low):
                     after = low[at + length + 1]
+                if name == "child" and not (at and low[at - 1] in _WHOSE):
+                    break
                 before = [word for word in low[max(0, at - 2) : at] if word in _COMPANY]
                 company = bool(before) and before[0] in ("with", "by", "per", "from", "to")
                 if after in informing:

@@ -259,7 +259,7 @@ def _courses() -> dict[str, str]:
 def _agreed(said: list[Said]) -> list[Said]:
     """Return what is said without what follows from the rest: what is over is past, a relative's illness is theirs."""
     found = {each.what for each in said}
-    if found & {"fam", "other", "resolved"}:
+    if found & {"fam", "other", "resolved", "stopped"}:
         said = [each for each in said if each.what != "hist"]
     if "other" in found or any(each.who for each in said):
         said = [each for each in said if each.what not in ("fam", "other") or each.who]

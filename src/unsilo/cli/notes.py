@@ -1,0 +1,37 @@
+"""The command `notes`: free text read for facts, one JSON object a fact."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unsilo.cli.output import OK, WRONG, fail
+
+__all__ = ["notes"]
+
+
+def notes(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Text, RTF or HTML files; - for standard input.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="A node's data folder, for its terminologies.")
+    ] = None,
+) -> None:
+    """Read free text for facts: one JSON object a fact, with its place, codes, what is said of it, and the rules.
+
+    The last line of each file says how much of it was read.
+    """
+    from unsilo.flow.notes.files import dictionary_for, facts_in
+
+    for name in files:
+        if name != "-" and not Path(name).is_file():
+            fail(WRONG, f"there is no file {name}")
+    if data is not None and not data.is_dir():
+        fail(WRONG, f"there is no folder {data}")
+    dictionary = dictionary_for(data)
+    for name in files:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        for line in facts_in(name, content, dictionary):
+            sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
+    raise SystemExit(OK)
