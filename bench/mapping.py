@@ -45,7 +45,7 @@ def ours(*contents: bytes) -> Callable[[], Mapped]:
     return convert
 
 
-def others(content: bytes, count: int = 400) -> list[bytes]:
+def others(content: bytes, count: int = 4000) -> list[bytes]:
     """Return messages like this one with other patients, order numbers, values and times."""
     made = []
     for number in range(count):
@@ -95,7 +95,7 @@ ZPV|1|{n}
 """An admission as a hospital's system sends it, in 24 segments."""
 
 
-def admissions(count: int = 400) -> list[bytes]:
+def admissions(count: int = 4000) -> list[bytes]:
     """Return admissions of other patients, numbers, times and values."""
     made = []
     for n in range(count):
@@ -162,7 +162,7 @@ def main() -> int:
     print(f"unsilo: {mine:,.0f}/s, {len(result.entries)} resources, {given} values, {rows} lineage rows")
     print(f"  {1e6 / mine / given:.2f} microseconds a value")
     varied = ours(*others(content))
-    for _ in range(WARM):
+    for _ in range(WARM * 10):
         varied()
     print(f"unsilo, another patient, order, values and times in each message: {rate(varied):,.0f}/s")
     for name, make in (("hl7v2-fhir-bridge", bridge), ("brightohir", bright)):
