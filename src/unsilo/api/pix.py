@@ -77,5 +77,6 @@ async def pix(node: Node, ask: Ask) -> Answer:
         return not_recorded()
     if refusal is not None:
         status, code, text = refusal
-        return Answer(status, issues=[Issue("error", code, text, rule=f"pix.{found.state}")])
+        # The profile wants its words as diagnostics, which is where a hint goes.
+        return Answer(status, issues=[Issue("error", code, text, hint=text, rule=f"pix.{found.state}")])
     return Answer(200, json.encode(_parameters(found)))

@@ -11,7 +11,7 @@ from unsilo.flow.doubt import counted
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.flow.repeated import Repeated
-from unsilo.flow.replaced import leads_back
+from unsilo.flow.replaced import join, leads_back, replaced_by
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready
@@ -23,6 +23,7 @@ __all__ = ["Committed", "Keys", "beats", "commit", "finish_dead", "finish_held"]
 
 Keys = Callable[[Piece], Ready]
 
+_REPLACED = b'"replaced-by"'
 _FINAL = 2
 """Rank from which a result is final; what is lower never wins over it."""
 
@@ -84,6 +85,8 @@ class _Writing:
                 self._piece(piece)
         for action in told.actions:
             self._action(action)
+        if not told.actions:
+            self._follow_links()
         persons = self._persons()
         self._audit(persons)
         if self.changed:
@@ -106,6 +109,26 @@ class _Writing:
         made = [Made(p.body, p.digest, p.clock, p.rank, p.lineage) for p in told.pieces if p.place >= 0]
         tx.put_made(sheet, made, mid=told.mid, at=self.at)
         return True
+
+    def _follow_links(self) -> None:
+        """Let a person follow links of type replaced-by of a FHIR feed's Patients; HL7 v2 has actions for it."""
+        for piece in self.told.pieces:
+            if piece.type != "Patient" or _REPLACED not in piece.body:
+                continue
+            where = Where(f"Patient/{piece.id}.link")
+            for survivor in replaced_by(json.decode(piece.body)):
+                if survivor == piece.id or self.tx.person_of(piece.id) is None:
+                    continue
+                if self.tx.person_of(survivor) is None:
+                    text = "the record that replaced this one is not known here, so nothing was merged"
+                    self.issues.append(Issue("warning", "not-found", text, where, rule="merge.survivor"))
+                elif leads_back(self.tx, survivor, piece.id):
+                    text = f"Patient/{survivor} and Patient/{piece.id} each say that the other replaced it"
+                    self.issues.append(Issue("error", "conflict", text, where, rule="commit.merge-circle"))
+                    self.tx.ask(survivor, piece.id, "merge-circle", text, 0.0, "", self.told.mid, self.at)
+                else:
+                    reason = "The record says that another one replaced it."
+                    join(self.tx, piece.id, survivor, self.actor, self.told.mid, reason)
 
     def _is_circle(self, action: Act) -> bool:
         """Tell whether the survivor of a merge was itself merged into the one that is to be retired."""

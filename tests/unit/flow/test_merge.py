@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from unsilo.config import Settings
+from unsilo.config import Feed, Settings
+from unsilo.flow.commit import commit
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.link import unlink
 from unsilo.flow.merge import Merged, Named, merge, unmerge
+from unsilo.flow.process import process
 from unsilo.flow.service import Service
-from unsilo.kernel import json
+from unsilo.kernel import clock, json
 from unsilo.policy import Predicate
 from unsilo.policy.predicate import Compartment, Not
 
@@ -212,3 +214,25 @@ def test_a_feed_by_fhir_merges_by_identifier(node: Service) -> None:
     unknown = [{"other": {"identifier": {"value": "Z9"}}, "type": "replaced-by"}]
     told = write.update(node, KIM, "Patient", "ada", {**ADA, "link": unknown}).result(20)
     assert [(told.status, issue.rule) for issue in told.issues] == [(200, "merge.survivor")]
+
+
+def test_a_feed_of_bundles_merges_too(node: Service) -> None:
+    """A Bundle whose Patient says that another one replaced it joins both; a survivor nobody knows is a warning."""
+    feed = Feed("fhir", "fhir")
+
+    def take(*people: dict[str, Any]) -> list[str]:
+        entries = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in people]
+        content = json.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})
+        incoming = node.read(feed, content).whole
+        receipt = node.store.receive(incoming).result(20)
+        done = node.store.submit(commit(process(incoming.envelope, feed, receipt.mid), feed, clock.now())).result(20)
+        return [issue.rule for issue in done.issues]
+
+    def person(number: str) -> int | None:
+        return next(p for _, id_, p, _ in node.store.match_records() if number in str(body(node, id_)["identifier"]))
+
+    take(ADA, BEA)
+    assert person("ADA") != person("BEA")
+    gone = {**ADA, "active": False, "link": [{"other": {"reference": "urn:uuid:bea"}, "type": "replaced-by"}]}
+    assert not {"merge.survivor", "commit.merge-circle"} & set(take(gone, BEA))
+    assert person("ADA") == person("BEA")

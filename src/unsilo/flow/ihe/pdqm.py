@@ -55,7 +55,7 @@ def only(systems: Collection[str], shown: Callable[[Stored], bytes]) -> Callable
 def unknown(systems: Collection[str]) -> list[Issue]:
     """Return what is said of domains that are not recognised, beside the results that there are (case 4)."""
     return [
-        Issue("warning", "not-found", f"targetSystem not found: {system[:200]}", Where("http.identifier"),
-              rule="pdqm.domain")
+        Issue("warning", "not-found", f"the domain {system[:200]} is not known", Where("http.identifier"),
+              "targetSystem not found", "pdqm.domain")
         for system in systems
     ]  # fmt: skip
