@@ -125,6 +125,7 @@ def message_page(asked: Asked) -> Response:
     return page(
         "message.html", asked.view, zone=home_zone(asked.service.settings), title=f"Message {row.control_id or row.id}",
         row=row, state=STATES.get(row.state, (row.state, "idle")), outcome=outcome, unread=unread,
+        overlay=asked.service.overlays.used(row.feed, row.id), may_overlays=asked.may("overlay.read"),
         issues=outcome.issues if outcome is not None else row.issues, nodes=nodes[:1500], nodes_total=len(nodes),
         excerpt=excerpt(envelope.content, codec, spans, window=40_000) if envelope is not None else None,
         headers=envelope.headers if envelope is not None else {}, resources=made,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,10 @@ def test_it_is_used_from_the_next_message_on(service: Service) -> None:
     said = [row.what for row in service.store.audit_rows(action="publish overlay")]
     assert len(said) == 4
     assert said[0].startswith("overlay of adt, version 4, ")
+    ids = {row.control_id: row.id for row in service.store.search_messages()}
+    assert overlays.used("adt", ids["c1"]) == (sha256(GONE).hexdigest(), history[0])
+    assert overlays.used("adt", ids["c2"]) == (history[1].sha256, history[1])
+    assert overlays.used("adt", ids["c3"]) == ("", None)
     # What is stored follows by replay, which a dry run shows before.
     assert overlays.publish("adt", SITE, "ada", "again").value == 5
     shown = dry_run(service, second)

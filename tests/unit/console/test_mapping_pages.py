@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from unsilo.flow.commit import commit
+from unsilo.flow.process import process
 from unsilo.flow.shapes.watch import Delta
+from unsilo.kernel import clock
 
 HOME = {"sec-fetch-site": "same-origin"}
 SITE = "drop: [pid.8]\n"
@@ -78,6 +81,18 @@ def test_publish_go_back_and_conflict(node: Any) -> None:
     assert "there is no version" in _post(node, "back", version="x", reason="x").text
     assert _post(node, "publish", SITE, user="steward", reason="x").status_code == 403
     assert _post(node, "back", version="2", reason="clean up").status_code == 303
+
+
+def test_a_message_names_the_version_it_was_mapped_with(node: Any) -> None:
+    """Beside the digest, with who and a way to its text; nothing where no overlay was in use."""
+    row = node.service.store.search_messages(feed="lab", limit=1)[0]
+    assert "Overlay</dt>" not in node.client("engineer").get(f"/messages/{row.id}").text
+    assert _post(node, "publish", "drop: [pid.16]", base=_base(node), reason="shown").status_code == 303
+    told = process(node.service.store.envelope(row.id), node.service.live("lab"), row.mid)
+    node.service.store.submit(commit(told, node.service.feed("lab"), clock.now())).result(10)
+    page = node.client("engineer").get(f"/messages/{row.id}").text
+    version = node.service.store.overlay_history("lab")[0].version
+    assert f'href="{PAGE}?version={version}#former"' in page
 
 
 def test_coverage_is_shown_when_it_is_asked_for(node: Any) -> None:

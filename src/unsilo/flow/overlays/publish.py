@@ -10,9 +10,10 @@ from pathlib import Path
 from unsilo.config import Feed, Settings
 from unsilo.flow.live_feed import NONE, Published, live
 from unsilo.flow.overlays.run import site_with
-from unsilo.kernel import Issue, Result, clock
+from unsilo.kernel import Issue, Result, clock, content_id, json
 from unsilo.kernel.issue import Code
 from unsilo.mapping.faults import faults
+from unsilo.mapping.provenance import OVERLAY_URL
 from unsilo.storage import AuditRow, OverlayVersion, Store, Tx, put_overlay
 from unsilo.storage.faults import is_storage_fault
 
@@ -122,6 +123,17 @@ class Overlays:
             return Result(None, [_wrong("not-found", f"there is no version {version} for {name}")])
         text = former.content if former is not None else file_text(feed)
         return self.publish(name, text, actor, reason)
+
+    def used(self, feed: str, message: str) -> tuple[str, OverlayVersion | None]:
+        """Return the SHA-256 of the overlay that a message was last mapped with ("" for none), and the version that it
+        is among those published for its feed; None for a file of the settings.
+        """
+        provenance = self.store.read("Provenance", content_id("Provenance", message))
+        body = json.decode(provenance.body) if provenance is not None else {}
+        extensions = body.get("extension", []) if isinstance(body, dict) else []
+        digest = next((str(each["valueString"]) for each in extensions if each.get("url") == OVERLAY_URL), "")
+        found = (each for each in self.store.overlays_of(digest) if each.feed == feed) if digest else iter(())
+        return digest, next(found, None)
 
     def named(self, digest: str) -> list[OverlayVersion]:
         """Return the versions that have a SHA-256, as Provenance names it."""
