@@ -60,7 +60,7 @@ def read(
     if face is not None and feed.format == "hl7v2" and incoming.state != "dead":
         asked = answers(feed, face.type)
         if asked is not None:
-            return _query(feed, incoming, asked)
+            return _query(feed, incoming, asked and headers.get("transport") == "mllp")
     if face is None or not (face.accept_ack or face.app_ack):
         return Reading(feed, [incoming])
     # HL7 v2.5.1 2.9.2: enhanced mode as soon as one of MSH-15 and MSH-16 is valued; the other is then NE.
@@ -71,12 +71,14 @@ def _query(feed: Feed, incoming: Incoming, answered: bool) -> Reading:
     """Return the reading of a query: kept as done, or refused where the feed answers none."""
     if answered:
         return Reading(feed, [msgspec.structs.replace(incoming, state="done", order_key="", ack="AA")], query=True)
-    text, hint = "this feed answers no such query", "name it in queries of the feed"
+    return Reading(feed, [_refused(incoming)])
+
+
+def _refused(incoming: Incoming) -> Incoming:
+    """Return a query that is kept and not answered: who may send need not be one who may ask."""
+    text, hint = "this is not answered here", "ask on an MLLP port whose feed names it in queries"
     issue = Issue("error", "not-supported", text, Where("MSH-9"), hint, "receive.query")
-    refused = msgspec.structs.replace(
-        incoming, state="rejected", order_key="", ack="AR", issues=[*incoming.issues, issue]
-    )  # fmt: skip
-    return Reading(feed, [refused])
+    return msgspec.structs.replace(incoming, state="rejected", order_key="", ack="AR", issues=[*incoming.issues, issue])
 
 
 def _is_batch(content: bytes) -> bool:
@@ -126,6 +128,7 @@ def _batch(
         state="batch" if children else "dead", issues=issues, ack="AA" if children else "AR",
     )  # fmt: skip
     parts = [_one(feed, part, at, headers, (), envelope.id)[0] for _span, part in children]
+    parts = [part if answers(feed, part.type) is None else _refused(part) for part in parts]
     bad = sum(part.state == "dead" for part in parts)
     if bad:
         text = f"{bad} of {len(parts)} messages of the batch could not be read; they are kept as dead letters"

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from flow_node import Client, Node, adt, settings, with_node
 
+from unsilo.config import Feed
 from unsilo.config.exchange import Ihe
+from unsilo.flow import receive
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.formats import hl7v2
@@ -289,6 +291,18 @@ def test_a_port_answers_only_what_its_feed_allows(tmp_path: Path) -> None:
         assert said(read(await client.send(pix("R-994^^^RED"))))[0] == "AE"
 
     with_node(settings(tmp_path / "pix", queries=["pix"], authorities=AUTHORITIES), only_pix)
+
+
+def test_who_may_send_may_not_ask() -> None:
+    """A query by HTTP, from a folder or inside a batch is kept, refused and never answered or processed."""
+    feed = Feed("adt", queries=["pix", "pdq"], authorities=AUTHORITIES)
+    message = pix("R-994^^^RED")
+    for transport in ("http", "folder", ""):
+        reading = receive.read(feed, message, headers={"transport": transport})
+        assert (reading.query, reading.whole.state, reading.whole.ack) == (False, "rejected", "AR")
+    batch = receive.read(feed, message + adt("B1"), headers={"transport": "mllp"})
+    assert [part.state for part in batch.incoming[1:]] == ["rejected", "queued"]
+    assert receive.read(feed, message, headers={"transport": "mllp"}).query
 
 
 def test_queries_are_recorded_kept_and_under_the_policy(tmp_path: Path) -> None:
