@@ -18,6 +18,7 @@ from typing import Any
 import httpx2 as httpx
 from starlette.applications import Starlette
 
+from unsilo.app import sweep_seldom
 from unsilo.config import Feed, Settings
 from unsilo.console.routes import routes
 from unsilo.fhir.index import index
@@ -142,6 +143,7 @@ def main() -> int:
         service = Service(Settings(data=Path(folder), feeds=feeds))
         access.add_user(service, "bench", "Bench", ["clinician"], "a quiet long password")
         uid, other = fill(service, options.facts), fill(service, 50, "b")
+        sweep_seldom()  # as on a server that runs
         times, size = asyncio.run(measure(service, uid, other))
         service.store.close()
     first, rest = times[0], sorted(times[1:])

@@ -31,7 +31,7 @@ from unsilo.sources import http
 from unsilo.sources.folder import FolderWatch
 from unsilo.sources.mllp import MllpServer
 
-__all__ = ["Running", "Service", "create_app", "run", "serve"]
+__all__ = ["Running", "Service", "create_app", "run", "serve", "sweep_seldom"]
 
 _log = logging.getLogger("unsilo")
 
@@ -88,6 +88,13 @@ def _routes(service: Service) -> list[BaseRoute]:
     return [*ingest, *api.routes(service), *console.routes(service)]
 
 
+def sweep_seldom() -> None:
+    """Leave what the program is made of to no collection; a rare, larger sweep costs less than many small ones."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
 def create_app(settings: Settings, *, service: Service | None = None, sources: bool = True) -> Starlette:
     """Return the ASGI app of a node; its lifespan starts and stops workers and sources (not with `sources=False`)."""
     node = service or Service(settings)
@@ -101,10 +108,7 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
             except OSError:
                 await running.stop()
                 raise
-        # What the program itself is made of is not garbage; a rare, larger sweep costs less than many small ones.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 20, 50)
+        sweep_seldom()
         try:
             yield
         finally:

@@ -65,7 +65,7 @@ class Worker:
         self.jobs.append(job.mid)
         self._send(encode(job))
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
         self._out += data
         self.push()
 

@@ -297,7 +297,9 @@ def prepare(state: State) -> Result[State]:
     if mapped is None:
         return Result(None)
     source, digest = state.envelope.id, mapped.digest
-    state.tree = None
+    rest = pack_unconsumed(mapped.unconsumed)
+    state.tree = state.mapped = None
+    mapped.unconsumed = []  # of a large message the list alone takes a hundred times what it is packed
     entries = mapped.entries
     entries.reverse()
     pieces = []
@@ -310,7 +312,7 @@ def prepare(state: State) -> Result[State]:
         Act(act.kind, act.at, act.source, act.survivor, act.retired, act.list, act.patient, act.present)
         for act in mapped.actions
     ]
-    state.processed = Processed(0, source, digest, pieces, acts, pack_unconsumed(mapped.unconsumed), [])
+    state.processed = Processed(0, source, digest, pieces, acts, rest, [])
     if maker.names:
         state.processed.sheet = maker.sheet()
     return Result(state)

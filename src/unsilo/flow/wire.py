@@ -59,10 +59,12 @@ decode_job = msgspec.msgpack.Decoder(Job).decode
 decode_answer = msgspec.msgpack.Decoder(Done | Fault | Ready).decode
 
 
-def encode(word: Hello | Job | Fault | Done | Ready) -> bytes:
-    """Return a word with its length in front (4 bytes, big end first)."""
-    body = _encoder.encode(word)
-    return len(body).to_bytes(4, "big") + body
+def encode(word: Hello | Job | Fault | Done | Ready) -> bytearray:
+    """Return a word with its length in front (4 bytes, big end first), made once: it may be large."""
+    told = bytearray(4)
+    _encoder.encode_into(word, told, 4)
+    told[:4] = (len(told) - 4).to_bytes(4, "big")
+    return told
 
 
 class Unframer:
@@ -79,7 +81,8 @@ class Unframer:
             size = int.from_bytes(self._held[at : at + 4], "big")
             if len(self._held) - at - 4 < size:
                 break
-            words.append(bytes(self._held[at + 4 : at + 4 + size]))
+            with memoryview(self._held) as held:
+                words.append(bytes(held[at + 4 : at + 4 + size]))
             at += 4 + size
         del self._held[:at]
         return words
