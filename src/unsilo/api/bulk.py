@@ -1,24 +1,16 @@
 """$export and what belongs to it: kick-off, status, files, cancelling (Bulk Data Access 2.0, FHIR R4 async.html)."""
 
 import asyncio
-import time
 
-from unsilo.api import answers, take
+from unsilo.api import answers, lasting, take
 from unsilo.api.ask import Answer, Ask
 from unsilo.api.node import Node
 from unsilo.flow.bulk.export import issues_of_filters, members_of
 from unsilo.flow.bulk.job import File, Job
 from unsilo.flow.bulk.request import Request, read, types_of
-from unsilo.kernel import clock, json
+from unsilo.kernel import Json, clock
 
 __all__ = ["cancel", "download", "group", "patient", "status", "system"]
-
-_NDJSON = b"application/fhir+ndjson"
-_SECOND = 1_000_000
-
-
-def _missing() -> Answer:
-    return answers.failed(404, "not-found", "there is no such export, or it is over", "none")
 
 
 async def system(node: Node, ask: Ask) -> Answer:
@@ -41,10 +33,9 @@ async def group(node: Node, ask: Ask) -> Answer:
 
 
 async def _kick_off(node: Node, ask: Ask, level: str) -> Answer:
-    preferences = [part.strip() for part in ask.header(b"prefer").replace(";", ",").split(",")]
-    if "respond-async" not in preferences:
-        text, hint = "an export is answered later", "Prefer: respond-async"
-        return answers.failed(400, "required", text, "prefer", hint=hint)
+    refused = lasting.wants_an_answer_now(ask, "export")
+    if refused is not None:
+        return refused
     bounds = node.settings.http
     body = None
     if ask.method == "POST":
@@ -60,11 +51,7 @@ async def _kick_off(node: Node, ask: Ask, level: str) -> Answer:
         return answers.failed(503, "exception", "the access could not be recorded", "audit")
     url = f"{ask.base}/{'/'.join(ask.parts)}" + (f"?{ask.query.decode('latin-1')}" if ask.query else "")
     job = await asyncio.to_thread(node.exports.ask, ask.actor, url, request)
-    if job is None:
-        text, hint = "too many exports are kept or wait", "cancel those that are not needed"
-        return answers.failed(429, "throttled", text, "busy", hint=hint, headers=[(b"retry-after", b"120")])
-    place = f"{ask.base}/$export-status/{job.id}".encode()
-    return Answer(202, b"", [(b"content-location", place)])
+    return lasting.too_many("export") if job is None else lasting.accepted(ask, "export", job.id)
 
 
 def _progress(request: Request, job: Job) -> str:
@@ -76,46 +63,37 @@ async def status(node: Node, ask: Ask) -> Answer:
     """Say how far an export is: 202 with progress, or 200 with the list of its files."""
     job = await asyncio.to_thread(node.exports.get, ask.parts[1], ask.actor)
     if job is None:
-        return _missing()
+        return lasting.missing(node.exports)
     if job.state == "running":
         progress = _progress(job.request, job).encode()
         return Answer(202, b"", [(b"x-progress", progress), (b"retry-after", b"1")])
     if job.state == "failed":
         return answers.failed(500, "exception", f"the export failed ({job.error})", "bulk")
-    expires = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(node.exports.expires(job) // _SECOND))
 
     def listed(file: File) -> dict[str, object]:
         kind = "Bundle" if file.kind == "deleted" else file.type
         return {"type": kind, "url": f"{ask.base}/$export-file/{file.name}", "count": file.count}
 
-    manifest = {
+    manifest: Json = {
         "transactionTime": clock.instant(job.time), "request": job.url, "requiresAccessToken": True,
         "output": [listed(file) for file in job.files if file.kind == "output"],
         "deleted": [listed(file) for file in job.files if file.kind == "deleted"], "error": [],
     }  # fmt: skip
-    return Answer(200, json.encode(manifest), [(b"expires", expires.encode())], b"application/json")
+    return lasting.told(node.exports, job, manifest)
 
 
 async def cancel(node: Node, ask: Ask) -> Answer:
     """Stop an export, or remove its files when it is done."""
-    job = await asyncio.to_thread(node.exports.get, ask.parts[1], ask.actor)
-    if job is None:
-        return _missing()
-    await asyncio.to_thread(node.exports.cancel, job.id)
-    return Answer(202)
+    return await lasting.cancelled(node.exports, ask)
 
 
 async def download(node: Node, ask: Ask) -> Answer:
     """Give one file of a finished export."""
     name = ask.parts[1]
-    job = await asyncio.to_thread(node.exports.get, name.partition(".")[0], ask.actor)
+    job: Job | None = await lasting.found(node.exports, ask)
     file = next((f for f in job.files if f.name == name), None) if job is not None and job.state == "done" else None
     if job is None or file is None:
-        return _missing()
+        return lasting.missing(node.exports)
     if not await node.note(ask, "export", f"file {file.type} of export {job.id}", ()):
         return answers.failed(503, "exception", "the access could not be recorded", "audit")
-    try:
-        content = await asyncio.to_thread(node.exports.jobs.path(job, name).read_bytes)
-    except OSError:
-        return _missing()
-    return Answer(200, content, [], _NDJSON)
+    return await lasting.given(node.exports, job, name)

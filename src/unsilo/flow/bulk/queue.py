@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Generic
 
@@ -21,7 +22,7 @@ _MOST = 100
 """Jobs of a kind that are kept or wait at once."""
 
 
-class Queue(Generic[J]):
+class Queue(ABC, Generic[J]):
     """Starts, resumes, tells and removes jobs of one kind; what a job does is `work`."""
 
     what = "job"
@@ -37,9 +38,9 @@ class Queue(Generic[J]):
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def work(self, job: J, stop: threading.Event) -> str:
         """Do what is left of a job; return what to say of it in the audit trail, nothing when `stop` ended it early."""
-        raise NotImplementedError
 
     def resume(self) -> None:
         """Begin: what a former run left in the middle goes on."""
