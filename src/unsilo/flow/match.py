@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from unsilo.flow.answers import Answer, read_answers
 from unsilo.flow.csv_file import delimiter_of, text_of, write_csv
 from unsilo.flow.spread import Processes, processors
 from unsilo.identity import COLUMNS, ERROR, LEAST, Matching, Person, match, standardise
@@ -185,15 +186,18 @@ def match_file(
     link_at: float | None = None,
     review_at: float = 0.2,
     error: float = ERROR,
+    labels: Path | None = None,
     told: Callable[[str, int, int], None] | None = None,
 ) -> Result[Matched]:
     """Match a file and write `record_id,person_id` and, when asked for, `left,right,probability`.
+
+    `labels` is a file of answers (`left,right,same`): they are kept to, and enough of them calibrate the weights.
 
     The value is None when the file has an error; nothing is written then. OSError when a file cannot be read or
     written.
     """
     with _no_cycles():
-        return _match_file(source, out, review, link_at, review_at, error, told)
+        return _match_file(source, out, review, link_at, review_at, error, labels, told)
 
 
 @contextmanager
@@ -210,15 +214,20 @@ def _no_cycles() -> Iterator[None]:
 
 def _match_file(
     source: Path, out: Path, review: Path | None, link_at: float | None, review_at: float, error: float,
-    told: Callable[[str, int, int], None] | None,
+    labels: Path | None, told: Callable[[str, int, int], None] | None,
 ) -> Result[Matched]:  # fmt: skip
     read = read_rows(source.read_bytes())
     rows = read.value
     if rows is None:
         return Result(None, read.issues)
     ids = [record_id for record_id, _ in rows]
+    said = read_answers(labels, set(ids)) if labels is not None else Result[list[Answer]]([], [])
+    if said.value is None:
+        return Result(None, [*read.issues, *said.issues])
     spread = Processes(min(processors(), 4) if len(rows) >= _MANY else 1)
-    found: Matching = match(rows, link_at=link_at, review_at=review_at, error=error, told=told, spread=spread)
+    found: Matching = match(
+        rows, link_at=link_at, review_at=review_at, error=error, told=told, spread=spread, answers=said.value
+    )
     rows.clear()
     write_csv(out, ("record_id", "person_id"), zip(ids, found.persons, strict=True))
     if review is not None:

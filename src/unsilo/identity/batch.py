@@ -1,13 +1,14 @@
 """A whole file of persons: block, fit the shares, score, cluster, and say which pairs a person should look at."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from unsilo.identity.block import budget, pairs, passes
-from unsilo.identity.cluster import Clusters, order
+from unsilo.identity.calibrate import Label, calibrated
+from unsilo.identity.cluster import DECIDED, Clusters, order
 from unsilo.identity.fit import fit
 from unsilo.identity.frequency import Frequencies
 from unsilo.identity.person import Person
@@ -117,6 +118,7 @@ def match(
     error: float = ERROR,
     adapt: bool = True,
     scorer: Scorer | None = None,
+    answers: Collection[tuple[str, str, bool]] = (),
     spread: Spread = serial,
     told: Callable[[str, int, int], None] | None = None,
 ) -> Matching:
@@ -124,8 +126,11 @@ def match(
 
     Rows that say exactly the same are compared once. Without a `scorer` one is made of the table of weights and of
     what the rows themselves say about names, shares and (`adapt`) slips. Links reach down to the probability `link_at`;
-    None sets it so that of all links the share `error` is expected to be wrong, by what the probabilities say. `told`
-    hears (step, number, steps) as the work goes on.
+    None sets it so that of all links the share `error` is expected to be wrong, by what the probabilities say.
+
+    `answers` are what people said of two record ids, one person or not: they are kept to, nobody is asked again, and
+    enough of them calibrate the weights. Rows that say exactly the same cannot be parted by them. `told` hears (step,
+    number, steps) as the work goes on.
     """
     tell = told or (lambda _step, _number, _steps: None)
     ids: list[str] = []
@@ -136,6 +141,7 @@ def match(
     persons = sorted(groups, key=msgspec.structs.astuple)
     members = [sorted(groups[person], key=lambda at: order(ids[at])) for person in persons]
     groups.clear()
+    said = _said(answers, ids, members)
     parts = spread.parts
     tell("keys", 1, 4)
     number = len(passes(len(persons)))
@@ -152,13 +158,49 @@ def match(
         scorer = Scorer(
             frequencies, shares=shares, link_at=link_at or LEAST, review_at=review_at, table=table if adapt else None
         )
+        taught = calibrated(scorer, (Label(persons[a], persons[b], same) for (a, b), same in said.items()))
+        if taught is not None:
+            shares, table = taught
+            scorer = Scorer(frequencies, shares=shares, link_at=link_at or LEAST, review_at=review_at, table=table)
     tell("pairs", 3, 4)
     judge = scorer
     done = spread(lambda part: scored(judge, persons, sorted(set(codes[part]))))
     codes.clear()
     tell("clusters", 4, 4)
     least = odds(link_at) if link_at else threshold([edge for part in done for edge in part.links], error, len(ids))
-    return _answer(judge, least, ids, persons, members, done)
+    return _answer(judge, least, ids, persons, members, _kept(done, said))
+
+
+def _said(
+    answers: Collection[tuple[str, str, bool]], ids: Sequence[str], members: Sequence[list[int]]
+) -> dict[tuple[int, int], bool]:
+    """Return what people said by positions of the rows that differ, one < other; of two answers the later counts."""
+    if not answers:
+        return {}
+    named = {record_id for left, right, _ in answers for record_id in (left, right)}
+    place = {ids[at]: n for n, rows_of in enumerate(members) for at in rows_of if ids[at] in named}
+    found = {}
+    for left, right, same in answers:
+        one, other = sorted((place.get(left, -1), place.get(right, -1)))
+        if 0 <= one < other:
+            found[one, other] = same
+    return found
+
+
+def _kept(done: list[Scored], said: dict[tuple[int, int], bool]) -> list[Scored]:
+    """Return the scored pairs with what people said in place of what the weights say."""
+    if not said:
+        return done
+    left = [
+        part._replace(
+            links=[link for link in part.links if link[1:] not in said],
+            doubts=[doubt for doubt in part.doubts if doubt[1:] not in said],
+            apart=[pair for pair in part.apart if pair not in said],
+        )
+        for part in done
+    ]
+    links = [(DECIDED, one, other) for (one, other), same in said.items() if same]
+    return [*left, Scored(links, [], [pair for pair, same in said.items() if not same], 0)]
 
 
 def threshold(links: Iterable[tuple[float, int, int]], error: float, rows: int) -> float:

@@ -6,8 +6,10 @@ from statistics import median
 from unsilo.identity.person import Person
 from unsilo.identity.score import Scorer
 
-__all__ = ["Clusters", "order"]
+__all__ = ["DECIDED", "Clusters", "order"]
 
+DECIDED = 900.0
+"""Bits of a link that a person made: no weight speaks against it."""
 _LOOKED_AT = 10  # members of each of two clusters that are weighed before they become one
 
 
@@ -48,7 +50,8 @@ class Clusters:
             if a == b:
                 continue
             ours, theirs = self.members(a), self.members(b)
-            if len(ours) + len(theirs) > 2 and not self._fit(ours, theirs):
+            fits = self._decided(ours, theirs) if link[0] >= DECIDED else self._fit(ours, theirs)
+            if not fits and (len(ours) + len(theirs) > 2 or link[0] >= DECIDED):
                 refused.append(link)
                 continue
             if len(ours) < len(theirs):
@@ -59,9 +62,13 @@ class Clusters:
                 self._cluster[at] = a
         return refused
 
-    def _fit(self, ours: list[int], theirs: list[int]) -> bool:
+    def _decided(self, ours: list[int], theirs: list[int]) -> bool:
+        """Say whether no two members are to be kept apart."""
         smaller, larger = (ours, set(theirs)) if len(ours) < len(theirs) else (theirs, set(ours))
-        if any(not larger.isdisjoint(self._apart.get(at, ())) for at in smaller):
+        return all(larger.isdisjoint(self._apart.get(at, ())) for at in smaller)
+
+    def _fit(self, ours: list[int], theirs: list[int]) -> bool:
+        if not self._decided(ours, theirs):
             return False
         across: list[float] = []
         # Sorted, so that the pairs looked at do not depend on how the clusters grew.
