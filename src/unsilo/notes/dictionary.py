@@ -173,13 +173,15 @@ def _reviewed(codes: dict[str, str]) -> Iterator[tuple[str, Entry]]:
 def _taken(vocabulary: Vocabulary, source: Source, left_out: frozenset[str]) -> Iterator[tuple[str, Entry]]:
     codes = re.compile(vocabulary.codes) if vocabulary.codes else None
     entry = Entry(vocabulary.kind, vocabulary.system, "", "", "vocabulary")
-    drug = vocabulary.kind == "medication"
+    drug = vocabulary.kind in ("medication", "brand")
     for code, term, tag in source(vocabulary.system):
         if codes is not None and codes.match(code) is None:
             continue
         if vocabulary.tags and tag not in vocabulary.tags:
             continue
         if drug:
+            if (tag == "brand") is not (vocabulary.kind == "brand"):
+                continue
             if _NAME.fullmatch(term) is None or term.casefold() in left_out:
                 continue
             yield term, entry._replace(code=code)

@@ -164,7 +164,8 @@ def _once(facts: list[Fact]) -> list[Fact]:
 def _kind(concept: _Concept) -> str:
     if concept.sense is not None:
         return "procedure" if concept.sense.kind == "problem-procedure" else concept.sense.kind
-    return concept.entries[0].kind if concept.entries else "undecided"
+    kind = concept.entries[0].kind if concept.entries else "undecided"
+    return "medication" if kind == "brand" else kind
 
 
 def _mark_reactions(facts: list[Fact], here: _Here) -> None:
@@ -212,6 +213,8 @@ def _fact(
         return Fact(start, end, here.text[start:end], "undecided", [], section=here.heading.key, way="abbreviation",
                     sentence=(here.start, here.end))  # fmt: skip
     in_allergies = here.heading.says == "allergy" or here.says == "allergy"
+    if _is_brand(concept) and not in_allergies:
+        said = [s for s in said if s.what != "allergy"]
     allergy = kind in ("medication", "allergen") and (in_allergies or any(s.what == "allergy" for s in said))
     if here.says == "reaction" and kind in ("medication", "allergen"):
         return None
@@ -231,6 +234,9 @@ def _fact(
         return fact
     if kind == "medication":
         _dose(fact, here, end, until)
+        # Brands have names of every kind: one is taken for a medicine among medicines, or with a dose.
+        if _is_brand(concept) and not (fact.unit or here.heading.key == "medications" or here.says == "medication"):
+            return None
     else:
         fact.when = time_after(here.text[end : min(until + 40, here.end, end + 90)] if kind == "problem" else
                                here.text[end : min(here.end, end + 60)])  # fmt: skip
@@ -244,6 +250,10 @@ def _fact(
     if here.says == "reaction" and kind == "problem":
         fact.said = [Said("reaction", "column.reaction")]
     return fact
+
+
+def _is_brand(concept: _Concept) -> bool:
+    return bool(concept.entries) and concept.entries[0].kind == "brand"
 
 
 def _dose(fact: Fact, here: _Here, end: int, until: int) -> None:

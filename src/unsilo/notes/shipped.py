@@ -23,7 +23,7 @@ def names_of() -> dict[str, str]:
 
 
 def shipped_terms(system: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (code, term, semantic tag) of a packed code system; names of brands are left to the reviewed table."""
+    """Yield (code, term, semantic tag) of a packed code system; names of brands are tagged `brand`."""
     name = names_of().get(system)
     if name is None:
         return
@@ -33,8 +33,7 @@ def shipped_terms(system: str) -> Iterator[tuple[str, str, str]]:
     for code, display in sink.concepts:
         yield code, display, tags.get(code, "")
     for code, term, use in sink.terms:
-        if use != _BRAND:
-            yield code, term, tags.get(code, "")
+        yield code, term, "brand" if use == _BRAND else tags.get(code, "")
 
 
 class _Terms:
