@@ -1,6 +1,7 @@
 """The commands `maps ...`: local codes without a standard one, decisions about them, files, and what they touch."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,8 @@ from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, nod
 from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, say, say_json, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from unsilo.flow.service import Service
     from unsilo.kernel import Result
     from unsilo.terminology.maps import Entry
@@ -29,6 +32,17 @@ def _settings(config: Path | None, data: Path | None) -> Any:
     if not has_store(settings):
         fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
     return settings
+
+
+@contextmanager
+def _decision(id_: str, what: str, config: Path | None, data: Path | None) -> "Iterator[tuple[Service, Entry]]":
+    """Open the node at a decision, leaving a trace of what is looked at; exits with 2 when there is none."""
+    with node(_settings(config, data)) as service:
+        trace(service.store, "read maps", f"{what} of {id_}")
+        entry = service.maps.entry(id_)
+        if entry is None:
+            fail(WRONG, f"there is no decision {id_}")
+        yield service, entry
 
 
 def _done(result: "Result[list[Entry]]", as_json: bool) -> "list[Entry]":
@@ -109,11 +123,8 @@ def history(
     """Show every move of a decision."""
     from unsilo.kernel import clock
 
-    with node(_settings(config, data)) as service:
-        trace(service.store, "read maps", f"history of {id_}")
+    with _decision(id_, "history", config, data) as (service, _):
         found = service.maps.history(id_)
-        if not found:
-            fail(WRONG, f"there is no decision {id_}")
         if as_json:
             say_json(found)
             return
@@ -132,11 +143,7 @@ def preview(
     """Say what a decision touches: facts by feed, and the messages that are replayed for it."""
     from unsilo.flow.map_effect import effect
 
-    with node(_settings(config, data)) as service:
-        entry = service.maps.entry(id_)
-        if entry is None:
-            fail(WRONG, f"there is no decision {id_}")
-        trace(service.store, "read maps", f"effect of {id_}")
+    with _decision(id_, "effect", config, data) as (service, entry):
         found = effect(service, entry)
         if as_json:
             say_json(found)
