@@ -20,6 +20,10 @@ def suggest(
         Path, typer.Option("--out", metavar="CSV", help="Written: local_code,rank,code,score,decision,reason.")
     ],
     top: Annotated[int, typer.Option("--top", help="Codes for each local code at most.", min=1, max=100)] = 5,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option("--embeddings", metavar="FOLDER", help="Model of static embeddings: finds candidates by meaning."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Suggest standard codes with their chance and reasons; what nothing fits is left without a code.
@@ -36,7 +40,7 @@ def suggest(
     if out.resolve() in (file.resolve(), targets.resolve()):
         fail(WRONG, f"{out} is a file that is read")
     try:
-        done = suggest_file(file, targets, out, top=top)
+        done = suggest_file(file, targets, out, top=top, embeddings=embeddings)
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
     issues(done.issues)

@@ -56,6 +56,8 @@ def _node(settings: Settings) -> Iterator[Problem]:
     if settings.database and not settings.database.startswith(("postgresql://", "postgres://")):
         yield ("database",), "not the address of a database", "postgresql://USER:PASSWORD@HOST/NAME, or empty for files"
     yield from _tls(settings.tls, ("tls",))
+    if settings.maps.embeddings and not Path(settings.maps.embeddings).is_dir():
+        yield ("maps", "embeddings"), "not a folder", "one with tokenizer.json and model.safetensors, or empty"
 
 
 def _feed(feed: Feed) -> Iterator[Problem]:

@@ -200,6 +200,8 @@ class Maps(msgspec.Struct, frozen=True, omit_defaults=True):
     """Chance from which that is so; never lower than the one that the model's calibration allows."""
     sample_every: int = 10
     """One in so many of them is shown for review."""
+    embeddings: str = ""
+    """Folder of a model of static embeddings that finds candidates by meaning; empty: words alone do."""
 
 
 class Bulk(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -73,7 +73,11 @@ def code_page(asked: Asked, notice: Notice | None = None, named: tuple[str, str,
     if element is None or (one is None and not own):
         return refusal(asked.request, 404, "No such code", "No fact here has this code.", view=asked.view)
     found = (
-        map_queue.suggestions(service.terminology, element, one.item(), _remembered(asked)) if one is not None else []
+        map_queue.suggestions(
+            service.terminology, element, one.item(), _remembered(asked), embeddings=service.embeddings
+        )
+        if one is not None
+        else []
     )
     history = {entry.id: service.maps.history(entry.id) for entry in own}
     equal = map_queue.equal_strings(service.store, one) if one is not None else []

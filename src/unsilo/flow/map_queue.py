@@ -11,7 +11,7 @@ from unsilo.terminology import Terminology
 from unsilo.terminology.maps import ELEMENTS, Element, Entry, LocalCode, is_standard, local_codes
 from unsilo.terminology.maps.elements import category_of
 from unsilo.terminology.maps.same_quantity import displays
-from unsilo.terminology.suggest import Item, Suggester, Suggestion
+from unsilo.terminology.suggest import Embeddings, Item, Suggester, Suggestion
 from unsilo.terminology.suggest.engine import remembered_key
 from unsilo.terminology.suggest.item import read_item
 
@@ -171,11 +171,17 @@ def _targets(terminology: Terminology, system: str, item: Item) -> dict[str, str
 
 
 def suggestions(
-    terminology: Terminology, element: Element, item: Item, remembered: Mapping[str, Entry], top: int = 5
+    terminology: Terminology,
+    element: Element,
+    item: Item,
+    remembered: Mapping[str, Entry],
+    top: int = 5,
+    embeddings: Embeddings | None = None,
 ) -> list[Suggestion]:
     """Return the codes that the terminologies of this node have for a local code; remembered decisions come first.
 
     `remembered` has published entries by `system|code` of the local code; another feed's decision counts as one.
+    `embeddings` add what is alike in meaning.
     """
     targets = _targets(terminology, element.system, item)
     known = {}
@@ -187,5 +193,5 @@ def suggestions(
         ):
             known[remembered_key(item)] = entry.target_code
             targets.setdefault(entry.target_code, entry.target_display)
-    found = Suggester(targets, remembered=known).suggest(item, top)
+    found = Suggester(targets, remembered=known, embeddings=embeddings).suggest(item, top)
     return [each for each in found if each.rank == 1 or each.score >= _LEAST]

@@ -17,6 +17,7 @@ from unsilo.flow.parameters import Parameters
 from unsilo.flow.receive import Ending, Reading
 from unsilo.flow.reindex import Reindexing
 from unsilo.flow.shapes.book import Shapes
+from unsilo.flow.suggest import model_of
 from unsilo.flow.terminology import open_terminology
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Receipt, Store, open_store
@@ -37,6 +38,7 @@ class Service:
         )  # fmt: skip
         self.terminology = open_terminology(settings.data)
         self.same = Reader(Loaded(self.terminology))
+        self.embeddings = model_of(settings.maps.embeddings)
         self.parameters = Parameters(self.store, settings.search, self.terminology)
         self.reindexing = Reindexing(self.store, self.parameters)
         self.judge = Judge(settings.validation, self.terminology.member)

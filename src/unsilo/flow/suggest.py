@@ -1,5 +1,6 @@
 """Suggest standard codes for the local codes of a CSV file, among the codes of another one."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,11 @@ import msgspec
 
 from unsilo.flow.csv_file import read_csv, write_csv
 from unsilo.kernel import Issue, Result, Where
-from unsilo.terminology.suggest import Item, Suggester, Suggestion
+from unsilo.terminology.suggest import Embeddings, Item, Suggester, Suggestion, load_embeddings
 
-__all__ = ["ITEM_COLUMNS", "OUT_COLUMNS", "Suggested", "read_items", "read_targets", "suggest_file"]
+__all__ = ["ITEM_COLUMNS", "OUT_COLUMNS", "Suggested", "model_of", "read_items", "read_targets", "suggest_file"]
+
+_log = logging.getLogger("unsilo.suggest")
 
 ITEM_COLUMNS = ("local_code", "label", "specimen", "unit", "category")
 OUT_COLUMNS = ("local_code", "rank", "code", "score", "decision", "reason")
@@ -87,16 +90,32 @@ def _cells(item: Item, found: list[Suggestion]) -> Iterator[tuple[str, ...]]:
         yield item.local_code, str(one.rank), one.code, f"{one.score:.4f}", one.decision, one.reason
 
 
-def suggest_file(source: Path, targets: Path, out: Path, *, top: int = 5) -> Result[Suggested]:
+def model_of(folder: str) -> Embeddings | None:
+    """Return the model of static embeddings of a setting; None without one, and, told in the log, for a wrong one."""
+    if not folder:
+        return None
+    found = load_embeddings(Path(folder))
+    if found.value is None:
+        _log.error("no candidates by meaning: the model cannot be read", extra={"reason": found.issues[0].text})
+    return found.value
+
+
+def suggest_file(
+    source: Path, targets: Path, out: Path, *, top: int = 5, embeddings: Path | None = None
+) -> Result[Suggested]:
     """Write for each local code at most `top` codes, best first, or one row that abstains.
 
-    The value is None when a file has an error; nothing is written then. OSError when a file cannot be read or written.
+    `embeddings` is the folder of a model that adds candidates by meaning. The value is None when a file has an error;
+    nothing is written then. OSError when a file cannot be read or written.
     """
+    meaning = load_embeddings(embeddings) if embeddings is not None else None
+    if meaning is not None and meaning.value is None:
+        return Result(None, meaning.issues)
     items, known = read_items(source.read_bytes()), read_targets(targets.read_bytes())
     issues = [*_told(source.name, items.issues), *_told(targets.name, known.issues)]
     if items.value is None or known.value is None:
         return Result(None, issues)
-    asked = Suggester(known.value)
+    asked = Suggester(known.value, embeddings=meaning.value if meaning is not None else None)
     counted: Counter[str] = Counter()
 
     def rows() -> Iterator[tuple[str, ...]]:

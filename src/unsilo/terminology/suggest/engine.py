@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Literal, NamedTuple
 
+from unsilo.terminology.suggest.embedding import Embeddings, Vector, alike
 from unsilo.terminology.suggest.features import FEATURES, Pair, compare
 from unsilo.terminology.suggest.index import Index
 from unsilo.terminology.suggest.item import Item, Local, read_item
@@ -15,6 +16,9 @@ __all__ = ["Decision", "Ranked", "Suggester", "Suggestion"]
 
 Decision = Literal["auto", "review", "abstain"]
 _CANDIDATES = 60
+_MOST_MEANT = 5_000
+_MEANT, _LEAST_MEANT, _ENOUGH_MEANT = 10, 0.5, 0.6
+"""Candidates by meaning at most, and the cosine from which one is looked at, and from which it is enough alone."""
 _LEAST_COVERED = 0.3
 _SYNONYM = 0.9
 _WHOLE = 0.95
@@ -53,13 +57,16 @@ class Ranked(NamedTuple):
     scores: list[float]
     pairs: list[Pair]
     evidence: tuple[float, ...]
+    meant: Mapping[int, float] = {}
+    """How alike in meaning those are that share no word with the item, by place."""
 
 
 class Suggester:
     """Suggestions for one target list.
 
     `remembered` maps a local code's key (`remembered_key`) to the code that a person decided; such an item gets it
-    with chance 1. Building costs about 0.1 ms a target; an answer a few milliseconds.
+    with chance 1. Building costs about 0.1 ms a target; an answer a few milliseconds. `embeddings` add candidates that
+    are alike in meaning and share no word, among at most 5,000 targets.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class Suggester:
         *,
         model: Model | None = None,
         remembered: Mapping[tuple[str, ...], str] | None = None,
+        embeddings: Embeddings | None = None,
     ) -> None:
         self.model = model or load_model()
         with_axes = sum(has_axes(code, display) for code, display in targets.items())
@@ -79,6 +87,8 @@ class Suggester:
         )
         self.displays = dict(targets)
         self.remembered = dict(remembered or {})
+        self._embeddings = embeddings if len(targets) <= _MOST_MEANT else None
+        self._vectors: list[tuple[int, Vector]] | None = None
         self._exact: dict[str, str] = {}
         for code, display in targets.items():
             self._exact.setdefault(" ".join(display.casefold().split()), code)
@@ -87,12 +97,25 @@ class Suggester:
         """Compare an item with the targets that share a word with it, and order them by the reranker."""
         local = read_item(item, axes=self.axes and (self.only_axes or not _plain(item)), tables=self.tables)
         places = self.index.candidates(local, _CANDIDATES)
+        meant = self._meant(item, frozenset(places))
+        places += meant
         pairs = [compare(self.index, local, self.index.targets[at]) for at in places]
         scores = [self.model.score(FEATURES, pair.values) for pair in pairs]
         order = sorted(range(len(places)), key=lambda at: (-scores[at], self.index.targets[places[at]].code))
         ranked = [scores[at] for at in order]
         best = [pairs[at] for at in order]
-        return Ranked(local, [places[at] for at in order], ranked, best, evidence(ranked, best))
+        return Ranked(local, [places[at] for at in order], ranked, best, evidence(ranked, best), meant)
+
+    def _meant(self, item: Item, known: frozenset[int]) -> dict[int, float]:
+        """Return how alike in meaning the nearest targets are that words did not find, by place."""
+        asked = self._embeddings.vector(item.label) if self._embeddings is not None else None
+        if self._embeddings is None or asked is None:
+            return {}
+        if self._vectors is None:
+            made = ((at, self._embeddings.vector(target.display)) for at, target in enumerate(self.index.targets))
+            self._vectors = [(at, vector) for at, vector in made if vector is not None]
+        near = sorted(((alike(asked, vector), at) for at, vector in self._vectors if at not in known), reverse=True)
+        return {at: like for like, at in near[:_MEANT] if like >= _LEAST_MEANT}
 
     def suggest(self, item: Item, top: int = 5) -> list[Suggestion]:
         """Return at most `top` suggestions, best first; one with an empty code when nothing fits."""
@@ -115,8 +138,23 @@ class Suggester:
             and not _whole(ranked.pairs[0])
             and (chance < self.model.abstain or ranked.pairs[0].values[_AT["label covered"]] < _LEAST_COVERED)
         ):
-            return [_nothing(f"nothing fits well enough; the nearest was {self._display(ranked.places[0])}")]
+            return self._by_meaning(ranked, chance, top) or [
+                _nothing(f"nothing fits well enough; the nearest was {self._display(ranked.places[0])}")
+            ]
         return self._rows(ranked, chance, same, top)
+
+    def _by_meaning(self, ranked: Ranked, chance: float, top: int) -> list[Suggestion]:
+        """Return what means nearly the same where words find nothing that fits: for a person to look at."""
+        near = sorted(ranked.meant.items(), key=lambda pair: (-pair[1], self.index.targets[pair[0]].code))
+        return [
+            Suggestion(rank, self.index.targets[at].code, self._display(at), chance / rank, "review", self._like(like))
+            for rank, (at, like) in enumerate(near[:top], 1)
+            if like >= _ENOUGH_MEANT
+        ]
+
+    def _like(self, like: float) -> str:
+        name = self._embeddings.name if self._embeddings is not None else ""
+        return f"similar in meaning by model {name} ({like:.2f}), no word is shared"
 
     def _unit(self, item: Item) -> Suggestion | None:
         """Return the UCUM code of an item that is a unit, when the target list has it."""
@@ -161,11 +199,14 @@ class Suggester:
             automatic = (
                 at == 0
                 and same is None
+                and place not in ranked.meant
                 and not pair.contradicted
                 and _specimen_said(ranked.local, self.index.targets[place])
                 and (chance >= self.model.automatic or _synonym(pair, self.index.targets[place], chance))
             )
             reason = "; ".join(pair.reasons) or "shares words with the label"
+            if place in ranked.meant:
+                reason = "; ".join((self._like(ranked.meant[place]), *pair.reasons))
             rows.append(
                 Suggestion(
                     len(rows) + 1,
