@@ -101,7 +101,7 @@ async def summary(node: Node, ask: Ask) -> Answer:
     if isinstance(patient, Answer):
         return patient
     bundle, used = await node.apart(
-        summarise, node.long_reads, node.predicate(ask), patient, ask.base, clock.now()
+        summarise, node.long_reads, node.predicate(ask), patient, ask.base, clock.now(), node.service.same
     )  # fmt: skip
     if not await node.note(ask, "summary", f"Patient/{ask.id}/$summary", patients_in(used)):
         return not_recorded()

@@ -10,13 +10,16 @@ from unsilo import __version__
 from unsilo.flow.fhir.everything import Reads, facts
 from unsilo.flow.read.describe import particulars as particulars_of
 from unsilo.flow.read.describe import title, value_text
-from unsilo.flow.read.fact import happened
+from unsilo.flow.read.fact import Fact, happened
+from unsilo.flow.read.grouping import Group, group
+from unsilo.flow.read.same import DOMAIN, PLAIN, codes_of
 from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import say_when
 from unsilo.kernel import Json, clock, content_id, json
 from unsilo.policy import masked
 from unsilo.policy.predicate import Predicate
 from unsilo.storage import Stored
+from unsilo.terminology.same import Reader
 
 __all__ = ["PROFILE", "SECTIONS", "SummarySection", "summary"]
 
@@ -87,13 +90,46 @@ def _holds(resource: Json) -> bool:
     return _said(resource, "status", "verificationStatus").isdisjoint(_OVER)
 
 
-def _row(resource: Json) -> str:
+class _Thing(NamedTuple):
+    """What one row of the narrative says: a resource, and the other names under which sources have the same."""
+
+    resource: Json
+    also: str = ""
+
+
+def _row(thing: _Thing) -> str:
+    resource = thing.resource
     try:
         particulars = "; ".join(f"{name}: {text}" for name, text in particulars_of(resource) if text)
-        cells = [title(resource), value_text(resource), particulars, say_when(happened(resource))]
+        cells = [title(resource), value_text(resource), particulars, say_when(happened(resource)), thing.also]
     except _WRONG:
         cells = [f"{resource.get('resourceType')}/{resource.get('id')}"]
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _things(rows: list[tuple[Stored, Json]], reader: Reader) -> list[_Thing]:
+    """Return a row for each thing: statements that are one are one row, those that disagree stay a row each."""
+    facts = [Fact(row.type, row.id, row.version, row.updated, "", resource) for row, resource in rows]
+    if not all(fact.type in DOMAIN for fact in facts):
+        return [_Thing(resource) for _, resource in rows]
+    try:
+        groups = group(facts, reader)
+    except _WRONG:
+        return [_Thing(resource) for _, resource in rows]
+    found: list[_Thing] = []
+    for each in groups:
+        if each.verdict == "conflict":
+            found += [_Thing(fact.resource, each.why) for fact in each.facts]
+        else:
+            found.append(_Thing(each.lead.resource, _also(each)))
+    return found
+
+
+def _also(each: Group) -> str:
+    names = dict.fromkeys(" ".join((title(fact.resource), *codes_of(fact))) for fact in each.facts)
+    own = " ".join((title(each.lead.resource), *codes_of(each.lead)))
+    others = [name for name in names if name != own]
+    return f"also as: {'; '.join(others)}" if others else ""
 
 
 def _at(resource: Json) -> int:
@@ -103,7 +139,7 @@ def _at(resource: Json) -> int:
         return 0
 
 
-def _narrative(rows: list[Json], empty: str) -> Json:
+def _narrative(rows: list[_Thing], empty: str) -> Json:
     inside = f"<table>{''.join(map(_row, rows))}</table>" if rows else f"<p>{escape(empty)}</p>"
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{inside}</div>'}
 
@@ -155,11 +191,14 @@ def _referred(resources: list[Json]) -> list[str]:
 _AROUND = frozenset(("Practitioner", "PractitionerRole", "Organization", "Medication", "Device", "Location"))
 
 
-def summary(reads: Reads, predicate: Predicate, patient: Stored, base: str, now: int) -> tuple[Json, list[Stored]]:
+def summary(
+    reads: Reads, predicate: Predicate, patient: Stored, base: str, now: int, reader: Reader = PLAIN
+) -> tuple[Json, list[Stored]]:
     """Return the document Bundle for a source Patient and the stored resources that it holds.
 
     It covers what all linked records of the person say. A required section without facts says that nothing is
-    known, which is not that there is nothing.
+    known, which is not that there is nothing. The narrative has one row for what `reader` tells to be one fact; the
+    entries hold every statement.
     """
     kinds = frozenset(kind.partition(":")[0] for section in SECTIONS for kind in section.types)
     stored = facts(reads, predicate, patient.id, kinds)
@@ -181,7 +220,7 @@ def summary(reads: Reads, predicate: Predicate, patient: Stored, base: str, now:
             {
                 "title": section.title,
                 "code": {"coding": [{"system": _LOINC, "code": section.loinc, "display": section.display}]},
-                "text": _narrative(resources, section.absent_display),
+                "text": _narrative(_things(own, reader), section.absent_display),
                 "entry": [{"reference": f"{r['resourceType']}/{r['id']}"} for r in entries],
             }
         )

@@ -165,3 +165,25 @@ def test_the_tree_of_a_store_is_not_needed(tmp_path: Path) -> None:
     """A record of nobody is empty."""
     with node(tmp_path) as empty:
         assert pages(empty, FREE, "nobody") == ([], set())
+
+
+def test_the_summary_has_one_row_for_one_fact_and_every_statement_among_its_entries(service: Service) -> None:
+    """A heart attack in a code and in words is one row that names both; two strengths stay a row each."""
+    subject = {"reference": "Patient/ana"}
+    sct = {"system": "http://snomed.info/sct", "code": "22298006", "display": "Myocardial infarction"}
+    put(service, {"resourceType": "Condition", "id": "h1", "subject": subject, "code": {"coding": [sct]}})
+    put(service, {"resourceType": "Condition", "id": "h2", "subject": subject, "code": {"text": "Heart attack"}})
+    for n in (3, 5):
+        put(service, {"resourceType": "MedicationStatement", "id": f"w{n}", "subject": subject, "status": "active",
+                      "medicationCodeableConcept": {"text": f"Warfarin {n} mg tablet"}})  # fmt: skip
+    patient = service.store.guarded.read(FREE, "Patient", "ana")
+    assert patient is not None
+    bundle, _ = summary(service.store.guarded, FREE, patient, "http://x/fhir", 1_770_000_000_000_000)
+    sections = {s["code"]["coding"][0]["code"]: s for s in bundle["entry"][0]["resource"]["section"]}
+    problems, medicines = sections["11450-4"], sections["10160-0"]
+    assert problems["text"]["div"].count("<tr>") == 1
+    assert "also as:" in problems["text"]["div"]
+    assert "SNOMED CT 22298006" in problems["text"]["div"]
+    assert len(problems["entry"]) == 2
+    assert medicines["text"]["div"].count("<tr>") == 2
+    assert medicines["text"]["div"].count("differ in strength") == 2
