@@ -110,8 +110,16 @@ def explain(
 
 @app.command()
 def train(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV as `match` reads it; a column truth calibrates.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="CSV as `match` reads it; without one the store's own records."),
+    ] = None,
+    *,
     version: Annotated[str, typer.Option("--version", help="Name of the new weights, written on every edge.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="CSV", help="Read: left,right,same; answers of people about pairs of FILE."),
+    ] = None,
     switch: Annotated[
         bool, typer.Option("--switch", help="Let the new weights decide in the store from now on.")
     ] = False,
@@ -119,21 +127,27 @@ def train(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn shares and weights from a file without labels, and compare them with those that decide now.
+    """Learn shares and weights, and compare them with those that decide now.
 
-    Nothing is switched without --switch; the former weights are kept.
+    Answers calibrate them: those of --labels, or what stewards decided in the store. Nothing is switched without
+    --switch; the former weights are kept.
     """
-    from unsilo.flow.training import compared, switch_model, train_file
+    from unsilo.flow.training import compared, source_of_file, source_of_store, switch_model
+    from unsilo.flow.training import train as learn
 
-    if not file.is_file():
-        fail(WRONG, f"there is no file {file}")
-    with progress(None, "train", quiet=as_json):
-        done = train_file(file, version)
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
+    for path in (file, labels):
+        if path is not None and not path.is_file():
+            fail(WRONG, f"there is no file {path}")
+    if labels is not None and file is None:
+        fail(WRONG, "--labels needs a FILE", "without a file the decisions in the store are the labels")
     with store_of(settings_of(config, data)) as store:
-        difference = compared(store, done.value, file)
+        with progress(None, "train", quiet=as_json):
+            source = source_of_file(file, labels) if file is not None else source_of_store(store)
+            done = learn(source.value, version) if source.value is not None else None
+        issues(source.issues + (done.issues if done is not None else []))
+        if source.value is None or done is None or done.value is None:
+            raise SystemExit(WRONG)
+        difference = compared(store, done.value, source.value)
         if switch:
             switch_model(store, done.value, who())
     if as_json:

@@ -1,20 +1,39 @@
-"""Weights that are learned from a file, compared with those that decide, and switched when somebody says so."""
+"""Weights that are learned from a file or the store, compared with those that decide, and switched on demand."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from unsilo import identity
+from unsilo.flow.answers import Answer, read_answers
 from unsilo.flow.explain import model_of
 from unsilo.flow.match import read_rows
 from unsilo.identity.batch import candidate_codes
+from unsilo.identity.calibrate import Label, calibrated
 from unsilo.identity.fit import fit
 from unsilo.kernel import Issue, Result, clock
 from unsilo.storage import Store
 
-__all__ = ["Difference", "compared", "switch_model", "train_file"]
+__all__ = ["Difference", "Source", "compared", "source_of_file", "source_of_store", "switch_model", "train"]
 
-_PAIRS = 20_000  # pairs of the file that are decided by both
+_PAIRS = 20_000  # pairs of the source that are decided by both
+_AT_ONCE = 1000
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What is learned from: rows by id, and what people said of pairs of them."""
+
+    rows: dict[str, identity.Person]
+    answers: list[Answer]
+
+    def persons(self) -> list[identity.Person]:
+        """Return the rows that differ, in an order that follows from their contents."""
+        return sorted(set(self.rows.values()), key=msgspec.structs.astuple)
+
+    def labels(self) -> Iterable[Label]:
+        """Return the answers with their rows."""
+        return (Label(self.rows[left], self.rows[right], same) for left, right, same in self.answers)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -27,49 +46,79 @@ class Difference(msgspec.Struct, frozen=True):
     changed: int
 
 
-def _persons(file: Path) -> Result[list[identity.Person]]:
+def source_of_file(file: Path, labels: Path | None = None) -> Result[Source]:
+    """Read a CSV file as `match` reads it, and a file of answers beside it. OSError."""
     read = read_rows(file.read_bytes())
     if read.value is None:
         return Result(None, read.issues)
-    return Result(sorted({person for _, person in read.value}, key=msgspec.structs.astuple), read.issues)
+    rows = dict(read.value)
+    if labels is None:
+        return Result(Source(rows, []), read.issues)
+    said = read_answers(labels, rows)
+    return Result(None if said.value is None else Source(rows, said.value), [*read.issues, *said.issues])
 
 
-def train_file(file: Path, version: str) -> Result[identity.Model]:
-    """Learn a model from a CSV file without labels: expectation and maximisation over pairs that share a key.
+def source_of_store(store: Store) -> Result[Source]:
+    """Return the records of a store, each by the first way to read it, and what stewards decided of pairs of them."""
+    rows: dict[str, identity.Person] = {}
+    after = 0
+    while found := store.match_records(after, _AT_ONCE):
+        after = found[-1][0]
+        for _, id_, _, packed in found:
+            views = identity.unpack(packed).views
+            if id_ and views:
+                rows[id_] = views[0]
+    answers = [
+        (row.left, row.right, state == "same")
+        for state in ("same", "apart")
+        for row in store.reviews(state, limit=_PAIRS)
+        if row.left in rows and row.right in rows and row.left != row.right
+    ]
+    if not rows:
+        return Result(None, [Issue("error", "not-found", "the store has no Patients yet", rule="train.empty")])
+    return Result(Source(rows, answers), [])
+
+
+def train(source: Source, version: str) -> Result[identity.Model]:
+    """Learn a model without labels: expectation and maximisation over pairs that share a key; then by answers, if any.
 
     People of one household, twins and namesakes are classes of their own, so that living together is not learned as
     being one person.
     """
-    read = _persons(file)
-    if read.value is None:
-        return Result(None, read.issues)
-    persons = read.value
     if not version.strip() or len(version) > 100:
         return Result(None, [Issue("error", "required", "the new weights need a short name", rule="train.version")])
-    frequencies = identity.Frequencies.of(persons)
+    persons = source.persons()
+    frequencies = identity.Frequencies.of(source.rows.values())
     codes = candidate_codes(persons)
     shares, table = fit(identity.Scorer(frequencies), persons, codes)
+    said = f"{len(source.rows)} rows, {len(codes)} pairs, without labels"
+    taught = calibrated(identity.Scorer(frequencies, shares=shares, table=table), source.labels())
+    issues = []
+    if taught is not None:
+        shares, table = taught
+        said = f"{len(source.rows)} rows, {len(codes)} pairs, {len(source.answers)} answers of people"
+    elif source.answers:
+        text = f"{len(source.answers)} answers are too few of one kind to say anything of the weights"
+        issues.append(Issue("warning", "value", text, rule="train.answers"))
     weights = tuple((field, level, weight.m, weight.u) for (field, level), weight in table.items())
-    said = f"{len(persons)} rows, {len(codes)} pairs, without labels"
-    return Result(identity.Model(version, said, frequencies, shares, weights), read.issues)
+    return Result(identity.Model(version, said, frequencies, shares, weights), issues)
 
 
-def compared(store: Store, model: identity.Model, file: Path) -> Difference:
-    """Return how a model decides other than the one that decides in the store now, over pairs of a file."""
-    now, new = model_of(store), model
-    persons = _persons(file).value or []
+def compared(store: Store, model: identity.Model, source: Source) -> Difference:
+    """Return how a model decides other than the one that decides in the store now, over pairs of a source."""
+    now = model_of(store)
+    persons = source.persons()
     codes = candidate_codes(persons)
     codes = codes[:: max(1, len(codes) // _PAIRS)]
-    scorers = [now.scorer(), new.scorer()]
     links = []
-    for scorer in scorers:
+    for scorer in (now.scorer(), model.scorer()):
         mine = []
         for code in codes:
             a, b = persons[code // len(persons)], persons[code % len(persons)]
             score, levels = scorer.score(a, b)
             mine.append(scorer.outcome(score, scorer.cautions(levels, a, b)) == "link")
         links.append(mine)
-    before, after = now.table(), new.table()
+    before, after = now.table(), model.table()
     moved = [
         (field, level, before[field, level].bits, weight.bits)
         for (field, level), weight in after.items()

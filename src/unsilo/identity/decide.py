@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from unsilo.identity.record import Record
-from unsilo.identity.rules import Comparison, compare
+from unsilo.identity.rules import Comparison, compare, parent_and_child
 from unsilo.identity.score import Scorer, Verdict
 
 __all__ = ["Candidate", "Confidence", "Decision", "Review", "decide", "weigh"]
@@ -95,7 +95,7 @@ def _scored(mine: Record, other: Candidate, found: Comparison, scorer: Scorer) -
     if best < scorer.review:
         return "new", None
     verdict = weigh(scorer, mine, other.record)
-    if verdict is None:
+    if verdict is None or parent_and_child(mine, other.record):
         return "new", None
     return "review" if found.hard and verdict.outcome == "link" else verdict.outcome, verdict
 
@@ -129,7 +129,8 @@ def _persons(
         elif scorer is not None:
             if verdict is None:
                 continue
-            chance = round(verdict.probability, 4)
+            # A number or a generation that contradicts is in no sum of likeness: there is no percentage to show then.
+            chance = 0.0 if found.hard else round(verdict.probability, 4)
             if outcome == "link":
                 scores[other.person] = max(scores.get(other.person, 0.0), chance)
                 hits.setdefault(other.person, ("scored", _likeness(verdict)))

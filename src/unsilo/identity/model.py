@@ -27,7 +27,7 @@ class Model(msgspec.Struct, frozen=True):
     frequencies: Frequencies
     shares: Shares = Shares()
     weights: tuple[tuple[str, str, float, float], ...] = ()
-    link_at: float = 0.96
+    link_at: float = 0.9
     review_at: float = 0.5
 
     def scorer(self) -> Scorer:
@@ -62,7 +62,7 @@ def default() -> Model:
         },
         frozenset(given),
     )  # fmt: skip
-    return Model("reasoned-2", "shares of slips as studies report them, names of the census", frequencies)
+    return Model("reasoned-3", "shares of slips as studies report them, names of the census", frequencies)
 
 
 _decoder = msgspec.msgpack.Decoder(Model)

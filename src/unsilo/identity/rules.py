@@ -8,7 +8,7 @@ from rapidfuzz.distance import OSA
 from unsilo.identity.record import Record
 from unsilo.identity.tables import identifier_type
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "parent_and_child"]
 
 _TYPED = "social security number"  # a number that people type, and that is not read from a card of the house
 _ALIKE = 0.5  # share of common letter pairs from which two names may be spellings of one
@@ -95,6 +95,16 @@ def _generation_conflict(a: Record, b: Record) -> str:
         first, second = sorted((min(ours), min(theirs)))
         return f"one is {first}, the other {second}"
     return ""
+
+
+_GENERATION = 14  # years from which two of one name are parent and child
+
+
+def parent_and_child(a: Record, b: Record) -> bool:
+    """Say whether one is junior and the other senior by their names, and by birth dates a generation apart too."""
+    if not _generation_conflict(a, b) or not a.birth_date or not b.birth_date:
+        return False
+    return abs(int(a.birth_date[:4]) - int(b.birth_date[:4])) >= _GENERATION
 
 
 def _birth_conflict(a: Record, b: Record) -> str:

@@ -14,7 +14,7 @@ from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Piece, prepare_resource
 from unsilo.flow.rebuild import export, rebuild, sample
 from unsilo.flow.review import decide_pair, pair_of, undo_pair, waiting
-from unsilo.flow.training import compared, switch_model, train_file
+from unsilo.flow.training import compared, source_of_file, source_of_store, switch_model, train
 from unsilo.identity.simulate import HEADER, rates, simulate
 from unsilo.storage import Store, Tx, open_store
 
@@ -175,10 +175,12 @@ def test_training_compares_before_it_switches(store: Store, tmp_path: Path) -> N
     people = tmp_path / "people.csv"
     text = [",".join(HEADER), *(",".join(row) for row in simulate(1500, 2, rates()))]
     people.write_text("\n".join(text), "utf-8")
-    model = train_file(people, "town-1").value
+    source = source_of_file(people).value
+    assert source is not None
+    model = train(source, "town-1").value
     assert model is not None
     assert 1.0 < model.shares.same < 2.0
-    difference = compared(store, model, people)
+    difference = compared(store, model, source)
     assert difference.pairs > 500
     assert store.match_model() is None
     switch_model(store, model, "kim")
@@ -188,7 +190,7 @@ def test_training_compares_before_it_switches(store: Store, tmp_path: Path) -> N
     found = store.match_model()
     assert found is not None
     assert identity.unpack_model(found[1]) == model
-    assert train_file(people, " ").value is None
+    assert train(source, " ").value is None
 
 
 def test_explanations_sum_and_the_index_is_made_anew(store: Store, tmp_path: Path) -> None:
@@ -218,3 +220,25 @@ def test_a_full_block_is_bounded(store: Store) -> None:
     asked = identity.record(patient("y", "Zed", "Other", "1999-12-31"))
     found: Callable[[Tx], int] = lambda tx: len(tx.candidates(identity.keys(asked)))  # noqa: E731
     assert store.submit(found).result(20) <= 200
+
+
+def test_training_from_the_store_heeds_what_people_decided(store: Store) -> None:
+    """Without a file the records of the store are learned from; a handful of decisions is told to be too few."""
+    assert source_of_store(store).value is None
+    put(store, patient("a"))
+    put(store, patient("b", "Agnieszka"))
+    decide_pair(service(store), "a", "b", "apart", "kim", "twins, seen both")
+    source = source_of_store(store).value
+    assert source is not None
+    assert source.answers == [("a", "b", False)]
+    done = train(source, "town-2")
+    assert done.value is not None
+    assert [issue.rule for issue in done.issues] == ["train.answers"]
+
+
+def test_parent_and_child_are_told_apart_without_asking(store: Store) -> None:
+    """One is Sr, the other Jr, born a generation apart, at one address: two persons, and nobody need look."""
+    one = put(store, patient("sr", "Walter", "King Sr", "1948-03-02"))
+    other = put(store, patient("jr", "Walter", "King Jr", "1975-03-02"))
+    assert one != other
+    assert waiting(store) == []
