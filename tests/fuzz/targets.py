@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tests.fuzz import bulk, codes, http, mapping, paths, queries, seeds, terminology, units
+from tests.fuzz import bulk, codes, http, mapping, overlays, paths, queries, seeds, terminology, units
 
 __all__ = ["BY_NAME", "TARGETS", "Target"]
 
@@ -256,6 +256,8 @@ TARGETS: dict[str, Target] = {
     "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
     "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),
     "mapping.ccda": Target(mapping.ccda, seeds.CCDA, seeds.CCDA_WORDS),
+    "mapping.overlay": Target(overlays.overlays, overlays.OVERLAYS, overlays.WORDS),
+    "flow.shapes": Target(overlays.shapes, seeds.EVERY, seeds.HL7V2_WORDS + seeds.CCDA_WORDS + seeds.JSON_WORDS),
     "flow.bulk.wanted": Target(bulk.kick_off, bulk.KICK_OFFS, bulk.KICK_OFF_WORDS),
     "flow.bulk.lines": Target(bulk.files, bulk.LINES, bulk.LINE_WORDS),
     "validation.plausibility": Target(bulk.plausible, bulk.RESOURCES, seeds.JSON_WORDS),

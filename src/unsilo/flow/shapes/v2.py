@@ -73,11 +73,16 @@ def _parts(message: Message) -> list[Part]:
     segments = message.segments[:_MOST_SEGMENTS]
     marks = (message.field_sep, message.component_sep, message.repetition_sep, message.subcomponent_sep)
     text = "\r".join([segment.raw for segment in segments]).encode("utf-8", "surrogatepass")
+    whole = text.count(b"\r") == len(segments) - 1
+    if not whole:  # a segment that goes on over lines
+        text = "\r".join([segment.raw.replace("\r", " ") for segment in segments]).encode("utf-8", "surrogatepass")
     names = tuple([segment.name for segment in segments])
     parts: list[Part] = [("message", segments[0].field(9)[:_KIND], names, _outline(text.translate(_table(marks))))]
     for name, least, take in _coded(names):
         for segment in message.all(name)[:_MOST_SEGMENTS]:
             fields = segment.cut or segment.fields
+            if not whole:
+                fields = [name, *fields[1:]]
             parts.append(take(fields) if len(fields) >= least else take([*fields, *[""] * (least - len(fields))]))
     return parts if marks == _USUAL else [(*part, marks) for part in parts]
 

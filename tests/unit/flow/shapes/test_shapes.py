@@ -94,6 +94,13 @@ def test_lengths_and_delimiters_do_not_matter() -> None:
     assert _keys("hl7v2", hl7v2.parse(umlaut.encode(), charset="UTF-8").value) == plain
 
 
+def test_a_segment_that_goes_on_over_lines_can_be_counted() -> None:
+    """As the parser lets it through: the fields of the other segments are counted as ever."""
+    tree = hl7v2.parse((V2 + "PID\r12^^^M||Roe\rPV1|1|I\r").encode()).value
+    assert "field PV1-2" in _keys("hl7v2", tree)
+    assert "code PV1-2 I" in _keys("hl7v2", tree)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text("AZ19^~&|\\", max_size=12).map(lambda t: "OBX|" + t), max_size=4))
 def test_any_message_can_be_counted(lines: list[str]) -> None:
