@@ -129,7 +129,8 @@ class Dispatcher:
     @property
     def idle(self) -> bool:
         """True when nothing is queued, in work or being committed, as far as the journal has been read."""
-        return len(self._items) == len(self._stalled) and not self._behind and not self._inbox
+        # The inbox first: a word leaves it when it was acted on, so what it brought is seen by what is asked next.
+        return not self._inbox and not self._behind and len(self._items) == len(self._stalled)
 
     @property
     def trouble(self) -> str:
@@ -184,7 +185,10 @@ class Dispatcher:
             os.read(self._wake_in, 4096)
         self._awake = False
         while self._inbox:
-            self._inbox.popleft()()
+            try:
+                self._inbox[0]()
+            finally:
+                self._inbox.popleft()
 
     def _stop_now(self) -> None:
         self._stopping = True

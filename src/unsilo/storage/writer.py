@@ -368,16 +368,16 @@ class Writer:
                 self._resolve(done, failed)
 
     def _resolve(self, done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]]) -> None:
+        requeued, self._requeued = self._requeued, []
+        if requeued and self.on_requeued is not None:
+            try:  # before anybody hears of the commit: who then asks whether there is work left must be told so
+                self.on_requeued(requeued)
+            except Exception:  # noqa: BLE001  # the listener's fault must not end the writing
+                _LOG.exception("the listener to queued messages failed")
         for job, value in done:
             job.future.set_result(value)
         for job, error in failed:
             fail(job.future, error)
-        requeued, self._requeued = self._requeued, []
-        if requeued and self.on_requeued is not None:
-            try:
-                self.on_requeued(requeued)
-            except Exception:  # noqa: BLE001  # the listener's fault must not end the writing
-                _LOG.exception("the listener to queued messages failed")
 
     def _run_jobs(
         self, taken: list[Job], done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]], *, alone: bool

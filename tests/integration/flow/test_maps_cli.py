@@ -1,6 +1,7 @@
 """`unsilo maps ...` on a store: the queue, decisions with their replay, files, and automatic acceptance."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,11 @@ def run(tmp_path: Path) -> Run:
         service.take(service.settings.feeds["lab"], ORU.format(n=n).encode(), {}).result(20)
     service.start()
     try:
-        for _ in range(1200):
-            if service.dispatcher.idle and not service.store.counts().messages.get("queued", 0):
-                break
-            __import__("time").sleep(0.05)
+        until = time.monotonic() + 300
+        while not service.dispatcher.idle or service.store.counts().messages.get("queued", 0):
+            assert time.monotonic() < until, service.not_ready()
+            time.sleep(0.05)
+        assert service.store.counts().messages == {"done": 2}
     finally:
         service.stop()
     return invoke

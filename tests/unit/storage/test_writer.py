@@ -318,3 +318,17 @@ def test_jobs_have_their_turn_while_receipts_come_without_end(store: Store, piec
         each.join()
     assert len(store.audit_rows()) == 20
     assert len(set(taken)) == len(taken)
+
+
+def test_who_hears_of_a_replay_finds_it_queued(store: Store, piece: Callable[..., Incoming]) -> None:
+    """The listener is told of messages to process again before the job's own future is done."""
+    receipt = store.receive(piece("MSH|a", state="dead")).result(10)
+    told: list[str] = []
+    store.on_requeued(lambda items: told.extend(item.id for item in items))
+    seen: list[list[str]] = []
+    future = store.submit(lambda tx: tx.requeue(receipt.mid))
+    future.add_done_callback(lambda _done: seen.append(list(told)))
+    future.result(10)
+    while not seen:
+        threading.Event().wait(0.001)
+    assert seen == [[receipt.id]]
