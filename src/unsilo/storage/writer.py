@@ -395,7 +395,8 @@ class Writer:
                 job = given.pop()
             else:
                 spent = time.perf_counter() - started + group.written * self._seconds_each
-                quiet = started - self._received > _QUIET_SECONDS
+                coming = self._receipts or self._gathered
+                quiet = not coming and started - self._received > _QUIET_SECONDS
                 limit = _SHORT_SECONDS if self._trails else _LONG_SECONDS if quiet else _GROUP_SECONDS
                 if taken and spent > limit:
                     break
