@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from unsilo.terminology.model import Concept, Translation
 from unsilo.terminology.ports import CodeSystem
+from unsilo.terminology.same.meaning import Axes
 from unsilo.terminology.same.medicine import known_by_table, without_salt
 from unsilo.terminology.same.text import base_key, fold, tokens
 from unsilo.terminology.service import Terminology
@@ -45,7 +46,7 @@ class Loaded:
 
     def __init__(self, terminology: Terminology) -> None:
         self._terminology = terminology
-        self._substances: dict[str, tuple[tuple[str, ...], str, str] | None] = {}
+        self._substances: dict[str, tuple[tuple[str, ...], str, Axes] | None] = {}
         self._of: object = None
 
     def state(self) -> object:
@@ -163,7 +164,7 @@ class Loaded:
             return ()  # a way that ends elsewhere would leave an ingredient out
         return tuple(sorted(head[1] for head in found.heads(sorted(ends))))
 
-    def substance(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
+    def substance(self, name: str) -> tuple[tuple[str, ...], str, Axes] | None:
         """Return the substance of an official or brand name of UNII when it is exactly one, its salt left aside."""
         if name not in self._substances:
             if len(self._substances) > 20_000:
@@ -171,7 +172,7 @@ class Loaded:
             self._substances[name] = self._found(name)
         return self._substances[name]
 
-    def _found(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
+    def _found(self, name: str) -> tuple[tuple[str, ...], str, Axes] | None:
         system = self._system(UNII)
         words = name.split()
         if system is None or not words or len(words) > 6:
@@ -188,7 +189,7 @@ class Loaded:
         return (
             (known[0] if known is not None else (one,)),
             f"UNII {heads[0][0]}",
-            salts.pop() if len(salts) == 1 else "",
+            (("salt", salts.pop()),) if len(salts) == 1 and "" not in salts else (),
         )
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from unsilo.terminology.same.axes import cut
+from unsilo.terminology.same.axes import cut, merged
 from unsilo.terminology.same.meaning import Axes
 from unsilo.terminology.same.tables import Phrase, forms, medicines, salts
 from unsilo.terminology.same.text import fold, plain
@@ -25,8 +25,8 @@ class Medicine(msgspec.Struct, frozen=True):
     rows: tuple[str, ...] = ()
 
 
-Known = Callable[[str], tuple[tuple[str, ...], str, str] | None]
-"""Gives (ingredients, row, salt) that a name of a substance or brand stands for; None for one that is not known."""
+Known = Callable[[str], tuple[tuple[str, ...], str, Axes] | None]
+"""Gives (ingredients, row, axes) that a name of a substance or brand stands for; None for one that is not known."""
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _STRENGTH = re.compile(
@@ -63,15 +63,15 @@ def _strength(match: re.Match[str]) -> str:
     return f"{round(value, 6).normalize():f} {name}" + (f"/{below}" if below else "")
 
 
-def known_by_table(name: str) -> tuple[tuple[str, ...], str, str] | None:
-    """Return the ingredients of a name by `medicines.csv`, and the salt that a brand is of."""
+def known_by_table(name: str) -> tuple[tuple[str, ...], str, Axes] | None:
+    """Return the ingredients of a name by `medicines.csv`, with the salt, route or release that a brand is of."""
     row = medicines().get(name)
     if row is None:
         return None
     if len(row.families) > 1:
-        return row.families, row.row, ""
+        return row.families, row.row, row.says
     words, salt = without_salt(row.families[0].split())
-    return (" ".join(words),), row.row, salt
+    return (" ".join(words),), row.row, _salted(row.says, salt)
 
 
 def without_salt(words: list[str]) -> tuple[list[str], str]:
@@ -85,7 +85,7 @@ def without_salt(words: list[str]) -> tuple[list[str], str]:
     return kept, " ".join(sorted(said))
 
 
-def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str, str]] | None:
+def _pieces(words: list[str], known: Known) -> list[tuple[tuple[str, ...], str, Axes]] | None:
     """Split words that are nothing but names of several substances, such as `lisinopril hydrochlorothiazide`."""
     found = []
     at = 0
@@ -106,7 +106,7 @@ def _one(part: str, known: Known, phrases: dict[str, tuple[Phrase, ...]]) -> tup
     whole = fold(part)
     direct = known_by_table(whole) if whole else None
     if direct is not None:
-        return list(direct[0]), _salted((), direct[2]), [direct[1]]
+        return list(direct[0]), direct[2], [direct[1]]
     rest, said = cut(tuple(whole.split()), phrases)
     words = list(rest)
     if all(word.isdigit() for word in words):
@@ -116,12 +116,12 @@ def _one(part: str, known: Known, phrases: dict[str, tuple[Phrase, ...]]) -> tup
     for some in (words, bare):
         direct = known(" ".join(some))
         if direct is not None:
-            return list(direct[0]), _salted(said, direct[2]), [direct[1]]
+            return list(direct[0]), merged(said, direct[2]), [direct[1]]
     # A number without a unit is a strength only beside a name that the table has; else it may be part of the name.
     letters = [word for word in bare if not word.isdigit()]
     direct = known_by_table(" ".join(letters))
     if direct is not None:
-        return list(direct[0]), _salted(said, direct[2]), [direct[1]]
+        return list(direct[0]), merged(said, direct[2]), [direct[1]]
     several = _pieces(letters, known_by_table) if len(letters) > 1 else None
     if several:
         return [name for names, _, _ in several for name in names], said, [row for _, row, _ in several]

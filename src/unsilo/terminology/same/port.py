@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from unsilo.terminology.same.meaning import Axes
+
 __all__ = ["NOTHING", "Knowledge", "Nothing"]
 
 
@@ -37,8 +39,8 @@ class Knowledge(Protocol):
     def ingredients(self, system: str, code: str) -> tuple[str, ...]:
         """Return the names of the active ingredients of a medicine's code, where relations tell them."""
 
-    def substance(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
-        """Return (ingredients, row, salt) of a substance's or brand's folded name, when it is exactly one."""
+    def substance(self, name: str) -> tuple[tuple[str, ...], str, Axes] | None:
+        """Return (ingredients, row, axes) of a substance's or brand's folded name, when it is exactly one."""
 
 
 class Nothing:
@@ -80,7 +82,7 @@ class Nothing:
         """Know no relations."""
         return ()
 
-    def substance(self, _name: str) -> tuple[tuple[str, ...], str, str] | None:
+    def substance(self, _name: str) -> tuple[tuple[str, ...], str, Axes] | None:
         """Know no substances."""
         return None
 

@@ -14,6 +14,7 @@ __all__ = ["ICD", "asked", "near_of", "of_code", "read_name", "refined"]
 
 ICD = frozenset(("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-9-cm"))
 _INSIDE = re.compile(r"\s*\([^()]*\)")
+_RESIDUAL = frozenset(("other", "elsewhere", "nec"))
 _ASKED = re.compile(r"^\s*\?|\?\s*$")
 
 
@@ -52,7 +53,10 @@ def asked(text: str) -> bool:
 
 
 def _whole(text: str) -> tuple[Reading, ...]:
-    rest, said = cut(tokens(text), axes())
+    words = tokens(text)
+    if _RESIDUAL & set(words):
+        return ()  # `other disorders` are those that one edition of one system has no code for
+    rest, said = cut(words, axes())
     if asked(text):
         said = tuple(sorted({**dict(said), "doubt": "possible"}.items()))
     base = base_key(rest)

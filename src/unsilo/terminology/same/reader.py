@@ -152,7 +152,7 @@ class Reader:
         above = know.above(system, code) if system else frozenset()
         return Sense(token, system, name, tuple(dict.fromkeys(readings)), near, equal, above, strengths)
 
-    def _known(self, name: str) -> tuple[tuple[str, ...], str, str] | None:
+    def _known(self, name: str) -> tuple[tuple[str, ...], str, Axes] | None:
         return known_by_table(name) or self.knowledge.substance(name)
 
     def _substance(self, name: str) -> tuple[str, ...]:

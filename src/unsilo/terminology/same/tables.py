@@ -44,6 +44,8 @@ class Row(NamedTuple):
     names: tuple[str, ...]
     families: tuple[str, ...]
     source: str
+    says: tuple[tuple[str, str], ...] = ()
+    """What a brand says beyond its ingredients: (axis, value)."""
 
 
 class Phrase(NamedTuple):
@@ -118,8 +120,11 @@ def medicines() -> dict[str, Row]:
     found: dict[str, Row] = {}
     for r in _read("medicines"):
         names = (r["ingredients"], *_many(r["names"]))
-        row = Row(r["row"], r["ingredients"], (), names, tuple(sorted(r["ingredients"].split("+"))), r["source"])
-        for name in names:
+        says = tuple(tuple(part.split("=", 1)) for part in _many(r["says"]))
+        parts = tuple(sorted(r["ingredients"].split("+")))
+        # A row that says more than its ingredients is that of its brands alone.
+        row = Row(r["row"], r["ingredients"], (), names, parts, r["source"], says)  # type: ignore[arg-type]
+        for name in names[1:] if says else names:
             found.setdefault(fold(name), row)
     return found
 
