@@ -115,3 +115,17 @@ def test_an_answer_that_is_none_and_a_note_that_is_nobody_s(page: Page, node: tu
         "nothing of that kind" in page.request.post(page.url, form={"fact": "x", "act": "refuse"}, headers=same).text()
     )
     assert page.request.get(f"{_person(node)}/notes/DocumentReference/nope").status == 404
+
+
+def test_reports_are_narrowed_to_a_kind(page: Page, node: tuple[str, Service]) -> None:
+    """The discharge summary stands under its kind; all come back."""
+    page.goto(_person(node))
+    page.get_by_role("link", name="By kind").click()
+    page.wait_for_url("**/sections/reports")
+    every = page.locator("ul.rows > li").count()
+    page.get_by_role("link", name="discharge 1").click()
+    expect(page.locator("ul.rows > li")).to_have_count(1)
+    expect(page.locator("ul.rows > li")).to_contain_text("Discharge summary")
+    assert violations(page) == []
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(page.locator("ul.rows > li")).to_have_count(every)

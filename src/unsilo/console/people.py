@@ -11,6 +11,7 @@ from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.golden import in_review, rows_of
 from unsilo.console.note_rows import by_kind, shown_notes
 from unsilo.console.render import home_zone, page
+from unsilo.console.report_kinds import narrowed
 from unsilo.flow.golden.lead import lead
 from unsilo.flow.golden.person import golden_of_facts
 from unsilo.flow.read.banner import Banner
@@ -151,13 +152,15 @@ def section_page(asked: Asked) -> Response:
         return unknown(asked)
     section = next(s for s in _view(asked, loaded).sections if s.section.key == key)
     skip = whole(asked.request, "skip")
-    groups = section.groups[skip : skip + 100]
-    sent = "&as=sent" if as_sent(asked) else ""
-    older = f"?skip={skip + 100}{sent}" if len(section.groups) > skip + 100 else ""
+    kept, kinds, kind = narrowed(asked, section.groups) if key == "reports" else (section.groups, [], "")
+    groups = kept[skip : skip + 100]
+    sent = ("&as=sent" if as_sent(asked) else "") + (f"&kind={quote(kind)}" if kind else "")
+    older = f"?skip={skip + 100}{sent}" if len(kept) > skip + 100 else ""
     asked.audit("read", person=loaded.person, what=chosen.title)
     return page(
-        "section_page.html", asked.view, **frame(asked, loaded), section=section, groups=groups, older=older, skip=skip
-    )
+        "section_page.html", asked.view, **frame(asked, loaded), section=section, groups=groups, older=older, skip=skip,
+        kept=len(kept), kinds=kinds, kind=kind,
+    )  # fmt: skip
 
 
 def print_page(asked: Asked) -> Response:
