@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from unsilo.kernel import Locator, Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["Made", "Memory", "Named", "Template", "Told", "room", "told"]
+__all__ = ["Made", "Memory", "Named", "Template", "Told", "begin", "room", "told"]
 
 _MOST = 1024
 _LONGEST = 200
@@ -18,6 +18,24 @@ _USUAL = 200
 """Lineage of segments behind so many is made anew: one message of thousands of segments would fill what is kept."""
 _kept = [0]
 """How many prepared pieces of lineage this process holds; beyond the bound they are made anew each time."""
+
+
+_turn = [0]
+"""The number of the message that is being mapped."""
+
+
+def begin() -> None:
+    """Note that another message is being mapped."""
+    _turn[0] += 1
+
+
+class _Seen(dict[Any, int]):
+    """What was seen, and in which message; not more of it than a bound."""
+
+    def again(self, key: Any) -> bool:
+        """True when something was seen in an earlier message: an address stands in one message many times."""
+        turn = self.setdefault(key, _turn[0]) if len(self) < 4 * _MOST else self.get(key, _turn[0])
+        return turn != _turn[0]
 
 
 def room(segment: int = 0) -> bool:
@@ -69,20 +87,18 @@ class _Rows(dict[int, tuple[Row, ...]]):
 class Memory(dict[str, "tuple[Callable[[], Any], _Rows]"]):
     """Conversions of one row of a table, by text. Each use gets its own copy of the value.
 
-    A text is learnt when it is seen the second time, so that values which never come again take no room.
+    A text is learnt when it is seen in a second message, so that values which never come again take no room.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.once: set[str] = set()
+        self.seen = _Seen()
 
     def learn(self, text: str, value: Any, rows: list[Row]) -> None:
         """Remember what a text became."""
         if len(text) > _LONGEST or len(self) >= _MOST:
             return
-        if text not in self.once:
-            if len(self.once) < 4 * _MOST:
-                self.once.add(text)
+        if not self.seen.again(text):
             return
         constants: dict[str, Any] = {}
         source = _literal(value, constants)
@@ -141,15 +157,13 @@ class Made:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str, str, int], list[Template]] = {}
-        self.once: set[tuple[str, str, str, int]] = set()
+        self.seen = _Seen()
 
     def learn(self, key: tuple[str, str, str, int], draft: Draft) -> None:
-        """Remember what a text became when it comes the second time."""
+        """Remember what a text became when it comes in a second message."""
         if len(key[2]) > _LONGEST or len(self.known) >= _MOST:
             return
-        if key not in self.once:
-            if len(self.once) < 4 * _MOST:
-                self.once.add(key)
+        if not self.seen.again(key):
             return
         constants: dict[str, Any] = {}
         referred: list[Draft] = []

@@ -20,6 +20,7 @@ from unsilo.mapping.ccda.narrative import plain, text_of, xhtml
 from unsilo.mapping.ccda.recognise import recognise
 from unsilo.mapping.ccda.units import is_ucum
 from unsilo.mapping.ccda.walk import path_of, valued_node
+from unsilo.mapping.ccda.writer import types_of
 
 V3 = 'xmlns="urn:hl7-org:v3" xmlns:sdtc="urn:hl7-org:sdtc" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 MEDICATIONS = "2.16.840.1.113883.10.20.22.2.1.1"
@@ -394,3 +395,31 @@ def test_the_page_names_every_function() -> None:
     """docs/reference/ccda.md lists the functions that the tables may call."""
     page = (Path(__file__).parents[3] / "docs" / "reference" / "ccda.md").read_text("utf-8")
     assert not [name for name in FUNCTIONS if f"`{name}`" not in page]
+
+
+def test_values_are_found_by_their_type() -> None:
+    """The first of each type, whatever its prefix; a value without a type stands under "" and is no other's."""
+    act = node(
+        '<act><value xsi:type="cda:PQ" value="1"/><value xsi:type=" PQ " value="2"/><value value="3"/>'
+        '<value xsi:type="  " value="4"/><value xsi:type="cda:" value="5"/></act>'
+    )
+    found = types_of(act.by["value"])
+    assert {kind: one.get("value") for kind, one in found.items()} == {"PQ": "1", "": "3", "cda:": "5"}
+    untyped = path_of("value[not(@xsi:type)]").first(act)
+    assert untyped is found[""]
+
+
+def test_text_between_children_is_the_elements_own() -> None:
+    """Read quickly or with care, an element says what stands around its children."""
+    whole = f'<ClinicalDocument {V3}><title>a<b>in</b> c <b/>d</title><code code="x"> <b/> </code></ClinicalDocument>'
+    for text in (
+        whole,
+        f'<?xml version="1.0"?><!-- c -->{whole.replace("xmlns=", "xmlns:x=").replace("<", "<x:").replace("<x:/", "</x:")}',
+    ):
+        tree = ccda.parse(text.encode()).value
+        assert tree is not None
+        title, code = tree.root.first("title"), tree.root.first("code")
+        assert title is not None
+        assert code is not None
+        assert ccda.own_text(title) == "a c d"
+        assert ccda.own_text(code) == ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
 from unsilo.kernel import Envelope, Locator, Row
 from unsilo.mapping.compile.shape import Shape
+from unsilo.mapping.memory import begin
 from unsilo.mapping.model import Clock, Draft
 from unsilo.mapping.plan import Links, References, references_of
 from unsilo.mapping.runtime import Maker, Run
@@ -28,6 +29,7 @@ class V2Run(Run):
 
     def __init__(self, program: Program, envelope: Envelope, tree: Message) -> None:
         super().__init__(program, envelope, tree)
+        begin()
         marks = tree.delimiters
         self.marks = marks
         self.S, self.B = marks.component_sep, marks.subcomponent_sep
