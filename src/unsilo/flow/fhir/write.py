@@ -106,6 +106,7 @@ def created(writing: Writing, piece: Piece, plan: Plan | None) -> Written:
         met = writing.one(plan, piece.type)
         if met is not None:
             return written(200, met)
+    writing.tx.expect_none([(piece.type, piece.id)])  # the id was made a moment ago
     return writing.put(piece, None, 201)
 
 

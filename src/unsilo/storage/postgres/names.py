@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from unsilo.storage.names import Names
+from unsilo.storage.pending import Pending
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.tx import Counters
@@ -51,6 +52,11 @@ class BlockCounters(Counters):
         super().__init__()
         self._side = side
         self._last = 0
+
+    def remember(self, group: Pending) -> None:
+        """Remember what no other process changes: not which version is current."""
+        super().remember(group)
+        self.heads.clear()
 
     def next_rid(self) -> int:
         """Return a row number that nobody else has."""

@@ -23,6 +23,9 @@ _SAVEPOINT, _BACK = "SAVEPOINT job", "ROLLBACK TO job"
 _ENDS = {"COMMIT", "ROLLBACK"}
 _SILENT = ("INSERT", "UPDATE", "DELETE", "SAVEPOINT", "RELEASE")
 """Statements that give no row: they are sent with the next one that does."""
+_WORTH = ("INSERT", "UPDATE", "DELETE", "WITH", "SELECT")
+"""Statements that are worth being prepared."""
+_NEVER = 1 << 30
 _LARGEST = (1 << 63) - 1
 _RES = load("resource")
 _READ = {_RES["current"], _RES["current_many"]}
@@ -138,6 +141,7 @@ class Session:
         self._bases: dict[int, tuple[int, int, int]] = {}
         self._owned: set[int] = set()
         self._queue: list[tuple[str, Sequence[Any]]] = []
+        self._prepared: set[tuple[str, tuple[type, ...]]] = set()
         self._ending = False
         self._begun = False
         self._seconds: float = 0
@@ -149,6 +153,7 @@ class Session:
         """Run one statement of the store."""
         if sql.startswith("ROLLBACK"):
             self._owned.clear()
+            self._prepared.clear()  # the driver forgets what it has prepared
             if self._undone(sql):
                 return Result([], 0)
         elif self._begun and sql.startswith(_SILENT) and "RETURNING" not in sql:
@@ -289,11 +294,7 @@ class Session:
                 while self.raw.pgconn.get_result() is not None:
                     pass
             if queue:
-                # Not prepared: behind a statement that fails the driver would believe in what was never made.
-                with self.raw.pipeline():
-                    for said, bound in queue:
-                        self.raw.cursor().execute(said, bound or None, binary=True, prepare=False)
-                    cursor.execute(text, values or None, binary=True, prepare=False)
+                self._send(queue, cursor, text, values)
             else:
                 act(cursor)
         except psycopg.Error as error:
@@ -301,6 +302,28 @@ class Session:
             self._seconds = -1  # what was set in this transaction is as it was before
             raise fault_of(error, closed=self.raw.closed) from error
         return cursor
+
+    def _send(self, queue: list[tuple[str, Sequence[Any]]], cursor: Any, text: str, values: Sequence[Any]) -> None:
+        """Send what waits and a statement in one turn.
+
+        Statements are prepared when they are met first, each in a turn of its own: behind one that fails, the driver
+        would believe in what was never made. Preparing one takes the server longer than to run it for a few rows.
+        """
+        shapes = [(said, tuple(map(type, bound))) for said, bound in queue if said.startswith(_WORTH)]
+        if self._prepared.issuperset(shapes):
+            before, self.raw.prepare_threshold = self.raw.prepare_threshold, _NEVER
+            try:
+                with self.raw.pipeline():
+                    for said, bound in queue:
+                        self.raw.cursor().execute(said, bound or None, binary=True)
+                    cursor.execute(text, values or None, binary=True)
+            finally:
+                self.raw.prepare_threshold = before
+            return
+        for said, bound in queue:
+            self.raw.cursor().execute(said, bound or None, binary=True, prepare=said.startswith(_WORTH))
+        self._prepared.update(shapes)
+        cursor.execute(text, values or None, binary=True)
 
     def columns(self) -> dict[str, dict[str, str]]:
         """Return table -> column -> type; read once."""
