@@ -226,6 +226,13 @@ class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
     """True: so is the text of what is written through the FHIR interface."""
 
 
+class Review(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How doubtful records are decided about."""
+
+    two_persons: bool = False
+    """True: a record that suddenly carries somebody else's particulars is decided about by two people who agree."""
+
+
 class Validation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What resources are checked against, and what becomes of those that do not pass."""
 
@@ -280,6 +287,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How decisions about local codes are made."""
     notes: Notes = Notes()
     """The reading of free text."""
+    review: Review = Review()
+    """How doubtful records are decided about."""
     validation: Validation = Validation()
     """How resources are checked."""
     golden: Golden = Golden()

@@ -11,13 +11,20 @@ from unsilo.flow import review
 from unsilo.flow.read.compare import compare, differences
 from unsilo.flow.read.load import record_line
 from unsilo.kernel import Json, Result, json
-from unsilo.storage.tx_people import ReviewRow
+from unsilo.storage.tx_people import Opinion, ReviewRow
 
 __all__ = ["decide", "pair_page", "queue_page", "undo"]
 
-_STATES = {"open": "waiting", "unsure": "not sure", "same": "one person", "apart": "two persons"}
-_TONES = {"open": "warn", "unsure": "idle", "same": "good", "apart": "good", "withdrawn": "idle"}
-_ANSWERS = ("same", "apart", "unsure")
+_STATES = {
+    "open": "waiting",
+    "second": "second opinion",
+    "unsure": "not sure",
+    "same": "one person",
+    "apart": "two persons",
+}
+_TONES = {"open": "warn", "second": "warn", "unsure": "idle", "same": "good", "apart": "good", "withdrawn": "idle"}
+_ANSWERS: dict[str, review.Answer] = {"same": "same", "apart": "apart", "unsure": "unsure", "second": "second"}
+_LEANINGS: dict[str, review.Leaning] = {"same": "same", "apart": "apart"}
 _MOST = 100
 
 
@@ -69,12 +76,31 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
     parts = pair.verdict.parts if pair.verdict is not None else ()
     return page(
         "pair.html", asked.view, zone=home_zone(asked.service.settings), title="Are these one person?", notice=notice,
-        row=row, sides=sides, verdict=pair.verdict, differences=differences, balance=balance,
+        row=row, sides=sides, said=[one for one in store.opinions(row.left, row.right) if _shown(row, one)],
+        kinds=_KINDS, waits=row.state in ("open", "unsure", "second"), two=_by_two(asked, row),
+        mine=row.state == "second" and row.actor == asked.user.name, verdict=pair.verdict, differences=differences,
+        balance=balance,
         comparison=compare(_body(asked, row.left), [_body(asked, row.right)]),
         most=max((abs(part.weight) for part in parts), default=0.0),
         together=pair.left_person == pair.right_person, states=_STATES, tones=_TONES,
         others=[other for other in review.ranked(store) if other.row.n != row.n][:1], may_link=asked.may("person.link"),
     )  # fmt: skip
+
+
+_KINDS = {
+    "same": "one person", "apart": "two persons", "open": "taken back", "second": "asked for a second opinion",
+    "second-same": "asked for a second opinion, leaning to one person",
+    "second-apart": "asked for a second opinion, leaning to two persons",
+}  # fmt: skip
+
+
+def _shown(row: ReviewRow, said: Opinion) -> bool:
+    """Say whether an opinion is shown: while a second one is awaited, the first is not, so that it sways nobody."""
+    return row.state != "second" or not said.kind.startswith("second")
+
+
+def _by_two(asked: Asked, row: ReviewRow) -> bool:
+    return row.left == row.right and asked.service.settings.review.two_persons
 
 
 def _done(asked: Asked, row: ReviewRow, result: Result[int]) -> Response:
@@ -84,15 +110,17 @@ def _done(asked: Asked, row: ReviewRow, result: Result[int]) -> Response:
 
 
 def decide(asked: Asked) -> Response:
-    """Decide that the two are one person or two, or set the pair aside."""
+    """Decide that the two are one person or two, set the pair aside, or ask somebody else."""
     row, answer = _row(asked), asked.field("answer")
     if row is None or answer not in _ANSWERS:
         return _absent(asked)
-    kind: review.Answer = "same" if answer == "same" else "apart" if answer == "apart" else "unsure"
     origin = origin_of(asked.request)
     return _done(
         asked, row,
-        review.decide_pair(asked.service, row.left, row.right, kind, asked.user.name, asked.field("reason"), origin),
+        review.decide_pair(
+            asked.service, row.left, row.right, _ANSWERS[answer], asked.user.name, asked.field("reason"), origin,
+            leaning=_LEANINGS.get(asked.field("leaning"), ""), two=asked.service.settings.review.two_persons,
+        ),
     )  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from unsilo.kernel import Issue, Result, clock
 from unsilo.storage import AuditRow, Store, Tx
 from unsilo.storage.tx_people import ReviewRow
 
-__all__ = ["Pair", "Waiting", "decide_pair", "pair_of", "ranked", "undo_pair", "waiting"]
+__all__ = ["Leaning", "Pair", "Waiting", "decide_pair", "pair_of", "ranked", "undo_pair", "waiting"]
 
 _WAIT = 10.0
 _RANKED = 500
 """Pairs that are ranked at once, the oldest of them."""
-Answer = Literal["same", "apart", "unsure"]
+Answer = Literal["same", "apart", "unsure", "second"]
+Leaning = Literal["", "same", "apart"]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -69,36 +70,64 @@ def _refused(text: str, rule: str) -> Result[int]:
 
 
 def decide_pair(
-    service: Service, left: str, right: str, answer: Answer, actor: str, reason: str, origin: str = ""
-) -> Result[int]:
+    service: Service, left: str, right: str, answer: Answer, actor: str, reason: str, origin: str = "", *,
+    leaning: Leaning = "", two: bool = False,
+) -> Result[int]:  # fmt: skip
     """Decide a pair and return the person of `left` after it.
 
     `same` links the person of `right`'s record to that of `left`, `apart` takes `right` out when both are together;
-    either is kept for ever and no matcher goes against it. `unsure` sets the pair aside. A reason is needed.
+    either is kept for ever and no matcher goes against it. `unsure` sets the pair aside. `second` asks somebody else,
+    who alone may decide then; what the first leans to is kept for the figures of agreement and not shown meanwhile. A
+    record beside itself (an overlay) is kept where it is by `same`, and given a person of its own by `apart`; with
+    `two` that takes two people who agree. A reason is needed.
     """
     if not reason.strip():
         return _refused("say why", "reason")
 
-    def job(tx: Tx) -> int | None:
+    def job(tx: Tx) -> int | str:
         at = clock.now()
         ours, theirs = tx.person_of(left), tx.person_of(right)
         if ours is None or theirs is None:
-            return None
-        if answer == "unsure":
+            return f"there is no Patient/{left} or {right}"
+        state, asker = tx.review_state(left, right)
+        if state == "second" and asker == actor and answer != "unsure":
+            return "a second opinion was asked for: somebody else decides this one"
+        said, lean = (answer, leaning) if answer == "second" else _by_two(tx, left, right, answer, state, two)
+        if said == "second":
+            tx.opinion(left, right, f"second-{lean}" if lean else "second", reason, actor, at, "second")
+        elif said == "unsure":
             tx.answer(left, right, "unsure", actor, at)
+        elif left == right:
+            tx.opinion(left, right, said, reason, actor, at, said)
+            if said == "apart":
+                ours = tx.unlink(left, "manual", reason, actor, at)
         else:
-            tx.decide(left, right, answer, reason, actor, at)
-            if answer == "same" and ours != theirs:
+            tx.decide(left, right, said, reason, actor, at)
+            if said == "same" and ours != theirs:
                 tx.link(right, ours, "manual", reason, actor, at)
-            elif answer == "apart" and ours == theirs:
+            elif said == "apart" and ours == theirs:
                 tx.unlink(right, "manual", reason, actor, at)
-        what = f"Patient/{left} Patient/{right} {answer}"
+        what = f"Patient/{left} Patient/{right} {said}"
         for person in sorted({ours, theirs}):
             tx.audit(AuditRow(actor, "decide", person, what, origin, reason, at=at))
         return ours
 
     found = service.store.submit(job, 1).result(_WAIT)
-    return Result(found, []) if found is not None else _refused(f"there is no Patient/{left} or {right}", "patient")
+    return (
+        Result(found, [])
+        if isinstance(found, int)
+        else _refused(found, "patient" if "no Patient" in found else "second")
+    )
+
+
+def _by_two(tx: Tx, left: str, right: str, answer: Answer, state: str, two: bool) -> tuple[Answer, str]:
+    """Return what an answer comes to where an overlay takes two people, and what the first of them leans to."""
+    if not two or left != right or answer == "unsure":
+        return answer, ""
+    if state != "second":
+        return "second", answer
+    first = tx.opinions(left, right)[-1].kind.removeprefix("second").removeprefix("-")
+    return (answer if first in ("", answer) else "unsure"), ""
 
 
 def _part(tx: Tx, person: int, left: str, right: str, reason: str, actor: str, at: int) -> None:
@@ -138,6 +167,12 @@ def _reached(near: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
+def _of_itself(tx: Tx, patient: str) -> str | None:
+    """Return what was decided last of a record beside itself."""
+    said = tx.opinions(patient, patient)
+    return said[-1].kind if said and said[-1].kind in ("same", "apart") else None
+
+
 def undo_pair(service: Service, left: str, right: str, actor: str, reason: str, origin: str = "") -> Result[int]:
     """Take a decision about a pair back: it waits again, and what the decision linked is parted, or joined again.
 
@@ -149,11 +184,16 @@ def undo_pair(service: Service, left: str, right: str, actor: str, reason: str, 
     def job(tx: Tx) -> int | None:
         at = clock.now()
         ours, theirs = tx.person_of(left), tx.person_of(right)
-        kind = tx.decided(left).get(right)
+        kind = tx.decided(left).get(right) or (_of_itself(tx, left) if left == right else None)
         if ours is None or theirs is None or kind is None:
             return None
-        tx.decide(left, right, "open", reason, actor, at)
-        if kind == "same" and ours == theirs:
+        if left == right:
+            tx.opinion(left, right, "open", reason, actor, at, "open")
+            home = tx.came_from(left) if kind == "apart" else None
+            ours = ours if home is None else tx.link(left, home, "undone", reason, actor, at)
+        else:
+            tx.decide(left, right, "open", reason, actor, at)
+        if kind == "same" and ours == theirs and left != right:
             _part(tx, ours, left, right, reason, actor, at)
         tx.audit(AuditRow(actor, "undo", ours, f"Patient/{left} Patient/{right} was {kind}", origin, reason, at=at))
         return ours

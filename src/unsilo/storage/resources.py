@@ -15,7 +15,7 @@ from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
-from unsilo.storage.tx_people import MOST_CANDIDATES, MOST_IN_BLOCK, ReviewRow, in_blocks
+from unsilo.storage.tx_people import MOST_CANDIDATES, MOST_IN_BLOCK, Opinion, ReviewRow, Sampled, in_blocks
 
 __all__ = ["ResourceReads"]
 
@@ -106,6 +106,27 @@ class ResourceReads:
     def review_counts(self) -> dict[str, int]:
         """Return how many pairs of the queue are in each state."""
         return {state: int(count) for state, count in self._readers.rows(_PERSON["review_counts"], ())}
+
+    def opinions(self, left: str, right: str) -> list[Opinion]:
+        """Return all that people said of two source Patients (or of one beside itself), the first first."""
+        rids = sorted(found.rid for id_ in (left, right) if (found := self.read("Patient", id_)) is not None)
+        rows = self._readers.rows(_PERSON["opinions"], tuple(rids)) if len(rids) == 2 else []
+        return [Opinion(*row) for row in rows]
+
+    def all_opinions(self, after: int = 0, limit: int = 100_000) -> list[tuple[int, int, str, str]]:
+        """Return (low, high, kind, actor) of what people said of all pairs, in its order."""
+        rows = self._readers.rows(_PERSON["all_opinions"], (after, limit))
+        return [(int(low), int(high), str(kind), str(actor)) for low, high, kind, actor in rows]
+
+    def samples(self, limit: int = 10_000) -> list[Sampled]:
+        """Return the pairs drawn for clerical review, with the state of each in the queue."""
+        return [Sampled(*row) for row in self._readers.rows(_PERSON["samples"], (limit,))]
+
+    def review_scores(self, after: int = 0, limit: int = 100_000) -> list[tuple[int, float, int]]:
+        """Return (number, probability, microseconds) of the pairs that the scorer put into the queue."""
+        return [
+            (int(n), float(score), int(at)) for n, score, at in self._readers.rows(_PERSON["scores"], (after, limit))
+        ]
 
     def match_records(self, after: int = 0, limit: int = 1000) -> list[tuple[int, str, int, bytes]]:
         """Return (row number, id, person, packed record) of linked source Patients after a row number."""

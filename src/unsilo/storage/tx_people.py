@@ -11,7 +11,7 @@ from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
 from unsilo.storage.tx_sheet import SheetTx
 
-__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "PeopleTx", "ReviewRow", "in_blocks"]
+__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "Opinion", "PeopleTx", "ReviewRow", "Sampled", "in_blocks"]
 
 _SQL = load("person")
 MOST_CANDIDATES = 1000
@@ -23,7 +23,8 @@ MOST_IN_BLOCK = 200
 class ReviewRow(msgspec.Struct, frozen=True):
     """A pair of source Patients that waits for a person, or that one looked at.
 
-    `state` is `open`, `same`, `apart`, `unsure` or `withdrawn`; `score` a probability; `version` names the model;
+    `state` is `open`, `second` (another is to look), `same`, `apart`, `unsure` or `withdrawn`; `score` a probability;
+    `version` names the model;
     `actor` and `decided` (microseconds) are empty while it is open.
     """
 
@@ -39,6 +40,27 @@ class ReviewRow(msgspec.Struct, frozen=True):
     state: str
     actor: str
     decided: int
+
+
+class Opinion(msgspec.Struct, frozen=True):
+    """What somebody said of a pair: `same`, `apart`, `open` (taken back), or `second` with or without a leaning."""
+
+    kind: str
+    reason: str
+    actor: str
+    at: int
+
+
+class Sampled(msgspec.Struct, frozen=True):
+    """A pair drawn for clerical review: stratum (`link`, `new`), probability, pairs that it stands for, and state."""
+
+    left: str
+    right: str
+    stratum: str
+    score: float
+    weight: float
+    at: int
+    state: str
 
 
 def in_blocks(rows: Iterable[tuple[int, int]]) -> list[int]:
@@ -162,8 +184,8 @@ class PeopleTx(SheetTx):
         if pat is None:
             return {}
         rows = self._connection.execute(_SQL["decided"], (pat,)).fetchall()
-        others = {(high if low == pat else low): kind for low, high, kind in rows if kind != "open"}
-        return {self.patient_id(other): kind for other, kind in others.items()}
+        others = {(high if low == pat else low): kind for low, high, kind in rows if kind in ("same", "apart")}
+        return {self.patient_id(other): kind for other, kind in others.items() if other != pat}
 
     def decide(self, left: str, right: str, kind: str, reason: str, actor: str, at: int) -> None:
         """Keep for ever what a person says of two source Patients: `same`, `apart`, or `open` to take it back."""
@@ -173,6 +195,36 @@ class PeopleTx(SheetTx):
             self._connection.execute(_SQL["decide"], (low, high, kind, clean(reason), clean(actor), at))
             state = kind if kind in ("same", "apart") else "open"
             self._connection.execute(_SQL["review_done"], (state, clean(actor), at, low, high))
+
+    def opinion(self, left: str, right: str, kind: str, reason: str, actor: str, at: int, state: str) -> None:
+        """Keep what somebody thinks of a pair, or of a record beside itself, and set the pair's state.
+
+        `kind` is `second`, `second-same` or `second-apart` while another is to look, `same`, `apart` or `open` for a
+        record beside itself. None of the former decides anything.
+        """
+        self._hold()
+        low, high = sorted((self._pat(left), self._pat(right)))
+        self._connection.execute(_SQL["decide"], (low, high, kind, clean(reason), clean(actor), at))
+        self._connection.execute(_SQL["review_done"], (state, clean(actor), at, low, high))
+
+    def opinions(self, left: str, right: str) -> list[Opinion]:
+        """Return all that people said of a pair, the first first."""
+        low, high = sorted((self._pat(left), self._pat(right)))
+        return [Opinion(*row) for row in self._connection.execute(_SQL["opinions"], (low, high)).fetchall()]
+
+    def review_state(self, left: str, right: str) -> tuple[str, str]:
+        """Return state and actor of a pair of the queue, empty when it is not there."""
+        low, high = sorted((self._pat(left), self._pat(right)))
+        row = self._connection.execute(_SQL["review_pair"], (low, high)).fetchone()
+        return ("", "") if row is None else (str(row[0]), str(row[1]))
+
+    def drawn(self, rows: Iterable[tuple[str, str, str, float, float]], at: int) -> None:
+        """Keep a new sample (left, right, stratum, probability, weight) in place of the former one."""
+        self._hold()
+        self._connection.execute(_SQL["sample_clear"], ())
+        for left, right, stratum, score, weight in rows:
+            low, high = sorted((self._pat(left), self._pat(right)))
+            self._connection.execute(_SQL["sample_add"], (low, high, stratum, score, weight, at))
 
     def ask(
         self, left: str, right: str, rule: str, reason: str, score: float, version: str, mid: int, at: int

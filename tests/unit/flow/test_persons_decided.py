@@ -242,3 +242,62 @@ def test_parent_and_child_are_told_apart_without_asking(store: Store) -> None:
     other = put(store, patient("jr", "Walter", "King Jr", "1975-03-02"))
     assert one != other
     assert waiting(store) == []
+
+
+def state(store: Store, left: str, right: str) -> tuple[str, str]:
+    """Return state and actor of a pair of the queue."""
+    return store.submit(lambda tx: tx.review_state(left, right)).result(20)
+
+
+def test_a_second_opinion_is_somebody_elses(store: Store) -> None:
+    """Who asks for it cannot decide, what was leaned to decides nothing, and both opinions stay in history."""
+    put(store, patient("a"))
+    put(store, patient("b", "Agnieszka"))
+    before = partition(store)
+    asked = decide_pair(service(store), "a", "b", "second", "kim", "cannot tell", leaning="same")
+    assert asked.value is not None
+    assert state(store, "a", "b") == ("second", "kim")
+    assert partition(store) == before
+    own = decide_pair(service(store), "a", "b", "same", "kim", "changed my mind")
+    assert [issue.rule for issue in own.issues] == ["review.second"]
+    put(store, patient("b", "Agnieszka", telecom=[{"system": "phone", "value": "5185550100"}]))
+    assert state(store, "a", "b") == ("second", "kim")
+    assert decide_pair(service(store), "a", "b", "apart", "lee", "twins").value is not None
+    assert state(store, "a", "b") == ("apart", "lee")
+    assert [(one.kind, one.actor) for one in store.opinions("a", "b")] == [("second-same", "kim"), ("apart", "lee")]
+    assert undo_pair(service(store), "a", "b", "lee", "not so sure").value is not None
+    assert state(store, "a", "b")[0] == "open"
+
+
+def overlaid(store: Store) -> int:
+    """Store a record whose number suddenly carries somebody else's particulars; return its person."""
+    put(store, patient("a"))
+    put(store, patient("a2"))
+    person = put(store, patient("a", "Reginald", "Oyelaran", "1938-01-02", gender="male"))
+    assert [(row.left, row.right, row.rule) for row in waiting(store)] == [("a", "a", "overlay")]
+    return person
+
+
+def test_an_overlay_stops_and_asks(store: Store) -> None:
+    """It stays where it is until somebody says; as somebody else it is a person of its own; that can be undone."""
+    person = overlaid(store)
+    assert decide_pair(service(store), "a", "a", "apart", "kim", "another man's card").value not in (None, person)
+    assert partition(store) == {frozenset({"a"}), frozenset({"a2"})}
+    assert state(store, "a", "a") == ("apart", "kim")
+    assert undo_pair(service(store), "a", "a", "kim", "it was her after all").value is not None
+    assert state(store, "a", "a")[0] == "open"
+
+
+def test_an_overlay_by_two_people(store: Store) -> None:
+    """With the rule of two, one alone decides nothing, nobody confirms themselves, and who disagree set it aside."""
+    overlaid(store)
+    before = partition(store)
+    decide_pair(service(store), "a", "a", "apart", "kim", "another man's card", two=True)
+    assert (partition(store), state(store, "a", "a")) == (before, ("second", "kim"))
+    assert decide_pair(service(store), "a", "a", "apart", "kim", "as I said", two=True).value is None
+    decide_pair(service(store), "a", "a", "same", "lee", "she changed her name", two=True)
+    assert (partition(store), state(store, "a", "a")) == (before, ("unsure", "lee"))
+    decide_pair(service(store), "a", "a", "apart", "kim", "card seen", two=True)
+    decide_pair(service(store), "a", "a", "apart", "lee", "card seen too", two=True)
+    assert partition(store) != before
+    assert state(store, "a", "a") == ("apart", "lee")

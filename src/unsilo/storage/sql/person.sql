@@ -50,6 +50,31 @@ ON CONFLICT (low, high) DO UPDATE SET rule = excluded.rule, reason = excluded.re
 -- name: review_done
 UPDATE match_review SET state = ?, actor = ?, decided = ? WHERE low = ? AND high = ?
 
+-- name: review_pair
+SELECT state, actor FROM match_review WHERE low = ? AND high = ?
+
+-- name: opinions
+SELECT kind, reason, actor, at FROM match_decision WHERE low = ? AND high = ? ORDER BY n
+
+-- name: all_opinions
+SELECT low, high, kind, actor FROM match_decision WHERE n > ? ORDER BY n LIMIT ?
+
+-- name: sample_add
+INSERT INTO match_sample (low, high, stratum, score, weight, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (low, high) DO UPDATE SET stratum = excluded.stratum, score = excluded.score, weight = excluded.weight,
+  at = excluded.at
+
+-- name: sample_clear
+DELETE FROM match_sample
+
+-- name: samples
+SELECT a.fhir_id, b.fhir_id, s.stratum, s.score, s.weight, s.at, COALESCE(v.state, 'open')
+FROM match_sample s JOIN res a ON a.rid = s.low JOIN res b ON b.rid = s.high
+LEFT JOIN match_review v ON v.low = s.low AND v.high = s.high ORDER BY s.low, s.high LIMIT ?
+
+-- name: scores
+SELECT n, score, at FROM match_review WHERE score > 0 AND n > ? ORDER BY n LIMIT ?
+
 -- name: review_open
 SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v.at, v.state, v.actor, v.decided
 FROM match_review v JOIN res a ON a.rid = v.low JOIN res b ON b.rid = v.high
