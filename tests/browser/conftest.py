@@ -68,6 +68,24 @@ def _fill(service: Service) -> None:
     while service.store.counts().messages.get("queued", 0):
         assert time.monotonic() < deadline, "the messages were not processed in a minute"
         time.sleep(0.05)
+    _deliver(service)
+
+
+def _deliver(service: Service) -> None:
+    """Notifications in each state: one set aside and one that waits behind it, one that could not be sent so far."""
+    store = service.store
+    for name, person in (("ward-epr", 1), ("ward-epr", 2), ("registry", 1)):
+        message = f"{name}-{person}"
+        store.submit(lambda job, name=name: job.add_destination(name)).result(20)
+        store.submit(
+            lambda job, name=name, person=person, message=message: job.deliver(name, person, message, b"MSH")
+        ).result(20)
+    refused, unsent = store.next_delivery("ward-epr"), store.next_delivery("registry")
+    assert refused is not None
+    assert unsent is not None
+    said = "127.0.0.1:2576: Connection refused"
+    store.submit(lambda job: job.end_delivery(refused.n, "dead", job.at, "AE: unknown patient class")).result(20)
+    store.submit(lambda job: job.tried(unsent.n, 4, 0, job.at, job.at + 60_000_000, said)).result(20)
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +147,7 @@ def _find_pages(site: Site, page: Page) -> None:
         "units": first("table.results tbody th a[href*='2339-0']"), "results": f"{person}/results",
         "report": first("a[href*='/reports/']"), "records": f"{person}/records?q=%D8%AD%D8%B3%D9%86",
         "feeds": "/feeds", "messages": "/messages", "causes": "/messages/causes", "dead": "/dead", "replay": "/replay",
-        "bench": "/bench", "terminology": "/terminology",
+        "deliveries": "/deliveries", "bench": "/bench", "terminology": "/terminology",
         "code": "/terminology?system=http://snomed.info/sct&code=22298006", "users": "/admin/users",
         "audit": "/admin/audit", "rules": "/same",
         "conversion": "/units?value=100&unit=mg/dL&to=mmol/L&analyte=glucose", "no unit": "/units?unit=10*-",

@@ -19,8 +19,8 @@ from unsilo.storage.view import View
 
 ROOM = Path(__file__).parents[3] / "src" / "unsilo" / "api"
 OF_STORE = {
-    "audit_many", "content", "counts", "effects", "feeds", "guarded", "message", "search_messages", "secret",
-    "shape_alarm_counts", "users",
+    "audit_many", "content", "counts", "delivery_counts", "effects", "feeds", "guarded", "message", "search_messages",
+    "secret", "shape_alarm_counts", "users",
     "view", "waiting",
 }  # fmt: skip
 """What the interfaces may call of the store. `effects`, `message` and `content` belong to a message's original, which
