@@ -61,7 +61,7 @@ def compared(row: dict[str, str]) -> tuple[int, list[Told], list[Told]]:
     return right, missing, left
 
 
-@pytest.mark.parametrize("part", ["written-first", "blind", "blind-second"])
+@pytest.mark.parametrize("part", ["written-first", "blind", "blind-second", "blind-third"])
 def test_precision_and_recall(part: str) -> None:
     """Precision and recall."""
     with SENTENCES.open(encoding="utf-8", newline="") as file:
@@ -75,6 +75,6 @@ def test_precision_and_recall(part: str) -> None:
         for row, one in zip(rows, results, strict=True)
         if one[1] or one[2]
     )
-    assert len(rows) >= 90
+    assert len(rows) >= 60
     assert right / (right + more) >= 0.95, wrong
     assert right / (right + missing) >= 0.95, wrong
