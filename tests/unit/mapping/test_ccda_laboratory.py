@@ -34,16 +34,19 @@ def categories(*results: tuple[str, str, str, str]) -> list[list[str]]:
 
 @pytest.mark.parametrize("unit", ["mg/dL", "10*3/uL", "[IU]/mL", "mmol/L", "g/L{x}", "/mm3", "U/l"])
 def test_a_unit_in_a_volume_is_a_laboratorys_and_its_neighbours_with_it(unit: str) -> None:
+    """Concentrations make a whole battery a laboratory's."""
     found = categories(("A", "1.2.7", unit, ""), ("B", "1.2.7", "%", ""))
     assert found == [["30954-2", "LAB"], ["30954-2", "laboratory"], ["30954-2", "laboratory"]]
 
 
 @pytest.mark.parametrize("unit", ["%", "mm[Hg]", "L/min", "mL/min", "cm", "m/s", "kg/m2", "mL/[lb_av]", "mm", ""])
 def test_other_units_show_nothing(unit: str) -> None:
+    """Pressures, flows, lengths and shares leave the category at the section's code."""
     assert categories(("A", "1.2.7", unit, "")) == [["30954-2"], ["30954-2"]]
 
 
 def test_a_code_or_a_specimen_shows_it_without_a_unit() -> None:
+    """A LOINC code of the table and a specimen are signs of their own; another system's code is none."""
     assert categories(("4548-4", LOINC, "%", "")) == [["30954-2", "LAB"], ["30954-2", "laboratory"]]
     assert categories(("4548-4", "1.2.7", "%", "")) == [["30954-2"], ["30954-2"]]
     assert categories(("A", "1.2.7", "%", SPECIMEN)) == [["30954-2", "LAB"], ["30954-2", "laboratory"]]

@@ -41,10 +41,12 @@ def effective(sent: str, seen: str, zone: str = "UTC") -> str:
     ],
 )
 def test_zone(sent: str, seen: str, zone: str, expected: str) -> None:
+    """A chosen zone holds; else MSH-7's offset, where a place has it; a date stays a date."""
     assert effective(sent, seen, zone) == expected
 
 
 def test_business_keys_use_it_too() -> None:
+    """The event time that messages are ordered by follows the same rule."""
     event = "MSH|^~\\&|A|B|C|D|20260301120000{}||ADT^A01|1|P|2.5\rEVN|A01|20260301110000\rPID|1||1^^^H^MR\r"
     here, there = (parse(event.format(offset).encode()).value for offset in ("", "-0600"))
     assert here is not None
