@@ -130,6 +130,8 @@ def verdict(one: Meaning, other: Meaning) -> Verdict | None:
     near = next((said for _, _, said in pairs if said is not None and said.rule in _NEARNESS), None)
     if not found:
         return near
+    if _only_a_local_code(one, other, pairs):
+        return near or _verdict("related.code")
     axis = clash(one.axes, other.axes)
     if axis:
         return _by_axis(axis, one.axes, other.axes)
@@ -138,6 +140,18 @@ def verdict(one: Meaning, other: Meaning) -> Verdict | None:
         return _verdict("related.code")
     # Another code that both share settles it; without one, what is near on any side keeps them apart.
     return best if best.strength == 1 or near is None else near
+
+
+def _only_a_local_code(one: Meaning, other: Meaning, pairs: list[tuple[Sense, Sense, Verdict | None]]) -> bool:
+    """Tell whether two statements share nothing but a code of their sender while their words differ: `OTHER` and free
+    text is no name of a thing."""
+    worded = all(any(_is_text(sense) for sense in meaning.senses) for meaning in (one, other))
+    shared = [a for a, _, said in pairs if said is not None and said.outcome == "same"]
+    return worded and all(not sense.system and not _is_text(sense) for sense in shared)
+
+
+def _is_text(sense: Sense) -> bool:
+    return sense.token.startswith("words|")
 
 
 def _codes_part(one: Meaning, other: Meaning, pairs: list[tuple[Sense, Sense, Verdict | None]]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.terminology.same.saying import CVX, ICD9, ICD10, NDC, RXNORM, SNOMED, UNII, coded, meant, told
-from unsilo.terminology.same import verdict
+from unsilo.terminology.same import gather, verdict
 
 INFARCTION = coded((SNOMED, "22298006", "Myocardial infarction"))
 
@@ -101,6 +101,17 @@ def test_statements_that_share_one_code_and_differ_in_another_are_not_one() -> N
     other = coded((SNOMED, "2", "Disease of another sort"), (ICD10, "E88.89", "Other specified metabolic disorders"))
     assert told("problem", one, other) == "related related.code"
     assert told("problem", one, one) == "same same.code"
+
+
+def test_a_code_of_the_sender_with_other_words_is_no_name() -> None:
+    """`OTHER` with free text behind it brings nothing together, also not through a bare code; the same words do."""
+    one, other = (coded(("urn:local", "OTHER"), text=text) for text in ("Heart attack", "Asthma"))
+    assert told("problem", one, other) == "related related.code"
+    assert told("problem", one, one).startswith("same")
+    bare = coded(("urn:local", "OTHER"))
+    assert told("problem", one, bare) == "same same.code"
+    assert len(gather([meant("problem", said) for said in (one, other, bare)]).sets) == 2
+    assert told("problem", one, coded(("urn:local", "MI-7"), text="Myocardial infarction")) == "same same.table"
 
 
 def test_codes_of_one_statement_that_contradict_each_other_do_not_bridge() -> None:
