@@ -187,6 +187,20 @@ def test_an_allergy_and_a_prescription_return_whole(document: Any) -> None:
     assert order["dispenseRequest"]["numberOfRepeatsAllowed"] == 2
 
 
+def test_when_it_was_ordered_returns_where_nobody_is_at_hand() -> None:
+    """The time stands with an author who is not named; that the requester is not carried is said, and nothing else."""
+    order = next(one for one in RESOURCES if one["resourceType"] == "MedicationRequest")
+    lonely = {**order, "requester": {"reference": "Practitioner/elsewhere"}}
+    made = to_ccda(gather(bundle(PATIENT, lonely))[0], AT)
+    tree = ccda.parse(made.contents[0]).value
+    assert tree is not None
+    assert faults(tree) == []
+    assert of(back(made.contents[0], "ccda"), "MedicationRequest")[0]["authoredOn"] == "2024-02-01"
+    named = {issue.where.path for issue in made.issues}
+    assert "MedicationRequest.requester" in named
+    assert "MedicationRequest.authoredOn" not in named
+
+
 def test_identifiers_return_as_they_were(document: Any) -> None:
     """A number with an OID keeps its authority, and one with another URI or none, too; so do local codes."""
     _, _, found = document

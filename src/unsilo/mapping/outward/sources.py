@@ -245,8 +245,14 @@ def is_plain(attachment: Json) -> bool:
 
 
 def _somebody(name: str, time: str) -> Source:
-    """Who said something, or nobody where only the time is known."""
-    return lambda _record, node, _resource: read(node, name) or ([NOBODY] if read(node, time) else [])
+    """Who said something, or nobody where only the time is known: also where whom the reference means is not here."""
+
+    def values(record: Record, node: Any, resource: Json) -> list[Any]:
+        named = [one for one in read(node, name) if party(record, one)]
+        record.note(resource, [each for each, there in ((name, named), (time, read(node, time))) if there])
+        return named or ([NOBODY] if read(node, time) else [])
+
+    return values
 
 
 def _author(_record: Record, node: Any, _resource: Json) -> list[Any]:
@@ -328,8 +334,8 @@ SOURCES: dict[str, tuple[Source, tuple[str, ...]]] = {
     "$note": (_note, ("type", "code", "category")),
     "$type": (_note_type, ()),
     "$text": (_note_text, ("conclusion",)),
-    "$recorder": (_somebody("recorder", "recordedDate"), ("recorder",)),
-    "$requester": (_somebody("requester", "authoredOn"), ("requester",)),
+    "$recorder": (_somebody("recorder", "recordedDate"), ()),
+    "$requester": (_somebody("requester", "authoredOn"), ()),
     "$author": (_author, ("author", "performer")),
     "$race": (_part(_race, slice(1)), ("extension",)),
     "$race-more": (_part(_race, slice(1, None)), ()),
