@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.town import hospital_node, steward_page, violations
 from unsilo.demo.script import Sending
+from unsilo.flow.rebuild import sample
+from unsilo.flow.review import decide_pair
 from unsilo.flow.service import Service
 
 pytestmark = pytest.mark.browser
@@ -120,8 +122,36 @@ def test_the_pages_of_review_are_accessible(
     context = browser.new_context(storage_state=state, color_scheme=scheme, viewport={"width": 320, "height": 700})
     other = context.new_page()
     numbers = [row.n for kind in ("open", "apart") for row in service.store.reviews(kind)[:1]]
-    for path in ("/review", "/review?state=apart", *(f"/review/{n}" for n in numbers)):
+    for path in ("/review", "/review?state=apart", "/review/quality", *(f"/review/{n}" for n in numbers)):
         other.goto(f"{address}{path}")
         assert violations(other) == [], path
         assert other.evaluate("document.documentElement.scrollWidth") <= 320, path
     context.close()
+
+
+def test_the_quality_of_matching_is_told(page: Page, node: tuple[str, Service], tmp_path: Path) -> None:
+    """Pairs drawn by chance are answered in the queue; the page tells rates with intervals, groups and reviewers."""
+    address, service = node
+    assert sample(service.store, None, 20, 1, queue=True) > 0
+    page.goto(f"{address}/review")
+    page.get_by_role("link", name="Quality of matching").click()
+    main = page.locator("main")
+    expect(main).to_contain_text("were drawn by chance")
+    drawn = next(one for one in service.store.samples() if one.stratum == "link" and one.state == "open")
+    [row] = [row for row in service.store.reviews("open") if (row.left, row.right) == (drawn.left, drawn.right)]
+    page.goto(f"{address}/review/{row.n}")
+    page.fill("main form input[name=reason]", "cannot tell")
+    page.get_by_label("If somebody else is asked, you lean to").select_option("same")
+    page.get_by_role("button", name="Ask for a second opinion").click()
+    expect(page.locator(".head .state")).to_contain_text("second opinion", timeout=60_000)
+    expect(main).to_contain_text("Somebody else decides")
+    assert "leaning" not in main.inner_text()
+    assert page.locator("main form").count() == 0
+    decide_pair(service, row.left, row.right, "same", "lee", "same passport")
+    page.reload()
+    expect(main).to_contain_text("leaning to one person")
+    page.goto(f"{address}/review/quality")
+    expect(main.get_by_role("region", name="Rates")).to_contain_text("%")
+    expect(main).to_contain_text("they agreed in")
+    assert main.get_by_role("region", name="Groups").locator("tbody tr").count() >= 4
+    page.screenshot(path=tmp_path / "quality.png", full_page=True)

@@ -196,18 +196,27 @@ def export(
 
 @app.command()
 def sample(
-    out: Annotated[Path, typer.Option("--out", metavar="CSV", help="Written: left,right,probability,stratum.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="CSV", help="Written: left,right,probability,stratum,weight,same (to fill in)."),
+    ] = None,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Put the pairs into the review queue; the quality page tells the rates.")
+    ] = False,
     count: Annotated[int, typer.Option("--count", min=1, help="Pairs.")] = 100,
     seed: Annotated[int, typer.Option("--seed")] = 1,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Draw pairs for clerical review, evenly over probabilities: links that may be false, reviews, and non-links."""
+    """Draw pairs for clerical review, evenly over probabilities, of what is linked and of what is not."""
     from unsilo.flow.rebuild import sample as draw
 
+    if out is None and not queue:
+        fail(WRONG, "say where the pairs go", "--out FILE.csv, --queue, or both")
     try:
         with store_of(settings_of(config, data)) as store:
-            done = draw(store, out, count, seed)
+            done = draw(store, out, count, seed, queue=queue)
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
-    say(f"{done} pairs in {out}")
+    places = ([str(out)] if out is not None else []) + (["the review queue"] if queue else [])
+    say(f"{done} pairs in {' and '.join(places)}")

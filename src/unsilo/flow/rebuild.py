@@ -1,9 +1,9 @@
 """The index of persons as a whole: made anew from the Patients, written out as edges, sampled for clerical review."""
 
 from pathlib import Path
-from random import Random
 
 from unsilo import identity
+from unsilo.flow.clerical import draw_pairs, queue_sample
 from unsilo.flow.csv_file import write_csv
 from unsilo.flow.explain import model_of
 from unsilo.kernel import clock, json
@@ -52,32 +52,15 @@ def export(store: Store, out: Path) -> int:
     return len(rows)
 
 
-def sample(store: Store, out: Path, count: int, seed: int) -> int:
-    """Write pairs for clerical review, evenly from links, pairs in review, and pairs just below it; return how many."""
-    draw = Random(seed)  # noqa: S311 - a seed that everybody can repeat
-    scorer = model_of(store).scorer()
-    records: list[tuple[str, int, identity.Record]] = []
-    after = 0
-    while found := store.match_records(after, 1000):
-        after = found[-1][0]
-        records += [(id_, person, identity.unpack(packed)) for _, id_, person, packed in found if id_]
-    blocks: dict[int, list[int]] = {}
-    for at, (_, _, record) in enumerate(records):
-        for key in identity.keys(record):
-            blocks.setdefault(key, []).append(at)
-    strata: dict[str, set[tuple[int, int, float]]] = {"link": set(), "review": set(), "new": set()}
-    usable = [block for block in blocks.values() if 1 < len(block) <= 50]
-    for block in draw.sample(usable, min(len(usable), count * 50)):
-        one, other = sorted(draw.sample(block, 2))
-        verdict = identity.weigh(scorer, records[one][2], records[other][2])
-        if verdict is not None:
-            same = records[one][1] == records[other][1]
-            stratum = "link" if same else verdict.outcome if verdict.outcome == "review" else "new"
-            strata[stratum].add((one, other, verdict.probability))
-    rows = [
-        (records[one][0], records[other][0], f"{chance:.4f}", name)
-        for name, pairs in strata.items()
-        for one, other, chance in draw.sample(sorted(pairs), min(len(pairs), count // 3 + 1))
-    ]
-    write_csv(out, ("left", "right", "probability", "stratum"), iter(rows[:count]))
-    return len(rows[:count])
+def sample(store: Store, out: Path | None, count: int, seed: int, *, queue: bool = False) -> int:
+    """Draw pairs for clerical review, write them as CSV, put them into the queue (`queue`); return how many.
+
+    The column `same` is for the answers; `train --labels` and `match --labels` read such a file.
+    """
+    draws = draw_pairs(store, count, seed)
+    if queue:
+        queue_sample(store, draws, model_of(store).version)
+    if out is not None:
+        rows = ((one.left, one.right, f"{one.score:.4f}", one.stratum, f"{one.weight:.1f}", "") for one in draws)
+        write_csv(out, ("left", "right", "probability", "stratum", "weight", "same"), rows)
+    return len(draws)

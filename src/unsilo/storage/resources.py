@@ -133,6 +133,12 @@ class ResourceReads:
         rows = self._readers.rows(_PERSON["records_after"], (after, limit))
         return [(int(pat), str(id_), int(person), bytes(record)) for pat, id_, person, record in rows]
 
+    def match_records_of(self, ids: list[str]) -> dict[str, bytes]:
+        """Return the packed records of source Patients by id; those that there are not are left out."""
+        rids = {found.rid: id_ for id_ in ids if (found := self.read("Patient", id_)) is not None}
+        rows = self._readers.rows(_PERSON["records_of"], (_json(sorted(rids)),)) if rids else []
+        return {rids[int(pat)]: bytes(record) for pat, record in rows}
+
     def match_candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
         """Return the linked source Patients that share a blocking key, as a transaction would see them."""
         rows = self._readers.rows(_PERSON["blocks"], (_json(keys), len(keys) * MOST_IN_BLOCK))

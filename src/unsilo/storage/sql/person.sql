@@ -117,6 +117,9 @@ SELECT fhir_id FROM res WHERE rid = ?
 SELECT m.pat, r.fhir_id, l.person, m.record FROM match_record m JOIN link l ON l.pat = m.pat
 LEFT JOIN res r ON r.rid = m.pat WHERE m.pat > ? ORDER BY m.pat LIMIT ?
 
+-- name: records_of
+SELECT pat, record FROM match_record WHERE pat IN (SELECT value FROM json_each(?))
+
 -- name: record_keys
 SELECT keys FROM match_record WHERE pat = ?
 

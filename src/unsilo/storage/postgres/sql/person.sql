@@ -8,6 +8,10 @@ FROM (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint) AS val
 JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
 ORDER BY l.pat LIMIT ?2
 
+-- name: records_of
+SELECT pat, record FROM match_record
+WHERE pat IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
+
 -- name: full
 SELECT key FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint))
 GROUP BY key HAVING count(*) >= ?2
