@@ -78,3 +78,35 @@ def test_marks_and_words_are_translated() -> None:
     assert translate("SELECT a FROM t INDEXED BY t_a WHERE b = x'00ff'") == (
         "SELECT a FROM t WHERE b = CAST('\\x00ff' AS bytea)"
     )
+
+
+_ADD = load("resource")["add_tok"]
+_OF_THEM = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO \"ix_tok\"%'"
+
+
+def _write(session: Session, first: int, *, wrong: bool = False) -> None:
+    session.begin("SELECT 1")
+    session.run_flat(_ADD, 4, [n for rid in range(first, first + 3) for n in (1, rid, 0, rid)])
+    if wrong:
+        session.execute("INSERT INTO keep (name, value) VALUES (?, ?)", ("it", None))
+    session.execute("COMMIT")
+
+
+def test_what_is_sent_together_is_prepared_once(session: Session) -> None:
+    """The first time makes the statement, later times use it, in one turn with the end of the transaction."""
+    for turn in range(4):
+        _write(session, turn * 3)
+        assert session.run(_OF_THEM).fetchone()[0] == 1
+    assert session.run("SELECT count(*) FROM ix_tok").fetchone()[0] == 12
+
+
+def test_a_statement_that_fails_in_between_does_no_harm(session: Session) -> None:
+    """Neither the first time nor later: nothing of its transaction stays, and the next one goes through."""
+    for turn in range(3):
+        with pytest.raises(Exception, match="null value"):
+            _write(session, 100, wrong=True)
+        session.execute("ROLLBACK")
+        _write(session, turn * 3)
+        _write(session, 50 + turn * 3)
+    assert session.run("SELECT count(*) FROM ix_tok WHERE rid >= 100").fetchone()[0] == 0
+    assert session.run("SELECT count(*) FROM ix_tok").fetchone()[0] == 18
