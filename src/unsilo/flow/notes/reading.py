@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from select import select
 from typing import BinaryIO, cast
@@ -19,7 +21,7 @@ from unsilo.flow.terminology import Shelves
 from unsilo.flow.worker import word
 from unsilo.kernel import clock
 from unsilo.policy import EVERYTHING, Predicate
-from unsilo.storage import NotDurableError, Store, Stored
+from unsilo.storage import NotDurableError, Store, Stored, Tx
 from unsilo.storage.notes import NoteProgress, NoteRow, forget_note, keep_progress, put_note
 
 __all__ = ["NoteReading", "Reader"]
@@ -120,13 +122,18 @@ class NoteReading:
             try:
                 self.run()
             except NotDurableError:
-                self._top = -1
+                self._again()
             except Exception:  # noqa: BLE001 - it must be seen, and must not end the thread
                 if not self._stopping.is_set():
                     _log.exception("the reading of notes stumbled")
-                self._top = -1
+                self._again()
             self._reader.rest()
             self._stopping.wait(_LOOK)
+
+    def _again(self) -> None:
+        """Look at everything since the progress that is kept once more: what was read may not have been written."""
+        self._top = -1
+        self._seen.clear()
 
     def run(self) -> int:
         """Read what is new or must be read again; return how many resources were read."""
@@ -154,10 +161,17 @@ class NoteReading:
             after = 0
             while found := view.walk(_ALL, kind, after=after, since=since, limit=_AT_ONCE, states=(state,)):
                 after = found[-1].rid
+                changes: list[NoteRow | str] = []
                 for row in found:
-                    count += self._one(row, dictionary)
+                    change, was_read = self._one(row, dictionary)
+                    changes += [change] if change is not None else []
+                    count += was_read
                     if self._stopping.is_set():
-                        return count
+                        break
+                if changes:
+                    self._store.submit(partial(_write, changes), -1).result()
+                if self._stopping.is_set():
+                    return count
         return count
 
     def _wanted(self, row: Stored) -> bool:
@@ -171,30 +185,35 @@ class NoteReading:
             self._by_mid[row.mid] = known
         return known
 
-    def _one(self, row: Stored, dictionary: str) -> int:
+    def _one(self, row: Stored, dictionary: str) -> tuple[NoteRow | str | None, bool]:
+        """Return what is to be kept of a version, or whose reading is to be forgotten, and whether it was read."""
         ref = f"{row.type}/{row.id}"
         version = row.version if row.state == 0 else -row.version
         if self._seen.get(ref) == version:
-            return 0
+            return None, False
         if len(self._seen) > _REMEMBERED:
             self._seen.clear()
         self._seen[ref] = version
         had = self._store.note(ref)
         if row.state == 1 or not self._wanted(row):
-            if had is not None:
-                self._store.submit(lambda tx: forget_note(tx, ref), -1).result()
-            return 0
+            return (ref if had is not None else None), False
         if had is not None and had.version == row.version and had.dictionary == dictionary:
-            return 0
+            return None, False
         if had is None and not may_carry(row.type, row.body):
-            return 0
+            return None, False
         told = self._reader.read(Asked(ref, row.version, bytes(row.body)))
         if self._stopping.is_set():
-            return 0
+            return None, False
         if told is None or told.fault:
             _log.warning("a note could not be read", extra={"resource": ref, "fault": told.fault if told else "late"})
         facts = told.facts if told is not None else []
-        if facts or had is not None or told is None or told.fault:
-            kept = NoteRow(ref, row.version, dictionary, clock.now(), facts)
-            self._store.submit(lambda tx: put_note(tx, kept), -1).result()
-        return 1
+        keep = facts or had is not None or told is None or told.fault
+        return (NoteRow(ref, row.version, dictionary, clock.now(), facts) if keep else None), True
+
+
+def _write(changes: Sequence[NoteRow | str], tx: Tx) -> None:
+    for change in changes:
+        if isinstance(change, str):
+            forget_note(tx, change)
+        else:
+            put_note(tx, change)
