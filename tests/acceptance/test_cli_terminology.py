@@ -46,3 +46,11 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         done = _run(data, *arguments)
         assert (done.returncode, words in done.stderr) == (status, True), (arguments, done.stderr)
         assert "Traceback" not in done.stderr
+
+
+def test_what_comes_with_the_product_is_built_once(tmp_path: Path) -> None:
+    """The second time there is nothing to do."""
+    first = _run(tmp_path, "prepare")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "icd-10-cm" in first.stdout
+    assert json.loads(_run(tmp_path, "prepare", "--json").stdout) == {"built": []}
