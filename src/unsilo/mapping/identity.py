@@ -220,7 +220,7 @@ def merge_into(first: Draft, second: Draft) -> None:
     for row in second.rows:
         new = _moved(row[0], moved)
         if new is not None:
-            first.rows.append(Row(new, row[1], row[2]))
+            first.rows.append(row if new == row[0] else Row(new, row[1], row[2]))
     first.cleared = [*first.cleared, *(c for c in second.cleared if c not in first.cleared)]
     second.into = first
     first.clock = None

@@ -22,7 +22,7 @@ from unsilo.mapping.ccda.timing import timing
 from unsilo.mapping.ccda.units import is_ucum
 from unsilo.mapping.ccda.us_core import birth_sex, ethnicity, gender_identity, race
 from unsilo.mapping.ccda.walk import clean_text, path_of
-from unsilo.mapping.runtime import sourced
+from unsilo.mapping.runtime import T, sourced
 
 __all__ = ["FUNCTIONS"]
 
@@ -71,9 +71,10 @@ def narrative(run: Any, node: Element, at: Locator, path: str, rule: str, rows: 
     text, where = text_of(node, run.narratives)
     if not text:
         return None
-    rows.append(Row(path, rule, f"{where.path}/text()" if where.path else at))
-    for value in path_of("reference/@value").all(node):
-        rows.append(Row(path, rule, f"{value.path}/@value"))
+    rows.append(T((path, rule, f"{where.path}/text()" if where.path else at)))
+    if "reference" in node.by:
+        for value in path_of("reference/@value").all(node):
+            rows.append(T((path, rule, f"{value.path}/@value")))
     return text
 
 
