@@ -1,6 +1,7 @@
 """`unsilo match` on made-up populations of seeds that were not tuned on, on Febrl where it is installed, and live."""
 
 import csv
+import os
 import random
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 from unsilo import identity
 from unsilo.flow.quality import evaluate_file, simulate_file
+from unsilo.flow.training import source_of_store, train
 from unsilo.identity.simulate import HEADER, rates, simulate
 from unsilo.storage import Tx, open_store
 
@@ -114,13 +116,17 @@ class _Live:
 
 
 def live(records: int, seed: int, asked: int) -> None:
-    """Fill a store, ask whose the arrivals are, and print how often that was right and how long it took."""
+    """Fill a store, train on its records, ask whose the arrivals are, and print how often that was right, and times."""
     world = _Live(records, seed)
-    scorer = identity.default().scorer()
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "store") as store:
         for at in range(0, len(world.stored), 500):
             part = world.stored[at : at + 500]
             store.submit(lambda tx, part=part: world.store(tx, part)).result(600)
+        source = source_of_store(store).value
+        assert source is not None
+        model = train(source, "bench").value
+        assert model is not None
+        scorer = model.scorer()
         owner = {person: truth for truth, person in world.person.items()}
         for name, arrivals in (("known", world.known), ("new", world.new)):
             times: list[float] = []
@@ -163,7 +169,7 @@ def main() -> int:
         people = folder / "people.csv"
         simulate_file(people, ROWS, SEED)
         measure(f"made-up, seed {SEED}", people, folder)
-    live(LIVE, LIVE_SEED, ASKED)
+    live(int(os.environ.get("UNSILO_BENCH_PERSONS", LIVE)), LIVE_SEED, ASKED)
     return 0
 
 

@@ -48,7 +48,7 @@ def _shown(name: str, figures: "Figures") -> tuple[str, ...]:
 @app.command()
 def evaluate(
     people: Annotated[Path, typer.Argument(metavar="FILE", help="CSV as `match` reads it, with a column truth.")],
-    error: Annotated[float, typer.Option("--error", help="As of `match`.")] = 0.0015,
+    error: Annotated[float, typer.Option("--error", help="As of `match`.")] = 0.001,
     as_json: JsonOption = False,
 ) -> None:
     """Match a labelled file and show precision, recall and review by group."""

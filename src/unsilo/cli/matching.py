@@ -17,7 +17,7 @@ def match(
     review: Annotated[
         Path | None, typer.Option("--review", metavar="CSV", help="Written: left,right,probability.")
     ] = None,
-    error: Annotated[float, typer.Option("--error", help="Share of the links that may be expected wrong.")] = 0.0015,
+    error: Annotated[float, typer.Option("--error", help="Share of the links that may be expected wrong.")] = 0.001,
     link_at: Annotated[
         float | None, typer.Option("--link-at", help="Probability from which rows are linked, instead of --error.")
     ] = None,

@@ -16,7 +16,7 @@ from unsilo.identity.score import Scorer, Shares, odds, probability
 
 __all__ = ["ERROR", "LEAST", "Matching", "ReviewPair", "Spread", "candidate_codes", "match", "serial", "threshold"]
 
-ERROR = 0.0015
+ERROR = 0.001
 """Share of the links of a file that may be expected wrong, unless somebody says another."""
 LEAST = 0.7
 """No pair of a lower probability is ever linked by an expected error."""

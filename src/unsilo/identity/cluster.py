@@ -50,7 +50,7 @@ class Clusters:
             if a == b:
                 continue
             ours, theirs = self.members(a), self.members(b)
-            fits = self._decided(ours, theirs) if link[0] >= DECIDED else self._fit(ours, theirs)
+            fits = self._decided(ours, theirs) if link[0] >= DECIDED else self._fit(ours, theirs, link)
             if not fits and (len(ours) + len(theirs) > 2 or link[0] >= DECIDED):
                 refused.append(link)
                 continue
@@ -67,16 +67,17 @@ class Clusters:
         smaller, larger = (ours, set(theirs)) if len(ours) < len(theirs) else (theirs, set(ours))
         return all(larger.isdisjoint(self._apart.get(at, ())) for at in smaller)
 
-    def _fit(self, ours: list[int], theirs: list[int]) -> bool:
+    def _fit(self, ours: list[int], theirs: list[int], link: tuple[float, int, int]) -> bool:
         if not self._decided(ours, theirs):
             return False
+        nameless = min(len(self._persons[at].first) for at in link[1:]) < 2
         across: list[float] = []
         # Sorted, so that the pairs looked at do not depend on how the clusters grew.
         for one in sorted(ours)[:_LOOKED_AT]:
             for other in sorted(theirs)[:_LOOKED_AT]:
                 a, b = self._persons[one], self._persons[other]
                 score, levels = self._scorer.score(a, b)
-                if self._scorer.apart(levels, a, b):
+                if self._scorer.apart(levels, a, b, nameless=nameless):
                     return False
                 across.append(score)
         return sum(across) >= 0 and median(across) >= 0

@@ -33,7 +33,7 @@ _REMEMBERED = 200_000
 """Combinations of levels of which the bits against relations are kept."""
 _SEX = {"m": "male", "f": "female"}
 _CLOSE = 3.5
-"""Bits by which one person must explain two given names that are not one, for a third row to join the two."""
+"""Bits by which one person must explain two given names that are not one, for a row without one to join the two."""
 _APART = 3.0
 """Bits by which a relation must explain a pair better than one person does, to keep the two apart for ever."""
 
@@ -230,8 +230,11 @@ class Scorer:
             found.append("birth")
         return found
 
-    def apart(self, levels: list[tuple[str, str]], a: Person, b: Person) -> bool:
-        """Say whether a pair is two persons so surely that no third row may join them."""
+    def apart(self, levels: list[tuple[str, str]], a: Person, b: Person, *, nameless: bool = False) -> bool:
+        """Say whether a pair is two persons so surely that no third row may join them.
+
+        `nameless`: the third row has no given name, or its initial only, so that it fits the other of two twins too.
+        """
         if a.generation and b.generation and a.generation != b.generation:
             return True
         found = dict(levels)
@@ -239,8 +242,7 @@ class Scorer:
             return False
         if not {a.first, b.first} <= self._usual:
             return False
-        # Of two usual names that are not one, no third row tells which it belongs to.
-        least = _CLOSE if found.get("given") == "different" else -_APART
+        least = _CLOSE if nameless and found.get("given") == "different" else -_APART
         return any(bits < least for bits in self._relations(levels, a, b))
 
     def outcome(self, score: float, cautions: list[str]) -> Outcome:

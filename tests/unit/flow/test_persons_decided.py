@@ -301,3 +301,38 @@ def test_an_overlay_by_two_people(store: Store) -> None:
     decide_pair(service(store), "a", "a", "apart", "lee", "card seen too", two=True)
     assert partition(store) != before
     assert state(store, "a", "a") == ("apart", "lee")
+
+
+def test_ids_stay_under_random_steps(store: Store) -> None:
+    """Hundreds of links and unlinks: the partition is as a model of it says, no id is ever used for another person."""
+    draw = random.Random(7)
+    ids = [f"p{n}" for n in range(12)]
+    for id_ in ids:
+        put(
+            store,
+            patient(id_, f"Name{id_}", f"Fam{id_}", f"19{30 + len(id_)}-0{1 + int(id_[1:]) % 9}-1{int(id_[1:]) % 9}"),
+        )
+    home = {id_: store.person_of(id_) or 0 for id_ in ids}
+    uids: dict[int, str] = {}
+
+    def step(tx: Tx) -> None:
+        for _ in range(600):
+            id_ = draw.choice(ids)
+            if draw.random() < 0.4:
+                fresh = tx.unlink(id_, "manual", "test", "kim", tx.at)
+                assert fresh not in home.values()
+                assert fresh not in uids
+                home[id_] = fresh
+            else:
+                target = home[draw.choice(ids)]
+                assert tx.link(id_, target, "manual", "test", "kim", tx.at) == target
+                home[id_] = target
+            uids.setdefault(home[id_], "")
+
+    store.submit(step).result(60)
+    assert {id_: store.person_of(id_) for id_ in ids} == home
+    for person in set(home.values()):
+        row = store.person(person)
+        assert row is not None
+        assert row.person == person
+    assert len({row.uid for person in set(home.values()) if (row := store.person(person))}) == len(set(home.values()))
