@@ -234,8 +234,8 @@ def test_a_broken_resource_does_not_end_the_process() -> None:
 
 
 def test_a_process_that_is_gone_is_started_again(node: Service) -> None:
-    """What it was reading counts as not answered."""
+    """It ends when it gets a word, without an answer: what it was reading counts as not answered."""
     reader = Reader(node.settings.data)
-    reader._child = subprocess.Popen(["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    reader._child = subprocess.Popen(["head", "-c", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert reader.read(Asked("Observation/x", 1, b"{}")) is None
     assert reader._child is None

@@ -1,5 +1,6 @@
 """Reads notes in the background, after they are stored: by a process of its own, by setting of each feed."""
 
+import contextlib
 import logging
 import subprocess
 import sys
@@ -50,7 +51,9 @@ class Reader:
 
     def read(self, asked: Asked) -> Told | None:
         """Return what was read; None when the process did not answer, which ends it."""
-        if self._child is None or self._child.poll() is not None:
+        if self._child is not None and self._child.poll() is not None:
+            self.end()
+        if self._child is None:
             command = [sys.executable, "-m", "unsilo.flow.notes.worker", str(self._folder)]
             self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
         self._used = time.monotonic()
@@ -78,7 +81,9 @@ class Reader:
             self._child.wait()
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    # What was not taken by a process that is gone is lost with it.
+                    with contextlib.suppress(OSError):
+                        pipe.close()
             self._child = None
 
 
