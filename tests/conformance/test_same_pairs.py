@@ -26,7 +26,6 @@ ELEMENTS = {
     "Condition": "code", "AllergyIntolerance": "code", "MedicationRequest": "medicationCodeableConcept",
     "Immunization": "vaccineCode", "Procedure": "code",
 }  # fmt: skip
-SHIPPED = ("snomed-starter", "icd-10-cm", "icd-9-cm", "icd-9-10-maps", "rxnorm-starter", "cvx-starter", "unii")
 
 
 def pairs(name: str = "same_pairs.csv") -> list[dict[str, str]]:
