@@ -46,6 +46,7 @@ TRAVEL = f"""<act classCode="ACT" moodCode="EVN"{{}}>{templates("15.2.3.1")}{ID.
 
 
 def test_the_period_of_a_report_is_the_documents_and_no_procedure() -> None:
+    """Reporting parameters (QRDA I) say nothing of the patient; the Composition has them."""
     act = f'<act classCode="ACT" moodCode="EVN">{templates("17.3.8")}{ID.format("R1")}<code code="252116004" codeSystem="{SNOMED}"/><effectiveTime><low value="20230101"/><high value="20231231"/></effectiveTime></act>'
     made = report(act, "55187-9")
     assert of(made, "Procedure") == []
@@ -55,6 +56,7 @@ def test_the_period_of_a_report_is_the_documents_and_no_procedure() -> None:
 
 
 def test_the_measure_of_a_report_is_a_document_that_its_section_names() -> None:
+    """A measure reference is a DocumentReference, what stands beside it is kept."""
     organizer = f"""<organizer classCode="CLUSTER" moodCode="EVN">{templates("24.3.98")}{ID.format("o")}<statusCode code="completed"/><reference typeCode="REFR"><externalDocument classCode="DOC" moodCode="EVN">
 <id root="2.16.840.1.113883.4.738" extension="8a6d0454"/><code code="57024-2" codeSystem="{LOINC}"/><text>A1c Poor Control</text></externalDocument></reference>
 <component><observation classCode="OBS" moodCode="EVN"><code code="ASSERTION" codeSystem="2.16.840.1.113883.5.4"/><value xsi:type="CD" code="DENOM" codeSystem="2.16.840.1.113883.5.4"/></observation></component></organizer>"""
@@ -68,6 +70,7 @@ def test_the_measure_of_a_report_is_a_document_that_its_section_names() -> None:
 
 
 def test_a_test_holds_its_result() -> None:
+    """The value of a test performed stands in a result inside it; both are found together."""
     first, second = sorted(of(report(LAB.format("")), "Observation"), key=lambda o: "hasMember" not in o)
     assert first["hasMember"] == [{"reference": f"Observation/{second['id']}"}]
     assert str(second["valueQuantity"]["value"]) == "9.4"
@@ -75,6 +78,7 @@ def test_a_test_holds_its_result() -> None:
 
 
 def test_what_was_given_is_no_plan() -> None:
+    """Medication, Administered wraps a medication activity: it is no request."""
     act = f"""<act classCode="ACT" moodCode="EVN">{templates("24.3.42")}{ID.format("a")}<code code="416118004" codeSystem="{SNOMED}"/><statusCode code="completed"/><effectiveTime value="20230311"/><entryRelationship typeCode="COMP">
 <substanceAdministration classCode="SBADM" moodCode="EVN">{templates("22.4.16")}{ID.format("m")}<statusCode code="completed"/><effectiveTime value="20230311"/><doseQuantity value="2" unit="g"/>{DRUG}</substanceAdministration></entryRelationship></act>"""
     made = report(act)
@@ -83,6 +87,7 @@ def test_what_was_given_is_no_plan() -> None:
 
 
 def test_an_encounters_diagnosis_is_a_condition_of_the_encounter() -> None:
+    """The diagnosis of an encounter performed is no mere observation."""
     encounter = f"""<encounter classCode="ENC" moodCode="EVN">{templates("22.4.49", "24.3.23")}{ID.format("e")}<code code="99213" codeSystem="2.16.840.1.113883.6.12"/><effectiveTime value="20230311"/><entryRelationship typeCode="REFR">
 <observation classCode="OBS" moodCode="EVN">{templates("24.3.168")}<code code="29308-4" codeSystem="{LOINC}"/><value xsi:type="CD" code="44054006" codeSystem="{SNOMED}"/></observation></entryRelationship></encounter>"""
     made = report(encounter)
@@ -93,6 +98,7 @@ def test_an_encounters_diagnosis_is_a_condition_of_the_encounter() -> None:
 
 
 def test_a_patient_reported_dead_is_dead_unless_the_header_says_other() -> None:
+    """The header is the word on the patient; a negated statement says nothing."""
     made = report(EXPIRED.format(""))
     assert of(made, "Patient")[0]["deceasedDateTime"] == "2023-12-30"
     assert of(made, "Observation")[0]["valueCodeableConcept"]["coding"][0]["display"] == "Dead"
@@ -103,6 +109,7 @@ def test_a_patient_reported_dead_is_dead_unless_the_header_says_other() -> None:
 
 
 def test_travel_is_an_observation_with_its_place() -> None:
+    """The travel history of a case report is no procedure."""
     made = report(TRAVEL.format(""), "29762-2")
     assert of(made, "Procedure") == []
     [travel] = of(made, "Observation")
@@ -112,11 +119,13 @@ def test_travel_is_an_observation_with_its_place() -> None:
 
 @pytest.mark.parametrize("entry", [LAB, EXPIRED, TRAVEL])
 def test_what_was_not_so_is_no_observation(entry: str) -> None:
+    """A negated statement does not become its opposite."""
     made = report(entry.format(' negationInd="true"'))
     assert [o["identifier"][0]["value"] for o in of(made, "Observation")] in ([], ["L1R"])
 
 
 def test_the_specimen_of_results_is_the_one_collected() -> None:
+    """A specimen collection in an organizer of results is the Specimen of its report."""
     organizer = f"""<organizer classCode="BATTERY" moodCode="EVN">{templates("22.4.1")}{ID.format("r")}<code code="43913-3" codeSystem="{LOINC}"/><statusCode code="completed"/>
 <component><observation classCode="OBS" moodCode="EVN">{templates("22.4.2")}{ID.format("o")}<code code="43913-3" codeSystem="{LOINC}"/><statusCode code="completed"/><effectiveTime value="20231107"/><value xsi:type="CD" code="260373001" codeSystem="{SNOMED}"/></observation></component>
 <component><procedure classCode="PROC" moodCode="EVN">{templates("22.4.415")}{ID.format("c")}<code code="17636008" codeSystem="{SNOMED}"/><effectiveTime value="20231106"/><targetSiteCode code="71836000" codeSystem="{SNOMED}"/><participant typeCode="PRD"><participantRole classCode="SPEC">{ID.format("SP1")}
@@ -131,5 +140,6 @@ def test_the_specimen_of_results_is_the_one_collected() -> None:
 
 @pytest.mark.parametrize("entry", [LAB, EXPIRED, TRAVEL])
 def test_what_is_made_is_valid(entry: str) -> None:
+    """No error of the validator."""
     for made in report(entry.format("")).entries:
         assert [issue for issue in validator().validate(made.resource) if issue.severity in ("error", "fatal")] == []
