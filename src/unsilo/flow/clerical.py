@@ -149,7 +149,8 @@ def estimate(samples: Iterable[Sampled], stratum: str) -> Estimate:
         sum(weight * chance.betavariate(k + 0.5, n - k + 0.5) for n, k, weight in bands.values()) / whole
         for _ in range(_DRAWS)
     )
-    return Estimate(answered, wrong, rate, totals[_DRAWS // 40], totals[-_DRAWS // 40])
+    low, high = totals[_DRAWS // 40], totals[-_DRAWS // 40]
+    return Estimate(answered, wrong, rate, low if wrong else 0.0, high if wrong < answered else 1.0)
 
 
 def groups_of(record: identity.Record, year: int) -> list[tuple[str, str]]:

@@ -73,7 +73,7 @@ FROM match_sample s JOIN res a ON a.rid = s.low JOIN res b ON b.rid = s.high
 LEFT JOIN match_review v ON v.low = s.low AND v.high = s.high ORDER BY s.low, s.high LIMIT ?
 
 -- name: scores
-SELECT n, score, at FROM match_review WHERE score > 0 AND n > ? ORDER BY n LIMIT ?
+SELECT n, score, at FROM match_review WHERE score > 0 AND rule <> 'sample' AND n > ? ORDER BY n LIMIT ?
 
 -- name: review_open
 SELECT v.n, a.fhir_id, b.fhir_id, v.rule, v.reason, v.score, v.version, v.mid, v.at, v.state, v.actor, v.decided
