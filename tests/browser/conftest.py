@@ -74,12 +74,13 @@ def _fill(service: Service) -> None:
 def _deliver(service: Service) -> None:
     """Notifications in each state: one set aside and one that waits behind it, one that could not be sent so far."""
     store = service.store
-    for name, person in (("ward-epr", 1), ("ward-epr", 2), ("registry", 1)):
-        message = f"{name}-{person}"
-        store.submit(lambda job, name=name: job.add_destination(name)).result(20)
-        store.submit(
-            lambda job, name=name, person=person, message=message: job.deliver(name, person, message, b"MSH")
-        ).result(20)
+
+    def add(job: Any) -> None:
+        for name, person in (("ward-epr", 1), ("ward-epr", 2), ("registry", 1)):
+            job.add_destination(name)
+            job.deliver(name, person, f"{name}-{person}", b"MSH")
+
+    store.submit(add).result(20)
     refused, unsent = store.next_delivery("ward-epr"), store.next_delivery("registry")
     assert refused is not None
     assert unsent is not None
