@@ -120,3 +120,7 @@ def test_nothing_stands_in_the_way(
     page.screenshot(path=tmp_path / "tried.png", full_page=True)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{node[0]}/feeds")
+    expect(page.locator("main")).to_contain_text("alarm")
+    page.screenshot(path=tmp_path / "feeds.png", full_page=True)
+    assert violations(page) == []
