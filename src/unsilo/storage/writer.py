@@ -38,9 +38,9 @@ __all__ = ["Writer"]
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_GROUP_SECONDS = 0.020
-"""A group of jobs while receipts come: the rows of a message alone touch a hundred pages, those of twenty hardly more
-than three times as many. For twice as long as a group took, receipts then go before the next one."""
+_GROUP_SECONDS = 0.010
+"""A group of jobs while receipts come: the rows of a message alone touch a hundred pages, those of ten hardly more
+than twice as many. For twice as long as a group took, receipts then go before the next one."""
 _SHORT_SECONDS = 0.005
 """A group of jobs while somebody waits for an answer that must be recorded first."""
 _LONG_SECONDS = 0.120
