@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 ADMISSION = "\r".join([
-    "MSH|^~\\&|EHR|NORTH|U|H|20260301080000+0000||ADT^A01^ADT_A01|SAME1|P|2.5.1",
+    "MSH|^~\\&|WARD|NORTH|U|H|20260301080000+0000||ADT^A01^ADT_A01|SAME1|P|2.5.1",
     "PID|1||SAME1^^^NORTH^MR||Samewell^Mary||19500203|F", "PV1|1|O",
     "AL1|1|DA|7980^Penicillin^RXNORM|SV|Hives", "AL1|2|DA|^Amoxicillin||Rash",
     "DG1|1||I21.9^Acute myocardial infarction, unspecified^I10C||20190304|F",

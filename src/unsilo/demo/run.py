@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -162,6 +163,12 @@ def _tell(service: Service, seconds: float, *, once: bool) -> None:
         _say("\nStop with Ctrl-C.")
 
 
+def _prepare(data: Path) -> None:
+    """Build the terminologies that come with the product in a process of its own, so that codes of them are known."""
+    command = [sys.executable, "-m", "unsilo", "terminology", "prepare", "--data", str(data)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # noqa: S603 - own
+
+
 def _write_settings(settings: Settings, file: Path) -> None:
     """Leave the settings beside the data, so that `unsilo serve --config` runs the same node again."""
     lines = [f'data = "."\nport = {settings.port}\n']
@@ -221,6 +228,8 @@ def run_demo(data: Path, port: int, mllp: int, *, once: bool) -> str:
             feeder.close()
             if once or trouble:
                 os.kill(os.getpid(), signal.SIGINT)
+        if not once and not trouble:
+            _prepare(data)
 
     feeding = threading.Thread(target=work, name="demo", daemon=True)
     feeding.start()
