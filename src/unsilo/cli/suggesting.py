@@ -24,12 +24,17 @@ def suggest(
         Path | None,
         typer.Option("--embeddings", metavar="FOLDER", help="Model of static embeddings: finds candidates by meaning."),
     ] = None,
+    chooser: Annotated[
+        str,
+        typer.Option("--chooser", metavar="COMMAND", help="Program that may choose among candidates left for review."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Suggest standard codes with their chance and reasons; what nothing fits is left without a code.
 
     Exit status 2 when a file is wrong: each error is told with row and column, and nothing is written.
     """
+    from unsilo.flow.chooser_program import ChoosingProgram
     from unsilo.flow.suggest import suggest_file
 
     for path in (file, targets):
@@ -40,7 +45,10 @@ def suggest(
     if out.resolve() in (file.resolve(), targets.resolve()):
         fail(WRONG, f"{out} is a file that is read")
     try:
-        done = suggest_file(file, targets, out, top=top, embeddings=embeddings)
+        choosing = ChoosingProgram(chooser) if chooser else None
+        done = suggest_file(file, targets, out, top=top, embeddings=embeddings, chooser=choosing)
+    except ValueError as fault:
+        fail(WRONG, f"--chooser: {fault}")
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
     issues(done.issues)

@@ -9,7 +9,7 @@ import msgspec
 
 from unsilo.flow.csv_file import read_csv, write_csv
 from unsilo.kernel import Issue, Result, Where
-from unsilo.terminology.suggest import Embeddings, Item, Suggester, Suggestion, load_embeddings
+from unsilo.terminology.suggest import Chooser, Embeddings, Item, Suggester, Suggestion, choose, load_embeddings
 
 __all__ = ["ITEM_COLUMNS", "OUT_COLUMNS", "Suggested", "model_of", "read_items", "read_targets", "suggest_file"]
 
@@ -101,12 +101,14 @@ def model_of(folder: str) -> Embeddings | None:
 
 
 def suggest_file(
-    source: Path, targets: Path, out: Path, *, top: int = 5, embeddings: Path | None = None
-) -> Result[Suggested]:
+    source: Path, targets: Path, out: Path, *, top: int = 5, embeddings: Path | None = None,
+    chooser: Chooser | None = None,
+) -> Result[Suggested]:  # fmt: skip
     """Write for each local code at most `top` codes, best first, or one row that abstains.
 
-    `embeddings` is the folder of a model that adds candidates by meaning. The value is None when a file has an error;
-    nothing is written then. OSError when a file cannot be read or written.
+    `embeddings` is the folder of a model that adds candidates by meaning; `chooser` may put another candidate first
+    where a person decides anyway. The value is None when a file has an error; nothing is written then. OSError when a
+    file cannot be read or written.
     """
     meaning = load_embeddings(embeddings) if embeddings is not None else None
     if meaning is not None and meaning.value is None:
@@ -121,6 +123,10 @@ def suggest_file(
     def rows() -> Iterator[tuple[str, ...]]:
         for item in items.value or ():
             found = asked.suggest(item, top)
+            if chooser is not None and found[0].decision == "review":
+                chosen = choose(chooser, item, found)
+                found = chosen.value or found
+                issues.extend(chosen.issues)
             counted[found[0].decision] += 1
             yield from _cells(item, found)
 

@@ -1,6 +1,8 @@
 """`unsilo suggest`: the columns that it promises, and what it says of files that are wrong."""
 
 import csv
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,52 @@ def test_paths_are_checked_first(tmp_path: Path) -> None:
     assert done.exit_code == 2
     done = CliRunner().invoke(app, ["suggest", str(file), "--targets", str(file), "--out", str(file)])
     assert done.exit_code == 2
+
+
+def chooser(folder: Path, body: str) -> str:
+    """Write a program that chooses, and return its command."""
+    file = folder / "chooser.py"
+    file.write_text("import json, sys\nsaid = json.load(sys.stdin)\n" + body, encoding="utf-8")
+    return shlex.join([sys.executable, str(file)])
+
+
+VAGUE = b"local_code,label,specimen,unit,category\nGLU,Gluc,,,\n"
+
+
+def test_a_program_may_choose_among_candidates_for_review(tmp_path: Path) -> None:
+    """What it names comes first, for review, with its name in the reason; chances stay."""
+    _, before, _ = run(tmp_path, VAGUE)
+    assert [row["decision"] for row in before] == ["review", "review"]
+    command = chooser(tmp_path, "print(said['candidates'][-1]['code'])")
+    status, rows, _ = run(tmp_path, VAGUE, TARGETS.encode(), "--chooser", command)
+    assert status == 0
+    assert [row["code"] for row in rows] == [row["code"] for row in before][::-1]
+    assert {row["decision"] for row in rows} == {"review"}
+    assert "chosen by" in rows[0]["reason"]
+    assert {row["code"]: row["score"] for row in rows} == {row["code"]: row["score"] for row in before}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "print('9999-9')",
+        "raise SystemExit(3)",
+        "print('')",
+        "print('x' * 100_000)",
+        "sys.stdout.buffer.write(b'\\xff')",
+    ],
+)
+def test_a_program_can_write_no_code(tmp_path: Path, body: str) -> None:
+    """An answer that is no candidate, no answer, and a failure leave the order as it was."""
+    _, before, _ = run(tmp_path, VAGUE)
+    status, rows, said = run(tmp_path, VAGUE, TARGETS.encode(), "--chooser", chooser(tmp_path, body))
+    assert (status, rows) == (0, before)
+    assert ("refused" in said) is (body != "print('')")
+
+
+def test_a_command_that_is_none_is_told(tmp_path: Path) -> None:
+    """A command with an open quote ends with 2; a program that is not there leaves the order and is told."""
+    assert run(tmp_path, VAGUE, TARGETS.encode(), "--chooser", "'open")[0] == 2
+    status, rows, said = run(tmp_path, VAGUE, TARGETS.encode(), "--chooser", "/no/such/program")
+    assert (status, len(rows)) == (0, 2)
+    assert "refused" in said
