@@ -97,6 +97,7 @@ class Files:
                 return self._zip.open(name)
             return (self.path if self.path.is_file() else self.path / name).open("rb")
         except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            # zipfile raises the last two for a member that is encrypted or packed in a way it does not know.
             raise fault("structure", f"{name} cannot be read: {error}", rule="terminology.file") from None
 
     def read(self, name: str, most: int) -> bytes:
