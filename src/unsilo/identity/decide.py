@@ -1,13 +1,14 @@
 """Whose record this is: what people decided, then the rules of numbers, then the scorer, and what to look at."""
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
+from unsilo.identity.person import Person
 from unsilo.identity.record import Record
-from unsilo.identity.rules import Comparison, compare, parent_and_child
-from unsilo.identity.score import Scorer, Verdict
+from unsilo.identity.rules import Comparison, parent_and_child
+from unsilo.identity.score import Outcome, Scorer, Verdict, probability
 
 __all__ = ["Candidate", "Confidence", "Decision", "Review", "decide", "weigh"]
 
@@ -62,7 +63,7 @@ _STRENGTH = {"decided": 3, "R1": 2, "R2": 1, "scored": 1}
 def _rule(found: Comparison) -> str:
     if found.same_identifier:
         return "R1"
-    return "R2" if found.same_name and found.same_birth_date and found.same_sex else ""
+    return "R2" if found.same_birth_date and found.same_sex and found.same_name else ""
 
 
 def _agreement(found: Comparison) -> str:
@@ -89,15 +90,31 @@ def weigh(scorer: Scorer, one: Record, other: Record) -> Verdict | None:
     return scorer.explain(*pairs[at])
 
 
-def _scored(mine: Record, other: Candidate, found: Comparison, scorer: Scorer) -> tuple[str, Verdict | None]:
-    """Return `link`, `review` or `new` for a pair of records that no rule links."""
-    best = max((scorer.score(a, b)[0] for a in mine.views for b in other.record.views), default=-900.0)
-    if best < scorer.review:
-        return "new", None
-    verdict = weigh(scorer, mine, other.record)
-    if verdict is None or parent_and_child(mine, other.record):
-        return "new", None
-    return "review" if found.hard and verdict.outcome == "link" else verdict.outcome, verdict
+class _Likeness(NamedTuple):
+    """How the views of two records that agree best score: bits, their places, and what follows."""
+
+    score: float
+    one: Person
+    other: Person
+    outcome: Outcome
+
+
+_UNLIKE = _Likeness(-900.0, Person(), Person(), "new")
+
+
+def _scored(mine: Record, other: Record, found: Comparison, scorer: Scorer) -> _Likeness:
+    """Score a pair of records that no rule links; it is said in words later, and only of those that matter."""
+    best = _UNLIKE
+    levels: list[tuple[str, str]] = []
+    for one in mine.views:
+        for view in other.views:
+            score, agreed = scorer.score(one, view)
+            if score > best.score:
+                best, levels = _Likeness(score, one, view, "new"), agreed
+    if best.score < scorer.review or parent_and_child(mine, other):
+        return _UNLIKE
+    outcome = scorer.outcome(best.score, scorer.cautions(levels, best.one, best.other))
+    return best._replace(outcome="review" if found.hard and outcome == "link" else outcome)
 
 
 def _persons(
@@ -105,20 +122,20 @@ def _persons(
 ) -> tuple[dict[int, tuple[str, str]], list[Review], dict[int, float]]:
     """Return per person the strongest (rule, agreement) without conflict, what conflicts or is alike, and scores."""
     hits: dict[int, tuple[str, str]] = {}
-    scores: dict[int, float] = {}
+    linked: dict[int, _Likeness] = {}
     refused: dict[int, Review] = {}
     near: list[Review] = []
-    alike: dict[int, list[Review]] = {}
+    alike: dict[int, tuple[float, str, _Likeness, Comparison]] = {}
     for other in others:
         if other.patient_id in must:
             hits[other.person] = ("decided", "a person's decision")
             continue
-        found = compare(mine, other.record)
+        found = Comparison(mine, other.record)
         rule = _rule(found)
-        outcome, verdict = "new", None
+        likeness = _UNLIKE
         if scorer is not None and (not rule or found.conflicts):
-            outcome, verdict = _scored(mine, other, found, scorer)
-        if rule and found.conflicts and outcome != "link":
+            likeness = _scored(mine, other.record, found, scorer)
+        if rule and found.conflicts and likeness.outcome != "link":
             text = f"there is {_agreement(found)}, but {'; '.join(found.conflicts)}"
             refused.setdefault(
                 other.person, Review(other.person, other.patient_id, f"{rule}-conflict", _sentence(text))
@@ -126,21 +143,17 @@ def _persons(
         elif rule and not found.conflicts:
             if _STRENGTH[rule] > _STRENGTH.get(hits.get(other.person, ("", ""))[0], 0):
                 hits[other.person] = (rule, _agreement(found))
-        elif scorer is not None:
-            if verdict is None:
-                continue
+        elif likeness.outcome == "link":
+            hits.setdefault(other.person, ("scored", ""))
+            if likeness.score > linked.get(other.person, _UNLIKE).score:
+                linked[other.person] = likeness
+        elif likeness.outcome == "review":
             # A number or a generation that contradicts is in no sum of likeness: there is no percentage to show then.
-            chance = 0.0 if found.hard else round(verdict.probability, 4)
-            if outcome == "link":
-                scores[other.person] = max(scores.get(other.person, 0.0), chance)
-                hits.setdefault(other.person, ("scored", _likeness(verdict)))
-            elif outcome == "review":
-                because = f"; but {'; '.join(found.hard)}" if found.hard else ""
-                text = f"alike: {verdict.sentence.partition(': ')[2].rstrip('.')}{because}"
-                alike.setdefault(other.person, []).append(
-                    Review(other.person, other.patient_id, "alike", _sentence(text), chance)
-                )
-        elif found.same_name and found.same_birth_date:
+            chance = 0.0 if found.hard else probability(likeness.score)
+            seen = alike.get(other.person)
+            if seen is None or (chance, other.patient_id) > seen[:2]:
+                alike[other.person] = chance, other.patient_id, likeness, found
+        elif scorer is None and found.same_birth_date and found.same_name:
             if found.conflicts:
                 text = f"name and birth date are the same, but {'; '.join(found.conflicts)}"
             else:
@@ -149,17 +162,26 @@ def _persons(
     # One record of a person that contradicts is enough to keep hands off the whole person.
     for person in refused:
         hits.pop(person, None)
+    if scorer is not None:
+        for person, likeness in linked.items():
+            if hits.get(person, ("", ""))[0] == "scored":
+                hits[person] = ("scored", f"what agrees: {_words(scorer, likeness)}")
+        for person, (chance, patient_id, likeness, found) in alike.items():
+            because = f"; but {'; '.join(found.hard)}" if found.hard else ""
+            text = f"alike: {_words(scorer, likeness)}{because}"
+            near.append(Review(person, patient_id, "alike", _sentence(text), round(chance, 4)))
     known = set(hits) | set(refused)
-    near += [max(found, key=lambda review: (review.score, review.patient_id)) for found in alike.values()]
+    scores = {person: round(probability(likeness.score), 4) for person, likeness in linked.items()}
     return hits, list(refused.values()) + [review for review in near if review.person not in known], scores
 
 
-def _likeness(verdict: Verdict) -> str:
-    return f"what agrees: {verdict.sentence.removeprefix('Linked: ').rstrip('.')}"
+def _words(scorer: Scorer, likeness: _Likeness) -> str:
+    """Say each field's part in a sum."""
+    return scorer.explain(likeness.one, likeness.other).sentence.partition(": ")[2].rstrip(".")
 
 
 def _stay(own: Candidate, mine: Record, review: list[Review], scorer: Scorer | None) -> Decision:
-    conflicts = compare(mine, own.record).conflicts
+    conflicts = Comparison(mine, own.record).conflicts
     if conflicts and scorer is not None and _is_one(mine, own.record, scorer):
         conflicts = ()  # a slip was put right, or somebody moved or married
     if conflicts:

@@ -1,31 +1,63 @@
 """Two person records beside each other: what agrees, what contradicts, in words."""
 
+from functools import cached_property
 from itertools import product
 
-import msgspec
 from rapidfuzz.distance import OSA
 
 from unsilo.identity.record import Record
 from unsilo.identity.tables import identifier_type
 
-__all__ = ["Comparison", "compare", "parent_and_child"]
+__all__ = ["Comparison", "parent_and_child"]
 
 _TYPED = "social security number"  # a number that people type, and that is not read from a card of the house
 _ALIKE = 0.5  # share of common letter pairs from which two names may be spellings of one
 
 
-class Comparison(msgspec.Struct, frozen=True):
-    """The outcome. `same_identifier`, `same_name`, `same_birth_date` and `same_sex` say in words what agrees
-    (empty: does not agree or is missing); `conflicts` says in words what contradicts; `hard` are those
-    of them that no likeness outweighs (numbers of one authority, generations, places in one birth). Missing is neither.
+class Comparison:
+    """Two records beside each other; each part is worked out when it is first asked for, for most pairs are strangers.
+
+    The same whichever record comes first. Missing neither agrees nor contradicts.
     """
 
-    same_identifier: str
-    same_name: str
-    same_birth_date: str
-    same_sex: str
-    conflicts: tuple[str, ...]
-    hard: tuple[str, ...] = ()
+    def __init__(self, a: Record, b: Record) -> None:
+        self._both = a, b
+
+    @cached_property
+    def same_identifier(self) -> str:
+        """The identifier of one authority that both have, in words."""
+        return _identifier_agreement(*self._both)
+
+    @cached_property
+    def same_name(self) -> str:
+        """The whole name that both have, as it was written."""
+        return _same_name(*self._both)
+
+    @property
+    def same_birth_date(self) -> str:
+        """The whole birth date that both have."""
+        a, b = self._both
+        return a.birth_date if len(a.birth_date) == 10 and a.birth_date == b.birth_date else ""
+
+    @property
+    def same_sex(self) -> str:
+        """The sex that both have."""
+        a, b = self._both
+        return a.sex if a.sex == b.sex else ""
+
+    @cached_property
+    def conflicts(self) -> tuple[str, ...]:
+        """What contradicts, in words."""
+        a, b = self._both
+        found = {_birth_conflict(a, b), _twin_conflict(a, b), _name_conflict(a, b), _sex_conflict(a, b)} - {""}
+        return tuple(sorted(found.union(self.hard, _identifier_conflicts(a, b))))
+
+    @cached_property
+    def hard(self) -> tuple[str, ...]:
+        """Those that no likeness outweighs: numbers of one authority, generations, places in one birth."""
+        a, b = self._both
+        found = {_generation_conflict(a, b), _order_conflict(a, b)} - {""}
+        return tuple(sorted(found.union(_identifier_conflicts(a, b, slips=False))))
 
 
 def _pairs(text: str) -> set[str]:
@@ -138,37 +170,23 @@ def _of(system: str) -> str:
 
 
 def _identifier_agreement(a: Record, b: Record) -> str:
-    theirs = {(i.system, i.value): i for i in b.identifiers}
     for mine in a.identifiers:
-        other = theirs.get((mine.system, mine.value))
-        if other is not None:
-            names = sorted({identifier_type(mine.kind).name, identifier_type(other.kind).name})
-            return f"the same {names[0]} {mine.value}{_of(mine.system)}"
+        for other in b.identifiers:
+            if mine.value == other.value and mine.system == other.system:
+                names = sorted({identifier_type(mine.kind).name, identifier_type(other.kind).name})
+                return f"the same {names[0]} {mine.value}{_of(mine.system)}"
     return ""
 
 
-def compare(a: Record, b: Record) -> Comparison:
-    """Compare two records; the same outcome whichever comes first."""
-    conflicts = [
-        conflict
-        for conflict in (_birth_conflict(a, b), _generation_conflict(a, b), _twin_conflict(a, b), _name_conflict(a, b))
-        if conflict
-    ]
-    if a.sex and b.sex and a.sex != b.sex:
-        first, second = sorted((a.sex, b.sex))
-        conflicts.append(f"one is recorded as {first}, the other as {second}")
-    hard = [generation] if (generation := _generation_conflict(a, b)) else []
+def _order_conflict(a: Record, b: Record) -> str:
     if a.birth_order and b.birth_order and a.birth_order != b.birth_order:
         low, high = sorted((a.birth_order, b.birth_order))
-        hard.append(f"they are number {low} and number {high} of a multiple birth")
-    hard += _identifier_conflicts(a, b, slips=False)
-    conflicts = list(dict.fromkeys([*conflicts, *hard, *_identifier_conflicts(a, b)]))
-    same_date = len(a.birth_date) == 10 and a.birth_date == b.birth_date
-    return Comparison(
-        same_identifier=_identifier_agreement(a, b),
-        same_name=_same_name(a, b),
-        same_birth_date=a.birth_date if same_date else "",
-        same_sex=a.sex if a.sex == b.sex else "",
-        conflicts=tuple(sorted(conflicts)),
-        hard=tuple(sorted(hard)),
-    )
+        return f"they are number {low} and number {high} of a multiple birth"
+    return ""
+
+
+def _sex_conflict(a: Record, b: Record) -> str:
+    if a.sex and b.sex and a.sex != b.sex:
+        first, second = sorted((a.sex, b.sex))
+        return f"one is recorded as {first}, the other as {second}"
+    return ""
