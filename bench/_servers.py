@@ -29,7 +29,7 @@ class Server:
         raise NotImplementedError
 
     def size(self) -> int:
-        """Bytes of its files."""
+        """Bytes of its files that hold what was stored."""
         return sum(path.stat().st_size for path in self.files.rglob("*") if path.is_file())
 
     def _processes(self) -> list[int]:
@@ -73,6 +73,11 @@ class Unsilo(Server):
         seconds = self.node.start(seconds=120)
         self.pid = self.node.pid
         return seconds
+
+    def size(self) -> int:
+        """Bytes of database and journal; the reserve for a full disk is as large in an empty store, and no data."""
+        paths = [*self.files.glob("unsilo.db*"), *(self.files / "journal").glob("*")]
+        return sum(path.stat().st_size for path in paths)
 
     def stop(self) -> None:
         """End it, the write-ahead log folded in."""

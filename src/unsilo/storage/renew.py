@@ -9,12 +9,13 @@ from unsilo.fhir.index import index, version
 from unsilo.kernel import json
 from unsilo.spec.r4 import resource_types, type_number
 from unsilo.storage.bodies import register
+from unsilo.storage.counters import Counters
 from unsilo.storage.keys import terms
 from unsilo.storage.names import FOREIGN, Names
 from unsilo.storage.parameters import compiled, parameter_of
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.statements import load, run_rows
-from unsilo.storage.tx import Counters, ResourceTx, whole
+from unsilo.storage.tx import ResourceTx, whole
 
 __all__ = ["extract_anew", "is_current", "renew", "renumber"]
 

@@ -9,6 +9,7 @@ import msgspec
 from unsilo.fhir.index import IndexRows
 from unsilo.kernel import Lineage
 from unsilo.storage.bodies import Dictionary, pack, raw
+from unsilo.storage.counters import STUB, Counters
 from unsilo.storage.faults import StaleVersionError
 from unsilo.storage.keys import EMPTY, Image, Ready, finished, pack_image, read_image, ready
 from unsilo.storage.names import Names
@@ -17,72 +18,14 @@ from unsilo.storage.pending import Pending, flush
 from unsilo.storage.rows import Stored
 from unsilo.storage.statements import load
 
-__all__ = ["DELETED", "LIVE", "STUB", "Counters", "ResourceTx", "stored", "whole"]
+__all__ = ["DELETED", "LIVE", "STUB", "ResourceTx", "stored", "whole"]
 
-_REMEMBERED = 50_000
-_TEXTS = 200_000
-
-LIVE, DELETED, STUB = 0, 1, 2
+LIVE, DELETED = 0, 1
 
 _UNREAD = Stored(0, "", "", 0, 0, 0, 0, 0, 0, b"", b"")
 """Stands for what nobody has looked for yet."""
 
-_HEADS = 20_000
-_SAID_AGAIN = frozenset((
-    "Account", "Coverage", "Device", "Encounter", "Endpoint", "Location", "Organization", "Patient", "Practitioner",
-    "PractitionerRole", "RelatedPerson",
-))  # fmt: skip
-"""Types that message after message says again, mostly with nothing new."""
 _SQL = load("resource")
-
-
-class Counters:
-    """The next numbers, which only the writer gives out, and the row numbers that were needed lately.
-
-    `at` is the time (microseconds) of the group, which only grows; `texts` are (parameter, hash) of token texts that
-    are known to be in the store; `packers` what new bodies and keys are packed with; `heads` what is current of the
-    resources that messages say again and again, without body and keys.
-    """
-
-    rid = 0
-    mid = 0
-    t = 0
-    at = 0
-
-    def __init__(self) -> None:
-        self.rids: dict[tuple[str, str], int] = {}
-        self.texts: set[tuple[int, int]] = set()
-        self.packers: dict[str, Dictionary] = {}
-        self.heads: dict[tuple[str, str], Stored] = {}
-
-    def next_rid(self) -> int:
-        """Return a row number that no row has."""
-        self.rid += 1
-        return self.rid
-
-    def remember(self, group: Pending) -> None:
-        """Remember row numbers and texts that are committed; neither ever changes."""
-        if len(self.rids) > _REMEMBERED:
-            self.rids.clear()
-        self.rids.update(group.rids)
-        if len(self.texts) > _TEXTS:
-            self.texts.clear()
-        self.texts |= group.texts
-        if len(self.heads) > _HEADS:
-            self.heads.clear()
-        for key, found in group.current.items():
-            if key in self.heads or key[0] in _SAID_AGAIN:
-                if found is None or found.state == STUB:
-                    self.heads.pop(key, None)
-                else:
-                    bare = found if found.bare else msgspec.structs.replace(found, body=b"", idx=b"", bare=True)
-                    self.heads[key] = bare
-
-    def forget(self) -> None:
-        """Forget all: somebody else has written."""
-        self.rids.clear()
-        self.texts.clear()
-        self.heads.clear()
 
 
 _make: Callable[..., Stored] = Stored

@@ -19,6 +19,7 @@ from unsilo.kernel import clock
 from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary
 from unsilo.storage.connect import connect
+from unsilo.storage.counters import Counters
 from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
 from unsilo.storage.functions import prepare
@@ -29,7 +30,6 @@ from unsilo.storage.receive import content_rows, journal_group
 from unsilo.storage.reserve import FULL, Reserve
 from unsilo.storage.rows import Incoming, QueueItem, Receipt
 from unsilo.storage.statements import load, run_rows
-from unsilo.storage.tx import Counters
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails, refuse
 from unsilo.storage.work import move

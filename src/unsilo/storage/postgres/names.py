@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from unsilo.storage.counters import Counters
 from unsilo.storage.names import Names
 from unsilo.storage.pending import Pending
 from unsilo.storage.postgres.session import Session
 from unsilo.storage.postgres.translate import own
-from unsilo.storage.tx import Counters
 
 __all__ = ["BlockCounters", "SharedNames"]
 
