@@ -50,7 +50,7 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     """
     record = identity.unpack(piece.record)
     known = tx.person_of(piece.id)
-    candidates = tx.candidates(piece.keys)
+    candidates = tx.candidates(piece.keys, piece.id)
     said = tx.decided(piece.id) if known is not None else {}
     version, scorer = _model(tx)
     decision = identity.decide(

@@ -27,6 +27,11 @@ class Candidate(msgspec.Struct, frozen=True):
     record: Record
     settled: bool = True
 
+    @classmethod
+    def of(cls, person: int, record: Record, settled: object = True) -> "Candidate":
+        """Return a person's record as a candidate under the id that the record itself has."""
+        return cls(record.patient_id, person, record, bool(settled))
+
 
 class Review(msgspec.Struct, frozen=True):
     """Something for a data steward: `person` may be the same one or was wrongly kept, for `reason`, found by `rule`.

@@ -15,7 +15,8 @@ from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
 from unsilo.storage.statements import load
 from unsilo.storage.tx import stored
-from unsilo.storage.tx_people import MOST_CANDIDATES, MOST_IN_BLOCK, Opinion, ReviewRow, Sampled, in_blocks
+from unsilo.storage.tx_matching import MOST_CANDIDATES, MOST_IN_BLOCK, in_blocks
+from unsilo.storage.tx_people import Opinion, ReviewRow, Sampled
 
 __all__ = ["ResourceReads"]
 
@@ -145,13 +146,8 @@ class ResourceReads:
         pats = in_blocks((int(key), int(pat)) for key, pat in rows)
         if not pats:
             return []
-        return [
-            Candidate(str(id_), person, unpack(bytes(record)), bool(by_hand) or members > 1)
-            for _, id_, person, record, by_hand, members in self._readers.rows(
-                _PERSON["candidates"], (_json(pats), limit)
-            )
-            if id_ is not None
-        ]
+        found = self._readers.rows(_PERSON["candidates"], (0, _json(pats), limit))
+        return [Candidate.of(person, unpack(bytes(record)), settled) for person, record, settled in found]
 
     def match_model(self) -> tuple[str, bytes] | None:
         """Return version and bytes of the model that decides, None when none was trained."""

@@ -50,6 +50,7 @@ class ResourceTx:
         self._counters = counters
         self._group = group
         self._job = Pending()
+        self._numbered: set[int] = set()
         self._saved = False
         self._stash: Pending | None = None
 
@@ -188,8 +189,7 @@ class ResourceTx:
         found = self._known(key)
         if found is not None:
             return found
-        rid = self._counters.next_rid()
-        self._job.rids[key] = rid
+        rid = self._new_rid(key)
         stub = Stored(rid, *key, 0, STUB, 0, 0, 0, 0, b"", b"")
         self._job.current[key] = stub
         self._write_row(stub)
@@ -200,6 +200,7 @@ class ResourceTx:
         rid = self._job.rids.get(key)
         if rid is None:
             rid = self._job.rids[key] = self._counters.next_rid()
+            self._numbered.add(rid)
         return rid
 
     def _write_row(self, new: Stored) -> None:

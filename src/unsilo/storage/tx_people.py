@@ -1,23 +1,17 @@
-"""The part of a transaction that puts records with persons: candidates, link edges, snapshot lists."""
+"""The part of a transaction that puts records with persons: link edges, decisions, snapshot lists."""
 
 from collections.abc import Iterable
 
 import msgspec
 
-from unsilo.identity.decide import Candidate
-from unsilo.identity.record import unpack
 from unsilo.kernel import fresh_id
 from unsilo.storage.packing import clean
 from unsilo.storage.statements import load, run_rows
-from unsilo.storage.tx_sheet import SheetTx
+from unsilo.storage.tx_matching import MatchingTx, reference
 
-__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "Opinion", "PeopleTx", "ReviewRow", "Sampled", "in_blocks"]
+__all__ = ["Opinion", "PeopleTx", "ReviewRow", "Sampled"]
 
 _SQL = load("person")
-MOST_CANDIDATES = 1000
-"""Records that one decision looks at."""
-MOST_IN_BLOCK = 200
-"""Records that one key leads to; who shares it with more is found by other keys."""
 
 
 class ReviewRow(msgspec.Struct, frozen=True):
@@ -63,68 +57,8 @@ class Sampled(msgspec.Struct, frozen=True):
     state: str
 
 
-def in_blocks(rows: Iterable[tuple[int, int]]) -> list[int]:
-    """Return the members, sorted, of the blocks (key, member) that are not full."""
-    blocks: dict[int, list[int]] = {}
-    for key, pat in rows:
-        blocks.setdefault(key, []).append(pat)
-    return sorted({pat for block in blocks.values() if len(block) < MOST_IN_BLOCK for pat in block})
-
-
-def _reference(patient_id: str) -> str:
-    return patient_id if patient_id.startswith("Patient/") else f"Patient/{patient_id}"
-
-
-class PeopleTx(SheetTx):
+class PeopleTx(MatchingTx):
     """Link edges are written at once, so every later read of the same transaction sees them."""
-
-    def _pat(self, patient_id: str) -> int:
-        """Return the row number of a source Patient; one that is only spoken of gets a stub."""
-        return self.rid(_reference(patient_id))
-
-    def candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
-        """Return the linked source Patients that share a blocking key, with their last record.
-
-        A block that is full says nothing (`MOST_IN_BLOCK`): its members are found by their other keys.
-        """
-        asked = msgspec.json.encode(keys).decode()
-        pats = in_blocks(self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)).fetchall())
-        if not pats:
-            return []
-        asked = msgspec.json.encode(pats).decode()
-        rows = self._connection.execute(_SQL["candidates"], (asked, limit)).fetchall()
-        return [
-            Candidate(self._id_of(pat, id_), person, unpack(record), bool(by_hand) or members > 1)
-            for pat, id_, person, record, by_hand, members in rows
-        ]
-
-    def _id_of(self, pat: int, flushed: str | None) -> str:
-        """Return the id of a Patient whose row may still be in memory."""
-        if flushed is not None:
-            return flushed
-        row = self._job.res.get(pat) or self._group.res[pat]
-        return str(row[2])
-
-    def remember(self, patient_id: str, record: bytes, keys: list[int]) -> None:
-        """Keep the standardised record of a source Patient and the keys under which it is found from now on."""
-        self._hold()
-        pat = self._pat(patient_id)
-        row = self._connection.execute(_SQL["record_keys"], (pat,)).fetchone()
-        before = set(msgspec.msgpack.decode(row[0], type=list[int])) if row is not None else set()
-        after = set(keys)
-        self._connection.execute(_SQL["record_write"], (pat, record, msgspec.msgpack.encode(sorted(after))))
-        self._connection.executemany(_SQL["key_drop"], [(key, pat) for key in sorted(before - after)])
-        added = sorted(after - before)
-        if added:
-            asked = msgspec.json.encode(added).decode()
-            full = {row[0] for row in self._connection.execute(_SQL["full"], (asked, MOST_IN_BLOCK)).fetchall()}
-            run_rows(self._connection, _SQL["key_add"], [(key, pat) for key in added if key not in full])
-
-    def person_of(self, patient_id: str) -> int | None:
-        """Return the person that a source Patient is linked to."""
-        known = self.known_rid(_reference(patient_id))
-        row = None if known is None else self._connection.execute(_SQL["edge"], (known,)).fetchone()
-        return None if row is None else int(row[0])
 
     def patients_of(self, person: int) -> list[str]:
         """Return the ids of a person's source Patients."""
@@ -143,17 +77,24 @@ class PeopleTx(SheetTx):
         pat = self._pat(patient_id)
         former = self.person_of(patient_id) or 0
         self._hold()
+        went = 0
         if person is None:
             person = int(self._connection.execute(_SQL["insert"], (fresh_id(), at)).fetchone()[0])
-        elif self._connection.execute(_SQL["exists"], (person,)).fetchone() is None:
-            raise ValueError(f"there is no person {person}")
-        why = (clean(rule), clean(reason), score, clean(actor), at, mid)
+        else:
+            row = self._connection.execute(_SQL["exists"], (person,)).fetchone()
+            if row is None:
+                raise ValueError(f"there is no person {person}")
+            went = int(row[0])
         if former != person or mid == 0:  # a machine that finds an edge again does not replace its first reason
-            self._connection.execute(_SQL["edge_write"], (pat, person, *why))
-            self._connection.execute(_SQL["event"], ("link", pat, person, former, *why))
+            self._edge("link", pat, person, former, (clean(rule), clean(reason), score, clean(actor), at, mid))
         if former != person:
-            self._after_move(former, person)
+            self._after_move(former, person, went)
         return person
+
+    def _edge(self, kind: str, pat: int, person: int, former: int, why: tuple[str, str, float, str, int, int]) -> None:
+        self._connection.execute(_SQL["edge_write"], (pat, person, *why))
+        self._connection.execute(_SQL["event"], (kind, pat, person, former, *why))
+        self._linked[pat] = person
 
     def unlink(
         self, patient_id: str, rule: str, reason: str, actor: str, at: int, mid: int = 0, score: float = 1.0
@@ -163,15 +104,14 @@ class PeopleTx(SheetTx):
         former = self.person_of(patient_id) or 0
         self._hold()
         person = int(self._connection.execute(_SQL["insert"], (fresh_id(), at)).fetchone()[0])
-        why = (clean(rule), clean(reason), score, clean(actor), at, mid)
-        self._connection.execute(_SQL["edge_write"], (pat, person, *why))
-        self._connection.execute(_SQL["event"], ("unlink", pat, person, former, *why))
-        self._after_move(former, person)
+        self._edge("unlink", pat, person, former, (clean(rule), clean(reason), score, clean(actor), at, mid))
+        self._after_move(former, person, 0)
         return person
 
-    def _after_move(self, former: int, person: int) -> None:
+    def _after_move(self, former: int, person: int, went: int) -> None:
         """Let an emptied person lead to its successor, and one that is filled again stand for itself."""
-        self._connection.execute(_SQL["went"], (0, person))
+        if went:
+            self._connection.execute(_SQL["went"], (0, person))
         if former and self._connection.execute(_SQL["members"], (former,)).fetchone()[0] == 0:
             self._connection.execute(_SQL["went"], (person, former))
         if former:  # a new record is told of by the row of its resource
@@ -180,7 +120,7 @@ class PeopleTx(SheetTx):
 
     def decided(self, patient_id: str) -> dict[str, str]:
         """Return what people decided of a source Patient: the other's id -> `same` or `apart`."""
-        pat = self.known_rid(_reference(patient_id))
+        pat = self.known_rid(reference(patient_id))
         if pat is None:
             return {}
         rows = self._connection.execute(_SQL["decided"], (pat,)).fetchall()

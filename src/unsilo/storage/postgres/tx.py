@@ -5,17 +5,18 @@ from typing import Any
 import msgspec
 
 from unsilo.identity.decide import Candidate
+from unsilo.identity.record import unpack
 from unsilo.kernel import hash64
 from unsilo.storage.plan import Page, Plan
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.render.postgres import POSTGRES
 from unsilo.storage.search import run
-from unsilo.storage.tx_people import MOST_CANDIDATES
+from unsilo.storage.tx_matching import MOST_CANDIDATES, MOST_IN_BLOCK
 from unsilo.storage.tx_work import Tx
 
 __all__ = ["SharedTx"]
 
-_STORE = own("store")
+_STORE, _PERSON = own("store"), own("person")
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
 
@@ -42,12 +43,15 @@ class SharedTx(Tx):
         found: list[Any] = self._connection.execute(sql, values).fetchall()
         return found
 
-    def candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
-        """Return the linked source Patients that share a blocking key; others who ask for one of the keys wait."""
+    def candidates(self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES) -> list[Candidate]:
+        """Return the linked source Patients that share a blocking key, in one turn; others who ask for one wait."""
         narrow = [key for key in keys if key >= 0]
         if narrow:
             self.lock(*narrow)
-        return super().candidates(keys, limit)
+        asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK)
+        rows = self._connection.run(_PERSON["alike"], asked).fetchall()
+        self._saw(keys, {number for number, record, _ in rows if record is None})
+        return [Candidate.of(number, unpack(record), settled) for number, record, settled in rows if record is not None]
 
     def link(self, patient_id: str, person: int | None, *why: Any, **more: Any) -> int:
         """Link a source Patient to a person, while nobody else changes the persons concerned."""

@@ -20,7 +20,7 @@ SELECT count(*) FROM link WHERE person = ?
 UPDATE person SET went_to = ? WHERE person = ?
 
 -- name: exists
-SELECT 1 FROM person WHERE person = ?
+SELECT went_to FROM person WHERE person = ?
 
 -- name: patients_of
 SELECT l.pat, r.fhir_id FROM link l LEFT JOIN res r ON r.rid = l.pat WHERE l.person = ? ORDER BY l.pat
@@ -29,10 +29,10 @@ SELECT l.pat, r.fhir_id FROM link l LEFT JOIN res r ON r.rid = l.pat WHERE l.per
 SELECT key, pat FROM match_key WHERE key IN (SELECT value FROM json_each(?)) LIMIT ?
 
 -- name: candidates
-SELECT l.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
-FROM json_each(?) k
-JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
-ORDER BY l.pat LIMIT ?
+SELECT l.person, m.record,
+  l.pat <> ?1 OR l.mid = 0 OR EXISTS (SELECT 1 FROM link o WHERE o.person = l.person AND o.pat <> l.pat)
+FROM json_each(?2) k JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value
+ORDER BY l.pat LIMIT ?3
 
 -- name: decided
 SELECT d.low, d.high, d.kind FROM match_decision d
@@ -128,7 +128,7 @@ INSERT INTO match_record (pat, record, keys) VALUES (?, ?, ?)
 ON CONFLICT (pat) DO UPDATE SET record = excluded.record, keys = excluded.keys
 
 -- name: key_add
-INSERT OR IGNORE INTO match_key (key, pat) VALUES (?, ?)
+INSERT OR IGNORE INTO match_key (key, pat) SELECT value, ?1 FROM json_each(?2)
 
 -- name: full
 SELECT key FROM match_key WHERE key IN (SELECT value FROM json_each(?)) GROUP BY key HAVING count(*) >= ?

@@ -3,10 +3,27 @@ SELECT key, pat FROM match_key WHERE key IN (SELECT CAST(jsonb_array_elements_te
 LIMIT ?2
 
 -- name: candidates
-SELECT l.pat, r.fhir_id, l.person, m.record, l.mid = 0, (SELECT count(*) FROM link o WHERE o.person = l.person)
-FROM (SELECT CAST(jsonb_array_elements_text(CAST(?1 AS jsonb)) AS bigint) AS value) k
-JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value LEFT JOIN res r ON r.rid = k.value
-ORDER BY l.pat LIMIT ?2
+SELECT l.person, m.record,
+  l.pat <> ?1 OR l.mid = 0 OR EXISTS (SELECT 1 FROM link o WHERE o.person = l.person AND o.pat <> l.pat)
+FROM (SELECT CAST(jsonb_array_elements_text(CAST(?2 AS jsonb)) AS bigint) AS value) k
+JOIN match_record m ON m.pat = k.value JOIN link l ON l.pat = k.value
+ORDER BY l.pat LIMIT ?3
+
+-- name: alike
+WITH met AS MATERIALIZED (
+  SELECT k.key, b.pat FROM unnest(CAST(?1 AS bigint[])) AS k (key)
+  CROSS JOIN LATERAL (SELECT m.pat FROM match_key m WHERE m.key = k.key LIMIT ?4) b
+), large AS MATERIALIZED (SELECT key FROM met GROUP BY key HAVING count(*) >= ?4), near AS (
+  SELECT DISTINCT pat FROM met WHERE key NOT IN (SELECT key FROM large) ORDER BY pat LIMIT ?3
+)
+SELECT l.person, m.record,
+  l.pat <> ?2 OR l.mid = 0 OR EXISTS (SELECT 1 FROM link o WHERE o.person = l.person AND o.pat <> l.pat)
+FROM near n JOIN match_record m ON m.pat = n.pat JOIN link l ON l.pat = n.pat
+UNION ALL SELECT key, NULL, NULL FROM large
+
+-- name: key_add
+INSERT INTO match_key (key, pat) SELECT CAST(jsonb_array_elements_text(CAST(?2 AS jsonb)) AS bigint), ?1
+ON CONFLICT DO NOTHING
 
 -- name: records_of
 SELECT pat, record FROM match_record
