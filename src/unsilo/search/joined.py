@@ -93,7 +93,7 @@ def joined(clauses: Sequence[p.Node], kind: str, vocabulary: Vocabulary) -> tupl
     return tuple(dict.fromkeys([*found, *codes]))
 
 
-def _implied(node: p.Composite, vocabulary: Vocabulary, kind: str) -> list[p.Token]:
+def _implied(node: p.Composite, vocabulary: Vocabulary, kind: str) -> list[p.Implied]:
     """Return the code that a composite asks for as a clause of its own: where many rows meet it, its list is shorter.
 
     Each row of a composite is made of a value of each of its parameters.
@@ -107,7 +107,7 @@ def _implied(node: p.Composite, vocabulary: Vocabulary, kind: str) -> list[p.Tok
         if slot.slot == "token" and kept_as(part.number) == (part.number,):
             code = params.get(part.code)
             if code is not None and _covers(one, code, part.expression):  # type: ignore[arg-type] # there are slots
-                return [p.Token((part.number,), *node.token)]
+                return [p.Implied(p.Token((part.number,), *node.token))]
     return []
 
 

@@ -13,7 +13,7 @@ from unsilo.storage import plan as p
 __all__ = ["hidden", "plan"]
 
 _SELECTIVE = (p.Id, p.Reference, p.Member, p.Never)
-_LISTED = (p.Id, p.Reference, p.Member, p.Token, p.Codes, p.Uri, p.Composite)
+_LISTED = (p.Id, p.Reference, p.Member, p.Token, p.Codes, p.Uri, p.Composite, p.Implied)
 _FEW_INCLUDES = 4
 
 

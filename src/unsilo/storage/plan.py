@@ -20,6 +20,7 @@ __all__ = [
     "Dates",
     "Has",
     "Id",
+    "Implied",
     "InList",
     "Include",
     "Leaf",
@@ -253,7 +254,15 @@ Leaf: TypeAlias = (
     Token | Coded | Codes | Words | Text | Date | Dates | Number | Quantity | Uri | Reference | Composite | Position
     | Id | Updated | Missing | InList | Member | Never
 )  # fmt: skip
-Node: TypeAlias = Leaf | All | Any | Not | Chain | Has
+
+
+class Implied(msgspec.Struct, frozen=True):
+    """A part that every row of another clause meets: a way to the rows where it is a list of them, no condition."""
+
+    part: "Node"
+
+
+Node: TypeAlias = Leaf | All | Any | Not | Chain | Has | Implied
 
 NEVER = Never()
 

@@ -48,6 +48,8 @@ def resolved(tree: Tree, run: Run, node: Any) -> Any:
         return Compartment(node.patient, node.types, node.kin, pats) if pats else p.NEVER
     if isinstance(node, p.All | p.Any):
         return msgspec.structs.replace(node, parts=tuple(resolved(tree, run, part) for part in node.parts))
+    if isinstance(node, p.Implied):
+        return p.Implied(resolved(tree, run, node.part))
     if isinstance(node, p.Not):
         return p.Not(resolved(tree, run, node.part))
     if isinstance(node, p.Chain | p.Has):
@@ -91,6 +93,28 @@ def counted(
     """
     if walks and len(clauses) == 1 and tree.ordered(clauses[0]) is not None:
         return
-    for clause in sorted(clauses, key=lambda c: _RANK.get(type(c), 9)):
-        if _count(tree, run, clause, types, known) <= min(_ENOUGH, tree.few):
+    asked = sorted((c for c in clauses if not isinstance(c, p.Implied)), key=lambda c: _RANK.get(type(c), 9))
+    lists, enough = [], min(_ENOUGH, tree.few)
+    for clause in asked:
+        found = tree.shape(clause)
+        if found is None or found.own is not None:
+            if _count(tree, run, clause, types, known) <= enough:
+                return
+        elif _bounded(tree, run, clause, types, known, enough):
             return
+        else:
+            lists.append(clause)
+    # One row is asked of these by their index, so they matter only where they are the fewest.
+    best = min((known[clause] for clause in asked if clause in known), default=tree.many)
+    for clause in lists:
+        if _bounded(tree, run, clause, types, known, min(best, tree.few)):
+            best = known[clause]
+
+
+def _bounded(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[Any, int], most: int) -> bool:
+    """Count the rows of a leaf into `known` if they are no more than `most`, and tell whether they are."""
+    query = bounded_count(tree, node, types, most + 1)
+    rows = tree.many if query is None else int(run(*query)[0][0])
+    if rows <= most:
+        known[node] = rows
+    return rows <= most

@@ -238,7 +238,7 @@ def test_joined_clauses() -> None:
     """Bounds of one date become one range; a code and a quantity that stand once become their composite."""
     found = ask("Observation", ("date", "ge2020"), ("date", "lt2021"), ("code", "s|a"), ("value-quantity", "gt5"))
     made = plan(found, Predicate(), VOCABULARY).clauses
-    assert {type(node) for node in made} == {p.Dates, p.Composite, p.Token}
+    assert {type(node) for node in made} == {p.Dates, p.Composite, p.Implied}
     kept = ask("Patient", ("death-date", "ge2020"), ("birthdate", "lt2021"))
     assert {type(node) for node in plan(kept, Predicate(), VOCABULARY).clauses} == {p.Date}
     assert single("Observation", "Observation.effective")

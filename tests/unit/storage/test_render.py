@@ -22,6 +22,7 @@ LEAVES: list[Any] = [
     p.Codes(SP, ((1, "s"), (2, None), (3, ""))), p.Words(SP, "x"), p.Text(SP, "starts", "x"),
     p.Text(SP, "exact", "x", 5), p.Text(SP, "contains", "x"), p.Uri(SP, "is", ("a",)), p.Uri(SP, "is", ("a", "b")),
     p.Uri(SP, "below", ("a",)), Targets(SP, (1,)), Targets(SP, (1, 2)), p.Position(SP, 1.0, 2.0, 3.0),
+    p.Composite(SP, (1, "s"), unit=3, span=("gt", 1.0, 1.0)), p.Composite(SP, (1, ""), unit=3, span=("ne", 1.0, 1.0)),
     p.Composite(SP, (1, "s"), (2, None), 3, ("gt", 1.0, 1.0), ("le", 2.0, 2.0), ("eq", 1.0, 2.0), "x"),
     p.Id((OBSERVATION,), ("a", "b")), p.Missing(SP, ("ref", "uri"), True), p.Missing(SP, ("dat",), False),
     p.InList(SP, "l"), Known("1", (OBSERVATION,), True, (4, 5)), p.NEVER, p.All(()), p.Any(()),
@@ -34,6 +35,7 @@ LEAVES: list[Any] = [
 NODES: list[Any] = [
     *LEAVES, p.Not(LEAVES[0]), p.All((LEAVES[0], LEAVES[7])), p.Any((LEAVES[0], p.Not(LEAVES[7]))),
     p.Chain(SP, (PATIENT,), LEAVES[7]), p.Chain(SP, (PATIENT,), p.Not(LEAVES[0]), False),
+    p.Implied(LEAVES[0]), p.Implied(LEAVES[7]),
     p.Has(SP, (OBSERVATION,), LEAVES[0]), p.Has(SP, (OBSERVATION,), p.Has(SP, (OBSERVATION,), LEAVES[0], False)),
 ]  # fmt: skip
 STRICT = Predicate(

@@ -328,10 +328,25 @@ def _composite(node: Composite, _dialect: Dialect) -> Shape:
         begins = Sql("x.v = ?", [node.text]) if node.exact else _begins("x.v", node.text)
         text, values = f"{text} AND {begins.text}", [*values, *begins.values]
     where = Sql(text, values)
+    scans = _composite_scans(node, text, values) or [where]
     one, two = _own_pair(node.token), _own_pair(node.token2)
     rest = msgspec.json.encode([node.unit, node.span, node.low, node.high, node.text, node.exact]).decode()
     own = Sql(f"own_cmp({{0}}, '{numbers(node.sp)}', {one.text}, {two.text}, ?)", [*one.values, *two.values, rest])
-    return Shape("ix_cmp", [where], where, own)
+    return Shape("ix_cmp", scans, where, own)
+
+
+def _composite_scans(node: Composite, text: str, values: list[Any]) -> list[Sql]:
+    """Return the ranges of the key in which a composite's numbers are; none where what stands before them is open."""
+    code, system = node.token or (None, None)
+    within = len(node.sp) == 1 and code is not None and system is not None and node.token2 is None
+    if not within or node.unit is None or node.span is None or node.span[0] not in _NUMBERS:
+        return []
+    bound = {"a": node.span[1], "b": node.span[2]}
+    scan, takes, wide, wide_takes, _, _ = _NUMBERS[node.span[0]]
+    scans = [Sql(f"{text} AND {scan}", [*values, *(bound[c] for c in takes)])] if scan else []
+    if scan and wide:
+        scans.append(Sql(f"{text} AND x.hi > x.lo AND {wide}", [*values, *(bound[c] for c in wide_takes)]))
+    return scans
 
 
 def _position(node: Position, dialect: Dialect) -> Shape:

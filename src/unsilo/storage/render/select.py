@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from unsilo.storage.plan import Date, Dates, Plan
+from unsilo.storage.plan import Date, Dates, Implied, Plan
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.render.leaf import Shape
 from unsilo.storage.render.order import after_condition, order_by, sort_key
@@ -45,13 +45,14 @@ class Walk(NamedTuple):
     missing: bool = False
 
 
-def bounded_count(tree: Tree, node: Any, types: Sequence[int]) -> Sql | None:
-    """How many rows meet a node, doubles counted, no further than matters; None when they cannot be listed."""
+def bounded_count(tree: Tree, node: Any, types: Sequence[int], most: int | None = None) -> Sql | None:
+    """How many rows meet a node, doubles counted, no further than `most` (None: than matters); None when they cannot
+    be listed."""
     found = tree.members(node, types)
     if found is None:
         return None
     return tree.statement(
-        Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {tree.many}) f", found.values)
+        Sql(f"SELECT count(*) FROM (SELECT 1 FROM ({found.text}) e LIMIT {most or tree.many}) f", found.values)
     )
 
 
@@ -89,7 +90,8 @@ def _rest(tree: Tree, plan: Plan, walk: Walk, alias: str) -> Sql:
     if walk.sorted:
         at = "" if walk.missing or plan.sort[0].table in ("updated", "id") else "s.rid"
     tree.met = {alias: at} if at else {}
-    parts = [tree.probe(c, alias, plan.types) for n, c in enumerate(plan.clauses) if n != walk.driver]
+    asked = [c for n, c in enumerate(plan.clauses) if n != walk.driver and not isinstance(c, Implied)]
+    parts = [tree.probe(c, alias, plan.types) for c in asked]
     tree.met = {}
     return Sql("".join(f" AND {part.text}" for part in parts), [value for part in parts for value in part.values])
 
@@ -118,8 +120,9 @@ def _source(
             raise TypeError(type(plan.clauses[walk.driver]).__name__)
         opened = tree.sight.opened(alias, plan.types, hint=at)
         where = " WHERE e.rid < ?" if below is not None else ""
-        tail = f" ORDER BY rid DESC {d.all_rows}" if newest else ""
-        text = f"(SELECT DISTINCT e.rid AS rid FROM ({found.text}) e{where}{tail}) d {d.join} {opened.table}"
+        # Grouping in the order that is wanted is one sort; DISTINCT and ORDER BY would be two.
+        tail = f" ORDER BY e.rid DESC {d.all_rows}" if newest else ""
+        text = f"(SELECT e.rid AS rid FROM ({found.text}) e{where} GROUP BY e.rid{tail}) d {d.join} {opened.table}"
         values = [*found.values, *([below] if below is not None else [])]
         return Sql(f"{text} ON {alias}.rid = d.rid", values), Sql(opened.where, opened.values)
     hint = d.live if len(plan.types) == 1 else d.unindexed if newest else ""

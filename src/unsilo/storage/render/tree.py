@@ -98,6 +98,8 @@ class Tree:
 
         The rows themselves are not looked at: who opens them applies the predicate.
         """
+        if isinstance(node, p.Implied):
+            return self.members(node.part, types)
         found = self.shape(node)
         if found is not None:
             scans = [Sql(f"SELECT x.rid AS rid FROM {found.table} x WHERE {s.text}", s.values) for s in found.scans]
@@ -220,6 +222,8 @@ WHERE {opened.text}{tied}{rest.text}"""
             word = " AND " if isinstance(node, p.All) else " OR "
             joined = _join([self.probe(part, alias, types) for part in node.parts], word)
             return Sql(f"({joined.text})", joined.values)
+        if isinstance(node, p.Implied):
+            return Sql("1 = 1", [])
         if isinstance(node, p.Not):
             said = self.probe(node.part, alias, types)
             return Sql(f"NOT {said.text}", said.values)
@@ -301,5 +305,7 @@ WHERE {sps(node.sp, f"{ref}.sp")} AND {ref}.tgt {link.text} AND {opened.where} A
 
     def ordered(self, node: Any) -> Shape | None:
         """Return a leaf's shape when it is one list in the order of rid without doubles."""
+        if isinstance(node, p.Implied):
+            return self.ordered(node.part)
         found = None if isinstance(node, Targets) and len(node.rids) > 1 else self.shape(node)
         return found if found is not None and found.ordered else None
