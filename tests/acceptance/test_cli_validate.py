@@ -133,3 +133,12 @@ def test_plausibility_of_files(tmp_path):
         ["Bundle.entry[1].resource.effectiveDateTime"], ["Observation.effectiveDateTime"],
     ]  # fmt: skip
     assert found[1][0]["extension"][0]["valueInteger"] == 2
+
+
+def test_a_file_that_is_missing_has_its_line_among_the_others(tmp_path):
+    """One wrong name of many does not keep the others from being checked; only wrong names are a wrong command."""
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    status, told, _ = _run("none.json", "good.json", cwd=tmp_path)
+    assert status == 1
+    assert [[issue["code"] for issue in _errors(outcome)] for outcome in told] == [["not-found"], []]
+    assert _run("none.json", cwd=tmp_path)[0] == 2

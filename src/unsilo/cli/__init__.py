@@ -4,5 +4,7 @@
 def main() -> None:
     """Run the command line."""
     from unsilo.cli.main import app
+    from unsilo.cli.output import spoken
 
-    app()
+    with spoken():
+        app()

@@ -1,5 +1,7 @@
 """The command `convert`: files to FHIR R4 Bundles, and Bundles to documents and messages, without a store."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,9 +9,11 @@ import typer
 
 from unsilo.cli.node import ConfigOption, JsonOption, settings_of
 from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, progress, say, say_json
+from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
     from unsilo.config import Feed
+    from unsilo.flow.convert import Conversion
 
 __all__ = ["LATER", "convert"]
 
@@ -51,7 +55,7 @@ def _moment(text: str) -> int:
 
 
 def convert(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files, folders and zip archives.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of what is made, made when missing.")],
     to: Annotated[
         str, typer.Option("--to", metavar="TARGET", help="fhir; or of Bundles: ccda (a CCD a person), hl7v2.")
@@ -60,11 +64,15 @@ def convert(
         str, typer.Option("--format", metavar="FORMAT", help="auto, hl7v2, ccda, fhir (csv, dicom, x12, omh later).")
     ] = "auto",
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Read inputs line by line: each line is a message.")] = False,
+    failures: Annotated[
+        Path | None,
+        typer.Option("--failures", metavar="FILE", help="Written: each failed input with its Issues, one JSON a line."),
+    ] = None,
     feed: Annotated[
         str, typer.Option("--feed", metavar="NAME", help="Use this feed's authorities, systems and overlay.")
     ] = "",
     config: ConfigOption = None,
-    workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="Time of receipt to record, so that outputs are reproducible.")
     ] = "",
@@ -77,34 +85,26 @@ def convert(
     """
     if to != "fhir":
         _outward(inputs, out, to, fmt, as_json)
-    from unsilo.flow.convert import Conversion, convert_files
-    from unsilo.flow.convert import inputs as listed
-    from unsilo.flow.convert_lines import convert_line_files
+    from unsilo.flow.convert import Conversion
+    from unsilo.flow.convert_files import convert_files
 
     source, moment = _feed(fmt, feed, config), _moment(at)
-    missing = [path for path in inputs if not path.exists()]
-    if missing:
-        fail(WRONG, f"there is no {missing[0]}")
-    if out.exists() and not out.is_dir():
-        fail(WRONG, f"{out} is not a folder")
-    total = sum(1 for _ in listed(inputs))
-    quiet = as_json
-    with progress(total, "convert", quiet=quiet) as shown:
+    _check(inputs, out)
+    with progress(None, "convert", quiet=as_json) as shown, _kept(failures) as keep:
 
-        def told(done: Conversion) -> None:
+        def told(done: Conversion, total: int) -> None:
             if shown is not None:
-                shown.advance(shown.task_ids[0])
-            if not quiet and done.bundle is None:
-                grave = [issue for issue in done.issues if issue.severity in ("error", "fatal")] or done.issues
-                issues(_at(done.source, grave[:1]))
+                shown.update(shown.task_ids[0], advance=1, total=total)
+            if not done.fault:
+                return
+            keep(done)
+            if not as_json:
+                issues([Issue("error", "incomplete", done.fault, Where(done.source))])
 
         try:
-            if jsonl:
-                summary = convert_line_files(inputs, out, source, told, moment)
-            else:
-                summary = convert_files(inputs, out, source, workers=workers, told=told, at=moment)
+            summary = convert_files(inputs, out, source, lines=jsonl, workers=workers, told=told, at=moment)
         except OSError as fault:
-            fail(NOT_NOW, f"{out} cannot be written: {fault.strerror or fault}")
+            fail(NOT_NOW, f"{fault.filename or out} cannot be written: {fault.strerror or fault}")
     if as_json:
         say_json(summary)
     else:
@@ -116,6 +116,35 @@ def convert(
     raise SystemExit(FAILED if summary.exit_status else 0)
 
 
+def _check(inputs: list[Path], out: Path) -> None:
+    """End when there is nothing to read or nowhere to write; one input that is missing is told among the others."""
+    if not any(path.exists() for path in inputs):
+        fail(WRONG, f"there is no {inputs[0]}")
+    if out.exists() and not out.is_dir():
+        fail(WRONG, f"{out} is not a folder")
+
+
+@contextmanager
+def _kept(target: Path | None) -> "Iterator[Callable[[Conversion], None]]":
+    """Give what writes each failed input as a JSON line into a file, which is there even when none failed."""
+    if target is None:
+        yield lambda _done: None
+        return
+    import msgspec
+
+    try:
+        file = target.open("wb", buffering=0)
+    except OSError as fault:
+        fail(WRONG, f"{target} cannot be written: {fault.strerror or fault}")
+    with file:
+
+        def keep(done: "Conversion") -> None:
+            line = {"input": done.source, "reason": done.fault, "output": done.target or None, "issues": done.issues}
+            file.write(msgspec.json.encode(line) + b"\n")
+
+        yield keep
+
+
 def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) -> None:
     """Write the persons of Bundles, and end."""
     from unsilo.flow.outward import TARGETS, Outward, convert_outward
@@ -124,11 +153,7 @@ def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) ->
         fail(WRONG, f"there is no target {to}", f"fhir, {', '.join(TARGETS)}")
     if fmt not in ("auto", "fhir"):
         fail(WRONG, f"only FHIR becomes {to}", "convert to FHIR first")
-    missing = [path for path in inputs if not path.exists()]
-    if missing:
-        fail(WRONG, f"there is no {missing[0]}")
-    if out.exists() and not out.is_dir():
-        fail(WRONG, f"{out} is not a folder")
+    _check(inputs, out)
 
     def told(done: Outward) -> None:
         if not as_json:
@@ -149,10 +174,8 @@ def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) ->
     raise SystemExit(FAILED if summary.failed else 0)
 
 
-def _at(source: str, found: list) -> list:  # type: ignore[type-arg]
+def _at(source: str, found: list[Issue]) -> list[Issue]:
     import msgspec
-
-    from unsilo.kernel import Where
 
     return [
         msgspec.structs.replace(issue, where=Where(f"{source} {issue.where.path}".strip(), issue.where.span))

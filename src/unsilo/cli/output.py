@@ -1,9 +1,11 @@
 """How commands speak: tables and progress for people, one JSON value for programs, Issues with place and hint."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from unsilo.kernel import Issue
@@ -11,7 +13,23 @@ from unsilo.kernel import Issue
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["FAILED", "NOT_NOW", "OK", "WRONG", "fail", "human", "issues", "progress", "say", "say_json", "table"]
+__all__ = [
+    "FAILED",
+    "NOT_NOW",
+    "OK",
+    "WRONG",
+    "fail",
+    "human",
+    "issues",
+    "progress",
+    "say",
+    "say_json",
+    "spoken",
+    "table",
+]
+
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF)
+"""Faults of the operating system that, without the name of a file, are those of standard output."""
 
 OK, FAILED, WRONG, NOT_NOW = 0, 1, 2, 3
 """Exit statuses: all done; some of the work failed; wrong command line or settings; not possible now."""
@@ -49,6 +67,29 @@ def fail(status: int, text: str, hint: str = "") -> NoReturn:
     """Say why nothing was done, and end with an exit status."""
     sys.stderr.write(f"unsilo: {text}{f' ({hint})' if hint else ''}\n")
     raise SystemExit(status)
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Run a command; what the operating system refuses, such as a full disk under standard output, is said in a line.
+
+    Faults of the program keep their traceback.
+    """
+    if sys.stdout is None:  # closed by who started the command
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as fault:
+        why = fault.strerror or str(fault)
+        if fault.errno in _OF_OUTPUT and not fault.filename:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it has nowhere to go
+            if fault.errno == errno.EPIPE:  # whoever read has seen enough
+                raise SystemExit(FAILED) from None
+            fail(NOT_NOW, f"standard output cannot be written: {why}")
+        fail(NOT_NOW, f"{fault.filename}: {why}" if fault.filename else why)
 
 
 def _is_number(cell: str) -> bool:

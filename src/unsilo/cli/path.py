@@ -1,6 +1,5 @@
 """The command `fhirpath`: an expression over a file, or many from a file of lines."""
 
-import os
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues
+from unsilo.cli.output import FAILED, WRONG, fail, issues
 
 if TYPE_CHECKING:
     from unsilo.fhir.path import Context
@@ -85,12 +84,8 @@ def _json(value: Any) -> bytes:
 
 
 def _print(value: Any) -> None:
-    try:
-        sys.stdout.buffer.write(_json(value) + b"\n")
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # whoever read has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(NOT_NOW) from None
+    sys.stdout.buffer.write(_json(value) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _batch(lines: Path, lenient: bool) -> None:
@@ -103,11 +98,12 @@ def _batch(lines: Path, lenient: bool) -> None:
             _print(reply)
         return
     try:
-        with lines.open("rb") as source:
-            for reply in _replies(source, lines.parent, context, lenient):
-                _print(reply)
+        opened = lines.open("rb")
     except OSError as fault:
         fail(WRONG, f"{lines} cannot be read: {fault.strerror or fault}")
+    with opened as source:
+        for reply in _replies(source, lines.parent, context, lenient):
+            _print(reply)
 
 
 def _replies(source: Any, folder: Path, context: "Context", lenient: bool) -> Iterator[dict[str, Any]]:

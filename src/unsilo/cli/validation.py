@@ -22,7 +22,7 @@ def validate(
     plausibility: Annotated[
         bool, typer.Option("--plausibility", help="Tell as warnings what can hardly be true.")
     ] = False,
-    workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
 ) -> None:
     """Check resources against FHIR R4: one OperationOutcome a line, in the order of the files.
 
@@ -39,9 +39,9 @@ def validate(
         except (OSError, PackageError) as fault:
             fail(NOT_NOW, f"{each} cannot be used: {fault}")
     listed: list[Path] = []
-    for file in files:
-        if not file.exists():
-            fail(WRONG, f"there is no {file}")
+    if not any(file.exists() for file in files):
+        fail(WRONG, f"there is no {files[0]}")
+    for file in files:  # one that is missing has its line among the others
         listed += [f for f in sorted(file.rglob("*")) if f.is_file()] if file.is_dir() else [file]
     failed = 0
     with progress(len(listed), "validate") as shown:

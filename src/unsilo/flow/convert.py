@@ -1,14 +1,7 @@
-"""Files to FHIR Bundles without a store: each input one Bundle, bad ones told and left behind, many at once."""
+"""One input's bytes to one FHIR Bundle without a store: the steps of a feed, and what could not be understood."""
 
-import gc
-import multiprocessing
-import os
 import re
 from base64 import b64encode
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from pathlib import Path
 
 import msgspec
 
@@ -18,20 +11,15 @@ from unsilo.flow.process import State, decode, map_to_fhir
 from unsilo.formats import hl7v2
 from unsilo.kernel import Envelope, Issue, Json, clock, seal
 
-__all__ = ["Conversion", "Summary", "convert_bytes", "convert_files", "detect", "inputs"]
+__all__ = ["Conversion", "convert_bytes", "detect"]
 
 _MEDIA = {"hl7v2": "x-application/hl7-v2+er7", "ccda": "application/hl7-cda+xml"}
 _PROLOGUE = 16_384
 """Bytes in which the document element of XML begins."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _ROOT = re.compile(rb"<[A-Za-z_][^<>]*>?")
 _FHIR = re.compile(rb"""xmlns(?::[\w.-]+)?\s*=\s*["']http://hl7\.org/fhir["']""")
-_FEW = 8
-"""Up to so many files the work is done without starting processes."""
-_MOST_FILES, _CHUNK_BYTES, _AHEAD = 32, 1_000_000, 4
-"""A piece of work holds so many files and bytes at most; so many pieces are out for each process."""
-
-Chunk = list[tuple[Path, Path]]
 
 
 class Conversion(msgspec.Struct):
@@ -46,41 +34,29 @@ class Conversion(msgspec.Struct):
     target: str = ""
 
     @property
+    def fault(self) -> str:
+        """Why the input counts as failed: nothing became of it, or not of all its lines; empty when it does not."""
+        if self.bundle is None:
+            grave = [issue.text for issue in self.issues if issue.severity in ("error", "fatal")]
+            return grave[0] if grave else "nothing in it could be understood"
+        lines = [issue for issue in self.issues if issue.rule == "convert.line"]
+        if not lines:
+            return ""
+        many = (
+            f"{len(lines)} lines give nothing, the first is " if len(lines) > 1 else "nothing could be understood of "
+        )
+        return many + lines[0].where.path
+
+    @property
     def good(self) -> bool:
         """True when there is a Bundle and no Issue is an error."""
         return self.bundle is not None and not any(issue.severity in ("error", "fatal") for issue in self.issues)
 
 
-class Summary(msgspec.Struct):
-    """What a run did; `failed` holds the inputs without a Bundle, each with its first grave Issue."""
-
-    files: int = 0
-    converted: int = 0
-    resources: int = 0
-    with_errors: int = 0
-    unconsumed: int = 0
-    failed: list[tuple[str, str]] = []
-
-    @property
-    def exit_status(self) -> int:
-        """0 when every input gave a Bundle, 1 when one did not."""
-        return 1 if self.failed else 0
-
-    def add(self, done: Conversion) -> None:
-        """Count one conversion."""
-        self.files += 1
-        self.resources += done.resources
-        self.unconsumed += done.unconsumed
-        if done.bundle is None:
-            grave = [issue.text for issue in done.issues if issue.severity in ("error", "fatal")]
-            self.failed.append((done.source, grave[0] if grave else "nothing in it could be understood"))
-            return
-        self.converted += 1
-        self.with_errors += not done.good
-
-
 def detect(content: bytes) -> str:
     """Return the format that the first bytes show: `hl7v2`, `ccda`, `fhir`, or an empty string."""
+    if content[:2] in _UTF16:
+        content = content[:_PROLOGUE].decode("utf-16", "ignore").encode()
     head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n\x0b")
     if head[:3] in (b"MSH", b"FHS", b"BHS"):
         return "hl7v2"
@@ -95,20 +71,12 @@ def _is_fhir(begin: bytes) -> bool:
     return tag is not None and _FHIR.search(tag[0]) is not None
 
 
-def inputs(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield (file, its path below the given folder) for files and, recursively and in order, for folders."""
-    for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
-                    yield file, file.relative_to(path)
-        else:
-            yield path, Path(path.name)
-
-
 def convert_bytes(source: str, content: bytes, feed: Feed, at: int = 0) -> Conversion:
     """Convert one input; `feed.format` empty lets the content say what it is. Never raises on any content."""
     fmt = feed.format or detect(content)
+    if not content.strip():
+        issue = Issue("error", "incomplete", "the file is empty", rule="convert.empty")
+        return Conversion(source, fmt, None, 0, [issue], 0)
     if fmt not in FORMATS:
         text = f"{fmt!r} is not a format that is built" if fmt else "neither HL7 v2, nor XML, nor JSON"
         return Conversion(source, fmt, None, 0, [Issue("error", "not-supported", text, rule="convert.format")], 0)
@@ -160,125 +128,3 @@ def _map(envelope: Envelope, feed: Feed, resources: dict[tuple[str, str], Json],
         "data": b64encode(envelope.content).decode("ascii"),
     }  # fmt: skip
     return len(mapped.unconsumed)
-
-
-def _file(file: Path, name: str, feed: Feed, at: int) -> Conversion:
-    try:
-        content = file.read_bytes()
-    except OSError as fault:
-        text = f"cannot be read: {fault.strerror}"
-        return Conversion(name, feed.format, None, 0, [Issue("error", "not-found", text, rule="convert.read")], 0)
-    try:
-        return convert_bytes(name, content, feed, at)
-    except Exception as fault:  # noqa: BLE001 - one file must not stop the others; the fault is told with its place
-        text = f"the program failed on this file ({type(fault).__name__})"
-        return Conversion(name, feed.format, None, 0, [Issue("fatal", "exception", text, rule="convert.fault")], 0)
-
-
-def _chunk(files: Chunk, feed: Feed, at: int) -> list[Conversion]:
-    return [_file(file, str(name), feed, at) for file, name in files]
-
-
-def _chunks(files: list[tuple[Path, Path]], workers: int) -> deque[Chunk]:
-    """Part files into pieces of work: small files together, so that handing them over costs little."""
-    most = max(1, min(_MOST_FILES, len(files) // (workers * _AHEAD)))
-    made: deque[Chunk] = deque()
-    held = _CHUNK_BYTES
-    for file in files:
-        try:
-            size = file[0].stat().st_size
-        except OSError:
-            size = 0  # who reads it says what is wrong
-        if held + size > _CHUNK_BYTES or len(made[-1]) >= most:
-            made.append([])
-            held = 0
-        made[-1].append(file)
-        held += size
-    return made
-
-
-def _all(files: list[tuple[Path, Path]], feed: Feed, workers: int, at: int) -> Iterator[Conversion]:
-    """Convert in order of completion, in this process for few files, else in `workers` processes.
-
-    Not more pieces of work are out than keep the processes busy, so that memory does not grow with the number of files.
-    What was out when a process ended goes again file by file, and the one on which it ends again is told.
-    """
-    if len(files) <= _FEW or workers <= 1:
-        for file, name in files:
-            yield _file(file, str(name), feed, at)
-        return
-    waiting, suspects = _chunks(files, workers), deque[Chunk]()
-    while waiting or suspects:
-        alone = bool(suspects)
-        lost: list[Chunk] = []
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _calm) as pool:
-            out: dict[Future[list[Conversion]], Chunk] = {}
-            queue, room = (suspects, 1) if alone else (waiting, workers * _AHEAD)
-            while out or (queue and not lost):
-                while queue and not lost and len(out) < room:
-                    try:
-                        out[pool.submit(_chunk, queue[0], feed, at)] = queue[0]
-                    except BrokenExecutor:
-                        lost.append([])  # a process ended with nothing to do
-                        break
-                    queue.popleft()
-                for future in wait(out, return_when=FIRST_COMPLETED).done:
-                    chunk = out.pop(future)
-                    try:
-                        yield from future.result()
-                    except BrokenExecutor:
-                        lost.append(chunk)
-        again = [[file] for chunk in lost for file in chunk]
-        if not alone:
-            suspects.extend(again)
-            continue
-        for [(_, name)] in again:
-            issue = Issue("fatal", "exception", "the process ended on this file", rule="convert.fault")
-            yield Conversion(str(name), feed.format, None, 0, [issue], 0)
-
-
-def _calm() -> None:
-    """Let a process look for cycles seldom: what one message leaves holds hardly any."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
-
-
-def convert_files(
-    paths: Iterable[Path], out: Path | None, feed: Feed, *, jsonl: bool = False, workers: int = 0,
-    told: Callable[[Conversion], None] | None = None, at: int = 0,
-) -> Summary:  # fmt: skip
-    """Convert files and folders; a bad one does not stop the others.
-
-    Below the folder `out` the folders of the input are kept and each Bundle is named after its whole file,
-    `adt.hl7` -> `adt.hl7.json`. With `jsonl`, `out` is one file with a Bundle a line, in order of completion. `told`
-    hears of each conversion (its `target` is the file written). `at` is the time of receipt that each Provenance says
-    (microseconds; 0: now): with it the same input gives the same bytes. OSError when `out` cannot be written.
-    """
-    files = list(inputs(paths))
-    summary = Summary()
-    folders: set[Path] = set()
-    workers = workers or max(1, os.cpu_count() or 1)
-    lines = None
-    if out is not None and jsonl:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        lines = out.open("wb")
-    try:
-        for done in _all(files, feed, workers, at):
-            if done.bundle is not None and lines is not None:
-                lines.write(done.bundle + b"\n")
-                done.target = str(out)
-            elif done.bundle is not None and out is not None:
-                target = out / (done.source + ".json")
-                if target.parent not in folders:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    folders.add(target.parent)
-                target.write_bytes(done.bundle + b"\n")
-                done.target = str(target)
-            summary.add(done)
-            if told is not None:
-                told(done)
-    finally:
-        if lines is not None:
-            lines.close()
-    return summary

@@ -1,16 +1,13 @@
 """Converts files in which every line is a message of its own (JSON lines): one Bundle a file, as for batch files."""
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-
 import msgspec
 
 from unsilo.config import Feed
 from unsilo.fhir import bundle, codec, merge
-from unsilo.flow.convert import Conversion, Summary, convert_bytes, inputs
+from unsilo.flow.convert import Conversion, convert_bytes
 from unsilo.kernel import Issue, Json, Where, json
 
-__all__ = ["convert_line_files", "convert_lines"]
+__all__ = ["convert_lines"]
 
 
 def convert_lines(source: str, content: bytes, feed: Feed, at: int = 0) -> Conversion:
@@ -44,33 +41,3 @@ def convert_lines(source: str, content: bytes, feed: Feed, at: int = 0) -> Conve
 def _at_line(number: int, issue: Issue) -> Issue:
     where = Where(f"line {number} {issue.where.path}".strip(), issue.where.span)
     return msgspec.structs.replace(issue, where=where)
-
-
-def convert_line_files(
-    paths: Iterable[Path], out: Path, feed: Feed, told: Callable[[Conversion], None] | None = None, at: int = 0
-) -> Summary:
-    """Convert files and folders line by line into `out`, named and counted as `convert_files` does.
-
-    An input with a bad line has its Bundle of the others and counts as failed. OSError when `out` cannot be written.
-    """
-    summary = Summary()
-    for file, name in inputs(paths):
-        try:
-            content = file.read_bytes()
-        except OSError as fault:
-            issue = Issue("error", "not-found", f"cannot be read: {fault.strerror}", rule="convert.read")
-            done = Conversion(str(name), feed.format, None, 0, [issue], 0)
-        else:
-            done = convert_lines(str(name), content, feed, at)
-        if done.bundle is not None:
-            target = out / f"{name}.json"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(done.bundle + b"\n")
-            done.target = str(target)
-        summary.add(done)
-        bad = [issue for issue in done.issues if issue.rule == "convert.line"]
-        if bad and done.bundle is not None:
-            summary.failed.append((str(name), f"{len(bad)} lines, first {bad[0].where.path}"))
-        if told is not None:
-            told(done)
-    return summary

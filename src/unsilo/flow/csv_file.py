@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from unsilo.kernel import Issue, Result, Where
 
@@ -91,14 +92,25 @@ def read_csv(
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]] | Iterator[Sequence[str]]) -> None:
-    """Write a CSV file whole or not at all. OSError when it cannot be written."""
+    """Write a CSV file whole or not at all. OSError when it cannot be written.
+
+    What is no plain file (a device, a pipe, a link to standard output) is written to, never replaced.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("w", encoding="utf-8", newline="") as out:
+            _rows(out, header, rows)
+        return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
+            _rows(out, header, rows)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _rows(out: TextIO, header: Sequence[str], rows: Iterable[Sequence[str]] | Iterator[Sequence[str]]) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)

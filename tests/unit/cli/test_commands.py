@@ -80,6 +80,22 @@ def test_convert_keeps_folders_and_goes_on(run: CliRunner, tmp_path: Path) -> No
     assert json.loads(good.stdout)["converted"] == 1
 
 
+def test_convert_keeps_what_failed_in_a_file(run: CliRunner, tmp_path: Path) -> None:
+    """A missing input does not stop the others; each failed one is a line with its Issues."""
+    good, failures = tmp_path / "x.hl7", tmp_path / "failed.jsonl"
+    good.write_bytes(ADT % (b"1", b"7"))
+    asked = ["convert", str(tmp_path / "none.hl7"), str(good), "--out", str(tmp_path / "out")]
+    result = run.invoke(app, [*asked, "--failures", str(failures)])
+    assert result.exit_code == 1
+    assert "error: none.hl7: cannot be read: No such file or directory" in result.output
+    told = [json.loads(line) for line in failures.read_text().splitlines()]
+    assert [(each["input"], each["output"], each["issues"][0]["code"]) for each in told] == [
+        ("none.hl7", None, "not-found")
+    ]
+    nowhere = run.invoke(app, [*asked, "--failures", str(tmp_path / "no" / "failed.jsonl")])
+    assert nowhere.exit_code == 2
+
+
 def test_wrong_command_lines_end_with_2(run: CliRunner, tmp_path: Path) -> None:
     """A missing input, an unknown feed, role or scope, and a replay without saying which or why."""
     data = ["--data", str(tmp_path / "s")]

@@ -1,15 +1,13 @@
-"""Files to Bundles: folders kept, bad files told and left behind, any content answered."""
+"""One input to one Bundle: formats seen, several messages in one, any content answered."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsilo.config import Feed
-from unsilo.flow.convert import Conversion, convert_bytes, convert_files, detect
+from unsilo.flow.convert import convert_bytes, detect
 
 FEED = Feed("convert", "")
 ADT = b"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|%s|P|2.5\rEVN|A08|20260101\rPID|1||7^^^KH^MR||Roe^Jane||19700101|F\r"
@@ -36,6 +34,8 @@ XML = b"""<?xml version="1.0"?><!-- <ClinicalDocument xmlns="urn:hl7-org:v3"> --
         (b'<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:f="urn:x">http://hl7.org/fhir', "ccda"),
         (b"<!-- no end <Patient xmlns='http://hl7.org/fhir'", "fhir"),
         (b"<", "ccda"),
+        (XML.decode().replace("?>", " encoding='UTF-16'?>", 1).encode("utf-16"), "fhir"),
+        ("\ufeff<ClinicalDocument xmlns='urn:hl7-org:v3'/>".encode("utf-16-be"), "ccda"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x/>", "ccda"),
     ],
 )
@@ -67,73 +67,6 @@ def test_a_message_becomes_a_closed_bundle() -> None:
     cited = {part.split('"')[0] for part in text.split('"reference": "')[1:]}
     assert cited <= resources
     assert convert_bytes("a.hl7", ADT % b"1", FEED, at=1).bundle == done.bundle
-
-
-def test_folders_are_kept_and_bad_files_do_not_stop_the_others(tmp_path: Path) -> None:
-    """Each input is named whole, the summary names what failed, and the status says so."""
-    source, out = tmp_path / "in", tmp_path / "out"
-    (source / "deep").mkdir(parents=True)
-    (source / "a.hl7").write_bytes(ADT % b"1")
-    (source / "a.txt").write_bytes(ADT % b"2")
-    (source / "deep" / "b.json").write_bytes(FHIR)
-    (source / "bad.hl7").write_bytes(b"nothing")
-    (source / ".hidden").write_bytes(b"x")
-    told: list[Conversion] = []
-    summary = convert_files([source, tmp_path / "missing.hl7"], out, FEED, told=told.append)
-    assert sorted(str(f.relative_to(out)) for f in out.rglob("*.json")) == [
-        "a.hl7.json",
-        "a.txt.json",
-        "deep/b.json.json",
-    ]
-    assert (summary.files, summary.converted, summary.exit_status) == (5, 3, 1)
-    assert {name for name, _why in summary.failed} == {"bad.hl7", "missing.hl7"}
-    assert len(told) == 5
-
-
-def test_many_files_go_through_processes_to_one_file_of_lines(tmp_path: Path) -> None:
-    """With jsonl each Bundle is a line; the number of inputs decides whether processes are started."""
-    source = tmp_path / "in"
-    source.mkdir()
-    for n in range(12):
-        (source / f"{n}.hl7").write_bytes(ADT % str(n).encode())
-    out = tmp_path / "all.jsonl"
-    summary = convert_files([source], out, FEED, jsonl=True, workers=2)
-    assert summary.exit_status == 0
-    assert len([json.loads(line) for line in out.read_bytes().splitlines()]) == 12
-
-
-class Killer(type(Path())):  # type: ignore[misc]
-    """A file on which the process that reads it ends."""
-
-    def read_bytes(self) -> bytes:
-        os._exit(9)
-
-
-def test_the_file_on_which_a_process_ends_is_named_and_no_other(tmp_path: Path) -> None:
-    """What was out beside it goes again."""
-    files: list[Path] = []
-    for n in range(11):
-        files.append(tmp_path / f"{n}.hl7")
-        files[-1].write_bytes(ADT % str(n).encode())
-    (tmp_path / "end.hl7").write_bytes(ADT % b"end")
-    files.insert(5, Killer(tmp_path / "end.hl7"))
-    summary = convert_files(files, None, FEED, workers=2)
-    assert (summary.files, summary.converted) == (12, 11)
-    assert summary.failed == [("end.hl7", "the process ended on this file")]
-
-
-def test_with_a_time_of_receipt_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    """However many processes do it."""
-    source = tmp_path / "in"
-    source.mkdir()
-    for n in range(70):
-        (source / f"{n}.hl7").write_bytes(ADT % str(n).encode())
-    for name, workers in (("one", 1), ("two", 2)):
-        convert_files([source], tmp_path / name, FEED, workers=workers, at=1_700_000_000_000_000)
-    made = {f.name: f.read_bytes() for f in (tmp_path / "one").iterdir()}
-    assert {f.name: f.read_bytes() for f in (tmp_path / "two").iterdir()} == made
-    assert len(made) == 70
-    assert b'"recorded":"2023-11-14T22:13:20' in made["7.hl7.json"]
 
 
 def test_a_file_of_messages_is_one_bundle() -> None:

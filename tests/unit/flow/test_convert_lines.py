@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from unsilo.config import Feed
-from unsilo.flow.convert_lines import convert_line_files, convert_lines
+from unsilo.flow.convert_files import convert_files
+from unsilo.flow.convert_lines import convert_lines
 from unsilo.kernel import json
 
 FEED = Feed("lines", "fhir")
@@ -29,9 +30,9 @@ def test_a_bad_line_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None
     file = tmp_path / "in" / "deep" / "x.jsonl"
     file.parent.mkdir(parents=True)
     file.write_bytes(patient("1") + b"\nnot json\n\xff\xfe\n" + patient("3"))
-    summary = convert_line_files([tmp_path / "in"], tmp_path / "out", FEED)
+    summary = convert_files([tmp_path / "in"], tmp_path / "out", FEED, lines=True)
     assert summary.exit_status == 1
-    assert summary.failed == [("deep/x.jsonl", "2 lines, first line 2")]
+    assert summary.failed == [("deep/x.jsonl", "2 lines give nothing, the first is line 2")]
     bundle = json.decode((tmp_path / "out" / "deep" / "x.jsonl.json").read_bytes())
     assert sum(e["resource"]["resourceType"] == "Patient" for e in bundle["entry"]) == 2
 
@@ -40,6 +41,6 @@ def test_nothing_but_bad_lines_gives_no_bundle(tmp_path: Path) -> None:
     """An input of which nothing is understood writes no file."""
     file = tmp_path / "x.jsonl"
     file.write_bytes(b"\n\nnothing\n")
-    summary = convert_line_files([file], tmp_path / "out", FEED)
+    summary = convert_files([file], tmp_path / "out", FEED, lines=True)
     assert (summary.converted, len(summary.failed)) == (0, 1)
     assert not (tmp_path / "out").exists()
