@@ -170,7 +170,7 @@ def messages(
             trace(store, "download message", f"message {rows[0].id}", rows[0].mid)
             sys.stdout.buffer.write(content)
             return
-        trace(store, "search messages", f"{len(rows)} messages found")
+        trace(store, "search messages", f"{len(rows)} message{'s' * (len(rows) != 1)} found")
         for row in rows if as_json or len(rows) == 1 else ():
             # What the processing said comes after what receipt said.
             outcome = store.outcome(row.mid)

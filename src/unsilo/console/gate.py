@@ -103,8 +103,7 @@ def guarded(service: Service, permission: str, act: Callable[[Asked], Response],
         allowed = frozenset[str]().union(*(access.permissions().get(role, frozenset()) for role in user.roles))
         view = view_of(request, user, allowed)
         if permission and permission not in allowed:
-            roles = ", ".join(user.roles)
-            return refusal(request, 403, "Not allowed", f"Your role ({roles}) does not include this page.", view=view)
+            return refusal(request, 403, "Not allowed", *_not_included(user, permission), view)
         form = await request.form(max_part_size=_MOST_FORM) if writes else FormData()
         asked = Asked(request, service, user, allowed, view, form, [])
         response = await run_in_threadpool(_run, act, asked)
@@ -117,6 +116,15 @@ def guarded(service: Service, permission: str, act: Callable[[Asked], Response],
         return response
 
     return endpoint
+
+
+def _not_included(user: User, permission: str) -> tuple[str, str]:
+    """Return what to tell a user who lacks a permission, and who has it."""
+    roles = ", ".join(role for role, has in access.permissions().items() if permission in has)
+    return (
+        f"Your role ({', '.join(user.roles)}) does not include this page.",
+        f"It is open to: {roles}. An administrator can give you the role.",
+    )
 
 
 def _run(act: Callable[[Asked], Response], asked: Asked) -> Response:

@@ -52,7 +52,7 @@ def messages_page(asked: Asked) -> Response:
         "" if kind else typed, kind=kind, value=typed if kind else "", feed=feed, state=state, cause=cause,
         limit=_PAGE + 1, before=before,
     )  # fmt: skip
-    asked.audit("search messages", what=f"{len(rows)} messages found")
+    asked.audit("search messages", what=f"{len(rows)} message{'s' * (len(rows) != 1)} found")
     shown = rows[:_PAGE]
     older = ""
     if len(rows) > _PAGE:
@@ -126,6 +126,7 @@ def message_page(asked: Asked) -> Response:
         "message.html", asked.view, zone=home_zone(asked.service.settings), title=f"Message {row.control_id or row.id}",
         row=row, state=STATES.get(row.state, (row.state, "idle")), outcome=outcome, unread=unread,
         overlay=asked.service.overlays.used(row.feed, row.id), may_overlays=asked.may("overlay.read"),
+        may_person=asked.may("person.read"),
         issues=outcome.issues if outcome is not None else row.issues, nodes=nodes[:1500], nodes_total=len(nodes),
         excerpt=excerpt(envelope.content, codec, spans, window=40_000) if envelope is not None else None,
         headers=envelope.headers if envelope is not None else {}, resources=made,

@@ -78,8 +78,9 @@ def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> tuple[list[R
     person = store.person_of(patient)
     moving = len(store.facts(person)) if person is not None else 0
     if act == "link":
+        facts = f"{moving} fact{'s' * (moving != 1)}"
         return rows, [
-            f"This person's page will also show Patient/{patient}; its present person has {moving} facts.",
+            f"This person's page will also show Patient/{patient}; its present person has {facts}.",
             "Searches for either record find both from then on.",
         ]
     return rows, [

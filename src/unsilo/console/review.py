@@ -40,7 +40,7 @@ def queue_page(asked: Asked) -> Response:
     store = asked.service.store
     rows = review.ranked(store, state)[:_MOST]
     people = {id_: _line(asked, id_) for one in rows for id_ in (one.row.left, one.row.right)}
-    asked.audit("find", what=f"{len(rows)} pairs of the review queue")
+    asked.audit("find", what=f"{len(rows)} pair{'s' * (len(rows) != 1)} of the review queue")
     return page(
         "review.html", asked.view, zone=home_zone(asked.service.settings), title="Review of persons", rows=rows,
         people=people, state=state, states=_STATES, counts=store.review_counts(), most=_MOST,

@@ -1,5 +1,6 @@
 """Who may see what, from where, and the row that each look leaves."""
 
+import html
 import re
 from typing import Any
 
@@ -41,6 +42,30 @@ def test_each_role_opens_what_its_permissions_say_and_nothing_else(node: Any, ro
     for template, permission, _ in WRITES:
         if permission not in mine:
             assert client.post(_address(node, template), headers=HOME).status_code == 403, template
+
+
+@pytest.mark.parametrize("role", access.ROLES)
+def test_no_page_offers_a_role_what_it_may_not_open(node: Any, role: str) -> None:
+    """Following every link from the start, nobody meets a page that refuses; a refusal names who may."""
+    client = node.client(role)
+    waiting, seen = ["/", f"/people/{node.people['demirci']}", "/messages"], set[str]()
+    refused = []
+    while waiting:
+        address = waiting.pop(0)
+        if address in seen or len(seen) > 120:
+            continue
+        seen.add(address)
+        answer = client.get(address)
+        if answer.status_code == 403:
+            assert "It is open to: " in answer.text
+            refused.append(address)
+        elif "html" in answer.headers.get("content-type", ""):
+            links = re.findall(r'href="(/(?!static)[^"#]*)', answer.text)
+            waiting += sorted({html.unescape(link) for link in links})
+        if answer.status_code == 303:
+            waiting.append(answer.headers["location"])
+    assert set(refused) <= {f"/people/{node.people['demirci']}", "/messages"}
+    assert len(seen) > 5
 
 
 @pytest.mark.parametrize(
