@@ -20,7 +20,7 @@ ERROR = 0.001
 """Share of the links of a file that may be expected wrong, unless somebody says another."""
 LEAST = 0.7
 """No pair of a lower probability is ever linked by an expected error."""
-ENOUGH = 0.95
+ENOUGH = 0.9
 """Down to this probability rows are linked where otherwise more than `WAITING` of them would wait for people."""
 WAITING = 0.03
 T = TypeVar("T")
@@ -154,7 +154,7 @@ def match(
         frequencies = Frequencies.of(counted)
         first = Scorer(frequencies)
         every = 1 + sum(len(part) for part in codes) // _MANY
-        shares, table = fit(first, persons, _unique(codes, every), every)
+        shares, table = fit(first, persons, _unique(codes, every), every, [min(2, len(at)) for at in members])
         scorer = Scorer(
             frequencies, shares=shares, link_at=link_at or LEAST, review_at=review_at, table=table if adapt else None
         )

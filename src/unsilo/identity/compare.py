@@ -15,6 +15,7 @@ __all__ = ["address", "birth", "email", "names", "phone", "shared", "ssn"]
 _FAMILY = 9  # whole numbers this near were issued together, as to brothers and sisters
 _GENERATION = 14  # years from which two of one name may be parent and child
 _MONTH = 31  # days
+_NUMBER = re.compile(r"[0-9]+")
 _osa = OSA.distance
 _alike = JaroWinkler.similarity
 _indel = Indel.normalized_similarity
@@ -23,6 +24,9 @@ _indel = Indel.normalized_similarity
 @lru_cache(1 << 17)
 def _spelt(one: str, other: str) -> str:
     """Say how alike two different names are: similar, alike or different; the same whichever comes first."""
+    numbers, others = (_NUMBER.findall(name) for name in (one, other))
+    if numbers and others and numbers != others:
+        return "different"  # numbered, not misspelt: Patient 12 and Patient 13
     shorter = min(len(one), len(other))
     if shorter >= 3 and (_osa(one, other, score_cutoff=2) <= (1 if shorter < 8 else 2) or _alike(one, other) >= 0.94):
         return "similar"
@@ -155,9 +159,6 @@ def ssn(a: Person, b: Person) -> str:
             return "near" if turned else "sequence"
         return "near" if apart <= 1 else "close" if apart == 2 else "different"
     return "last4" if a.ssn4 == b.ssn4 else "different"
-
-
-_NUMBER = re.compile(r"[0-9]+")
 
 
 def email(one: str, other: str, names: Collection[str] = ()) -> str:

@@ -28,23 +28,33 @@ Levels = tuple[tuple[str, str], ...]
 
 
 def fit(
-    scorer: Scorer, persons: Sequence[Person], codes: Sequence[int], every: int = 1
+    scorer: Scorer, persons: Sequence[Person], codes: Sequence[int], every: int = 1, rows: Sequence[int] = ()
 ) -> tuple[Shares, dict[tuple[str, str], Weight]]:
     """Return the shares and the weights under which the compared pairs are likeliest (expectation, maximisation).
 
-    `codes` are the pairs that share a key, one * len(persons) + other, one of `every` pairs of them. What is learned
-    of weights is `m`, how often the fields of one person agree, on top of what the table says; pairs of strangers,
-    households, twins and namesakes are told from those of one person, so that living together is not learned as being
-    one. `u` stays as it is.
+    `codes` are the pairs that share a key, one * len(persons) + other, one of `every` pairs of them; `rows` how many
+    rows say exactly what each person says (none: one). Where little is asked many of one person say the same, and who
+    left them out would think that a person has hardly a second row.
+
+    What is learned of weights is `m`, how often the fields of one person agree, on top of what the table says; pairs of
+    strangers, households, twins and namesakes are told from those of one person, so that living together is not learned
+    as being one. `u` stays as it is.
     """
     count = len(persons)
+    rows = rows or [1] * count
     step = max(1, len(codes) // SAMPLE)
-    pairs: list[tuple[float, Levels]] = []
+    pairs: list[tuple[float, Levels, float]] = []
     for code in codes[::step]:
-        bits, levels = scorer.plain(persons[code // count], persons[code % count])
+        one, other = divmod(code, count)
+        bits, levels = scorer.plain(persons[one], persons[other])
         if bits > -20:
-            pairs.append((2.0 ** -min(bits, 200.0), levels))
+            pairs.append((2.0 ** -min(bits, 200.0), levels, rows[one] * rows[other]))
     every *= step
+    for one, same in enumerate(rows):
+        if same > 1:
+            bits, levels = scorer.plain(persons[one], persons[one])
+            pairs.append((2.0 ** -min(bits, 200.0), levels, same * (same - 1) / 2 / every))
+    count = sum(rows)
     known = relations()
     shares = [1.0, *(relation.per_row for relation in known)]
     assumed = list(shares)
@@ -64,14 +74,14 @@ def fit(
 
 
 def _expect(
-    scorer: Scorer, table: dict[tuple[str, str], Weight], pairs: list[tuple[float, Levels]], shares: list[float]
+    scorer: Scorer, table: dict[tuple[str, str], Weight], pairs: list[tuple[float, Levels, float]], shares: list[float]
 ) -> tuple[list[float], dict[tuple[str, str], float]]:
     """Return how many pairs are of one person and of each relation, and the levels of those of one person."""
     odds: dict[Levels, tuple[float, list[float]]] = {}
     totals = [0.0] * len(shares)
     agreed: dict[tuple[str, str], float] = {}
     sums: dict[Levels, float] = {}
-    for stranger, levels in pairs:
+    for stranger, levels, many in pairs:
         if levels not in odds:
             change = 2.0 ** -sum(log2(table[key].m / scorer.table[key].m) for key in levels)
             near = [
@@ -81,11 +91,11 @@ def _expect(
             odds[levels] = change, near
         change, near = odds[levels]
         whole = shares[0] + sum(near) + scorer.rows * stranger * change
-        one = shares[0] / whole
+        one = many * shares[0] / whole
         totals[0] += one
         sums[levels] = sums.get(levels, 0.0) + one
         for at, part in enumerate(near, 1):
-            totals[at] += part / whole
+            totals[at] += many * part / whole
     for levels, total in sums.items():
         for key in levels:
             agreed[key] = agreed.get(key, 0.0) + total

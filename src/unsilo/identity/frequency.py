@@ -7,9 +7,9 @@ from math import log2
 import msgspec
 
 from unsilo.identity.person import Person
-from unsilo.identity.vocabulary import weights
+from unsilo.identity.vocabulary import Weight, weights
 
-__all__ = ["FIELDS", "Frequencies"]
+__all__ = ["FIELDS", "Frequencies", "place"]
 
 NAMES = ("given", "family", "city")
 NUMBERS = ("birth", "ssn", "mrn", "phone", "email")
@@ -22,6 +22,11 @@ _NAMED = 5
 """Rows of one whole name that may all be one person's."""
 _ONE_PERSON = 10
 """Rows of one value of a number that may all be one person's."""
+
+
+def place(person: Person) -> str:
+    """Return where a row says that its person lives, empty without a street."""
+    return f"{person.house} {person.street} {person.postal or person.city}" if person.street else ""
 
 
 class Frequencies(msgspec.Struct, frozen=True):
@@ -45,11 +50,14 @@ class Frequencies(msgspec.Struct, frozen=True):
         rows = 0
         first: Counter[str] = Counter()
         both: Counter[str] = Counter()
+        places: Counter[str] = Counter()
         for person in persons:
             rows += 1
             first[person.first] += 1
             if person.first and person.family:
                 both[f"{person.first} {person.family}"] += 1
+            if person.street:
+                places[place(person)] += 1
             for field, counter in pairs:
                 value = getattr(person, _ATTRIBUTE.get(field, field))
                 if value:
@@ -63,11 +71,17 @@ class Frequencies(msgspec.Struct, frozen=True):
                     for value, count in counts[field].items()
                 }
             else:
-                more[field] = {
-                    value: log2(table.m * rows / (count - _ONE_PERSON))
-                    for value, count in counts[field].items()
-                    if count - _ONE_PERSON > table.u * rows
-                }
+                more[field] = _numbers(table, counts[field], rows)
+        more["address"] = _numbers(weights()["address", "exact"], places, rows)  # a home for the old, a shelter, a jail
         same = weights()["given", "exact"].m * weights()["family", "exact"].m
         whole = {name: log2(same * rows / (count - _NAMED)) for name, count in both.items() if count > _NAMED}
         return cls(rows, more, frozenset(name for name, count in first.items() if count >= _USUAL), whole)
+
+
+def _numbers(table: Weight, counts: Counter[str], rows: int) -> dict[str, float]:
+    """Return the weights of the values that more rows bear than are one person's, and than the table thinks of."""
+    return {
+        value: log2(table.m * rows / (count - _ONE_PERSON))
+        for value, count in counts.items()
+        if count - _ONE_PERSON > table.u * rows
+    }

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from unsilo.identity import compare
-from unsilo.identity.frequency import Frequencies
+from unsilo.identity.frequency import Frequencies, place
 from unsilo.identity.person import Person
 from unsilo.identity.vocabulary import Relation, Weight, relations, weights
 
@@ -27,7 +27,7 @@ _SURE = frozenset(
 )
 _BY_USE = {"similar": ("similar", "lookalike"), "alike": ("garbled", "alike"), "different": ("odd", "different")}
 """Levels of two given names: where one of them is not usual, and where both are."""
-_NAMED = frozenset(("given", each) for each in "exact nickname short joined".split())
+_NAMED = frozenset(("given", each) for each in "exact nickname short joined similar second swapped".split())
 _RECORD = ("mrn", "exact")
 _REMEMBERED = 200_000
 """Combinations of levels of which the bits against relations are kept."""
@@ -162,8 +162,11 @@ class Scorer:
         field, level = key
         if level == "exact":
             more = self._more.get(field)
-            if more is None:
+            if not more:
                 return usual
+            if field == "address":
+                rare = more.get(place(a), 1e9)
+                return usual if rare == 1e9 else rare + self._moved[key]
             value = "first" if field == "given" else field
             rare = min(more.get(getattr(a, value), 1e9), more.get(getattr(b, value), 1e9))
             return usual if rare == 1e9 else rare + self._moved[key]

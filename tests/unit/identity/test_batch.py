@@ -6,9 +6,11 @@ import pytest
 
 from unsilo.identity import Frequencies, Person, Scorer, match, standardise
 from unsilo.identity.compare import birth as birth_level
+from unsilo.identity.compare import names as compare_names
 from unsilo.identity.dates import birth
 from unsilo.identity.vocabulary import weights
 
+_LETTERS = "Ba Ce Di Fo Gu Ha Je Ki Lo Mu Na Pe Qui Ro Su Ta Ve Wi Xo Yu Za Bre Cli".split()
 SMITH = {
     "given_name": "John", "family_name": "Smith", "birth_date": "1980-05-17", "sex": "M", "ssn": "219-09-1234",
     "phone": "(212) 555-0187", "street": "12 Oak Street", "city": "Albany", "state": "NY", "postal_code": "12203",
@@ -219,3 +221,32 @@ def test_usual_names_exchanged_are_no_proof() -> None:
     crowd = [person(given_name="John", family_name="James", ssn=str(10**8 + 77 * n)) for n in range(40)]
     crowd += [person(given_name="James", family_name="John", ssn=str(3 * 10**8 + 91 * n)) for n in range(40)]
     assert scorer(*crowd).explain(crowd[0], crowd[-1]).outcome != "link"
+
+
+def test_numbered_names_are_no_slips() -> None:
+    """Names that differ in a number alone are other names, so that made-up rows of one place stay apart."""
+    given, family = compare_names(
+        person(given_name="Patient12", family_name="Test7"), person(given_name="Patient13", family_name="Test8")
+    )
+    assert (given, family) == ("different", "different")
+    assert compare_names(person(given_name="Wi1liam"), person(given_name="William"))[0] == "similar"
+
+
+def test_rows_that_say_the_same_are_counted() -> None:
+    """Where little is asked many rows of one person say the same: they are part of what a person's rows are."""
+    rows = [
+        (f"{n}{copy}", standardise({"given_name": f"{_LETTERS[n % 23]}ana", "family_name": f"{_LETTERS[n // 23]}ost"}))
+        for n in range(400)
+        for copy in "ab"
+    ]
+    assert match(rows).shares.same > 0.7
+
+
+def test_an_address_of_many_says_little() -> None:
+    """Who lives where hundreds of rows live (a home, a shelter) agrees on it with all of them."""
+    crowd = [person(given_name=f"Na{n}me", family_name=f"Fa{n}m", birth_date="", ssn="") for n in range(600)]
+    few = scorer(*crowd[:2]).explain(*crowd[:2])
+    many = scorer(*crowd).explain(*crowd[:2])
+    weight = {name: next(p.weight for p in found.parts if p.field == "address") for name, found in
+              (("few", few), ("many", many))}  # fmt: skip
+    assert weight["many"] < 1 < 8 < weight["few"]
