@@ -156,7 +156,15 @@ def test_a_dead_letter_is_repaired_by_an_edited_copy(visit: Any, site: Any) -> N
     """The copy is processed, carries the name of who edited it, and the original stays as it came."""
     page = visit.go(site.pages["dry run"])
     original = page.input_value("#content")
+    before = site.service.store.counts()
+    page.click("text=See what it would change")
+    assert "nothing was changed: replay it instead" in page.locator("main").inner_text()
     page.fill("#content", original.replace("|||N0009", "||ADT^A04^ADT_A01|N0009"))
+    page.click("text=See what it would change")
+    assert page.locator("#change").inner_text() == "What the edited copy would change now"
+    assert "Patient/" in page.locator("main").inner_text()
+    assert visit.axe() == []
+    assert site.service.store.counts() == before
     page.fill("#edit-reason", "the type was missing")
     page.click("text=Send the copy")
     page.wait_for_url("**/messages/*")

@@ -104,10 +104,10 @@ def _row(asked: Asked) -> MessageRow | None:
     return asked.service.store.message(asked.request.path_params["id"])
 
 
-def dry_page(asked: Asked, notice: Notice | None = None, typed: str = "") -> Response:
-    """Show what a replay of one message would change, element by element; nothing is stored."""
+def dry_page(asked: Asked, notice: Notice | None = None, typed: str = "", copy: bytes | None = None) -> Response:
+    """Show what a replay of one message, or its edited copy, would change, element by element; nothing is stored."""
     row = _row(asked)
-    found = replay.dry_run(asked.service, row.id) if row is not None else None
+    found = replay.dry_run(asked.service, row.id, copy) if row is not None else None
     if row is None or found is None:
         return no_message(asked)
     text = (asked.service.store.content(row.id) or b"").decode(_codec(asked, row), "replace")
@@ -117,6 +117,7 @@ def dry_page(asked: Asked, notice: Notice | None = None, typed: str = "") -> Res
         "dry_run.html", asked.view, zone=home_zone(asked.service.settings), title="Dry run", notice=notice, row=row,
         state=STATES.get(row.state, (row.state, "idle")), run=found, may_replay=asked.may("message.replay"),
         text=typed or text.replace("\r\n", "\n").replace("\r", "\n"),
+        of_copy=copy is not None, reason=asked.field("reason"),
         editable=row.format == "hl7v2" and "\ufffd" not in text,
     )  # fmt: skip
 
@@ -132,7 +133,7 @@ def _codec(asked: Asked, row: MessageRow) -> str:
 
 
 def edit(asked: Asked) -> Response:
-    """Send an edited copy in place of a message; the original stays as it is."""
+    """Send an edited copy in place of a message, or show what it would change; the original stays as it is."""
     row = _row(asked)
     if row is None:
         return no_message(asked)
@@ -143,6 +144,8 @@ def edit(asked: Asked) -> Response:
         content = typed.replace("\r\n", "\r").replace("\n", "\r").encode(codec)
     except UnicodeEncodeError as fault:
         return dry_page(asked, Notice(f"{fault.object[fault.start]!r} cannot be written in {codec}.", "bad"), typed)
+    if asked.field("act") == "try":
+        return dry_page(asked, typed=typed, copy=content)
     if not reason:
         return dry_page(asked, Notice("Say why the copy differs.", "bad"), typed)
     receipt, issue = replay.resubmit(asked.service, row.id, content, asked.user.name, reason)

@@ -12,6 +12,7 @@ from unsilo.fhir import merge
 from unsilo.fhir.leaves import leaves
 from unsilo.flow.commit import beats
 from unsilo.flow.process import Piece, orphan, process
+from unsilo.flow.receive import Reading
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, clock, fresh_id, json, seal
 from unsilo.storage import AuditRow, MessageRow, Receipt, Tx
@@ -76,11 +77,20 @@ def _change(service: Service, piece: Piece) -> Change:
     return Change(name, "changed" if elements else "same", elements)
 
 
-def dry_run(service: Service, message: str) -> DryRun | None:
-    """Return what processing a message again would change, by element; None when its bytes are not there."""
+def dry_run(service: Service, message: str, copy: bytes | None = None) -> DryRun | None:
+    """Return what processing a message again would change, by element; None when its bytes are not there.
+
+    With `copy`, what these bytes would change in its place.
+    """
     envelope = service.store.envelope(message)
     if envelope is None:
         return None
+    if copy is not None:
+        row = service.store.message(message)
+        reading, issue = _edited(service, row, copy, {}) if row is not None else (None, _GONE)
+        if reading is None or issue is not None:
+            return DryRun(message, True, [], [issue] if issue is not None else [], "")
+        envelope = reading.whole.envelope
     told = process(envelope, service.live(envelope.feed) or orphan(envelope), maps=service.maps.current())
     changes = [_change(service, piece) for piece in told.pieces]
     return DryRun(message, told.failed, [c for c in changes if c.kind != "same"], told.issues, told.digest)
@@ -184,15 +194,18 @@ def release(service: Service, message: str, actor: str, reason: str) -> bool:
     return True
 
 
-def resubmit(
-    service: Service, message: str, content: bytes, actor: str, reason: str
-) -> tuple[Receipt | None, Issue | None]:
-    """Send an edited copy in place of a message: both are kept, the copy names its original and who edited it."""
-    row = service.store.message(message)
-    feed = service.feed(row.feed) if row is not None else None
-    if row is None or feed is None:
-        return None, Issue("error", "not-found", "there is no such message, or its feed is gone", rule="replay.edit")
-    headers = {"transport": "edit", "edited_by": actor, "reason": reason[:500]}
+_GONE = Issue("error", "not-found", "there is no such message, or its feed is gone", rule="replay.edit")
+
+
+def _edited(
+    service: Service, row: MessageRow, content: bytes, headers: dict[str, str]
+) -> tuple[Reading | None, Issue | None]:
+    """Read the edited copy of a message as its feed does; its envelope names the original."""
+    feed = service.feed(row.feed)
+    if feed is None:
+        return None, _GONE
+    if not content.strip():
+        return None, Issue("error", "structure", "the copy is empty", rule="replay.edit")
     reading = service.read(feed, content, headers)
     if len(reading.incoming) > 1:
         return None, Issue("error", "structure", "edit one message at a time", rule="replay.edit")
@@ -201,6 +214,20 @@ def resubmit(
     if sealed.id == row.id:
         return None, Issue("error", "duplicate", "nothing was changed: replay it instead", rule="replay.edit")
     whole.envelope = sealed
+    return reading, None
+
+
+def resubmit(
+    service: Service, message: str, content: bytes, actor: str, reason: str
+) -> tuple[Receipt | None, Issue | None]:
+    """Send an edited copy in place of a message: both are kept, the copy names its original and who edited it."""
+    row = service.store.message(message)
+    if row is None:
+        return None, _GONE
+    headers = {"transport": "edit", "edited_by": actor, "reason": reason[:500]}
+    reading, issue = _edited(service, row, content, headers)
+    if reading is None:
+        return None, issue
     if row.state == "dead":
         release(service, message, actor, f"replaced by an edited copy: {reason}")
     receipt = service.keep(reading).result(_WAIT)[0]
