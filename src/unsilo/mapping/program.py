@@ -30,6 +30,8 @@ _CODE: dict[str, Any] = {}
 """Code objects of this process by content, shared by all feeds."""
 
 _MOST_CODE = 1000
+_V2_TABLES = "2.16.840.1.113883.12."
+"""The root of the OIDs of HL7's v2 tables, each below it by its number."""
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}$")
 
 
@@ -192,7 +194,8 @@ class Program:
         if known:
             return known
         if _OID.match(name):
-            return f"urn:oid:{name}"
+            table = name.removeprefix(_V2_TABLES)
+            return hl7_table_uri(f"{int(table):04}") if table.isdigit() and len(table) < 5 else f"urn:oid:{name}"
         if name.startswith(("http://", "https://", "urn:")):
             return name
         table = hl7_table_uri(name)

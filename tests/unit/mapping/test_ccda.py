@@ -57,7 +57,7 @@ def render(mapped: Mapped) -> tuple[str, str]:
     return "\n".join(lines) + "\n", "\n".join(rows) + "\n"
 
 
-@pytest.mark.parametrize("name", ["ccd", "rare", "care", "case-report", "quality-report"])
+@pytest.mark.parametrize("name", ["ccd", "rare", "care", "case-report", "quality-report", "vendors"])
 def test_golden(name: str) -> None:
     """The document gives the stored resources and lineage (`python tests/unit/mapping/test_ccda.py` rewrites them)."""
     made, lineage = render(run((GOLDEN / f"{name}.xml").read_bytes()))
@@ -164,7 +164,7 @@ def test_tables_hold_nothing_unused() -> None:
     uses = {r.type for r in rows["maps"]} | {u.strip() for r in rows["messages"] for u in r.use.split(";")}
     assert {r.map for r in rows["maps"]} <= uses
     assert {f"py:{name}" for name in FUNCTIONS} == {u for u in uses if u.startswith("py:")}
-    read_by_functions = {"AllergyConcern", "LaboratoryCode", "ProblemConcern", "NullFlavor", "Severity"}
+    read_by_functions = {"AllergyConcern", "LaboratoryCode", "ProblemConcern", "NullFlavor", "Severity", "UdiPart"}
     vocabularies = {r.vocab for r in rows["maps"]} | {r.element for r in rows["resources"]} | read_by_functions
     assert {r.vocab for r in rows["vocabularies"]} <= vocabularies
     reached: set[str] = set()

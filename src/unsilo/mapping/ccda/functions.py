@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
 from typing import Any
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.attachments import body, note_body, original
 from unsilo.mapping.ccda.authorities import OID, UUID, code_system, instance_system, oid_uri
+from unsilo.mapping.ccda.devices import udi_name, udi_part, udi_safety
 from unsilo.mapping.ccda.laboratory import laboratory_report, laboratory_result
 from unsilo.mapping.ccda.narrative import text_of
+from unsilo.mapping.ccda.odd_values import odd_number, odd_quantity, time_of_day, value_words
+from unsilo.mapping.ccda.people import (
+    concern_author,
+    concern_time,
+    family_parts,
+    person_words,
+    proficiency,
+    step_number,
+)
 from unsilo.mapping.ccda.sections import section, section_code
-from unsilo.mapping.ccda.timing import timing
+from unsilo.mapping.ccda.timing import end_of_width, timing
 from unsilo.mapping.ccda.units import is_ucum
-from unsilo.mapping.ccda.us_core import birth_sex, ethnicity, gender_identity, race
+from unsilo.mapping.ccda.us_core import birth_sex, ethnicity, gender_identity, pronouns, race, sex, tribe
 from unsilo.mapping.ccda.walk import clean_text, path_of
 from unsilo.mapping.runtime import T, sourced
 
@@ -150,18 +159,10 @@ def period_end(run: Any, node: Element, at: Locator, path: str, rule: str, rows:
 def period_width(_run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str | None:
     """The end of an interval that is given by its beginning and its width (IVL_TS of CDA R2)."""
     around = node.parent
-    low = (path_of("low/@value").says(around) if around is not None else "").strip()
-    begin = re.match(r"(\d{4})(\d{2})(\d{2})(?!\d)", low)
-    days = {"d": 1, "wk": 7}.get((node.get("unit") or "").strip())
-    amount = (node.get("value") or "").strip()
-    if begin is None or days is None or not amount.isdigit() or len(amount) > 5:
-        return None
-    try:
-        end = date(int(begin[1]), int(begin[2]), int(begin[3])) + timedelta(days=days * int(amount))
-    except (ValueError, OverflowError):
-        return None
-    rows += [Row(path, rule, f"{at}/@value"), Row(path, rule, f"{at}/@unit")]
-    return end.isoformat()
+    end = end_of_width(path_of("low/@value").says(around) if around is not None else "", node)
+    if end is not None:
+        rows += [Row(path, rule, f"{at}/@value"), Row(path, rule, f"{at}/@unit")]
+    return end
 
 
 def refills(_run: Any, node: str, *_: Any) -> int | None:
@@ -304,10 +305,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "body": body,
     "code_system": code_system,
     "condition_concern_status": _concern("ProblemConcern"),
+    "concern_author": concern_author,
+    "concern_time": concern_time,
     "coverage_order": coverage_order,
     "day": day,
     "dicom_uid": dicom_uid,
     "ethnicity": ethnicity,
+    "family_parts": family_parts,
     "gender_identity": gender_identity,
     "instance_id": instance_id,
     "laboratory_report": laboratory_report,
@@ -317,21 +321,34 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "no_known_text": no_known_text,
     "note_body": note_body,
     "instance_system": instance_system,
+    "odd_number": odd_number,
+    "odd_quantity": odd_quantity,
     "original": original,
     "outer_severity": outer_severity,
     "party_id": party_id,
     "patient": patient,
     "period_end": period_end,
     "period_width": period_width,
+    "person_words": person_words,
+    "proficiency": proficiency,
+    "pronouns": pronouns,
     "race": race,
     "refills": refills,
     "section": section,
     "section_code": section_code,
+    "sex": sex,
     "sop_class": sop_class,
+    "step_number": step_number,
     "tel_system": tel_system,
     "tel_value": tel_value,
+    "time_of_day": time_of_day,
     "timing": timing,
+    "tribe": tribe,
     "ucum_code": ucum_code,
     "ucum_system": ucum_system,
+    "udi_name": udi_name,
+    "udi_part": udi_part,
+    "udi_safety": udi_safety,
+    "value_words": value_words,
 }
 """Name in the tables -> function."""

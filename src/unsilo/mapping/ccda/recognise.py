@@ -8,12 +8,14 @@ tables need to know one name for each kind of node.
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 from unsilo.formats.ccda import Document, Node
-from unsilo.mapping.ccda.walk import path_of
+from unsilo.mapping.ccda.walk import path_of, valued_node
+from unsilo.mapping.values import number
 
 __all__ = ["NONE_KNOWN", "NO_INFORMATION", "OTHER_PERSON", "STATEMENTS", "Kinds", "recognise"]
 
@@ -35,8 +37,15 @@ _OPEN: Final = frozenset(
 """Kinds whose parts are looked at by their content alone."""
 _VACCINES: Final = frozenset(("2.16.840.1.113883.12.292", "2.16.840.1.113883.6.59"))
 _TYPES: Final = frozenset(
-    "PQ CD CE CV CO ST ED INT REAL BL TS IVL_TS IVL_PQ IVL_INT IVL_REAL RTO RTO_PQ_PQ PIVL_TS II TEL".split()
+    "PQ CD CE CV CO ST ED INT REAL BL TS TM IVL_TS IVL_PQ IVL_INT IVL_REAL RTO RTO_PQ_PQ PIVL_TS II TEL".split()
 )
+_READ_AS: Final = {
+    "RTO_INT_INT": "RTO", "RTO_QTY_QTY": "RTO", "RTO_MO_PQ": "RTO", "CS": "CE", "CR": "CE", "SC": "ST", "ON": "ST",
+    "EN": "ST", "PN": "ST", "URL": "TEL", "PPD_PQ": "PQ", "BIN": "ED", "IVL_REAL_PQ": "IVL_PQ", "PPD_TS": "TS",
+    "BN": "BL", "SXCM_TS": "IVL_TS", "SXCM_PQ": "PQ",
+}  # fmt: skip
+"""Rare data types (CDA R2 data types) -> the one whose parts they have."""
+_WHOLE: Final = re.compile(r"[+-]?\d{1,10}")
 _PLAIN: Final = {"organizer": "cluster", "act": "act", "observation": "other"}
 """What a statement is that nothing else is known of."""
 
@@ -84,10 +93,10 @@ class _Entries(NamedTuple):
 @cache
 def _entries() -> _Entries:
     made = _Entries({}, {}, {})
-    for number, line in enumerate(_lines("entries.csv")):
+    for place, line in enumerate(_lines("entries.csv")):
         row = _Row(line["kind"], line["via"], frozenset(line["mood"].split()), line["code"])
         for name in line["templates"].split():
-            kinds = made.templates.setdefault(_full(name), (number, {}))[1]
+            kinds = made.templates.setdefault(_full(name), (place, {}))[1]
             kinds.setdefault(line["element"], row.kind)
         held = made.strong if line["first"] else made.places
         around = line["in"].split() or ([""] if not line["templates"] or row.code else [])
@@ -137,21 +146,49 @@ def _placed(kind: str, node: Node, around: str) -> str:
         if kind == "immunization" and node.attrs.get("negationInd") == "true":
             return kind  # not given
         return _IN_PLANS[kind]
+    if kind in _STATED and _says_nothing(node):
+        return NO_INFORMATION
+    if kind == "family" and around != "family-organizer":
+        return "family-alone"
+    if kind == "supply-order" and around in _ENTRIES:
+        return "drug-order"
     if kind == "problem":
         return "diagnosis" if around in _DIAGNOSES else "concern-problem" if around == "health-concern" else kind
     if kind == "instruction" and (around in _ENTRIES or around == "intervention"):
         return "planned-act"
-    if kind == "act" and "code" in node.by and "entryRelationship" not in node.by:
+    if kind == "act" and "code" in node.by and _stands_alone(node):
         return "planned-act" if mood in _PLANNED else "procedure"
     if kind == "health-concern" and not _holds_statements(node):
         return "bare-concern"
     return kind
 
 
+_STATED: Final = frozenset(("allergy", "problem"))
+_NOT_SAID: Final = frozenset((None, "NI", "NA"))
+_SUBSTANCE: Final = path_of("participant/participantRole/playingEntity")
+
+
+def _says_nothing(node: Node) -> bool:
+    """Tell whether an allergy or problem says by nullFlavor NI that there is no information, and nothing else."""
+    if node.attrs.get("negationInd") == "true":
+        return False
+    said = [*node.by.get("value", ()), *node.by.get("text", ())]
+    for entity in _SUBSTANCE.owners(node):
+        said += [*entity.by.get("code", ()), *entity.by.get("name", ())]
+    nulls = {part.attrs.get("nullFlavor") for part in said}
+    return nulls <= _NOT_SAID and "NI" in nulls and not any(map(valued_node, said))
+
+
 def _holds_statements(node: Node) -> bool:
     """Tell whether a concern has statements of its own inside; acts in it are only links and comments."""
     inside = {child.name for link in node.by.get("entryRelationship", ()) for child in link.kids}
     return bool(inside & (STATEMENTS - {"act"}))
+
+
+def _stands_alone(node: Node) -> bool:
+    """Tell whether an act says something itself: it holds nothing but its reasons and what is said about it."""
+    links = {link.attrs.get("typeCode") for link in node.by.get("entryRelationship", ())}
+    return links <= {"RSON", "SUBJ"}
 
 
 def _by_template(node: Node) -> str:
@@ -265,10 +302,18 @@ def _settle_values(node: Node) -> None:
             value.attrs["xsi:type"] = kind
         bare = kind.strip().rpartition(":")[2]
         if bare not in _TYPES and bare.upper() in _TYPES:
-            value.attrs["xsi:type"] = bare.upper()
+            value.attrs["xsi:type"] = bare = bare.upper()
+        if bare in _READ_AS:
+            value.attrs["xsi:type"] = bare = _READ_AS[bare]
+        if bare in ("INT", "REAL") and not _WHOLE.fullmatch((value.attrs.get("value") or "0").strip()):
+            value.attrs["xsi:type"] = "PQ" if bare == "INT" or not _plain_number(value) else bare
     if len(values) > 1:
         chosen = next((v for v in values if not v.attrs.get("nullFlavor")), values[0])
         node.by["value"] = [chosen]
+
+
+def _plain_number(value: Node) -> bool:
+    return number(value.attrs.get("value") or "") is not None
 
 
 def _of_other(node: Node, around: str) -> bool:

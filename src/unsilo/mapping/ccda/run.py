@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from unsilo.formats.ccda import Document, Node
-from unsilo.kernel import Envelope, Json, Locator
-from unsilo.mapping.ccda.walk import Path, clean_text
+from unsilo.kernel import Envelope, Json, Locator, Row
+from unsilo.mapping.ccda.walk import Path, clean_text, path_of
 from unsilo.mapping.model import Draft
 from unsilo.mapping.runtime import Maker, Run, T, sourced
+from unsilo.mapping.values import Vocabulary
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
 __all__ = ["CcdaRun", "Frame"]
+
+_RECORD: Final = path_of("recordTarget/patientRole")
+_PATIENT_MAY: Final = frozenset(
+    "AllergyIntolerance CareTeam Composition Condition DeviceRequest DocumentReference Goal MedicationRequest "
+    "MedicationStatement Nothing Observation Procedure ServiceRequest".split()
+)
+"""Types whose authors and performers may be the patient (FHIR R4); `Nothing` is what has not got a type yet."""
 
 
 class Frame:
@@ -49,6 +57,7 @@ class CcdaRun(Run):
         self.taken: set[Node] = set()
         self.twins: dict[tuple[str, bytes], tuple[Draft, str]] = {}
         self.read: dict[str | tuple[str, Node], tuple[str, Locator]] = {}
+        self.own = _own_ids(tree)
 
     def uri_of(self, name: str) -> str:
         """The URI of a code system's OID; UUIDs and URIs as such; "" when it is neither."""
@@ -64,6 +73,25 @@ class CcdaRun(Run):
         found: Draft | None = frame.find(name) if frame is not None else None
         return found
 
+    def unmapped_code(
+        self,
+        obj: Json,
+        key: str,
+        where: str,
+        code: str,
+        vocabulary: Vocabulary,
+        rule: str,
+        place: Locator,
+        rows: list[Row],
+    ) -> None:
+        """A set of codes (`HP BAD`, CDA's set_cs) stands for the last of them that the vocabulary knows."""
+        known = [hit for part in code.split() if (hit := vocabulary[part]) is not None and hit.code]
+        if not known or " " not in code or key in obj:
+            super().unmapped_code(obj, key, where, code, vocabulary, rule, place, rows)
+            return
+        obj[key] = known[-1].code
+        rows.append(T((f"{where}.{key}" if where else key, rule, place)))
+
     def join(self, node: Node, *pieces: str | Path) -> tuple[str, list[Locator]]:
         """Texts and paths side by side; nothing when no path is valued."""
         said: list[str] = []
@@ -78,12 +106,23 @@ class CcdaRun(Run):
                 places.append(found.path + piece.suffix)
         return ("".join(said).strip() if places else "", places)
 
+    def _own(self, node: Node) -> Draft | None:
+        """The patient when a person has one of the patient's own numbers."""
+        for ident in node.by.get("id", ()):
+            if (ident.get("root"), ident.get("extension")) in self.own:
+                self.again = f"{ident.path}/@extension"
+                return next((draft for draft in self.drafts if draft.type == "Patient"), None)
+        return None
+
     def make(self, maker: Maker, node: Node, rule: str, parent: Draft) -> Draft | None:
         """The resource that a map makes of a node; the same node is the same resource wherever it is asked for."""
         key: Any = (maker.name, node)
         if key in self.made:
             self.again = node.path or None
             return self.made[key]
+        if self.own and maker.type == "Practitioner" and parent.type in _PATIENT_MAY and (found := self._own(node)):
+            self.made[key] = found
+            return found
         self.again = None
         twin = self.twins.get((maker.name, node.source)) if node.source else None
         if twin is not None:
@@ -101,6 +140,12 @@ class CcdaRun(Run):
             self.twins[maker.name, node.source] = draft, node.path
         self.drafts.append(draft)
         return draft
+
+
+def _own_ids(tree: Document) -> frozenset[tuple[str, str]]:
+    """The numbers of the patient, by which patients are named who say or do something themselves."""
+    ids = [i for role in _RECORD.owners(tree.root) for i in role.by.get("id", ())]
+    return frozenset([(i.get("root") or "", i.get("extension") or "") for i in ids if i.get("extension")])
 
 
 def _told_again(draft: Draft, first: str, place: str, rule: str) -> Draft:

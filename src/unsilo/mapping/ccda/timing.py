@@ -6,13 +6,15 @@ of them (CDA R2 data types GTS, FHIR R4 Timing).
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
 from typing import Any, Final
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.walk import path_of
 
-__all__ = ["timing"]
+__all__ = ["end_of_width", "timing"]
 
 _UNITS: Final = {"s": "s", "min": "min", "h": "h", "d": "d", "wk": "wk", "mo": "mo", "a": "a", "hour": "h", "day": "d"}
 """Unit of a period as sent -> FHIR UnitsOfTime."""
@@ -96,6 +98,12 @@ def _bounds(made: _Made, time: Node) -> None:
     if bounds:
         made.repeat["boundsPeriod"] = bounds
     width = path_of("width").first(time)
+    if width is not None and "start" in bounds and "end" not in bounds:
+        end = end_of_width(path_of("low/@value").says(time), width)
+        if end is not None:
+            bounds["end"] = end
+            made.cite("repeat.boundsPeriod.end", width, "value")
+            made.cite("repeat.boundsPeriod.end", width, "unit")
     if width is not None and not bounds:
         amount, unit = made.run.decimal[width.get("value") or ""], _UNITS.get(width.get("unit") or "")
         if amount is not None and unit:
@@ -103,6 +111,20 @@ def _bounds(made: _Made, time: Node) -> None:
             made.cite("repeat.boundsDuration.value", width, "value")
             made.rows.append(Row(f"{made.path}.repeat.boundsDuration.system", made.rule, None))
             made.cite("repeat.boundsDuration.code", width, "unit")
+
+
+def end_of_width(low: str, width: Node) -> str | None:
+    """The last day of an interval that begins on the day `low` and lasts so many days or weeks; None for others."""
+    begin = re.match(r"(\d{4})(\d{2})(\d{2})(?!\d)", low.strip())
+    days = {"d": 1, "wk": 7}.get((width.get("unit") or "").strip())
+    amount = (width.get("value") or "").strip()
+    if begin is None or days is None or not amount.isdigit() or len(amount) > 5:
+        return None
+    try:
+        end = date(int(begin[1]), int(begin[2]), int(begin[3])) + timedelta(days=days * int(amount))
+    except (ValueError, OverflowError):
+        return None
+    return end.isoformat()
 
 
 def _period(made: _Made, time: Node) -> None:

@@ -8,7 +8,7 @@ from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.authorities import code_system
 
-__all__ = ["birth_sex", "ethnicity", "gender_identity", "race"]
+__all__ = ["birth_sex", "ethnicity", "gender_identity", "pronouns", "race", "sex", "tribe"]
 
 Element = Node
 Rows = list[Row]
@@ -22,6 +22,10 @@ _OMB = {
 """The categories of the US Office of Management and Budget in the CDC's code system."""
 _BIRTH_SEX, _GENDER_IDENTITY = "76689-9", "76691-5"
 _BIRTH_SEX_URL = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex"
+_SEX, _PRONOUNS, _TRIBE = "46098-0", "90778-2", "95370-3"
+_SEX_URL = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-sex"
+_PRONOUNS_URL = "http://hl7.org/fhir/StructureDefinition/individual-pronouns"
+_TRIBE_URL = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-tribal-affiliation"
 _GENDER_IDENTITY_URL = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-genderIdentity"
 
 
@@ -107,6 +111,36 @@ def gender_identity(run: Any, _node: Element, _at: Locator, path: str, rule: str
     here = f"{path}.valueCodeableConcept"
     coding = _coding(run, found, f"{here}.coding[0]", rule, rows, "http://snomed.info/sct")
     return {"url": _GENDER_IDENTITY_URL, "valueCodeableConcept": {"coding": [coding]}}
+
+
+def sex(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+    """The US Core sex extension from the sex observation of the social history (C-CDA 3.0)."""
+    found = _answer(run, _SEX)
+    code = (found.get("code") or "").strip() if found is not None else ""
+    if found is None or not code:
+        return None
+    rows += [Row(f"{path}.url", rule, None), Row(f"{path}.valueCode", rule, f"{found.path}/@code")]
+    return {"url": _SEX_URL, "valueCode": code}
+
+
+def pronouns(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+    """FHIR's extension individual-pronouns from an observation of the social history."""
+    return _nested(run, _PRONOUNS, _PRONOUNS_URL, "value", path, rule, rows)
+
+
+def tribe(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+    """The US Core tribal affiliation extension from an observation of the social history (C-CDA 3.0)."""
+    return _nested(run, _TRIBE, _TRIBE_URL, "tribalAffiliation", path, rule, rows)
+
+
+def _nested(run: Any, question: str, url: str, inner: str, path: str, rule: str, rows: Rows) -> Json | None:
+    found = _answer(run, question)
+    if found is None or not (found.get("code") or "").strip():
+        return None
+    here = f"{path}.extension[0]"
+    rows += [Row(f"{path}.url", rule, None), Row(f"{here}.url", rule, None)]
+    coding = _coding(run, found, f"{here}.valueCodeableConcept.coding[0]", rule, rows, "http://loinc.org")
+    return {"url": url, "extension": [{"url": inner, "valueCodeableConcept": {"coding": [coding]}}]}
 
 
 def _answer(run: Any, question: str) -> Element | None:
