@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from unsilo.api import routes as api
@@ -23,6 +24,7 @@ from unsilo.api.front import Front
 from unsilo.api.heads import BoundedProtocol, raise_file_limit
 from unsilo.config import Settings
 from unsilo.console import routes as console
+from unsilo.console.gate import fault
 from unsilo.exchange.deliveries import Deliveries
 from unsilo.flow import retention
 from unsilo.flow.service import Service
@@ -116,7 +118,8 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
                 await running.stop()
 
     requests = Requests()
-    app = Front(node, requests, routes=_routes(node), lifespan=lifespan)
+    faults = {HTTPException: fault, Exception: fault}
+    app = Front(node, requests, routes=_routes(node), lifespan=lifespan, exception_handlers=faults)
     app.add_middleware(Counting, requests=requests)
     app.state.service = node
     return app

@@ -10,8 +10,9 @@ from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from unsilo.console.render import View, page, view_of
 from unsilo.flow import access
@@ -19,7 +20,7 @@ from unsilo.flow.service import Service
 from unsilo.kernel import clock
 from unsilo.storage import AuditRow, User
 
-__all__ = ["COOKIE", "Asked", "Endpoint", "guarded", "origin_of", "refusal", "same_site"]
+__all__ = ["COOKIE", "Asked", "Endpoint", "fault", "guarded", "origin_of", "refusal", "same_site"]
 
 COOKIE = "unsilo_session"
 _HOUR = 3_600_000_000
@@ -81,6 +82,28 @@ def refusal(
 ) -> Response:
     """Return a page that says why not."""
     return page("problem.html", view or anonymous(request), status=status, title=title, words=words, hint=hint)
+
+
+_FAULTS = {
+    404: ("No such page", "There is nothing at this address.", "Look whether it was typed or copied whole."),
+    405: ("Not this way", "This address only takes what its form sends.", "Go to the page with the form."),
+    500: (
+        "A fault of the program", "Look whether what you did is there before you do it again.",
+        "Tell who runs this node the time and the address: the log has the rest.",
+    ),
+}  # fmt: skip
+
+
+def fault(request: Request, found: Exception) -> Response:
+    """Answer what no page answers: a page for a browser, a line of text for a program."""
+    status = found.status_code if isinstance(found, HTTPException) else 500
+    headers = dict(found.headers or {}) if isinstance(found, HTTPException) else {}
+    if status not in _FAULTS or "text/html" not in request.headers.get("accept", ""):
+        text = found.detail if isinstance(found, HTTPException) else "Internal Server Error"
+        return PlainTextResponse(text, status, headers)
+    response = refusal(request, status, *_FAULTS[status])
+    response.headers.update(headers)
+    return response
 
 
 def guarded(service: Service, permission: str, act: Callable[[Asked], Response], *, writes: bool = False) -> Endpoint:

@@ -57,7 +57,14 @@ def _found(asked: Asked, hits: list[PersonHit]) -> list[tuple[str, Banner, int]]
 
 
 def unknown(asked: Asked) -> Response:
-    """Answer for a person that is not there; the same for one that must not be seen."""
+    """Answer for a person that is not there, the same for one that must not be seen; or for a part of a record."""
+    uid = str(asked.request.path_params.get("uid", ""))
+    if asked.service.store.person(uid) is not None:
+        return page(
+            "problem.html", asked.view, status=404, title="Not in this record", back=f"/people/{uid}",
+            words="The record of this person has nothing at this address.",
+            hint="It may have been removed, or be in another person's record since sources were linked or unlinked.",
+        )  # fmt: skip
     return page(
         "problem.html", asked.view, status=404, title="No such person",
         words="There is no person with this address.", hint="A record may have been linked to another person since.",
