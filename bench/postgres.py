@@ -1,6 +1,7 @@
-"""The same population and the same searches in process, with the store in files and in a PostgreSQL database.
+"""The same population and the same searches, with the store in files and in a PostgreSQL database.
 
-python -m bench.postgres --patients 5000                  # a cluster of its own (Debian's postgresql), and SQLite
+python -m bench.postgres --patients 5000                  # in process: a cluster of its own (Debian's), and SQLite
+python -m bench.postgres --http                           # two nodes over HTTP in turns, with the ratio of each line
 python -m bench.postgres --database postgresql://...      # that database instead of a cluster of its own
 """
 
@@ -12,12 +13,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.fhir_server import asks
-from bench.population import people, staff
+from bench._http import Figures, get, post
+from bench._http import load as load_http
+from bench._servers import Unsilo
+from bench.fhir_server import Requests, asks, fill
+from bench.fhir_server import creates as bodies_to_create
+from bench.population import EACH, people, staff
 from tests.integration.postgres.cluster import cluster
 from unsilo.fhir.index import index
 from unsilo.kernel import json
@@ -125,6 +131,52 @@ def creates(store: Store, count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
+def served(folder: Path, address: str, patients: int, seconds: float, rounds: int) -> None:
+    """Load two nodes, one on each store, ask both in turns over HTTP, and print rate, median and ratio of each line."""
+    nodes = {"sqlite": Unsilo(folder / "sqlite"), "postgres": Unsilo(folder / "postgres", address)}
+    told: dict[str, dict[str, list[Figures]]] = {}
+    loaded: dict[str, list[float]] = {"transactions of PUT": [], "transactions of POST, urn": []}
+    try:
+        for node in nodes.values():
+            node.start()
+            count, figures = fill(node, folder, patients, EACH, 16)
+            loaded["transactions of PUT"].append(count.resources / figures.seconds)
+        for node in nodes.values():
+            requests = Requests(folder, node.base, EACH, make=True).write(people(100, seed=99))
+            loaded["transactions of POST, urn"].append(requests.resources / load_http(node.port, requests).seconds)
+        for turn in range(rounds):
+            for name, node in list(nodes.items())[:: 1 if turn % 2 else -1]:
+                for line, figures in asked_of(node, patients, seconds).items():
+                    told.setdefault(line, {}).setdefault(name, []).append(figures)
+    finally:
+        for node in nodes.values():
+            node.stop()
+    for line, (files, database) in loaded.items():
+        print(f"{line:<28} sqlite {files:>8,.0f}/s  |  postgres {database:>8,.0f}/s  |  {database / files:.2f}")
+    for line, each in told.items():
+        rates = [statistics.median(f.rate for f in each[name]) for name in nodes]
+        halves = [statistics.median(f.at(0.5) for f in each[name]) for name in nodes]
+        shown = [
+            f"{name} {rate:>8,.0f}/s p50 {p50:>7.2f} ms" for name, rate, p50 in zip(nodes, rates, halves, strict=True)
+        ]
+        print(f"{line:<28}", "  |  ".join([*shown, f"{rates[1] / rates[0]:.2f}"]), flush=True)
+
+
+def asked_of(node: Unsilo, patients: int, seconds: float) -> dict[str, Figures]:
+    """Ask each kind of question for so many seconds over sixteen connections, then create."""
+    found: dict[str, Figures] = {}
+    for line, make in asks(node.base, patients).items():
+        draw = random.Random(line)
+        paths = [get(make(draw)) for _ in range(1000)]
+        found[line] = load_http(node.port, cycle(paths), connections=16, seconds=seconds)
+    made = (post(f"{node.base}/Observation", body) for body in bodies_to_create())
+    found["create"] = load_http(node.port, made, connections=16, seconds=seconds)
+    for line, figures in found.items():
+        if not figures.good():
+            raise SystemExit(f"{line}: {dict(figures.statuses)}")
+    return found
+
+
 def main() -> None:
     """Measure both stores and print what they did."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -132,7 +184,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--database", default="")
     parser.add_argument("--only", default="")
+    parser.add_argument("--http", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each node with --http")
     asked = parser.parse_args()
+    if asked.http:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            address = asked.database or stack.enter_context(cluster(*DURABLE))
+            served(folder, address, asked.patients, asked.seconds, asked.rounds)
+        return
     groups = list(prepared(asked.patients))
     print(f"{sum(map(len, groups))} resources")
     told: dict[str, dict[str, Any]] = {}

@@ -12,6 +12,7 @@ from unsilo.storage.functions_search import targets_of, uris_of
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.plan import Include, Page, Plan
 from unsilo.storage.render.dialect import SQLITE, Dialect, Sql
+from unsilo.storage.render.plain import plain_query
 from unsilo.storage.render.select import (
     Walk,
     count_query,
@@ -45,6 +46,16 @@ def _unique(rows: list[Any]) -> list[Any]:
     """Drop a row's second appearance: one with two keys of the same beginning is met twice along an index."""
     seen: set[int] = set()
     return [row for row in rows if not (row[0] in seen or seen.add(row[0]))]  # type: ignore[func-returns-value]
+
+
+def _page(plan: Plan, rows: list[Any]) -> Page:
+    """Return the page that rows make, one of which may be more than a page holds."""
+    after = None
+    if len(rows) > plan.count:
+        rows = rows[: plan.count]
+        last = rows[-1]
+        after = (*last[12:], f"{r4.type_name(last[1])}/{last[2]}")
+    return Page([_stored(row) for row in rows], [], None, after)
 
 
 class _Search:
@@ -111,14 +122,11 @@ class _Search:
         total = self._total(walk)
         if plan.only_count or plan.count == 0:
             return Page([], [], total)
-        rows = self._rows(walk, plan.count + 1)
-        page, after = rows[: plan.count], None
-        if len(rows) > plan.count:
-            last = page[-1]
-            after = (*last[12:], f"{r4.type_name(last[1])}/{last[2]}")
-        found = [_stored(row) for row in page]
-        includes, cut = self._included(found) if plan.includes else ([], False)
-        return Page(found, includes, total, after, cut)
+        page = _page(plan, self._rows(walk, plan.count + 1))
+        page.total = total
+        if plan.includes:
+            page.includes, page.cut = self._included(page.rows)
+        return page
 
     def _total(self, walk: Walk) -> int | None:
         plan = self.plan
@@ -226,6 +234,9 @@ class SearchReads:
 
     def search(self, plan: Plan) -> Page:
         """Return one page of what a plan finds; TooLongError after `plan.seconds`."""
+        plain = plain_query(plan, self._readers.dialect)
+        if plain is not None:
+            return _page(plan, self._readers.rows(plain.text, plain.values))
         with self._readers.moment(plan.seconds) as ask:
             return run(ask, plan, self._readers.dialect)
 
@@ -235,7 +246,11 @@ class SearchReads:
         told: list[dict[str, Any]] = []
         with self._readers.moment(plan.seconds) as ask:
             search = _Search(plan, ask, self._readers.dialect, log)
-            search.page()
+            plain = plain_query(plan, self._readers.dialect)
+            if plain is None:
+                search.page()
+            else:
+                log.append(("page", plain))
             for what, query in log:
                 dialect = self._readers.dialect
                 steps = [str(row[dialect.step]) for row in ask(f"{dialect.explain} {query.text}", query.values)]

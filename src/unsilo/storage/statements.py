@@ -8,7 +8,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Any
 
-__all__ = ["ROWS_AT_ONCE", "load", "run_flat", "run_rows", "split", "statements_of"]
+__all__ = ["ROWS_AT_ONCE", "load", "repeated", "run_flat", "run_rows", "split", "statements_of"]
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 _TUPLE = re.compile(r"\(\?(?:, \?)*\)")
@@ -47,8 +47,8 @@ def split(script: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=128)
-def _repeated(sql: str, count: int) -> str:
+@lru_cache(maxsize=256)
+def repeated(sql: str, count: int) -> str:
     """Repeat the statement's single `(?, ?)` tuple `count` times."""
     found = _TUPLE.findall(sql)
     if len(found) != 1:
@@ -63,13 +63,13 @@ def run_rows(connection: Any, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         return int(connection.run_rows(sql, todo))
     whole = len(todo) - len(todo) % ROWS_AT_ONCE
     if whole:
-        many = _repeated(sql, ROWS_AT_ONCE)
+        many = repeated(sql, ROWS_AT_ONCE)
         for start in range(0, whole, ROWS_AT_ONCE):
             connection.execute(many, list(chain.from_iterable(todo[start : start + ROWS_AT_ONCE])))
     rest = todo[whole:]
     for count in _FEWER:
         while len(rest) >= count:
-            connection.execute(_repeated(sql, count), list(chain.from_iterable(rest[:count])))
+            connection.execute(repeated(sql, count), list(chain.from_iterable(rest[:count])))
             rest = rest[count:]
     return len(todo)
 
@@ -82,11 +82,11 @@ def run_flat(connection: Any, sql: str, width: int, values: list[Any]) -> None:
     step = ROWS_AT_ONCE * width
     whole = len(values) - len(values) % step
     if whole:
-        many = _repeated(sql, ROWS_AT_ONCE)
+        many = repeated(sql, ROWS_AT_ONCE)
         for start in range(0, whole, step):
             connection.execute(many, values[start : start + step])
     start = whole
     for count in _FEWER:
         while len(values) - start >= count * width:
-            connection.execute(_repeated(sql, count), values[start : start + count * width])
+            connection.execute(repeated(sql, count), values[start : start + count * width])
             start += count * width

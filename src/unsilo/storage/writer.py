@@ -13,10 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
 from unsilo.kernel import clock
-from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary
 from unsilo.storage.connect import connect
 from unsilo.storage.counters import Counters
@@ -24,12 +21,12 @@ from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
 from unsilo.storage.functions import prepare
 from unsilo.storage.names import Names
-from unsilo.storage.packing import scrub
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.receive import content_rows, journal_group
 from unsilo.storage.reserve import FULL, Reserve
 from unsilo.storage.rows import Incoming, QueueItem, Receipt
 from unsilo.storage.statements import load, run_rows
+from unsilo.storage.trails import write as write_trails
 from unsilo.storage.tx_work import Tx
 from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails, refuse
 from unsilo.storage.work import move
@@ -190,9 +187,8 @@ class Writer:
         if connection is None:
             raise NotDurableError("the store is not open")
         self._received = time.perf_counter()
-        said = [scrub(row) for each in trails for row in each.rows]
         self._hooks.before_commit("main")
-        connection.execute(_RES["audit_alone"], (msgspec.json.encode(said).decode(), type_number("Patient")))
+        write_trails(connection, [row for each in trails for row in each.rows])
         self._hooks.after_commit("main")
         if self.on_commit is not None:
             self.on_commit()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
+import msgspec
 import pytest
 
 from tests.integration.search.made import LOINC, hospital, query
@@ -10,11 +11,13 @@ from tests.integration.search.test_fhir_search_meaning import VOCABULARY, fill, 
 from unsilo.policy import Compartment, Predicate
 from unsilo.search import plan
 from unsilo.storage import Store, open_store
-from unsilo.storage.plan import Plan
+from unsilo.storage.plan import Plan, Reference
 from unsilo.storage.render.dialect import SQLITE, Sql
+from unsilo.storage.render.plain import plain_query
 from unsilo.storage.search import run
 
 EVERYTHING = Predicate()
+HIDING = Predicate(allow=Compartment(frozenset({"p1"})))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,40 @@ def scans(steps: list[str]) -> list[str]:
 def test_statement_counts(store: Store, kind: str, pairs: list[tuple[str, str]], most: int) -> None:
     """A search takes no more statements than this, however many rows there are; p1 is one person with another."""
     assert len(statements(store, made(kind, *pairs))) <= most
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs"),
+    [
+        ("Patient", [("identifier", "urn:mrn|3")]),
+        ("Observation", [("code", f"{LOINC}|718-7"), ("_count", "2")]),
+        ("Observation", [("code", "|local")]),
+        ("Observation", [("patient", "p1")]),
+        ("Observation", [("patient", "Patient/p1"), ("_count", "1")]),
+        ("Observation", [("patient", "nobody")]),
+        ("Observation", [("code", f"{LOINC}|718-7"), ("patient", "p1")]),
+        ("Observation", [("patient", "p2"), ("code", f"{LOINC}|718-7"), ("status", "http://hl7.org/x|final")]),
+    ],
+)
+@pytest.mark.parametrize("persons", [True, False])
+def test_a_plain_search_is_one_statement(
+    store: Store, kind: str, pairs: list[tuple[str, str]], persons: bool
+) -> None:  # fmt: skip
+    """It finds what the general way finds, in the same order, with the same place for the next page."""
+    asked = plan(search_of(kind, pairs), EVERYTHING, VOCABULARY)
+    if not persons:
+        single = [msgspec.structs.replace(c, kin=False) if isinstance(c, Reference) else c for c in asked.clauses]
+        asked = msgspec.structs.replace(asked, clauses=tuple(single))
+    plain = plain_query(asked, SQLITE)
+    assert plain is not None
+    steps = [row[3] for row in store.rows(f"EXPLAIN QUERY PLAN {plain.text}", plain.values)]
+    assert not scans(steps), steps
+    with store._readers.moment() as ask:
+        general = run(ask, asked)
+    found = store.search(asked)
+    assert [(row.id, row.version) for row in found.rows] == [(row.id, row.version) for row in general.rows]
+    assert found.after == general.after
+    assert plain_query(msgspec.structs.replace(asked, predicate=HIDING), SQLITE) is None
 
 
 def test_no_search_scans_a_table(store: Store) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "Walk",
     "bounded_count",
     "count_query",
+    "driven",
     "included_query",
     "page_query",
     "referring_query",
@@ -118,18 +119,29 @@ def _source(
         found = tree.members(plan.clauses[walk.driver], plan.types)
         if found is None:
             raise TypeError(type(plan.clauses[walk.driver]).__name__)
-        opened = tree.sight.opened(alias, plan.types, hint=at)
-        where = " WHERE e.rid < ?" if below is not None else ""
-        # Grouping in the order that is wanted is one sort; DISTINCT and ORDER BY would be two.
-        tail = f" ORDER BY e.rid DESC {d.all_rows}" if newest else ""
-        text = f"(SELECT e.rid AS rid FROM ({found.text}) e{where} GROUP BY e.rid{tail}) d {d.join} {opened.table}"
-        values = [*found.values, *([below] if below is not None else [])]
-        return Sql(f"{text} ON {alias}.rid = d.rid", values), Sql(opened.where, opened.values)
+        return driven(tree, found, plan.types, alias, below, newest=newest, hint=at)
     hint = d.live if len(plan.types) == 1 else d.unindexed if newest else ""
     opened = tree.sight.opened(alias, plan.types, hint=hint)
     if below is None:
         return Sql(opened.table, []), Sql(opened.where, opened.values)
     return Sql(opened.table, []), Sql(f"{opened.where} AND {alias}.rid < ?", [*opened.values, below])
+
+
+def driven(
+    tree: Tree, found: Sql, types: Sequence[int], alias: str = "r", below: int | None = None, *, newest: bool = True,
+    hint: str = "",
+) -> tuple[Sql, Sql]:  # fmt: skip
+    """Return what stands in FROM, and the condition of the opened alias, for the rows that a SELECT `found` gives.
+
+    `below`, `newest` as of `_source`; the row number is `d.rid`.
+    """
+    d, opened = tree.dialect, tree.sight.opened(alias, types, hint=hint)
+    where = " WHERE e.rid < ?" if below is not None else ""
+    # Grouping in the order that is wanted is one sort; DISTINCT and ORDER BY would be two.
+    tail = f" ORDER BY e.rid DESC {d.all_rows}" if newest else ""
+    text = f"(SELECT e.rid AS rid FROM ({found.text}) e{where} GROUP BY e.rid{tail}) d {d.join} {opened.table}"
+    values = [*found.values, *([below] if below is not None else [])]
+    return Sql(f"{text} ON {alias}.rid = d.rid", values), Sql(opened.where, opened.values)
 
 
 def page_query(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:

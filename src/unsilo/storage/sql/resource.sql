@@ -55,6 +55,13 @@ SELECT json_extract(a.v, '$[0]'), json_extract(a.v, '$[1]'), json_extract(a.v, '
   json_extract(a.v, '$[6]'), json_extract(a.v, '$[7]'), json_extract(a.v, '$[8]')
 FROM asked a LEFT JOIN who w ON w.n = a.n ORDER BY a.n, w.person
 
+-- name: audit_bound
+INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
+SELECT column1, column2, column3, COALESCE((SELECT l.person FROM res r CROSS JOIN link l ON l.pat = r.rid
+  WHERE r.tenant = 0 AND r.type = (SELECT id FROM resource_type WHERE name = 'Patient') AND r.fhir_id = column4), 0),
+  column5, column6, column7, 0, column8
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?))
+
 -- name: audit_alone
 INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
 SELECT DISTINCT json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]'),
