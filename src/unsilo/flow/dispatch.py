@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from unsilo.config import Settings
 from unsilo.flow.commit import Committed, Keys, commit, finish_dead, finish_held
+from unsilo.flow.company import Company
 from unsilo.flow.endings import Endings
 from unsilo.flow.item import POISON, Item, keys_of, poison_keys
 from unsilo.flow.live_feed import NONE, Published
@@ -30,10 +31,10 @@ __all__ = ["Dispatcher"]
 
 _log = logging.getLogger("unsilo.dispatch")
 
-_AHEAD = 8
+_AHEAD = 16
 """Jobs that a worker has at hand, so that it never waits for the next."""
-_PAUSE = 0.002
-"""Seconds that are given to answers to come together while the workers are busy."""
+_PAUSE = 0.008
+"""Seconds that are given to answers to come together while the workers are busy: a turn costs as much as an answer."""
 _BACKLOG = 4000
 """Messages known here at once; what is more stays in the journal until there is room."""
 _HELD_BYTES = 64 * 1024 * 1024
@@ -57,6 +58,7 @@ class Dispatcher:
         self._workers: list[Worker] = []
         self._at: dict[int, Worker] = {}
         self._parked: dict[str, int] = {}
+        self._company = Company()
         self._committing = 0
         self._bytes = 0
         self._seen = 0
@@ -139,6 +141,11 @@ class Dispatcher:
             return "the dispatcher does not run"
         return "worker processes do not start" if self._failed_starts > 1 else ""
 
+    @property
+    def _flying(self) -> int:
+        """Messages at the workers, ready, and being committed."""
+        return len(self._at) + len(self._company) + self._committing
+
     def _tell(self, word: Callable[[], None]) -> None:
         self._inbox.append(word)
         if not self._awake:
@@ -149,7 +156,7 @@ class Dispatcher:
     # -- the dispatcher's thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not (self._stopping and self._committing == 0):
+        while not (self._stopping and self._committing == 0 and not self._company):
             try:
                 self._turn()
             except Exception:  # noqa: BLE001 - it must be seen, and must not stop every feed for ever
@@ -172,11 +179,13 @@ class Dispatcher:
         if len(self._at) > _AHEAD // 2:
             # The workers have enough at hand: answers and commits that come together cost one turn.
             time.sleep(_PAUSE)
-        for key, _mask in self._selector.select(0.2):
+        for key, _mask in self._selector.select(self._company.patience(time.monotonic(), 0.2)):
             if key.fd == self._wake_in:
                 self._wakened()
             elif isinstance(key.data, Worker):
                 self._worker_speaks(key.data, key.fd)
+        for item in self._company.take(0 if self._stopping else len(self._at), time.monotonic()):
+            self._submit(item, item.kind)
         for worker in [worker for worker in self._workers if worker.overdue]:
             self._worker_gone(worker, "took longer than a message may")
 
@@ -241,7 +250,7 @@ class Dispatcher:
     def _feed_workers(self) -> None:
         if self._stopping or time.monotonic() < self._pause_until:
             return
-        while self._order.ready and len(self._at) + self._committing < self.settings.in_flight:
+        while self._order.ready and self._flying < self.settings.in_flight:
             worker = min((w for w in self._workers if w.ready), key=lambda w: len(w.jobs), default=None)
             if worker is None or len(worker.jobs) >= _AHEAD:
                 return
@@ -322,7 +331,8 @@ class Dispatcher:
                 self._poison(item, f"the program failed on this message ({answer.text})")
             else:
                 item.told = answer.processed
-                self._submit(item, "dead" if answer.processed.failed else "done")
+                item.kind = "dead" if answer.processed.failed else "done"
+                self._company.add(item, time.monotonic(), awaited=self._endings.awaited(mid))
 
     def _tell_shape(self, delta: Delta) -> None:
         try:

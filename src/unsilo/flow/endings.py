@@ -41,6 +41,10 @@ class Endings:
                 self.ended(receipt.mid, Ending(row.state, row.issues))
         return future
 
+    def awaited(self, mid: int) -> bool:
+        """Tell whether somebody waits for the end of a message."""
+        return mid in self._waiting
+
     def ended(self, mid: int, ending: Ending) -> None:
         """Note an ending and tell those who wait for it."""
         with self._lock:

@@ -1,10 +1,13 @@
 """The worker processes as their dispatcher sees them: words go out without blocking, answers come in order."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
+from typing import IO
 
 from unsilo.config import Settings
 from unsilo.flow.live_feed import NONE, Published
@@ -14,6 +17,18 @@ __all__ = ["COMMAND", "Worker"]
 
 COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
 """How a worker is started."""
+
+
+_PIPE_BYTES = 1_048_576
+"""What a pipe holds: some thirty answers, so that a worker goes on while the dispatcher does something else."""
+
+
+def _widen(*pipes: IO[bytes]) -> None:
+    """Let pipes hold more, where the system can do that and has room for it."""
+    ask = getattr(fcntl, "F_SETPIPE_SZ", None)
+    for pipe in pipes if ask is not None else ():
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), ask, _PIPE_BYTES)
 
 
 class Worker:
@@ -37,6 +52,7 @@ class Worker:
         self._in, self._from = self.process.stdin, self.process.stdout
         os.set_blocking(self._in.fileno(), False)
         os.set_blocking(self._from.fileno(), False)
+        _widen(self._in, self._from)
         self._send(encode(Hello(list(settings.feeds.values()), str(settings.cache_folder.resolve()), overlays)))
 
     @property
