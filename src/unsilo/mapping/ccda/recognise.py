@@ -186,9 +186,12 @@ def _holds_statements(node: Node) -> bool:
 
 
 def _stands_alone(node: Node) -> bool:
-    """Tell whether an act says something itself: it holds nothing but its reasons and what is said about it."""
-    links = {link.attrs.get("typeCode") for link in node.by.get("entryRelationship", ())}
-    return links <= {"RSON", "SUBJ"}
+    """Tell whether an act says something itself: it holds nothing but its reasons and acts about it (comments)."""
+    for link in node.by.get("entryRelationship", ()):
+        kind = link.attrs.get("typeCode")
+        if kind != "RSON" and not (kind == "SUBJ" and all(child.name == "act" for child in link.kids)):
+            return False
+    return True
 
 
 def _by_template(node: Node) -> str:
@@ -236,6 +239,8 @@ def _kind(node: Node, around: str, via: str) -> str:
     for row in tables.places.get(("", node.name), ()):
         if (free or (row.code and row.code != "cvx")) and _fits(row, node, via):
             return row.kind
+    if node.name == "organizer" and node.attrs.get("classCode") == "BATTERY":
+        return "result-organizer"
     return _PLAIN.get(node.name, "") if free else ""
 
 

@@ -66,7 +66,9 @@ def timing(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[
 
 def _one(made: _Made, time: Node) -> None:
     kind = _local(time)
-    if kind == "PIVL_TS" or path_of("period").first(time) is not None:
+    if path_of("frequency").first(time) is not None:
+        _frequency(made, time)
+    elif kind == "PIVL_TS" or path_of("period").first(time) is not None:
         _period(made, time)
     elif kind == "EIVL_TS" or path_of("event").first(time) is not None:
         _event(made, time)
@@ -146,6 +148,21 @@ def _period(made: _Made, time: Node) -> None:
     made.put("periodUnit", unit, first, "unit")
     if first is low and high is not None and high.get("unit") == low.get("unit"):
         made.put("periodMax", made.run.decimal[high.get("value") or ""], high, "value")
+
+
+def _frequency(made: _Made, time: Node) -> None:
+    """So many times in a while: numerator and denominator of a frequency."""
+    times, span = path_of("frequency/numerator").first(time), path_of("frequency/denominator").first(time)
+    if times is None or span is None or "period" in made.repeat:
+        return
+    count, amount = made.run.positiveInt[times.get("value") or ""], made.run.decimal[span.get("value") or ""]
+    unit = _UNITS.get((span.get("unit") or "").strip())
+    if count is None or amount is None or unit is None:
+        made.misfit(span if count is not None else times, "value", "frequency of FHIR")
+        return
+    made.put("frequency", count, times, "value")
+    made.put("period", amount, span, "value")
+    made.put("periodUnit", unit, span, "unit")
 
 
 def _event(made: _Made, time: Node) -> None:
