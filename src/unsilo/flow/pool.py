@@ -25,10 +25,10 @@ _PIPE_BYTES = 1_048_576
 
 def _widen(*pipes: IO[bytes]) -> None:
     """Let pipes hold more, where the system can do that and has room for it."""
-    ask = getattr(fcntl, "F_SETPIPE_SZ", None)
-    for pipe in pipes if ask is not None else ():
-        with suppress(OSError):
-            fcntl.fcntl(pipe.fileno(), ask, _PIPE_BYTES)
+    if sys.platform == "linux":
+        for pipe in pipes:
+            with suppress(OSError):
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class Worker:
