@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from unsilo.client import Client
+from unsilo.identity import unpack
+from unsilo.storage import open_store
 
 pytestmark = pytest.mark.slow
 UNSILO = [sys.executable, "-m", "unsilo"]
@@ -87,6 +89,27 @@ def test_the_summary_is_what_status_says(demo: tuple[Path, dict[str, int]]) -> N
         "dead letters": status["dead_letters"],
     }
     assert status["messages"].get("queued", 0) == 0
+
+
+def test_who_is_one_person_and_who_is_asked_about(demo: tuple[Path, dict[str, int]]) -> None:
+    """Duplicates of the hospitals are one person, twins, father and son are two; what is doubtful waits, they do not.
+
+    Two pairs wait: a woman who was perhaps registered twice, and a couple who say the same number.
+    """
+    with open_store(demo[0]) as store:
+        person_of, name_of = {}, {}
+        for _, patient_id, person, packed in store.match_records():
+            record = unpack(packed)
+            name_of[patient_id] = record.names[0].text.casefold() if record.names else ""
+            person_of.update({number.value: person for number in record.identifiers})
+        waiting = [(row.rule, name_of[row.left], name_of[row.right]) for row in store.reviews("open")]
+    for one, other in (("n10001", "b20001"), ("n10005", "b20005"), ("n10007", "b20007"), ("n10004", "b20004")):
+        assert person_of[one] == person_of[other], one
+    for one, other in (("n10003", "n10004"), ("n10003", "b20004"), ("n10007", "n10008"), ("n10008", "b20007")):
+        assert person_of[one] != person_of[other], one
+    assert sorted(rule for rule, *_ in waiting) == ["R1-conflict", "R2-conflict"]
+    assert [names for rule, *names in waiting if rule == "R2-conflict"] == [["sofía reyes", "sofía reyes"]]
+    assert demo[1]["conflicts"] == len(waiting)
 
 
 def test_a_second_run_changes_nothing(demo: tuple[Path, dict[str, int]]) -> None:

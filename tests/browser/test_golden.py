@@ -7,23 +7,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.town import hospital_node, signed_in, violations
-from unsilo.demo.script import Sending
+from tests.browser.town import hospital_node, of_hospitals, signed_in, violations
 from unsilo.flow.service import Service
 from unsilo.storage import Tx
 
 pytestmark = pytest.mark.browser
-NAMES = re.compile(rb"REYES")
-
-
-def _wanted(sending: Sending) -> bool:
-    return sending.feed in ("north", "brigid") and NAMES.search(sending.content.upper()) is not None
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
     """Start a node with one woman who has two numbers, joined by hand."""
-    with hospital_node(tmp_path_factory.mktemp("golden"), _wanted) as found:
+    with hospital_node(tmp_path_factory.mktemp("golden"), of_hospitals("REYES")) as found:
         yield found
 
 

@@ -8,24 +8,25 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.town import hospital_node, steward_page, violations
-from unsilo.demo.script import Sending
+from tests.browser.town import hospital_node, of_hospitals, steward_page, violations
 from unsilo.flow.rebuild import sample
 from unsilo.flow.review import decide_pair
 from unsilo.flow.service import Service
 
 pytestmark = pytest.mark.browser
-NAMES = re.compile(rb"BRANDT|KING\^WALTER|REYES")
+WANTED = of_hospitals(r"N10003|B20004|KING\^WALTER|REYES")
+_ORDER = re.compile(rb"\|Y\|[12](?=\r)")
 
 
-def _wanted(sending: Sending) -> bool:
-    return sending.feed in ("north", "brigid") and NAMES.search(sending.content.upper()) is not None
+def _without_order(content: bytes) -> bytes:
+    """Return a message that does not say which of two twins was born first, so that somebody has to be asked."""
+    return _ORDER.sub(b"", content)
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Service]]:
     """Start a node with twins, a father and his son (who are not asked about), and one woman with two numbers."""
-    with hospital_node(tmp_path_factory.mktemp("review"), _wanted) as found:
+    with hospital_node(tmp_path_factory.mktemp("review"), WANTED, written=_without_order) as found:
         yield found
 
 

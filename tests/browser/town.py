@@ -1,6 +1,7 @@
 """A node of the demo with some of the town's messages, behind a real web server, for tests of the console."""
 
 import contextlib
+import re
 import shutil
 import socket
 import threading
@@ -33,11 +34,24 @@ def settled(service: Service) -> None:
         time.sleep(0.05)
 
 
+def of_hospitals(names: str) -> Callable[[Sending], bool]:
+    """Return what wants a message of one of the two hospitals in which a pattern of names (in capitals) is found."""
+    pattern = re.compile(names.encode())
+    return lambda sending: sending.feed in ("north", "brigid") and bool(pattern.search(sending.content.upper()))
+
+
 @contextlib.contextmanager
 def hospital_node(
-    folder: Path, wanted: Callable[[Sending], bool], *, notes: bool = False
+    folder: Path,
+    wanted: Callable[[Sending], bool],
+    *,
+    notes: bool = False,
+    written: Callable[[bytes], bytes] = bytes,
 ) -> Iterator[tuple[str, Service]]:
-    """Serve a node that has processed the wanted messages; a steward `stefan` may sign in. `notes` reads notes too."""
+    """Serve a node that has processed the wanted messages; a steward `stefan` may sign in. `notes` reads notes too.
+
+    `written` changes the bytes of a message before it is sent.
+    """
     if shutil.which("chromium") is None:
         pytest.skip("no chromium found: install it (Debian: apt-get install chromium) to run the browser tests")
     service = Service(demo_settings(folder, 0, 0, workers=1, notes=notes))
@@ -47,7 +61,7 @@ def hospital_node(
         assert access.add_user(service, role, role.title(), [role], PASSWORD) == []
     for sending in town():
         if wanted(sending):
-            service.take(service.settings.feeds[sending.feed], sending.content, {}).result(20)
+            service.take(service.settings.feeds[sending.feed], written(sending.content), {}).result(20)
     settled(service)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -13,7 +13,10 @@ CROWD = 24
 
 
 class Person(NamedTuple):
-    """One invented person; `numbers` holds the record number per place (`north`, `brigid`, `lab`, `harbour`)."""
+    """One invented person; `numbers` holds the record number per place (`north`, `brigid`, `lab`, `harbour`).
+
+    `birth_order` is the place in a multiple birth, empty for who was born alone.
+    """
 
     key: str
     family: str
@@ -28,6 +31,7 @@ class Person(NamedTuple):
     phone: str
     ssn: str
     numbers: dict[str, str]
+    birth_order: str = ""
 
 
 @cache
@@ -42,6 +46,7 @@ def _person(row: dict[str, str]) -> Person:
     return Person(
         row["key"], row["family"], row["given"], row["middle"], row["suffix"], row["sex"],
         date.fromisoformat(row["born"]), row["street"], row["city"], row["zip"], row["phone"], row["ssn"], numbers,
+        row["birth_order"],
     )  # fmt: skip
 
 

@@ -96,6 +96,7 @@ def pid(place: Place, who: Person, *, number: str = "", with_ssn: bool = True, *
     fields[7], fields[8] = who.born.strftime("%Y%m%d"), who.sex
     if place.key != "lab":
         fields[11], fields[13] = address(who), f"{who.phone}^PRN^PH"
+        fields[24], fields[25] = "Y" if who.birth_order else "", who.birth_order
     for key, value in replaced.items():
         fields[int(key[1:])] = value
     return "|".join(fields).rstrip("|")

@@ -1,6 +1,7 @@
 """Whose record this is: what people decided, then the rules of numbers, then the scorer, and what to look at."""
 
 from collections.abc import Collection
+from itertools import product
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -62,6 +63,8 @@ class Decision(msgspec.Struct, frozen=True):
     score: float = 1.0
 
 
+_CLEARLY = 7.0
+"""Bits by which one of two persons that both would be linked must fit better, so that a hundred times likelier."""
 _STRENGTH = {"decided": 3, "R1": 2, "R2": 1, "scored": 1}
 
 
@@ -119,6 +122,8 @@ def _scored(mine: Record, other: Record, found: Comparison, scorer: Scorer) -> _
     if best.score < scorer.review or parent_and_child(mine, other):
         return _UNLIKE
     outcome = scorer.outcome(best.score, scorer.cautions(levels, best.one, best.other))
+    if outcome == "review" and ("given", "different") in levels and found.hard:
+        return _UNLIKE  # twins, or of one household: other names, and numbers or places in one birth of their own
     return best._replace(outcome="review" if found.hard and outcome == "link" else outcome)
 
 
@@ -195,6 +200,17 @@ def _stay(own: Candidate, mine: Record, review: list[Review], scorer: Scorer | N
     return Decision(own.person, "same-record", "The record was already with this person.", "certain", review)
 
 
+def _clearest(mine: Record, others: list[Candidate], persons: list[int], scorer: Scorer) -> list[int]:
+    """Return the one person that fits clearly better than the others, or all of them."""
+    bits = dict.fromkeys(persons, -900.0)
+    for other in others:
+        if other.person in bits:
+            pairs = product(mine.views, other.record.views)
+            bits[other.person] = max([bits[other.person], *(scorer.score(one, view)[0] for one, view in pairs)])
+    first, second = sorted(persons, key=lambda person: -bits[person])[:2]
+    return [first] if bits[first] - bits[second] >= _CLEARLY else persons
+
+
 def _is_one(mine: Record, before: Record, scorer: Scorer) -> bool:
     verdict = weigh(scorer, mine, before)
     return verdict is not None and verdict.outcome != "new"
@@ -211,7 +227,8 @@ def decide(
     matter; missing values neither link nor part.
 
     A conflict (other birth date, sex, generation, first name of a twin, number of the same authority, or names
-    with nothing in common) never links and is given for review. Two persons that fit alike are both left alone.
+    with nothing in common) never links and is given for review. Two persons that fit alike are both left alone; one
+    that fits a hundred times better is linked, and the other shown for review.
     """
     own = _own(mine, candidates)
     barred = {c.person for c in candidates if c.patient_id in cannot and c is not own}
@@ -228,6 +245,8 @@ def decide(
         return _stay(own, mine, also + review, scorer)
     best = max((_STRENGTH[rule] for rule, _ in hits.values()), default=0)
     strongest = sorted(person for person, (rule, _) in hits.items() if _STRENGTH[rule] == best)
+    if len(strongest) > 1 and best == _STRENGTH["scored"] and scorer is not None:
+        strongest = _clearest(mine, others, strongest, scorer)
     if len(strongest) == 1:
         person = strongest[0]
         rule, text = hits[person]

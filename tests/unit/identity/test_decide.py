@@ -5,7 +5,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.identity import Candidate, Decision, Record, decide, keys, record
+from unsilo.identity import Candidate, Decision, Record, decide, default, keys, record
 from unsilo.identity.rules import Comparison
 
 NORTH, BRIGID, SSN = "urn:oid:1.2.3.4", "urn:oid:1.2.3.5", "http://hl7.org/fhir/sid/us-ssn"
@@ -95,6 +95,30 @@ def test_twins_and_generations_stay_apart() -> None:
     assert "twins" in shared.review[0].reason
 
 
+def test_nobody_is_asked_about_twins_who_are_known_as_two() -> None:
+    """Other usual names with an own number of one hospital, or another place in one birth, are two people."""
+    scorer = default().scorer()
+    ella = twin("Ella", "3", NORTH)
+    assert decide(ella, [Candidate("x", 1, twin("Emma", "4", NORTH))], scorer).review == []
+    assert decide(twin("Ella", "3", NORTH, 1), [Candidate("x", 1, twin("Emma", "4", BRIGID, 2))], scorer).review == []
+    [doubt] = decide(ella, [Candidate("x", 1, twin("Emma", "4", BRIGID))], scorer).review
+    assert "twins" in doubt.reason
+    [twice] = decide(ella, [Candidate("x", 1, twin("Ella", "5", NORTH))], scorer).review
+    assert "own medical record number" in twice.reason
+
+
+def twin(first: str, number: str, system: str, order: int = 0) -> Record:
+    """A child as a hospital registers it, with its place in the birth when that is known."""
+    raw = {
+        "id": f"{system[-1]}{number}",
+        "identifier": [{"system": system, "value": f"N{number}", "type": {"coding": [{"code": "MR"}]}}],
+        "name": [{"family": "Brandt", "given": [first]}], "birthDate": "2019-06-02", "gender": "female",
+        "telecom": [{"system": "phone", "value": "555-013-3777"}],
+        "address": [{"line": ["77 Harbour Road"], "city": "Eastmere", "postalCode": "04103"}],
+    }  # fmt: skip
+    return record(raw | ({"multipleBirthInteger": order} if order else {}))
+
+
 def test_different_social_security_numbers_part() -> None:
     """Name, birth date and sex agree, but each has an own number: a review, not a link."""
     found = against(person("1", ssn="412551234"), person("9", BRIGID, ssn="413551234"))
@@ -134,6 +158,25 @@ def test_two_persons_that_fit_alike_are_left_alone() -> None:
     )
     assert found.person is None
     assert [r.person for r in found.review] == [7, 8]
+
+
+def test_one_that_fits_a_hundred_times_better_is_linked() -> None:
+    """Of two persons of one name, date and sex the one of the same telephone and address is it; the other is shown."""
+
+    def form(id_: str, phone: str, street: str, city: str) -> Record:
+        return record({
+            "resourceType": "Patient", "id": id_, "gender": "female", "birthDate": "1980-05-17",
+            "name": [{"family": "Rivera", "given": ["Ana"]}], "telecom": [{"system": "phone", "value": phone}],
+            "address": [{"line": [street], "city": city}],
+        })  # fmt: skip
+
+    mine, near = (form(id_, "5551234567", "7 Mill Lane", "Northtown") for id_ in "ab")
+    far = form("c", "5559870000", "90 Oak Road", "Southport")
+    scorer = default().scorer()
+    found = decide(mine, [Candidate("b", 1, near), Candidate("c", 2, far)], scorer)
+    assert (found.person, [each.person for each in found.review]) == (1, [2])
+    alike = decide(mine, [Candidate("b", 1, near), Candidate("c", 2, near)], scorer)
+    assert (alike.person, [each.person for each in alike.review]) == (None, [1, 2])
 
 
 def test_an_identifier_is_stronger_than_a_name() -> None:
