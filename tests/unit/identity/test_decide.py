@@ -161,21 +161,23 @@ def test_two_persons_that_fit_alike_are_left_alone() -> None:
 
 
 def test_one_that_fits_a_hundred_times_better_is_linked() -> None:
-    """Of two persons of one name, date and sex the one of the same telephone and address is it; the other is shown."""
+    """Both would be linked were the other not there: the one of whom all agrees is it, the other is shown."""
 
-    def form(id_: str, phone: str, street: str, city: str) -> Record:
+    def form(id_: str, family: str, phone: str, street: str, city: str) -> Record:
         return record({
             "resourceType": "Patient", "id": id_, "gender": "female", "birthDate": "1980-05-17",
-            "name": [{"family": "Rivera", "given": ["Ana"]}], "telecom": [{"system": "phone", "value": phone}],
+            "name": [{"family": family, "given": ["Ana"]}], "telecom": [{"system": "phone", "value": phone}],
             "address": [{"line": [street], "city": city}],
         })  # fmt: skip
 
-    mine, near = (form(id_, "5551234567", "7 Mill Lane", "Northtown") for id_ in "ab")
-    far = form("c", "5559870000", "90 Oak Road", "Southport")
+    mine, near = (form(id_, "Rivera", "5551234567", "7 Mill Lane", "Northtown") for id_ in "ab")
+    far = form("c", "Riviera", "5559870000", "90 Oak Road", "Southport")
     scorer = default().scorer()
+    for other in (near, far):
+        assert decide(mine, [Candidate("x", 1, other)], scorer).person == 1
     found = decide(mine, [Candidate("b", 1, near), Candidate("c", 2, far)], scorer)
     assert (found.person, [each.person for each in found.review]) == (1, [2])
-    alike = decide(mine, [Candidate("b", 1, near), Candidate("c", 2, near)], scorer)
+    alike = decide(mine, [Candidate("b", 1, far), Candidate("c", 2, far)], scorer)
     assert (alike.person, [each.person for each in alike.review]) == (None, [1, 2])
 
 
