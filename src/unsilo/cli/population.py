@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "import_"]
 
-_AT_ONCE = 2000
-"""Lines of one commit: nobody else uses the store meanwhile."""
 _SHOWN = 20
 """Faults that are shown on standard error; the report holds all of them."""
 
@@ -90,7 +88,7 @@ def import_(
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
                 service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
-                batch_lines=_AT_ONCE,
+                alone=True,
             )  # fmt: skip
         except OSError as fault:
             fail(NOT_NOW, f"the import stopped: {fault}", "run it again to go on")

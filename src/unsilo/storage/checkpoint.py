@@ -11,7 +11,7 @@ from unsilo.storage.connect import connect
 from unsilo.storage.days import day_path
 from unsilo.storage.statements import load
 
-__all__ = ["Checkpointer"]
+__all__ = ["LOADED_BYTES", "Checkpointer"]
 
 _SQL = load("store")
 _PAUSE_SECONDS = 1.0
@@ -21,6 +21,15 @@ _LOW_BYTES = 256 * 1024 * 1024
 """Room on the disk below which the logs are kept short: once the disk is full, they are where reads are recorded."""
 _BIG_FRAMES = 2000
 _LONG_FRAMES = 16_000  # 64 MB
+LOADED_BYTES = 512 * 1024 * 1024
+"""Of a load, each commit changes most pages of the large indexes: a log of several moves each page once."""
+
+
+def _log_bytes(path: Path) -> int:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:
+        return 0
 
 
 class Checkpointer:
@@ -35,6 +44,8 @@ class Checkpointer:
         self._committed = threading.Event()
         self._stopping = threading.Event()
         self.behind = threading.Event()
+        self.left_alone = 0
+        """Bytes of a log that need not be moved yet."""
         self._thread: threading.Thread | None = None
         self._open: dict[Path, sqlite3.Connection] = {}
 
@@ -61,7 +72,8 @@ class Checkpointer:
             # A disk that fails here fails the writer's next commit too, which is where it is reported.
             with contextlib.suppress(sqlite3.Error, OSError):
                 for path in self._paths():
-                    self._visit(path)
+                    if not self.left_alone or _log_bytes(path) > self.left_alone:
+                        self._visit(path)
             self._stopping.wait(self._pause())
         for connection in self._open.values():
             connection.close()

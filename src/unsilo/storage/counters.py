@@ -3,6 +3,7 @@
 import msgspec
 
 from unsilo.storage.bodies import Dictionary
+from unsilo.storage.loading import Staging
 from unsilo.storage.pending import Pending
 from unsilo.storage.rows import Stored
 
@@ -26,7 +27,7 @@ class Counters:
 
     `at` is the time (microseconds) of the group, which only grows; `texts` are (parameter, hash) of token texts that
     are known to be in the store; `packers` what new bodies and keys are packed with; `heads` what is current of the
-    resources that messages say again and again, without body and keys.
+    resources that messages say again and again, without body and keys; `staging` the key rows that a load holds back.
     """
 
     rid = 0
@@ -39,6 +40,7 @@ class Counters:
         self.texts: set[tuple[int, int]] = set()
         self.packers: dict[str, Dictionary] = {}
         self.heads: dict[tuple[str, str], Stored] = {}
+        self.staging: Staging | None = None
 
     def next_rid(self) -> int:
         """Return a row number that no row has."""

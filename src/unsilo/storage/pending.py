@@ -10,6 +10,7 @@ import msgspec
 from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
+from unsilo.storage.loading import Staging
 from unsilo.storage.packing import keep_lineage
 from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS
@@ -86,6 +87,10 @@ class Pending:
         self.flat, self.live, self.clocks = defaultdict(list), Counter(), {}
         return taken
 
+    def forget(self) -> None:
+        """Forget what is known of resources: their rows are written."""
+        self.current, self.rids, self.texts = {}, {}, set()
+
     def give_back(self, taken: "Pending") -> None:
         """Take rows back whose writing was undone; what was gathered since came after them."""
         later = self.take_rows()
@@ -142,8 +147,16 @@ def _index(connection: sqlite3.Connection, images: dict[int, Change]) -> None:
             run_rows(connection, _SQL[f"add_{name}"], sorted(add[name]))
 
 
-def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str, Dictionary]) -> None:
-    """Write all gathered resource rows in the open transaction, each table in key order, bodies and keys packed."""
+def flush(
+    connection: sqlite3.Connection, pending: Pending, packers: Mapping[str, Dictionary], staging: Staging | None = None
+) -> None:
+    """Write all gathered resource rows in the open transaction, each table in key order, bodies and keys packed.
+
+    With `staging` the keys of resources that had none are held back there.
+    """
+    if staging is not None and pending.images:  # former keys of these may be among what is held
+        staging.merge()
+        staging = None
     if pending.res:
         rows = [pending.res[rid] for rid in sorted(pending.res)]
         packed = pack_all([row[-2] for row in rows], packers.get("body"))
@@ -157,7 +170,10 @@ def flush(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str
     if pending.clocks:
         connection.executemany(_SQL["clock"], list(pending.clocks.values()))
     for table, values in pending.flat.items():  # before what later jobs of the group have changed of the same resources
-        run_flat(connection, _SQL[f"add_{table}"], COLUMNS[table].width, values)
+        if staging is not None:
+            staging.add(table, values)
+        else:
+            run_flat(connection, _SQL[f"add_{table}"], COLUMNS[table].width, values)
     _index(connection, pending.images)
     live = Counter(pending.live)
     for rid, (before, after, _image) in pending.images.items():

@@ -1,7 +1,8 @@
 """The store: opens the files, lends connections to readers, hands jobs and receipts to the one writer."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import msgspec
 from unsilo.kernel import Issue
 from unsilo.storage import bodies
 from unsilo.storage.accounts import Accounts
-from unsilo.storage.checkpoint import Checkpointer
+from unsilo.storage.checkpoint import LOADED_BYTES, Checkpointer
 from unsilo.storage.connect import Readers, connect
 from unsilo.storage.days import DayReader, erase, sync_directory
 from unsilo.storage.deliveries import DeliveryReads
@@ -101,6 +102,18 @@ class Store(
         it has no effects but those on `Tx`. Keep it small: while it runs, receipts wait.
         """
         return self._writer.submit(job, priority)
+
+    @contextmanager
+    def loading(self, resources: int) -> Iterator[None]:
+        """Commit jobs that follow one another by so many resources at once, and checkpoint seldom.
+
+        For a population that comes while the store serves nobody else: all others wait until such a commit is done.
+        """
+        self._writer.load, self._checkpointer.left_alone = resources, LOADED_BYTES
+        try:
+            yield
+        finally:
+            self._writer.load = self._checkpointer.left_alone = 0
 
     def view(self, *, shared: bool = False) -> View:
         """Return a view with a connection of its own, for a reader that must not wait for others, or a `shared` one."""

@@ -85,6 +85,8 @@ class ResourceTx:
 
     def settle(self) -> None:
         """Write what this job and the group before it have gathered, so that a search on this connection sees it."""
+        if self._counters.staging is not None:
+            self._counters.staging.merge()
         if self._group.unwritten:
             if self._saved:  # were this job to fail, the group's rows would go with it: they are kept until its end
                 taken = self._group.take_rows()

@@ -20,6 +20,7 @@ from unsilo.storage.counters import Counters
 from unsilo.storage.days import Days
 from unsilo.storage.faults import Hooks, NotDurableError, is_storage_fault
 from unsilo.storage.functions import prepare
+from unsilo.storage.loading import HELD_RESOURCES, Staging
 from unsilo.storage.names import Names
 from unsilo.storage.pending import Pending, flush
 from unsilo.storage.receive import content_rows, journal_group
@@ -35,14 +36,19 @@ __all__ = ["Writer"]
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_GROUP_SECONDS = 0.010
+_GROUP_SECONDS = 0.012
 """A group of jobs while receipts come: the rows of a message alone touch a hundred pages, those of ten hardly more
 than twice as many. For twice as long as a group took, receipts then go before the next one."""
+_GROUP_LEAST = 100
+"""Resources of a group that is not cut short yet, though its time is over (but for three times that): where the machine
+is slow, small groups would make it slower still."""
 _SHORT_SECONDS = 0.005
 """A group of jobs while somebody waits for an answer that must be recorded first."""
 _LONG_SECONDS = 0.120
 """A group of jobs while nobody waits for anything else: rows that share a commit share its pages and its fsync."""
 _QUIET_SECONDS = 1.0
+_LOAD_SECONDS = 0.25
+"""How long a load waits for its next job before what came is committed."""
 _RETRY_SECONDS = 0.05
 _RES, _MSG, _STORE, _DICTIONARY = load("resource"), load("message"), load("store"), load("dictionary")
 
@@ -74,6 +80,8 @@ class Writer:
         self._broken = False
         self._seconds_each = 0.0002
         self._requeued: list[QueueItem] = []
+        self.load = 0
+        """Resources that a group of jobs may write where nobody else waits (`Store.loading`); 0 for few."""
         self.on_requeued: Callable[[list[QueueItem]], None] | None = None
         self.on_commit: Callable[[], None] | None = None
         self.on_grown: Callable[[int], None] | None = None
@@ -383,6 +391,7 @@ class Writer:
         self._counters.t += 1
         self._counters.at = max(clock.now(), self._counters.at + 1)
         group = Pending()
+        staging = self._counters.staging = Staging(connection) if self.load else None
         given = list(taken)
         while True:
             if alone:
@@ -390,13 +399,11 @@ class Writer:
                     break
                 job = given.pop()
             else:
-                spent = time.perf_counter() - started + group.written * self._seconds_each
-                coming = self._receipts or self._gathered
-                quiet = not coming and started - self._received > _QUIET_SECONDS
-                limit = _SHORT_SECONDS if self._trails else _LONG_SECONDS if quiet else _GROUP_SECONDS
-                if taken and spent > limit:
+                if taken and self._is_enough(group.written, started):
                     break
                 with self._wake:
+                    if taken and self.load and not self._jobs:
+                        self._wake.wait(_LOAD_SECONDS)
                     if not self._jobs:
                         break
                     job = heapq.heappop(self._jobs)
@@ -407,8 +414,14 @@ class Writer:
                     continue
                 taken.append(job)
             self._run_one(connection, job, group, done, failed)
+            if staging is not None and len(group.res) >= HELD_RESOURCES:
+                flush(connection, group.take_rows(), self._counters.packers, staging)
+                self._counters.remember(group)  # should the transaction be undone, it is forgotten again
+                group.forget()
         flushing = time.perf_counter()
-        flush(connection, group, self._counters.packers)
+        flush(connection, group, self._counters.packers, staging)
+        if staging is not None:
+            staging.merge()
         requeued = move(connection, self._names, group.finished) if group.finished else []
         if group.written:
             run_rows(connection, _RES["tx"], [(self._counters.t, self._counters.at, group.written)])
@@ -419,6 +432,14 @@ class Writer:
         if self.on_grown is not None:
             self.on_grown(self._counters.rid)
         self._requeued += requeued
+
+    def _is_enough(self, written: int, started: float) -> bool:
+        """Tell whether a group that began at `started` is to be committed."""
+        if self.load:
+            return written >= self.load or bool(self._receipts or self._trails)
+        spent = time.perf_counter() - started + written * self._seconds_each
+        quiet = not (self._receipts or self._gathered) and started - self._received > _QUIET_SECONDS
+        return spent > (_SHORT_SECONDS if self._trails else _LONG_SECONDS if quiet else _GROUP_SECONDS)
 
     def _run_one(
         self, connection: sqlite3.Connection, job: Job, group: Pending, done: list[tuple[Job, Any]],

@@ -1,5 +1,6 @@
-"""Sheets: what they write is what `put` writes one by one, whatever comes before, after and between."""
+"""Sheets: what they write is what `put` writes one by one, whatever comes before, after and between, also in a load."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,19 @@ _COLUMNS = {
     "cmp": "sp, code, sys, code2, sys2, lo, hi, v, rid", "pat": "pat, type, dlo, rid, code, cat",
     "pos": "sp, lat, lon, rid", "find": "term, rid",
 }  # fmt: skip
+
+
+@pytest.fixture(params=["a few", "a load"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store that commits what waits, and one that holds key rows back till many have come."""
+    monkeypatch.setattr("unsilo.storage.writer.HELD_RESOURCES", 3)
+    monkeypatch.setattr("unsilo.storage.writer._LOAD_SECONDS", 0.01)
+    with open_store(tmp_path / "store") as opened:
+        if request.param == "a few":
+            yield opened
+        else:
+            with opened.loading(1000):
+                yield opened
 
 
 @pytest.fixture

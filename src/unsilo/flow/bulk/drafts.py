@@ -14,12 +14,13 @@ import msgspec
 from unsilo.config.settings import Validation
 from unsilo.fhir import codec
 from unsilo.flow.bulk.lines import Line
-from unsilo.flow.drafted import Drafted, Gathering
+from unsilo.flow.drafted import Gathering
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.judge import Judge
 from unsilo.flow.process import Draft
 from unsilo.kernel import Issue, Json, Where
+from unsilo.storage.packing import squeeze
 from unsilo.validation import Options
 from unsilo.validation.library import validator
 
@@ -44,9 +45,9 @@ class Order(NamedTuple):
 
 
 class Drafts(msgspec.Struct, array_like=True):
-    """What some lines became: sheets of resources, and from which line each resource is."""
+    """What some lines became: sheets of resources (`Drafted`, encoded and packed), and from which line each one is."""
 
-    sheets: list[Drafted]
+    sheets: list[bytes]
     lines: list[list[int]]
     issues: list[Issue]
 
@@ -96,7 +97,8 @@ def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes
         for issue in issues[:_MOST_TOLD]:
             place = f"{order.name}:{number} {issue.where.path}".strip()
             told.append(msgspec.structs.replace(issue, where=Where(place)))
-    return _encode(Drafts([one.drafted() for one, _ in sheets], [places for _, places in sheets], told))
+    packed = [squeeze(_encode(one.drafted())) for one, _ in sheets]  # an eighth: many wait for one commit
+    return _encode(Drafts(packed, [places for _, places in sheets], told))
 
 
 _here: list[Judge] = []

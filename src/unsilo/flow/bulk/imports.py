@@ -1,4 +1,4 @@
-"""Imports whole populations: drafts in worker processes, some hundred resources a commit, going on after a stop.
+"""Imports whole populations: drafts in worker processes, written in pieces of some hundred, going on after a stop.
 
 What is committed is searchable. The place that is reached is written after the commit; a piece that is done again after
 a crash changes nothing, because a resource that says what is stored already makes no version.
@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,8 @@ from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Where
 from unsilo.policy import Predicate
 from unsilo.storage import Tx
+from unsilo.storage.packing import unsqueeze
+from unsilo.storage.sheet import Sheet
 
 __all__ = ["Batch", "Makers", "Mode", "Progress", "import_files"]
 
@@ -37,10 +40,15 @@ _WRITING = 2
 """Pieces that are with the writer while the next one is taken up."""
 _AFTER_OTHERS = -1
 """Priority of a piece: what somebody waits for goes first."""
+_LOADED = 40_000
+"""Resources of a commit where nobody waits for the store: each commit changes most pages of the large indexes."""
+_LOADED_LINES = 1000
+"""Lines of a piece there: less to be passed on for each."""
 _MANY = 4 * 1024 * 1024
 """Bytes from which worker processes pay."""
-_WAIT = 120.0
+_WAIT = 600.0
 _decode = msgspec.msgpack.Decoder(Drafts).decode
+_sheet = msgspec.msgpack.Decoder(Drafted).decode
 
 
 class Progress(msgspec.Struct):
@@ -63,41 +71,44 @@ class Batch(msgspec.Struct):
 
 
 class _Put:
-    """The job that writes the resources of one sheet; a list of lines says where each is from."""
+    """The job that writes the resources of one sheet; a list of lines says where each is from.
+
+    The sheet stays packed until it is written, and is so again should the job be run anew: many may wait.
+    """
 
     def __init__(
-        self, service: Service, caller: Caller, name: str, held: Drafted, lines: list[int], mode: Mode
+        self, service: Service, caller: Caller, name: str, held: bytes, lines: list[int], mode: Mode
     ) -> None:  # fmt: skip
         self.service, self.caller, self.name, self.mode = service, caller, name, mode
         self.held, self.lines = held, lines
 
     def __call__(self, tx: Tx) -> Batch:
         """Write what is not stored, and what says something else than what is."""
-        writing = Writing(tx, self.service, self.caller)
-        done = Batch(self.held.sheet.count) if writing.put_sheet(self.held) else self._one_by_one(tx, writing)
+        writing, held = Writing(tx, self.service, self.caller), _sheet(unsqueeze(self.held))
+        done = Batch(held.sheet.count) if writing.put_sheet(held) else self._one_by_one(tx, writing, held)
         if writing.changed:
             writing.end("import", f"{len(writing.changed)} resources of {self.name}")
         return done
 
-    def _one_by_one(self, tx: Tx, writing: Writing) -> Batch:
-        sheet = self.held.sheet
+    def _one_by_one(self, tx: Tx, writing: Writing, held: Drafted) -> Batch:
+        sheet = held.sheet
         keys = sheet.names[: sheet.count]
-        if self._is_sure():
+        if self._is_sure(sheet):
             tx.number(keys)
         tx.note_texts(sheet)
         done = Batch(issues=[])
         writing.coming = frozenset(f"{kind}/{id_}" for kind, id_ in keys)
-        for line, piece in zip(self.lines, self.held.drafts(), strict=True):
+        for line, piece in zip(self.lines, held.drafts(), strict=True):
             self._one(writing, piece, line, done)
         return done
 
-    def _is_sure(self) -> bool:
+    def _is_sure(self, sheet: Sheet) -> bool:
         """Tell whether none of it can be refused once the writing begins: then what refers to it needs no stub."""
         return (
             self.mode == "upsert"
             and self.service.settings.fhir.referential_integrity != "reject"
             and self.caller.predicate == Predicate()
-            and not any(kind == "SearchParameter" for kind, _ in self.held.sheet.names[: self.held.sheet.count])
+            and not any(kind == "SearchParameter" for kind, _ in sheet.names[: sheet.count])
         )
 
     def _one(self, writing: Writing, piece: Draft, line: int, done: Batch) -> None:
@@ -203,25 +214,30 @@ def import_files(
     service: Service, caller: Caller, paths: Sequence[Path], *, mode: Mode = "upsert", check: Check = "off",
     only: str = "", way: Check = "off", names: Sequence[str] = (), workers: int = 0, makers: Makers | None = None,
     progress: Progress | None = None, told: Callable[[Progress, list[Issue]], None] | None = None,
-    stopped: Callable[[], bool] = lambda: False, batch_lines: int = LINES,
+    stopped: Callable[[], bool] = lambda: False, alone: bool = False,
 ) -> Progress:  # fmt: skip
     """Import NDJSON files, Bundles and single resources, and folders of them; return what became of them.
 
     `only` is the one type that is taken, `way` how the node's settings want this caller's writes checked, `names` what
     the files are called in reports. `progress` is where a former run ended; `told` hears after each commit how far it
-    is, with the Issues of that piece (their `where` names file and line). `batch_lines` are written at once, while all
-    else waits: more where nothing else is served. NotDurableError when the store cannot be written.
+    is, with the Issues of that piece (their `where` names file and line). `alone` says that nothing else uses the
+    store: then tens of thousands of resources share a commit. NotDurableError when the store cannot be written.
     """
     files = list(files_in(paths))
     at = progress or Progress()
     own = makers or Makers(service.judge, workers)
     order = Order("", check, only, way)
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
+    most, writing = LINES, _WRITING if ahead else 0
+    loading: AbstractContextManager[None] = nullcontext()
+    if alone and ahead:  # what is made while a commit lasts waits for the next
+        most, writing = _LOADED_LINES, _LOADED // _LOADED_LINES + ahead
+        loading = service.store.loading(_LOADED)
     under_way: deque[tuple[int, Piece | None, list[Issue], list[Future[Batch]]]] = deque()
 
-    def settle(most: int) -> None:
-        """Wait until no more than `most` pieces are being written, and tell of each in order."""
-        while len(under_way) > most:
+    def settle(left: int) -> None:
+        """Wait until no more than `left` pieces are being written, and tell of each in order."""
+        while len(under_way) > left:
             number, piece, issues, jobs = under_way.popleft()
             batches = [job.result(_WAIT) for job in jobs]
             for batch in batches:
@@ -232,20 +248,21 @@ def import_files(
 
     try:
         called = list(names) or [path.name.replace(" ", "%20") for path in files]
-        for number, piece, made, fault in _queue(own, files, called, at, order, ahead, batch_lines):
-            issues: list[Issue] = [fault] if fault is not None else []
-            jobs = []
-            if piece is not None and made is not None:
-                found = _decode(made.result())
-                issues = [*piece.issues, *found.issues]
-                for held, lines in zip(found.sheets, found.lines, strict=True):
-                    write = _Put(service, caller, called[number], held, lines, mode)
-                    jobs.append(service.store.submit(write, _AFTER_OTHERS))
-            under_way.append((number, piece, issues, jobs))
-            settle(_WRITING if ahead else 0)
-            if stopped():
-                break
-        settle(0)
+        with loading:
+            for number, piece, made, fault in _queue(own, files, called, at, order, ahead, most):
+                issues: list[Issue] = [fault] if fault is not None else []
+                jobs = []
+                if piece is not None and made is not None:
+                    found = _decode(made.result())
+                    issues = [*piece.issues, *found.issues]
+                    for held, lines in zip(found.sheets, found.lines, strict=True):
+                        write = _Put(service, caller, called[number], held, lines, mode)
+                        jobs.append(service.store.submit(write, _AFTER_OTHERS))
+                under_way.append((number, piece, issues, jobs))
+                settle(writing)
+                if stopped():
+                    break
+            settle(0)
     finally:
         if makers is None:
             own.close()

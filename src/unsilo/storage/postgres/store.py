@@ -1,6 +1,7 @@
 """The store in a PostgreSQL database: the same surface as SQLite's, for any number of processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ class SharedStore(Store):
         readers = SharedReaders(self._dsn, 1)
         self._views.append(readers)
         return View(readers)
+
+    @contextmanager
+    def loading(self, resources: int) -> Iterator[None]:  # noqa: ARG002 - the same surface
+        """Do nothing: the database orders its writes and its log itself."""
+        yield
 
     @property
     def trouble(self) -> str:
