@@ -12,9 +12,9 @@ __all__ = ["All", "Any_", "Not", "Test", "Tree", "parse_condition"]
 class Test(NamedTuple):
     """One predicate over `ref` (empty: the row's own source).
 
-    `op` is VALUED, NUMERIC, COMPARED (a number behind < <= > or >=), EQUALS, IN, STARTS, CONTAINS, COUNT or LENGTH;
-    `values` are texts to compare with (or one reference when `by_ref`), `compare` and `number` belong to COUNT and
-    LENGTH.
+    `op` is VALUED, NUMERIC, COMPARED (a number behind < <= > or >=), EQUALS, IN, STARTS, CONTAINS, KNOWN (a code that
+    the vocabulary named by `values` translates), COUNT or LENGTH; `values` are texts to compare with (or one reference
+    when `by_ref`), `compare` and `number` belong to COUNT and LENGTH.
     """
 
     ref: str
@@ -64,6 +64,7 @@ _PREDICATES = {
     "LENGTH",
     "STARTS",
     "CONTAINS",
+    "KNOWN",
     "EXIST",
 }
 _MARKS = {"=", "<", ">", "<=", ">=", "!=", "<>"}
@@ -199,9 +200,9 @@ class _Parser:
                 self.take()
                 negative = not negative
             test = self.equality(ref)
-        elif word in ("STARTS", "CONTAINS"):
+        elif word in ("STARTS", "CONTAINS", "KNOWN"):
             self.take()
-            if self.peek() == "WITH":
+            if self.peek() in ("WITH", "IN"):
                 self.take()
             test = Test(ref, word, (_unquoted(self.take()),))
         else:

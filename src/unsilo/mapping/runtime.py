@@ -265,7 +265,10 @@ class Run(ABC):
         place: Locator,
         rows: list[Row],
     ) -> None:
-        """Give an original coding that names no system that of its table, and say when it was not translated."""
+        """Give an original coding that names no system that of its table, and say when it was not translated.
+
+        A code that the table does not have is the sender's own: to say that it is the table's would be false.
+        """
         codings = obj.get("coding")
         if not codings:
             if codings is not None:
@@ -274,9 +277,10 @@ class Run(ABC):
         if not system and vocabulary.source_system:
             for index, coding in enumerate(codings):
                 if "code" in coding and "system" not in coding:
-                    at = f"{where}.coding[{index}].system" if where else f"coding[{index}].system"
-                    coding["system"] = vocabulary.source_system
-                    rows.append(Row(at, rule, None))
+                    if table := vocabulary.system_of(coding["code"]):
+                        at = f"{where}.coding[{index}].system" if where else f"coding[{index}].system"
+                        coding["system"] = table
+                        rows.append(Row(at, rule, None))
                     break
         if hit is None and any("code" in coding for coding in codings):
             self.unmapped(vocabulary, str(codings[-1].get("code", "")), rule, place)
@@ -311,8 +315,8 @@ class Run(ABC):
         self, obj: Json, where: str, vocabulary: Vocabulary, system: str, rule: str, rows: list[Row]
     ) -> None:
         """Give an untranslated Coding that names no system that of its table."""
-        if not system and "code" in obj and "system" not in obj and vocabulary.source_system:
-            obj["system"] = vocabulary.source_system
+        if not system and "code" in obj and "system" not in obj and (table := vocabulary.system_of(obj["code"])):
+            obj["system"] = table
             rows.append(Row(f"{where}.system" if where else "system", rule, None))
 
     def unmapped_code(
@@ -326,16 +330,13 @@ class Run(ABC):
         place: Locator,
         rows: list[Row],
     ) -> None:
-        """Keep a code that a required binding has no place for in the extension alternate-codes."""
+        """Keep a code of the sender's own, for which a required binding has no place, in alternate-codes."""
         self.unmapped(vocabulary, code, rule, place)
         if key in obj or f"_{key}" in obj:
             return
-        coding = {"system": vocabulary.source_system, "code": code} if vocabulary.source_system else {"code": code}
-        obj[f"_{key}"] = {"extension": [{"url": ALTERNATE, "valueCodeableConcept": {"coding": [coding]}}]}
+        obj[f"_{key}"] = {"extension": [{"url": ALTERNATE, "valueCodeableConcept": {"coding": [{"code": code}]}}]}
         at = f"{where}._{key}" if where else f"_{key}"
         rows.append(Row(f"{at}.extension[0].url", rule, None))
-        if vocabulary.source_system:
-            rows.append(Row(f"{at}.extension[0].valueCodeableConcept.coding[0].system", rule, None))
         rows.append(Row(f"{at}.extension[0].valueCodeableConcept.coding[0].code", rule, place))
 
     def unmapped(self, vocabulary: Vocabulary, code: str, rule: str, place: Locator) -> None:

@@ -109,6 +109,10 @@ def converters() -> dict[str, Memo]:
     }
 
 
+_NAME = 4
+"""How long a word is at least that is taken for the name of a code."""
+
+
 class Code(NamedTuple):
     """A target code; an empty `code` is knowingly not mapped."""
 
@@ -118,7 +122,12 @@ class Code(NamedTuple):
 
 
 class Vocabulary(dict[str, "Code | None"]):
-    """A vocabulary's codes: exact, then without regard to case; None for a code it does not know."""
+    """A vocabulary's codes: exact, then without regard to case, then by name; None for a code it does not know.
+
+    By name: a sender that writes `Female` where the table has `F` means the only target of that name; short ones, which
+    may be codes of another table, are not looked up so. `codes` are those of the table itself, in small letters: what
+    is not among them is not a code of the `source_system`.
+    """
 
     def __init__(self, name: str, rows: list[CodeRow]) -> None:
         super().__init__()
@@ -130,12 +139,31 @@ class Vocabulary(dict[str, "Code | None"]):
             if row.code not in self or (code.code and not getattr(self[row.code], "code", "")):
                 self[row.code] = code
             self.folded.setdefault(row.code.casefold(), self[row.code] or code)
+        self.codes = frozenset(row.code.casefold() for row in rows if row.source_system == self.source_system)
+        self.names: dict[str, Code | None] = {}
+        for code in self.folded.values():
+            for name in {code.code.casefold(), code.display.casefold()}:
+                if not code.code or len(name) < _NAME:
+                    continue
+                same = self.names.setdefault(name, code)
+                if same is not None and (same.system, same.code) != (code.system, code.code):
+                    self.names[name] = None
 
     def __missing__(self, code: str) -> Code | None:
-        found = self.folded.get(code.strip().casefold())
+        folded = code.strip().casefold()
+        found = self.folded.get(folded) or self.names.get(folded)
         if found is not None and len(self) < _MEMO:
             self[code] = found
         return found
+
+    def knows(self, code: str) -> bool:
+        """True for a code that is translated."""
+        found = self[code]
+        return found is not None and bool(found.code)
+
+    def system_of(self, code: str) -> str:
+        """The system of the table that a code without one is of; "" for a code that the table does not have."""
+        return self.source_system if code.strip().casefold() in self.codes else ""
 
 
 _TABLE = re.compile(r"(?:HL7)?-?(\d{4})$")

@@ -19,7 +19,7 @@ from unsilo.spec import r4
 PRIMITIVES = {
     "string", "text", "code", "id", "uri", "url", "oid", "uuid", "markdown", "boolean", "integer", "positiveInt",
     "unsignedInt", "decimal", "date", "dateTime", "instant", "time", "base64Binary", "reference", "compared",
-    "comparator",
+    "comparator", "words",
 }  # fmt: skip
 # Data types of FHIR whose values are written as text, so that text of any of these types fits.
 TEXTS = {"string", "code", "id", "uri", "url", "oid", "uuid", "markdown", "canonical", "base64Binary"}
@@ -87,7 +87,7 @@ def fits(row: MapRow, element: r4.Element) -> str:
         if made in types or (made in QUANTITIES and types & QUANTITIES):
             return ""
         return f"{made} for {element.types}"
-    kind = {"compared": "decimal", "comparator": "code"}.get(kind, kind)
+    kind = {"compared": "decimal", "comparator": "code", "words": "string"}.get(kind, kind)
     for family in (TEXTS | {"text"}, NUMBERS, TIMES | {"dateTime"}):
         if kind in family and types & family:
             return ""

@@ -22,6 +22,11 @@ _FORM = re.compile(
 _ISO = re.compile(
     r"(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
+# The standard's date with its time apart.
+_APART = re.compile(r"(\d{4})(\d\d)(\d\d)[T ](\d\d):?(\d\d)(?::?(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_SPELT = re.compile(
+    r"(?:(\d{4})/(\d\d?)/(\d\d?)|(\d\d?)([/.])(\d\d?)\5(\d{4}))(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?", re.ASCII
+)
 _TIME = re.compile(r"(\d\d)(?::?(\d\d)(?::?(\d\d)(?:\.(\d{1,9}))?)?)?(?:[+-]\d{4})?", re.ASCII)
 
 
@@ -42,17 +47,19 @@ def read(value: str, zone: tzinfo = UTC) -> Moment | None:
 
     A time without a zone is in `zone`; in the doubled hour of autumn it is the first of the two. Hour 24 is midnight
     at the end of the day, only as 24, 2400 or 240000. `19610000` and `19610600` say a year and a month. The ISO 8601
-    form with hyphens and colons is taken too.
+    form with hyphens and colons is taken too, a date with its time apart (`20260108 1130`), and dates that are spelt
+    and can be read in one way only: `2026/01/08`, `08.01.2026` (a day before points), `2/14/1961`, but not `2/4/1961`.
     """
     return _read(value.strip(), zone) if len(value) <= _LONGEST else None
 
 
 @lru_cache(maxsize=1024)  # a message repeats its few times over and over
 def _read(value: str, zone: tzinfo) -> Moment | None:
-    match = _FORM.fullmatch(value) or _ISO.fullmatch(value)
-    if match is None:
+    match = _FORM.fullmatch(value) or _ISO.fullmatch(value) or _APART.fullmatch(value)
+    parts = match.groups() if match is not None else _spelt(value)
+    if parts is None:
         return None
-    year, month, day, hour, minute, second, digits, offset = match.groups()
+    year, month, day, hour, minute, second, digits, offset = parts
     if month == "00" or day == "00":
         if hour or (month == "00" and day not in (None, "00")):
             return None
@@ -77,6 +84,22 @@ def _read(value: str, zone: tzinfo) -> Moment | None:
     except (ValueError, OverflowError):
         return None
     return Moment(start, "fraction" if digits else precision, digits or "", bool(offset))
+
+
+def _spelt(value: str) -> tuple[str | None, ...] | None:
+    """The parts of a date with strokes or points; None for one that may be read in two ways."""
+    match = _SPELT.fullmatch(value)
+    if match is None:
+        return None
+    year, month, day, first, mark, second, last, *time = match.groups()
+    if last is not None:
+        year, day, month = last, first, second
+        if mark == "/" and first != second:
+            if int(first) <= 12 and int(second) <= 12:
+                return None
+            if int(second) > 12:
+                day, month = second, first
+    return year, month.zfill(2), day.zfill(2), *time, None, None
 
 
 def _offset(text: str) -> tzinfo:

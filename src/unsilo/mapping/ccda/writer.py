@@ -303,19 +303,9 @@ class CcdaWriter(Writer):
         says = plain or self.guarded(walk, node, f"{path}.says({node})", "''")
         if test.op == "LENGTH":
             return f"(len({says}) {_COMPARE[test.compare]} {test.number})"
-        if test.op == "NUMERIC":
-            return f"(run.decimal[{says}] is not None)"
-        if test.op == "COMPARED":
-            return f"(run.program.converters['comparator'][{says}] is not None)"
-        if test.op == "IN":
-            return f"({says} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
-        if test.op == "STARTS":
-            return f"{says}.startswith({test.values[0]!r})"
-        if test.op == "CONTAINS":
-            return f"({test.values[0]!r} in {says})"
         if test.by_ref:
             return f"({says} == {self.path(test.values[0])}.says({node}))"
-        return f"({says} == {test.values[0]!r})"
+        return self.compared(test, says)
 
     def valued(self, walk: Path, node: str, path: str) -> str:
         """Return the variable that tells whether a path leads to something valued; it is looked at once."""

@@ -16,7 +16,7 @@ __all__ = ["CONVERTED", "TEXT_TYPES", "Leaves", "makes"]
 TEXT_TYPES = {"", "string", "code", "id", "uri", "markdown", "text"}
 CONVERTED = {
     "oid", "uuid", "boolean", "integer", "positiveInt", "unsignedInt", "decimal", "date", "dateTime", "instant",
-    "time", "base64Binary", "text", "id", "compared", "comparator",
+    "time", "base64Binary", "text", "words", "id", "compared", "comparator",
 }  # fmt: skip
 _NUMBERS = {"integer", "positiveInt", "unsignedInt", "decimal"}
 

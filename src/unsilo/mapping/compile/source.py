@@ -40,6 +40,22 @@ class Source(ABC):
 
     # -- text ---------------------------------------------------------------------------------------------------
 
+    def compared(self, test: Test, text: str) -> str:
+        """Python for a predicate that only looks at a text that was read: `text` is the expression for it."""
+        if test.op == "NUMERIC":
+            return f"(run.decimal[{text}] is not None)"
+        if test.op == "COMPARED":
+            return f"(run.program.converters['comparator'][{text}] is not None)"
+        if test.op == "KNOWN":
+            return f"{self.constant(f'vocabulary({test.values[0]!r})')}.knows({text})"
+        if test.op == "IN":
+            return f"({text} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
+        if test.op == "STARTS":
+            return f"{text}.startswith({test.values[0]!r})"
+        if test.op == "CONTAINS":
+            return f"({test.values[0]!r} in {text})"
+        return f"({text} == {test.values[0]!r})"
+
     def put(self, line: str) -> None:
         """Add one line at the present depth."""
         self.lines.append("    " * self.depth + line)

@@ -33,19 +33,9 @@ class V2Conditions(V2Reading):
         if test.op == "LENGTH":
             return f"(len({self.read(ref, env).var}) {_COMPARE[test.compare]} {test.number})"
         var = self.tested(ref, env)
-        if test.op == "NUMERIC":
-            return f"(run.decimal[{var}] is not None)"
-        if test.op == "COMPARED":
-            return f"(run.program.converters['comparator'][{var}] is not None)"
-        if test.op == "IN":
-            return f"({var} in {self.constant(f'frozenset({sorted(test.values)!r})')})"
-        if test.op == "STARTS":
-            return f"{var}.startswith({test.values[0]!r})"
-        if test.op == "CONTAINS":
-            return f"({test.values[0]!r} in {var})"
         if test.by_ref:
             return f"({var} == {self.tested(parse_v2_ref(test.values[0]), env)})"
-        return f"({var} == {test.values[0]!r})"
+        return self.compared(test, var)
 
     def counted(self, field: int) -> str:
         """How many repetitions a field has."""

@@ -15,6 +15,10 @@ from unsilo.mapping.sources import Literal, Ref, parse_v2
 __all__ = ["Text", "V2Reading", "element_of"]
 
 
+_WHOLE = frozenset({"text", "words", "base64Binary"})
+"""Types that take a piece with all that is in it."""
+
+
 @dataclass
 class Text(Val):
     """A piece of v2 text: its level says by what it splits, the parts of its locator are Python."""
@@ -46,14 +50,14 @@ class V2Reading(Writer):
         val = self.read(ref, env, clear)
         if raw or row.const:
             return val
-        if row.type in ("text", "base64Binary"):
+        if row.type in _WHOLE:
             return val
         return self.plain(val)
 
     def quick(self, ref: Ref, row: MapRow, env: Env) -> Text | None:
         """A component as a plain value in one step, when nothing else has looked at it."""
         maps = "[" in row.type or (row.type.startswith("py:") and row.type not in self.pure)
-        if not ref.comp or ref.sub or maps or row.const or row.type in ("text", "base64Binary"):
+        if not ref.comp or ref.sub or maps or row.const or row.type in _WHOLE:
             return None
         base = self.read(ref._replace(comp=0, sub=0), env)
         if base.level != "comp" or not base.odd or self.cached(("part", base.var, ref.comp, 0)) is not None:
@@ -265,6 +269,8 @@ class V2Reading(Writer):
         """Text and base64 keep the whole repetition, all else is memoised by text."""
         if kind == "text":
             return f"run.flow({val.var})"
+        if kind == "words":
+            return f"run.words({val.var})"
         kind = kind.removeprefix("py:")
         return super().conversion(kind, val)
 

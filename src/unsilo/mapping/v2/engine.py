@@ -18,6 +18,7 @@ from unsilo.mapping.program import Program
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import parse_v2_ref
 from unsilo.mapping.v2.actions import actions_of
+from unsilo.mapping.v2.amend import amended, list_as_sent
 from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_cut
 from unsilo.mapping.v2.dosage import item_of
 from unsilo.mapping.v2.frames import Frame, Placed, Structure
@@ -87,6 +88,7 @@ class V2Map:
     def mapped(self, tree: Message, envelope: Envelope) -> Mapped:
         """Map one message whose times without a zone are in the program's."""
         tree, cuts = bounded(tree)
+        tree, amendments = amended(tree)
         run = V2Run(self.program, envelope, tree)
         structure = self.structure(run, tree)
         machine = self.machines.get(structure)
@@ -127,6 +129,8 @@ class V2Map:
         if cuts:
             cite_whole(entries, cuts)
             rest = list_cut(rest, cuts, labels_of(tree))
+        if amendments:
+            rest = list_as_sent(rest, amendments, labels_of(tree))
         for place in placed:
             place[2].vars.clear()
         return Mapped(entries, actions, rest, [*self.issues, *run.issues], self.digest)

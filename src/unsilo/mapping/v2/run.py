@@ -162,6 +162,12 @@ class V2Run(Run):
         text = text.rstrip()
         return text if text.strip() else None
 
+    def words(self, text: str) -> str | None:
+        """A component of words as one text: where a sender did not escape the `&` of its words, it stays among them."""
+        if self.E in text or self.B in text:
+            text = "" if DELETE in text.split(self.B) else unescape(text, self.marks)
+        return text.strip() or None
+
     def join(self, *pieces: tuple[str, Any]) -> tuple[str, list[Locator]]:
         """Texts side by side; nothing when no sourced piece is valued."""
         places: list[Locator] = [place for text, place in pieces if place is not None and text]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
+from unsilo.formats.hl7v2 import Segment
 from unsilo.kernel import Json, Row
 from unsilo.mapping.policy import ABSENT
 from unsilo.mapping.v2.run import DELETE, V2Run
@@ -24,8 +26,8 @@ _DURATIONS = {
 }  # fmt: skip
 _NUMBER = r"-?\d{1,12}(?:\.\d{1,12})?"
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})\s*(?:-|to)\s*(?P<high>{_NUMBER})")
-_ABOVE = re.compile(rf">=\s*(?P<low>{_NUMBER})")
-_BELOW = re.compile(rf"<=\s*(?P<high>{_NUMBER})")
+_ABOVE = re.compile(rf">\s*(?:OR\s*)?=\s*(?P<low>{_NUMBER})", re.IGNORECASE)
+_BELOW = re.compile(rf"<\s*(?:OR\s*)?=\s*(?P<high>{_NUMBER})", re.IGNORECASE)
 _TIMES = {"AIS": (4, 7, 8), "AIG": (8, 11, 12), "AIL": (6, 9, 10), "AIP": (6, 9, 10)}
 """Start, duration and its unit in the segments of an appointment's resources (HL7 v2 chapter 10)."""
 
@@ -243,6 +245,51 @@ def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     return moment.isoformat()
 
 
+_SHEET = {"29768-9": "publicationDate", "29769-7": "presentationDate"}
+"""LOINC codes of the results that give the days of a vaccine information statement (CDC's guide for VXU)."""
+
+
+def vaccine_information(run: V2Run, node: Any, at: Place, path: str, rule: str, rows: list[Row], body: Json) -> None:
+    """A vaccine information statement as `Immunization.education`: the document (LOINC 69764-9) or what vaccine it
+    speaks of (30956-7), and its days, which the results beside it with the same OBX-4 give.
+
+    Without a document there is none (R4 invariant imm-1); the vaccine's type without a day speaks of something else.
+    """
+    del path
+    segment = run.tree.segments[at[0]]
+    values = str(node).split(run.S)
+    comp = 2 if len(values) > 1 and values[1] else 1
+    words, sub = run.clean(values[comp - 1])
+    if not words:
+        return
+    index = len(body.get("education", ()))
+    found: Json = {"documentType": words}
+    told = [Row(f"education[{index}].documentType", rule, (*at[:3], comp, sub))]
+    for other in _results_beside(run, at[0]):
+        element = _SHEET.get(other.get(3, 0, 1))
+        text = other.get(5, 0, 1)
+        value = (
+            run.program.converters["dateTime"][text] if element and text and other.get(4) == segment.get(4) else None
+        )
+        if element and value and element not in found:
+            found[element] = value
+            told.append(Row(f"education[{index}].{element}", rule, (other.index, 5, 0, 1, 0)))
+    if len(found) > 1 or segment.get(3, 0, 1) == "69764-9":
+        body.setdefault("education", []).append(found)
+        rows += told
+
+
+def _results_beside(run: V2Run, index: int) -> Iterator[Segment]:
+    """The results of the same order: OBX before and after, with the notes between them."""
+    segments = run.tree.segments
+    for step in (-1, 1):
+        at = index + step
+        while 0 <= at < len(segments) and segments[at].name in ("OBX", "NTE"):
+            if segments[at].name == "OBX":
+                yield segments[at]
+            at += step
+
+
 def _bounds(text: str) -> tuple[str, str]:
     found = _RANGE.fullmatch(text) or _ABOVE.fullmatch(text) or _BELOW.fullmatch(text)
     if found is None:
@@ -253,22 +300,24 @@ def _bounds(text: str) -> tuple[str, str]:
 
 def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], which: int) -> Json | None:
     text, sub = run.clean(node.split(run.S)[0])
+    fields = run.tree.segments[at[0]].fields
+    units = fields[6].split(run.S) if len(fields) > 6 else [""]
+    unit, part = run.clean(units[0])
+    if unit and text.endswith(unit):
+        text = text[: -len(unit)].rstrip()
     value = numeric(_bounds(text)[which])
     if value is None:
         return None
     found: Json = {"value": value}
     rows.append(Row(f"{path}.value", rule, (*at[:3], 1, sub)))
-    fields = run.tree.segments[at[0]].fields
-    units = fields[6].split(run.S) if len(fields) > 6 else [""]
-    unit, sub = run.clean(units[0])
     if unit:
         found["unit"] = unit
-        rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, sub)))
+        rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, part)))
     return found
 
 
 def range_low(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
-    """The low end of a reference range whose text is `3.5-5.1` or `>=60` (HL7 v2 OBX-7), in the unit of the value."""
+    """The low end of a range (OBX-7) that is `3.5-5.1`, `3.5 to 5.1 mmol/L` or `>=60`, in the unit of the value."""
     return _bound(run, node, at, path, rule, rows, 0)
 
 
@@ -280,6 +329,7 @@ def range_high(run: V2Run, node: str, at: Place, path: str, rule: str, rows: lis
 TEXTS: dict[str, Any] = {
     "range_low": range_low,
     "range_high": range_high,
+    "vaccine_information": vaccine_information,
     "all_text": all_text,
     "coded_lines": coded_lines,
     "parts": parts,

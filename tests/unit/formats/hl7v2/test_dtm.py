@@ -55,7 +55,7 @@ def test_datetimes(value, expected):
     ["", '""', "0000", "00000000", "20230229", "20241301", "20240132", "2024022925", "202402291460", "20240229140560",
      "20240229140507+1500", "20240229140507+0060", "20240229140507.", "202", "20242", "2024022", "abcd", "20240229T12",
      "202402292401", "196100011200", "19610001", "2024022914050", "٢٠٢٤", "20240229140507.1234567890", "99999999",
-     "9999123124", "2024-2-9", "20240229 1405"],
+     "9999123124", "2024-2-9"],
 )  # fmt: skip
 def test_impossible_values_give_nothing(value):
     """An impossible or malformed date is None everywhere, so that the caller can say so."""
@@ -63,6 +63,26 @@ def test_impossible_values_give_nothing(value):
     assert to_fhir_date(value) is None
     assert to_fhir_instant(value, UTC) is None
     assert to_microseconds(value, UTC) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("2/14/1961", "1961-02-14"), ("14/2/1961", "1961-02-14"), ("06/06/1962", "1962-06-06"),
+     ("14.02.1961", "1961-02-14"), ("2.4.1961", "1961-04-02"), ("1961/2/4", "1961-02-04"),
+     ("20260108 1130", "2026-01-08T11:30:00+00:00"),
+     ("20260108 11:30:05", "2026-01-08T11:30:05+00:00"), ("08.01.2026 11:30", "2026-01-08T11:30:00+00:00")],
+)  # fmt: skip
+def test_spelt_dates(value, expected):
+    """A date that is spelt is read where it can be read in one way only."""
+    assert to_fhir_datetime(value, UTC) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["2/4/1961", "13/13/1961", "30.02.1961", "02.14.1961", "1/2/61", "1961/13/1", "1/1.1961"]
+)
+def test_dates_that_may_be_two_are_none(value):
+    """A date of two readings, or of none, is not guessed."""
+    assert to_fhir_datetime(value, UTC) is None
 
 
 def test_long_values_are_not_remembered():
