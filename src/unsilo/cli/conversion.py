@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, JsonOption, settings_of
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, progress, say, say_json
+from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, placed, progress, say, say_json
 from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) ->
 
     def told(done: Outward) -> None:
         if not as_json:
-            issues(_at(done.source, done.issues))
+            issues(placed(done.source, done.issues))
 
     try:
         summary = convert_outward(inputs, out, to, told=told)
@@ -172,12 +172,3 @@ def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) ->
             f"{len(summary.failed)} failed"
         )
     raise SystemExit(FAILED if summary.failed else 0)
-
-
-def _at(source: str, found: list[Issue]) -> list[Issue]:
-    import msgspec
-
-    return [
-        msgspec.structs.replace(issue, where=Where(f"{source} {issue.where.path}".strip(), issue.where.span))
-        for issue in found
-    ]

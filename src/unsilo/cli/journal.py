@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, store_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, human, issues, progress, say, say_json, table
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, human, issues, placed, progress, say, say_json, table
 
 if TYPE_CHECKING:
     from unsilo.storage import MessageRow
@@ -18,6 +18,9 @@ __all__ = ["ingest", "messages", "replay", "send"]
 
 _WAIT = 600.0
 _MOST_REPLAYED = 100_000
+_STATES = ("done", "queued", "held", "dead", "aside", "test", "rejected", "batch")
+_KINDS = ("control_id", "type", "sender", "receiver", "patient", "name", "birth_date", "order", "accession", "visit")
+"""The states of messages and the kinds of their business keys, as the journal has them."""
 InputArgument = Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files and folders.")]
 
 
@@ -62,7 +65,7 @@ def ingest(
                     ending = service.ending(receipt).result(_WAIT)
                     states[ending.state] += 1
                     if ending.state != "done" and not as_json:
-                        issues(issue for issue in ending.issues if issue.severity in ("error", "fatal"))
+                        issues(placed(str(file), [i for i in ending.issues if i.severity in ("error", "fatal")]))
                 if shown is not None:
                     shown.advance(shown.task_ids[0])
     _told(len(files), states, as_json)
@@ -90,14 +93,14 @@ def _told(files: int, states: Counter[str], as_json: bool) -> None:
         say_json({"files": files, "messages": dict(states)})
     else:
         counted = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "no messages"
-        say(f"{files} files: {counted}")
+        say(f"{files} file{'s' * (files != 1)}: {counted}")
     bad = any(states[state] for state in ("dead", "held", "rejected"))
     raise SystemExit(FAILED if bad else OK)
 
 
 def send(
     inputs: InputArgument,
-    port: Annotated[int, typer.Option("--port", help="TCP port of the receiver.")],
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="TCP port of the receiver.")],
     host: Annotated[str, typer.Option("--host", help="Address of the receiver.")] = "127.0.0.1",
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for an acknowledgement.")] = 10.0,
     tls: Annotated[bool, typer.Option("--tls", help="Speak TLS, and check the receiver's certificate.")] = False,
@@ -149,9 +152,9 @@ def _contents(files: list[Path]) -> Iterator[bytes]:
 def messages(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Start of any business key: control id, patient id, "
                                         "name, order, accession, visit; or a message id.")] = "",
-    kind: Annotated[str, typer.Option("--kind", help="Only this kind of key, such as accession.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help=f"Only this kind of key: {', '.join(_KINDS)}.")] = "",
     feed: Annotated[str, typer.Option("--feed", help="Only this feed.")] = "",
-    state: Annotated[str, typer.Option("--state", help="done, queued, held, dead, aside, test, rejected, batch.")] = "",
+    state: Annotated[str, typer.Option("--state", help=", ".join(_STATES) + ".")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Rows at most.")] = 20,
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes of the one message found.")] = False,
     data: DataOption = None,
@@ -159,6 +162,12 @@ def messages(
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Search the journal, newest first. Exit status 1 when nothing is found."""
+    if state and state not in _STATES:
+        fail(WRONG, f"there is no state {state}", ", ".join(_STATES))
+    if kind and kind not in _KINDS:
+        fail(WRONG, f"there is no kind of key {kind}", ", ".join(_KINDS))
+    if kind and not text:
+        fail(WRONG, f"a {kind.replace('_', ' ')} to look for is needed with --kind")
     with store_of(settings_of(config, data)) as store:
         rows = store.search_messages(text, kind=kind, value=text if kind else "", feed=feed, state=state, limit=limit)
         if raw:
@@ -215,6 +224,8 @@ def replay(
     While a node runs on the store, give its address with --url. Exit status 1 when one of them is a dead letter
     afterwards.
     """
+    if state and state not in _STATES:
+        fail(WRONG, f"there is no state {state}", ", ".join(_STATES))
     if not (ids or cause or state):
         fail(WRONG, "say which messages: ids, --cause or --state")
     if not (dry or reason.strip()):

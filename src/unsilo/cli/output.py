@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from unsilo.kernel import Issue
+from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -61,6 +61,16 @@ def issues(found: Iterable[Issue]) -> None:
         place = f"{issue.where.path}: " if issue.where.path else ""
         hint = f" ({issue.hint})" if issue.hint else ""
         sys.stderr.write(f"{issue.severity}: {place}{issue.text}{hint}\n")
+
+
+def placed(source: str, found: Iterable[Issue]) -> list[Issue]:
+    """Return Issues whose place begins with the file that they are of."""
+    import msgspec
+
+    return [
+        msgspec.structs.replace(issue, where=Where(f"{source} {issue.where.path}".strip(), issue.where.span))
+        for issue in found
+    ]
 
 
 def fail(status: int, text: str, hint: str = "") -> NoReturn:

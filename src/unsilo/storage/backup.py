@@ -117,6 +117,8 @@ def restore(source: Path, target: Path) -> list[Issue]:
         return [_issue("restore.target", f"{target} is not empty", "restore into an empty directory", str(target))]
     try:
         manifest = msgspec.json.decode((source / _MANIFEST).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return [_issue("restore.manifest", f"there is no backup in {source}: it has no {_MANIFEST}", path=str(source))]
     except (OSError, msgspec.MsgspecError) as error:
         return [_issue("restore.manifest", f"{source / _MANIFEST} cannot be read: {error}", path=str(source))]
     bad = []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,38 @@ def test_without_a_store_nothing_is_made(run: CliRunner, tmp_path: Path) -> None
         result = run.invoke(app, [*arguments, "--data", str(data)])
         assert result.exit_code == 3, result.output
     assert not data.exists()
+
+
+def test_a_state_or_kind_that_is_none_is_refused(run: CliRunner, store: Path) -> None:
+    """A slip in a word never looks like an empty answer; the words are those of the pages."""
+    from unsilo.cli import journal
+    from unsilo.console.messages import _KINDS, STATES
+
+    assert set(journal._STATES) == set(STATES)
+    assert set(journal._KINDS) == set(_KINDS) - {""} | {"receiver"}
+    for wrong in (["--state", "deed"], ["--kind", "patients", "7"], ["--kind", "patient"]):
+        result = run.invoke(app, ["messages", *wrong, "--data", str(store)])
+        assert result.exit_code == 2, result.output
+        assert wrong[1].rstrip("s") in result.output
+
+
+def test_ingest_names_the_file_of_a_fault(run: CliRunner, tmp_path: Path) -> None:
+    """Of many files the one that became a dead letter is found."""
+    (tmp_path / "bad.hl7").write_bytes(b"PID|1\r")
+    result = run.invoke(app, ["ingest", str(tmp_path / "bad.hl7"), "--feed", "default", "--data", str(tmp_path / "s")])
+    assert result.exit_code == 1
+    assert f"fatal: {tmp_path / 'bad.hl7'} MSH: " in result.output
+
+
+def test_serve_says_which_port_is_in_use(run: CliRunner, tmp_path: Path) -> None:
+    """Before anything is started; of the web server and of a listener."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = held.getsockname()[1]
+        for asked in (["--port", str(port)], ["--port", "0", "--mllp", str(port)]):
+            result = run.invoke(app, ["serve", "--data", str(tmp_path / "s"), *asked])
+            assert (result.exit_code, f"port {port} of 127.0.0.1 is in use" in result.output) == (3, True)
 
 
 def test_messages_search_and_bytes(run: CliRunner, store: Path) -> None:
