@@ -199,7 +199,11 @@ def run(server: Server, folder: Path, asked: argparse.Namespace, patients: int) 
 
 
 def posted(server: Server, folder: Path, asked: argparse.Namespace) -> tuple[int, Figures]:
-    """Transactions as they come from elsewhere: POST entries that refer to each other by `urn:uuid`."""
+    """Transactions as they come from elsewhere: POST entries that refer to each other by `urn:uuid`.
+
+    Some go before: the server has just been started, and starts what drafts transactions when the first one comes.
+    """
+    load(server.port, Requests(folder, server.base, asked.entries, make=True).write(people(40, seed=98)))
     requests = Requests(folder, server.base, asked.entries, make=True).write(people(200, seed=99))
     return requests.resources, load(server.port, requests, connections=asked.loaders)
 

@@ -109,6 +109,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             open_before, self._completed = self._head, False
             super().data_received(part)
+            if self._head and self._deadline is None:
+                self._begin()
             # A head that began inside this part, after a body, is counted from the next part on.
             if self._head and open_before and not self._completed:
                 self._head_bytes += len(part)
@@ -121,7 +123,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A further request of a connection has its own bounds."""
         super().on_message_begin()
-        self._begin()
+        self._end()
+        self._head, self._head_bytes = True, 0  # the clock starts where this read does not end the head too
 
     def on_headers_complete(self) -> None:
         """The head has ended; the body has the bounds of who reads it."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from unsilo.api.arrivals import Arrivals
 from unsilo.api.ask import Answer, Ask, Refused
 from unsilo.api.form import shown
 from unsilo.api.interaction import Interaction
@@ -53,6 +54,7 @@ class Node:
         self.reads = service.store.view()
         """For the event loop: a connection of its own, which no search in a thread holds."""
         self.long_reads = service.store.guarded
+        self.arrivals = Arrivals()
         self._threads = ThreadPoolExecutor(max(2, service.settings.readers), "unsilo-read")
         self._long = 0
         self.page_key = service.store.secret("page")

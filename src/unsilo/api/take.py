@@ -5,6 +5,7 @@ import zlib
 
 from unsilo.api.ask import Ask, Refused
 from unsilo.api.media import Media, written_in
+from unsilo.api.whole import WHOLE, Whole
 from unsilo.fhir import codec
 from unsilo.fhir import xml as xml_codec
 from unsilo.kernel import Issue, Json, Limits, Where
@@ -72,9 +73,16 @@ async def body(ask: Ask, limit: int, seconds: float) -> bytes:
     packed = ask.headers.get(b"content-encoding", b"identity").strip().lower()
     if packed not in (b"identity", b"", b"gzip", b"x-gzip", b"deflate"):
         raise _refuse("not-supported", "the body is packed in an unknown way", "packed", 415, "gzip or none")
+    whole: Whole | None = ask.scope.get(WHOLE)
+    here = whole.body() if whole is not None else None
     try:
-        async with asyncio.timeout(seconds):
-            content = await _gather(ask, limit)
+        if here is None:
+            async with asyncio.timeout(seconds):
+                content = await _gather(ask, limit)
+        elif len(here) > limit:
+            raise _too_long(limit)
+        else:
+            content = here
     except TimeoutError:
         text = f"the body did not come within {seconds:g} seconds"
         raise _refuse("throttled", text, "slow", 408, "send it again, faster", connection="close") from None

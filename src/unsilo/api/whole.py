@@ -21,6 +21,15 @@ class Whole:
     def __init__(self, cycle: Any) -> None:
         self._cycle = cycle
 
+    def body(self) -> bytes | None:
+        """Return the body of the request when all of it has come, and take it; None while more is to come."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.flow.resume_reading()
+        return body
+
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         """Send, and let the connection go on; nothing when the client went away.
 

@@ -29,7 +29,7 @@ async def awaited(node: Node, work: Callable[[], Future[T]], size: int) -> T:
     busy(node)
     try:
         future = work() if size <= _INLINE else await asyncio.to_thread(work)
-        return await asyncio.wrap_future(future)
+        return await node.arrivals.wait(future)
     except (NotDurableError, OSError, TimeoutError) as fault:
         text = f"not stored ({type(fault).__name__}): send it again"
         raise Refused([Issue("error", "exception", text, rule="http.store")], 503, {"retry-after": "2"}) from None

@@ -1,6 +1,5 @@
 """Ids: content-derived FHIR ids and time-ordered fresh ones."""
 
-from base64 import b32encode
 from hashlib import sha256
 from secrets import token_bytes
 from struct import Struct
@@ -16,7 +15,12 @@ _HALVES = Struct(">QQ")
 
 def content_id(*parts: str) -> str:
     """Return the FHIR id (26 characters of `[a-z2-7]`, 128 bits) that the same parts always give (FHIR R4 `id`)."""
-    high, low = _HALVES.unpack_from(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest())
+    return _base32(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest())
+
+
+def _base32(digest: bytes) -> str:
+    """Return the first 16 bytes as 26 characters."""
+    high, low = _HALVES.unpack_from(digest)
     a, b, p = high >> 4, ((high & 15) << 64 | low) << 2, _PAIRS
     return (
         f"{p[a >> 50]}{p[a >> 40 & 1023]}{p[a >> 30 & 1023]}{p[a >> 20 & 1023]}{p[a >> 10 & 1023]}{p[a & 1023]}"
@@ -27,8 +31,7 @@ def content_id(*parts: str) -> str:
 
 def fresh_id() -> str:
     """Return a new id whose first characters grow with time (48 bits of milliseconds, 80 random bits)."""
-    raw = (time_ns() // 1_000_000).to_bytes(6, "big") + token_bytes(10)
-    return b32encode(raw)[:26].decode("ascii").lower()
+    return _base32((time_ns() // 1_000_000).to_bytes(6, "big") + token_bytes(10))
 
 
 def hash64(*parts: str) -> int:

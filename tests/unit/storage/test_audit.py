@@ -2,6 +2,7 @@
 
 import pytest
 
+from unsilo.fhir.index import IndexRows
 from unsilo.storage import AuditRow, Store, Tx
 
 
@@ -58,3 +59,30 @@ def test_the_outbox_is_read_in_order_until_sent(store: Store) -> None:
     assert [r.payload for r in store.outbox(after=rows[0].seq, limit=1)] == [b"1"]
     store.sent(rows[1].seq, 9).result(10)
     assert [r.payload for r in store.outbox()] == [b"0", b"2"]
+
+
+def test_rows_of_readings_name_their_persons(store: Store) -> None:
+    """However many come at once: a row for each person, 0 for who is nobody's, once for one of several records."""
+
+    def people(tx: Tx) -> int:
+        for id_ in ("a", "b", "c"):
+            tx.put("Patient", id_, b"{}", index=IndexRows(), find=[], lineage=[], at=tx.at)
+        person = tx.link("a", None, "own", "", "test", tx.at)
+        tx.link("b", person, "own", "", "test", tx.at)
+        tx.link("c", None, "own", "", "test", tx.at)
+        return person
+
+    person = store.submit(people).result(10)
+
+    def row(at: int, patients: list[str], what: str = "x") -> tuple[object, ...]:
+        return (at, "kim", "read", what, patients, "api", "", "success")
+
+    store.audit_many([row(n, ["b"]) for n in range(3)]).result(10)  # bound
+    store.audit_many([row(10, []), row(11, ["nobody"]), row(12, ["c"], "\ud800")]).result(10)  # cleaned
+    store.audit_many([row(20, ["a", "b", "c"]), row(21, ["a"])]).result(10)  # several persons of one row
+    store.audit_many([row(30 + n, ["a"]) for n in range(200)]).result(10)  # many at once
+    assert [r.at for r in store.audit_rows(person=person, until=30)] == [21, 20, 2, 1, 0]
+    assert [(r.at, r.person) for r in store.audit_rows(since=10, until=12)] == [(11, 0), (10, 0)]
+    assert [r.what for r in store.audit_rows(since=12, until=13)] == ["?"]
+    assert len({r.person for r in store.audit_rows(since=20, until=21)}) == 2
+    assert len(store.audit_rows(person=person, since=30, limit=500)) == 200
