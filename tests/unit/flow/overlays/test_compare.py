@@ -102,14 +102,14 @@ def test_coverage_counts_rows_and_fields(files: Path) -> None:
 
 def test_codes_that_no_vocabulary_has_are_listed(tmp_path: Path) -> None:
     """The field, the vocabulary and a message; the code itself only where values are asked for."""
-    (tmp_path / "a.hl7").write_bytes(_messages(1)[0].replace(b"|19700101|F", b"|19700101|9"))
+    (tmp_path / "a.hl7").write_bytes(_messages(1)[0].replace(b"|19700101|F", b"|19700101|Q"))
     (tmp_path / "a.expect").write_text("# no message")
     for values in (False, True):
         found = coverage(filed([tmp_path], FEED), FEED, values=values, workers=1)
         assert found.messages == 1
         [one] = found.unmapped
         assert (one.path, one.values, one.messages) == ("PID-8 (pid.8@AdministrativeSex)", 1, 1)
-        assert one.shown == (["code '9' is not in the map AdministrativeSex"] if values else [])
+        assert one.shown == (["code 'Q' is not in the map AdministrativeSex"] if values else [])
 
 
 def test_feeds_without_tables_have_fields_only() -> None:
