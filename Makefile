@@ -70,6 +70,10 @@ oracle: $(VENV)/.dev ## ask server and brute-force judge 20,000 random searches 
 proof: $(VENV)/.dev ## ask two nodes that differ in hidden data 5,000 requests, and kill a node 50 times under load
 	@$(BIN)/python -m tests.proof $(ARGS)
 
+.PHONY: clients
+clients: $(VENV)/.dev ## run FHIR clients of other languages against a node (UNSILO_FHIR_KIT, UNSILO_SEKMET name them)
+	@$(BIN)/python -m tests.clients
+
 .PHONY: generate-check
 generate-check: $(VENV)/.dev ## prove that generated tables are what their generators write
 	@$(BIN)/python -m tools.generate --check
