@@ -27,6 +27,14 @@ def _state_file(data: Path, paths: list[Path], mode: str, check: str) -> Path:
     return data / "bulk" / f"import-{sha256(said.encode()).hexdigest()[:24]}.json"
 
 
+def _rest_from_collecting() -> None:
+    """Look for cyclic garbage seldom: millions of resources pass by, and what the program is made of is none."""
+    import gc
+
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
 def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="NDJSON files (also .gz), Bundles, folders.")],
     mode: Annotated[str, typer.Option("--mode", help="upsert, or create: what is there already stays.")] = "upsert",
@@ -41,8 +49,6 @@ def import_(
 
     Exit status 1 when a line was refused.
     """
-    import gc
-
     import msgspec
 
     from unsilo.flow.bulk.imports import Progress, import_files
@@ -82,9 +88,7 @@ def import_(
                 bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
 
         try:
-            # Millions of resources pass by; what the program itself is made of is not garbage.
-            gc.freeze()
-            gc.set_threshold(100_000, 20, 50)
+            _rest_from_collecting()
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
                 service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
@@ -145,6 +149,7 @@ def export(
         trace(service.store, "export", f"to {out}")
         job = jobs.start(Job(actor=who(), url="", request=request))
         try:
+            _rest_from_collecting()
             write(jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event())
             for file in job.files:
                 jobs.path(job, file.name).replace(out / file.name.partition(".")[2])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -26,6 +28,8 @@ __all__ = ["Reads", "export", "issues_of_filters", "members_of"]
 _CHUNK = 2000
 _LARGEST = 32 * 1024 * 1024
 """Bytes after which the next file begins."""
+_BLOCKS = 3
+"""Pieces of a file that wait to be written while the next one is made."""
 _CERTAIN_EVERY = 5.0
 """Seconds after which what is written is made certain."""
 
@@ -75,11 +79,43 @@ def issues_of_filters(request: Request, predicate: Predicate, vocabulary: Vocabu
     return found
 
 
+class _Disk:
+    """Writes what it is given in a thread of its own and in order, while the next lines are made.
+
+    A fault is raised by the call after it, at the latest by `settle`.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "export")
+        self._waiting: deque[Future[Any]] = deque()
+
+    def do(self, act: Callable[..., Any], *values: Any) -> None:
+        """Have something done after what was asked before; waits while much is waiting."""
+        self.settle(_BLOCKS)
+        self._waiting.append(self._thread.submit(act, *values))
+
+    def settle(self, left: int = 0) -> None:
+        """Wait until all is done but for the last `left`."""
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()
+
+    def end(self) -> None:
+        """Stop; what was not begun is not done."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _finish(handle: Any) -> None:
+    """Make a file certain and close it."""
+    handle.flush()
+    os.fsync(handle.fileno())
+    handle.close()
+
+
 class _Writing:
     """The files of one job while it is written."""
 
-    def __init__(self, jobs: Jobs[Job], job: Job) -> None:
-        self.jobs, self.job = jobs, job
+    def __init__(self, jobs: Jobs[Job], job: Job, disk: _Disk) -> None:
+        self.jobs, self.job, self.disk = jobs, job, disk
         self.handle: Any = None
         self.file: File | None = None
         self.certain = time.monotonic()
@@ -104,24 +140,24 @@ class _Writing:
                 self.job.files.append(file)
             self.file = file
             self.handle = self.jobs.path(self.job, file.name).open("ab")
-        block = b"\n".join(content) + b"\n"
-        self.handle.write(block)
+        content.append(b"")
+        block = b"\n".join(content)
+        self.disk.do(self.handle.write, block)
         file.size += len(block)
-        file.count += len(content)
-        self.job.written += len(content)
+        file.count += len(content) - 1
+        self.job.written += len(content) - 1
 
     def close(self) -> None:
-        """Make the open file certain."""
+        """Have the open file made certain; `disk.settle` waits for it."""
         if self.handle is not None:
-            self.handle.flush()
-            os.fsync(self.handle.fileno())
-            self.handle.close()
+            self.disk.do(_finish, self.handle)
             self.handle = self.file = None
 
     def keep(self, place: tuple[int, int], *, now: bool = False) -> None:
         """Remember that everything up to a place is written, now and then so that it is certain."""
         self.job.place = place
         if now or time.monotonic() - self.certain > _CERTAIN_EVERY:
+            self.disk.settle()
             if self.handle is not None:
                 self.handle.flush()
                 os.fsync(self.handle.fileno())
@@ -177,7 +213,23 @@ def _filtered(
 def export(
     jobs: Jobs[Job], job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
 ) -> bool:
-    """Write what is left of a job, under the predicate of who asked; return False, early, when `stop` is set."""
+    """Write what is left of a job, under the predicate of who asked; return False, early, when `stop` is set.
+
+    OSError when a file cannot be written.
+    """
+    disk = _Disk()
+    try:
+        whole = _export(_Writing(jobs, job, disk), reads, predicate, vocabulary, stop)
+        disk.settle()
+    finally:
+        disk.end()
+    return whole
+
+
+def _export(
+    writing: _Writing, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
+) -> bool:  # fmt: skip
+    job = writing.job
     request = job.request
     types = request.types or types_of(request.level)
     patients: list[str] | None = list(request.patients) or None
@@ -185,7 +237,6 @@ def export(
         members = members_of(reads, predicate, request.group) or []
         patients = [id_ for id_ in members if not request.patients or id_ in request.patients]
     filtered = {kind for kind, _ in request.filters}
-    writing = _Writing(jobs, job)
     first, after = job.place
     for number in range(first, len(types)):
         kind = types[number]
