@@ -128,7 +128,7 @@ class _Writing:
                     self.tx.ask(survivor, piece.id, "merge-circle", text, 0.0, "", self.told.mid, self.at)
                 else:
                     reason = "The record says that another one replaced it."
-                    join(self.tx, piece.id, survivor, self.actor, self.told.mid, reason)
+                    self.issues += join(self.tx, piece.id, survivor, self.actor, self.told.mid, reason)
 
     def _is_circle(self, action: Act) -> bool:
         """Tell whether the survivor of a merge was itself merged into the one that is to be retired."""
@@ -232,13 +232,7 @@ class _Writing:
             self.issues.append(Issue("error", "conflict", text, where, hint, "commit.merge-circle"))
             tx.ask(survivor, retired, "merge-circle", text, 0.0, "", mid, self.at)
             return
-        person = tx.person_of(survivor)
-        if person is None:
-            person = tx.link(survivor, None, "new", "First message with this number.", self.actor, self.at, mid)
-        if tx.person_of(retired) != person:
-            reason = "The sender merged the two numbers."
-            tx.link(retired, person, "merge", reason, self.actor, self.at, mid)
-        tx.decide(survivor, retired, "same", "The sender merged the two numbers.", self.actor, self.at)
+        self.issues += join(tx, retired, survivor, self.actor, mid, "The sender merged the two numbers.")
         self._retire(survivor, retired, action)
 
     def _retire(self, survivor: str, retired: str, action: Act) -> None:

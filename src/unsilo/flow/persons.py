@@ -43,6 +43,12 @@ def _other(tx: Tx, patient_id: str, review: identity.Review) -> str:
     return next((each for each in tx.patients_of(review.person) if each != patient_id), patient_id)
 
 
+def _barred(tx: Tx, said: dict[str, str]) -> set[str]:
+    """Return all source Patients of the persons that this one is not: the one it was said of may share no key today."""
+    persons = {tx.person_of(other) for other, kind in said.items() if kind == "apart"}
+    return {each for person in persons if person is not None for each in tx.patients_of(person)}
+
+
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
     """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues.
 
@@ -55,7 +61,7 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     version, scorer = _model(tx)
     decision = identity.decide(
         record, candidates, scorer, must={other for other, kind in said.items() if kind == "same"},
-        cannot={other for other, kind in said.items() if kind == "apart"},
+        cannot=_barred(tx, said),
     )  # fmt: skip
     tx.remember(piece.id, piece.record, piece.keys)
     # A known record moves only when the decision was made in sight of its own former state.

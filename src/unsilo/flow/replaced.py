@@ -12,7 +12,8 @@ from unsilo.storage import Tx
 from unsilo.storage.plan import Plan
 
 __all__ = [
-    "Identifier", "by_identifiers", "escaped", "follow", "join", "leads_back", "part", "replaced_by", "replaced_links",
+    "Identifier", "by_identifiers", "escaped", "follow", "join", "kept_apart", "leads_back", "part", "replaced_by",
+    "replaced_links",
 ]  # fmt: skip
 
 Identifier = tuple[str, str]
@@ -112,7 +113,7 @@ def follow(
             hint = "take the other merge back first"
             issues.append(Issue("error", "conflict", text, Where("Patient.link"), hint, "merge.circle"))
         elif survivor != id_:
-            join(tx, id_, survivor, actor, mid, _MERGED)
+            issues += join(tx, id_, survivor, actor, mid, _MERGED)
     if not links and before is not None:
         for link in replaced_links(before):
             survivor = _survivor(tx, link, predicate, vocabulary)
@@ -121,15 +122,38 @@ def follow(
     return issues
 
 
-def join(tx: Tx, source: str, target: str, actor: str, mid: int, reason: str) -> None:
-    """Put a replaced record with the person of its survivor, for ever unless that is taken back."""
+def kept_apart(tx: Tx, patient: str, person: int, but: str = "") -> str:
+    """Return a source Patient of a person of which it was said that another one is somebody else; "" when none.
+
+    `but` is not looked at: the one of which something is said just now.
+    """
+    said = tx.decided(patient)
+    if "apart" not in said.values():
+        return ""
+    return next((other for other in tx.patients_of(person) if other != but and said.get(other) == "apart"), "")
+
+
+def join(tx: Tx, source: str, target: str, actor: str, mid: int, reason: str) -> list[Issue]:
+    """Put a replaced record with the person of its survivor, for ever unless that is taken back.
+
+    Nobody comes to one person with a record of which it was said that it is somebody else's: that is asked of people.
+    """
     at = tx.at
     person = tx.person_of(target)
     if person is None:
         person = tx.link(target, None, "new", "First record with this number.", actor, at, mid)
+    if other := kept_apart(tx, source, person, target):
+        text = (
+            f"Patient/{source} was merged into Patient/{target}, who is one with Patient/{other}; of these two it was "
+        )
+        text += "decided that they are two persons, so nothing was merged"
+        tx.ask(source, target, "merge-apart", text, 0.0, "", mid, at)
+        hint = "take one of the two decisions back"
+        return [Issue("error", "conflict", text, Where(f"Patient/{source}"), hint, "merge.apart")]
     tx.decide(target, source, "same", reason, actor, at)
     if tx.person_of(source) != person:
         tx.link(source, person, "merge", reason, actor, at, mid)
+    return []
 
 
 def part(tx: Tx, source: str, target: str, actor: str, mid: int) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from unsilo import identity
 from unsilo.flow.explain import explain_stored
+from unsilo.flow.replaced import kept_apart
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Result, clock
 from unsilo.storage import AuditRow, Store, Tx
@@ -76,7 +77,8 @@ def decide_pair(
     """Decide a pair and return the person of `left` after it.
 
     `same` links the person of `right`'s record to that of `left`, `apart` takes `right` out when both are together;
-    either is kept for ever and no matcher goes against it. `unsure` sets the pair aside. `second` asks somebody else,
+    either is kept for ever and no matcher goes against it; `same` is refused where `right` was said to be another
+    person than somebody who is one with `left`. `unsure` sets the pair aside. `second` asks somebody else,
     who alone may decide then; what the first leans to is kept for the figures of agreement and not shown meanwhile. A
     record beside itself (an overlay) is kept where it is by `same`, and given a person of its own by `apart`; with
     `two` that takes two people who agree. A reason is needed.
@@ -89,6 +91,11 @@ def decide_pair(
         ours, theirs = tx.person_of(left), tx.person_of(right)
         if ours is None or theirs is None:
             return f"there is no Patient/{left} or {right}"
+        other = kept_apart(tx, right, ours, left) if answer == "same" and left != right else ""
+        if other:
+            return (
+                f"Patient/{left} is one with Patient/{other}, who is not Patient/{right}: take one of these back first"
+            )
         state, asker = tx.review_state(left, right)
         if state == "second" and asker == actor and answer != "unsure":
             return "a second opinion was asked for: somebody else decides this one"
@@ -113,11 +120,10 @@ def decide_pair(
         return ours
 
     found = service.store.submit(job, 1).result(_WAIT)
-    return (
-        Result(found, [])
-        if isinstance(found, int)
-        else _refused(found, "patient" if "no Patient" in found else "second")
-    )
+    if isinstance(found, int):
+        return Result(found, [])
+    rule = "patient" if "no Patient" in found else "second" if "second" in found else "apart"
+    return _refused(found, rule)
 
 
 def _by_two(tx: Tx, left: str, right: str, answer: Answer, state: str, two: bool) -> tuple[Answer, str]:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 
 from unsilo import identity
 from unsilo.flow.explain import explain_stored
+from unsilo.flow.link import link, unlink
 from unsilo.flow.persons import place_patient
 from unsilo.flow.process import Piece, prepare_resource
 from unsilo.flow.rebuild import export, rebuild, sample
+from unsilo.flow.replaced import join
 from unsilo.flow.review import decide_pair, pair_of, undo_pair, waiting
 from unsilo.flow.training import compared, source_of_file, source_of_store, switch_model, train
+from unsilo.identity.rules import Comparison
 from unsilo.identity.simulate import HEADER, rates, simulate
 from unsilo.storage import Store, Tx, open_store
 
@@ -150,23 +154,116 @@ def test_cannot_link_holds_under_any_arrivals(store: Store, seed: int) -> None:
         assert not any({"a", "b"} <= ids for ids in partition(store))
 
 
+def apart(store: Store) -> set[frozenset[str]]:
+    """Return the pairs of which it was said last that they are two persons."""
+
+    def job(tx: Tx) -> set[frozenset[str]]:
+        ids = [id_ for _, id_, _, _ in store.match_records()]
+        return {frozenset({id_, other}) for id_ in ids for other, kind in tx.decided(id_).items() if kind == "apart"}
+
+    return store.submit(job).result(20)
+
+
+@pytest.mark.parametrize("seed", [1, 3, 4, 9, 11])
+def test_cannot_link_holds_under_any_steps(store: Store, seed: int) -> None:
+    """Arrivals, decisions, their undoing, links and unlinks by hand, merges of a sender: who is apart stays apart."""
+    draw = random.Random(seed)
+    ids = [f"p{n}" for n in range(5)]
+    for id_ in ids:
+        put(store, patient(id_, draw.choice(("Magdalena", "Agnieszka"))))
+    barred = refused = 0
+    for n in range(25):
+        step, (left, right) = (
+            draw.choice(("put", "same", "apart", "undo", "link", "unlink", "merge")),
+            draw.sample(ids, 2),
+        )
+        if step == "put":
+            given, family = draw.choice(("Magdalena", "Agnieszka", "Lena")), draw.choice(("Quist", "Kvist"))
+            put(store, patient(left, given, family), n + 2)
+        elif step in ("same", "apart"):
+            refused += decide_pair(service(store), left, right, step, "kim", "x").value is None  # type: ignore[arg-type]
+        elif step == "undo":
+            undo_pair(service(store), left, right, "kim", "y")
+        elif step == "link":
+            link(service(store), left, store.person_of(right) or 0, "kim", "z")
+        elif step == "unlink":
+            unlink(service(store), left, "kim", "z")
+        else:
+            store.submit(lambda tx, a=left, b=right, n=n: join(tx, a, b, "feed:x", n + 2, "merged")).result(20)
+        together = {frozenset(pair) for members in partition(store) for pair in combinations(sorted(members), 2)}
+        assert not apart(store) & together, (n, step, left, right)
+        barred += len(apart(store))
+    assert barred
+    assert refused
+
+
+def test_who_is_apart_joins_through_nobody(store: Store) -> None:
+    """Neither a person, nor a sender's merge, nor a number brings a record to a person of whom one is another's."""
+    put(store, patient("a"))
+    put(store, patient("x", "Otto", "Falk", "1940-01-02"))
+    put(store, patient("c", "Lena", "Moser", "1990-11-12"))
+    assert decide_pair(service(store), "a", "x", "same", "kim", "married").value is not None
+    assert decide_pair(service(store), "a", "c", "apart", "kim", "seen both").value is not None
+    said = decide_pair(service(store), "x", "c", "same", "lee", "same card")
+    assert [issue.rule for issue in said.issues] == ["review.apart"]
+    [issue] = store.submit(lambda tx: join(tx, "c", "x", "feed:x", 3, "merged")).result(20)
+    assert (issue.rule, issue.severity) == ("merge.apart", "error")
+    number = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": "412-55-1234"}]
+    put(store, patient("x", "Otto", "Falk", "1940-01-02", identifier=number), 4)
+    put(store, patient("c", "Otto", "Falk", "1940-01-02", identifier=number), 5)
+    assert partition(store) == {frozenset({"a", "x"}), frozenset({"c"})}
+    assert ("merge-apart", "open") in {(row.rule, row.state) for row in store.reviews("open")}
+
+
+def made_up(people: int, seed: int) -> dict[str, tuple[Any, str]]:
+    """Return Patients of made-up people, most with a social security number: id -> Patient and whose it is."""
+    often = {**rates(), "ssn_missing": 0.1, "ssn_last4": 0.0}
+    found = {}
+    for cells in simulate(people, seed, often):
+        row = dict(zip(HEADER, cells, strict=True))
+        resource = patient(f"r{row['record_id']}", row["given_name"] or "?", row["family_name"] or "?", "")
+        resource["birthDate"] = row["birth_date"] if "-" in row["birth_date"] else ""
+        resource["identifier"] = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": row["ssn"]}]
+        resource["address"] = [{"line": [row["street"]], "city": row["city"], "postalCode": row["postal_code"]}]
+        resource["gender"] = {"M": "male", "F": "female"}.get(row["sex"], "unknown")
+        found[resource["id"]] = resource, row["truth"]
+    return found
+
+
+def certain_pairs(resources: list[Any]) -> set[frozenset[str]]:
+    """Return pairs with one number, where nothing contradicts among all who hang together by numbers."""
+    records = {resource["id"]: identity.record(resource) for resource in resources}
+    sets = {id_: {id_} for id_ in records}
+    against, same = set(), set()
+    for one, other in combinations(sorted(records), 2):
+        found = Comparison(records[one], records[other])
+        if found.conflicts:
+            against.add(frozenset({one, other}))
+        if found.same_identifier:
+            same.add(frozenset({one, other}))
+            joined = sets[one] | sets[other]
+            sets.update(dict.fromkeys(joined, joined))
+    return {
+        pair for pair in same if not any(frozenset(two) in against for two in combinations(sorted(sets[min(pair)]), 2))
+    }
+
+
 def test_the_certain_links_do_not_depend_on_the_order(tmp_path: Path) -> None:
-    """The same made-up people in three orders are linked by the same rules of numbers, and nobody is linked wrongly."""
-    rows = [dict(zip(HEADER, row, strict=True)) for row in simulate(60, 9, rates())]
+    """Made-up people in four orders: who has one number and nothing against it is one person, and nobody is wrongly."""
+    made = made_up(70, 9)
+    ids = sorted(made)
+    wanted = certain_pairs([resource for resource, _ in made.values()])
+    assert len(wanted) > 20
     wrong = 0
-    for seed in range(3):
-        random.Random(seed).shuffle(rows)
+    for seed in range(4):
+        random.Random(seed).shuffle(ids)
         with open_store(tmp_path / str(seed)) as store:
-            truth = {}
-            for row in rows:
-                resource = patient(f"r{row['record_id']}", row["given_name"] or "?", row["family_name"] or "?", "")
-                resource["birthDate"] = row["birth_date"] if "-" in row["birth_date"] else ""
-                resource["identifier"] = [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": row["ssn"]}]
-                resource["address"] = [{"line": [row["street"]], "city": row["city"], "postalCode": row["postal_code"]}]
-                resource["gender"] = {"M": "male", "F": "female"}.get(row["sex"], "unknown")
-                truth[resource["id"]] = row["truth"]
-                put(store, resource)
-            wrong += sum(len({truth[id_] for id_ in ids}) > 1 for ids in partition(store))
+            for id_ in ids:
+                put(store, made[id_][0])
+            sets = partition(store)
+            together = {frozenset(pair) for members in sets for pair in combinations(sorted(members), 2)}
+            assert wanted <= together, wanted - together
+            wrong += sum(len({made[id_][1] for id_ in members}) > 1 for members in sets)
     assert wrong == 0
 
 
