@@ -15,12 +15,11 @@ _HALVES = Struct(">QQ")
 
 def content_id(*parts: str) -> str:
     """Return the FHIR id (26 characters of `[a-z2-7]`, 128 bits) that the same parts always give (FHIR R4 `id`)."""
-    return _base32(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest())
+    return _said(*_HALVES.unpack_from(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()))
 
 
-def _base32(digest: bytes) -> str:
-    """Return the first 16 bytes as 26 characters."""
-    high, low = _HALVES.unpack_from(digest)
+def _said(high: int, low: int) -> str:
+    """Return 128 bits in base 32."""
     a, b, p = high >> 4, ((high & 15) << 64 | low) << 2, _PAIRS
     return (
         f"{p[a >> 50]}{p[a >> 40 & 1023]}{p[a >> 30 & 1023]}{p[a >> 20 & 1023]}{p[a >> 10 & 1023]}{p[a & 1023]}"
@@ -31,7 +30,7 @@ def _base32(digest: bytes) -> str:
 
 def fresh_id() -> str:
     """Return a new id whose first characters grow with time (48 bits of milliseconds, 80 random bits)."""
-    return _base32((time_ns() // 1_000_000).to_bytes(6, "big") + token_bytes(10))
+    return _said(*_HALVES.unpack((time_ns() // 1_000_000).to_bytes(6, "big") + token_bytes(10)))
 
 
 def hash64(*parts: str) -> int:
