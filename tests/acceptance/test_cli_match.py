@@ -47,7 +47,8 @@ def test_links_and_review(tmp_path: Path) -> None:
         (b"\0\0\0", "row 1: the file is empty"),
         (HEADER.encode(), "row 2: the file has a header and no rows"),
         (b"a,b\n1,2\n", "row 1, column record_id: the header has no column record_id"),
-        (b"id,surname\n1,2\n", "id may be record_id"), (b"record_id,shoe\n1,2\n", "no column of a person"),
+        (b"number,surname\n1,2\n", "the header has no column record_id"),
+        (b"record_id,shoe\n1,2\n", "no column of a person"),
         (b"record_id,sex,SEX\n1,m,f\n", "row 1, column sex: the column stands twice"),
         ((HEADER + JOHN + JOHN).encode(), "row 3, column record_id: the record id stands in row 2 too"),
         ((HEADER + JOHN + ",a,b\n").encode(), "row 3, column record_id: the record id is empty"),
@@ -65,6 +66,17 @@ def test_a_wrong_file(content: bytes, told: str, tmp_path: Path) -> None:
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "links.csv").exists()
+
+
+def test_other_headings(tmp_path: Path) -> None:
+    """Usual other headings are read for what they mean, and said; so is what is not read at all."""
+    header = "ID;First Name;Surname;Date-of-Birth;Forename;Blood Group\n"
+    rows = "1;John;Smith;1980-05-17;x;A\n2;John;Smith;1980-05-17;y;0\n3;Mary;Jones;1971-02-03;z;B\n"
+    done = run(tmp_path, (header + rows).encode())
+    assert done.returncode == 0, done.stderr
+    assert "Surname is read as family_name" in done.stderr
+    assert "not read: Forename, Blood Group" in done.stderr
+    assert read(tmp_path / "links.csv")[1:] == [["1", "1"], ["2", "1"], ["3", "3"]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

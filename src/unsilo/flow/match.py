@@ -12,8 +12,9 @@ import msgspec
 
 from unsilo.flow.answers import Answer, read_answers
 from unsilo.flow.csv_file import delimiter_of, text_of, write_csv
+from unsilo.flow.match_columns import RECORD_ID, columns_of
 from unsilo.flow.spread import Processes, processors
-from unsilo.identity import COLUMNS, ERROR, LEAST, Matching, Person, match, standardise
+from unsilo.identity import ERROR, LEAST, Matching, Person, match, standardise
 from unsilo.kernel import Issue, Result, Where
 
 __all__ = ["ERROR", "LEAST", "Matched", "match_file", "read_rows"]
@@ -21,12 +22,6 @@ __all__ = ["ERROR", "LEAST", "Matched", "match_file", "read_rows"]
 _MOST_ISSUES = 20
 _MANY = 50_000  # rows from which several processes are worth their start
 _CHUNK = 20_000
-_ALSO_CALLED = {
-    "first_name": "given_name", "firstname": "given_name", "forename": "given_name", "last_name": "family_name",
-    "lastname": "family_name", "surname": "family_name", "dob": "birth_date", "date_of_birth": "birth_date",
-    "birthdate": "birth_date", "gender": "sex", "zip": "postal_code", "zipcode": "postal_code",
-    "postcode": "postal_code", "id": "record_id", "unique_id": "record_id", "address": "street",
-}  # fmt: skip
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -64,24 +59,6 @@ class _Faults:
         return self.issues
 
 
-def _header(cells: list[str], faults: _Faults) -> dict[str, int]:
-    names = [cell.strip().casefold() for cell in cells]
-    found = {name: at for at, name in enumerate(names) if name in COLUMNS or name == "record_id"}
-    meant = {name: _ALSO_CALLED[name] for name in names if _ALSO_CALLED.get(name, "") not in ("", *found)}
-    hint = (
-        ", ".join(f"{name} may be {wanted}" for name, wanted in meant.items())
-        or f"known: record_id, {', '.join(COLUMNS)}"
-    )
-    for name in found:
-        if names.count(name) > 1:
-            faults.add("the column stands twice in the header", 1, name, "twice")
-    if "record_id" not in found:
-        faults.add("the header has no column record_id", 1, "record_id", "header", hint)
-    elif len(found) == 1:
-        faults.add("the header has no column of a person", 1, "", "header", hint)
-    return found
-
-
 def _id_fault(record_id: str) -> str:
     if not record_id:
         return "the record id is empty"
@@ -111,10 +88,11 @@ def read_rows(content: bytes) -> Result[list[tuple[str, Person]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         header = next(reader)
-        columns = _header(header, faults)
-        if faults.count:
-            return Result(None, [*notes, *faults.all()])
-        identity = columns.pop("record_id")
+        columns, called, wrong = columns_of(header)
+        notes += called
+        if wrong:
+            return Result(None, [*notes, *wrong])
+        identity = columns.pop(RECORD_ID)
         names, places = tuple(columns), tuple(columns.values())
         for number, cells in enumerate(reader, 2):
             if not any(cells):

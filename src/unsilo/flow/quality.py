@@ -1,6 +1,7 @@
 """How well persons are matched: made-up labelled files, and the answers of `match` held against the truth, by group."""
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from unsilo.flow.csv_file import write_csv
+from unsilo.flow.csv_file import delimiter_of, text_of, write_csv
 from unsilo.flow.match import ERROR, match_file
+from unsilo.flow.match_columns import RECORD_ID, TRUTH, columns_of
 from unsilo.identity.simulate import HEADER, rates, settings, simulate
 from unsilo.kernel import Issue, Result
 
-__all__ = ["Figures", "Quality", "evaluate_file", "simulate_file"]
+__all__ = ["Figures", "Quality", "evaluate_file", "linked_pairs", "simulate_file", "true_pairs"]
 
 _SMALL = 30  # true pairs from which a group has figures of its own
 
@@ -73,6 +75,29 @@ def _pairs(groups: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(one, other) for ids in members.values() for one, other in combinations(sorted(ids), 2)}
 
 
+def _labelled(people: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of a file that `match` has read by record id, columns by their names or as in the header."""
+    text, _ = text_of(people.read_bytes(), "match")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
+    header = next(reader)
+    names = [cell.strip().casefold() for cell in header]
+    for name, at in columns_of(header)[0].items():
+        names[at] = name
+    rows = (dict(zip(names, cells, strict=False)) for cells in reader if any(cells))
+    return {row[RECORD_ID].strip(): row for row in rows}
+
+
+def true_pairs(people: Path) -> set[tuple[str, str]]:
+    """Return the pairs of record ids of one person by the column `truth` of a labelled file. OSError."""
+    return _pairs((record_id, row[TRUTH]) for record_id, row in _labelled(people).items())
+
+
+def linked_pairs(links: Path) -> set[tuple[str, str]]:
+    """Return the pairs of record ids that a file of links makes one person. OSError."""
+    with links.open(encoding="utf-8", newline="") as source:
+        return _pairs((row["record_id"], row["person_id"]) for row in csv.DictReader(source))
+
+
 _AGES = (("under 18", 2007), ("18 to 64", 1960), ("65 and over", 1))
 _COMPLETE = {6: "name, birth date, number, telephone and address are there", 5: "one of them is missing"}
 
@@ -100,12 +125,10 @@ def evaluate_file(people: Path, out: Path, review: Path, *, error: float = ERROR
     matched = match_file(people, out, review, error=error)
     if matched.value is None:
         return Result(None, matched.issues)
-    with people.open(encoding="utf-8-sig", newline="") as source:
-        rows = {row["record_id"]: row for row in csv.DictReader(source) if row.get("record_id")}
-    if not all("truth" in row for row in rows.values()):
+    rows = _labelled(people)
+    if not all(TRUTH in row for row in rows.values()):
         return Result(None, [Issue("error", "required", "the file has no column truth", rule="evaluate.truth")])
-    with out.open(encoding="utf-8", newline="") as source:
-        linked = _pairs((row["record_id"], row["person_id"]) for row in csv.DictReader(source))
+    linked = linked_pairs(out)
     with review.open(encoding="utf-8", newline="") as source:
         doubtful = [(row["left"], row["right"]) for row in csv.DictReader(source)]
     true = _pairs((record_id, row["truth"]) for record_id, row in rows.items())

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from math import log2
 
 import msgspec
 
+from unsilo.identity.fold import fold
 from unsilo.identity.person import Person
+from unsilo.identity.simulate.tables import census
 from unsilo.identity.vocabulary import Weight, weights
 
 __all__ = ["FIELDS", "Frequencies", "place"]
@@ -18,10 +21,18 @@ _ASSUMED = 1000
 """Rows of an average population that every file is thought to hold besides its own, so that a small one is not odd."""
 _ATTRIBUTE = {"given": "first"}
 _USUAL = 4
+_KNOWN = 0.0005
+"""Share of its bearers from which a given name of the census is usual in any file."""
 _NAMED = 5
 """Rows of one whole name that may all be one person's."""
 _ONE_PERSON = 10
 """Rows of one value of a number that may all be one person's."""
+
+
+@cache
+def known_given_names() -> frozenset[str]:
+    """Return the folded given names of the census that are not rare: a slip may happen to be a rare one."""
+    return frozenset(fold(name) for name, share in census()[0].items() if share >= _KNOWN)
 
 
 def place(person: Person) -> str:
@@ -32,7 +43,8 @@ def place(person: Person) -> str:
 class Frequencies(msgspec.Struct, frozen=True):
     """Weights of agreeing by field and value, where they are other than the table's; `rows` counted.
 
-    `usual` are the first given names that several rows bear, so that they are hardly slips of the pen. `whole` has the
+    `usual` are the first given names that several rows bear or the census knows, so that they are hardly slips of the
+    pen: in a small file most names are borne once. `whole` has the
     weight of agreeing on first given and family name together where many rows bear both: names of one language meet
     more often than by chance.
     """
@@ -75,7 +87,8 @@ class Frequencies(msgspec.Struct, frozen=True):
         more["address"] = _numbers(weights()["address", "exact"], places, rows)  # a home for the old, a shelter, a jail
         same = weights()["given", "exact"].m * weights()["family", "exact"].m
         whole = {name: log2(same * rows / (count - _NAMED)) for name, count in both.items() if count > _NAMED}
-        return cls(rows, more, frozenset(name for name, count in first.items() if count >= _USUAL), whole)
+        usual = frozenset(name for name, count in first.items() if count >= _USUAL)
+        return cls(rows, more, usual | known_given_names(), whole)
 
 
 def _numbers(table: Weight, counts: Counter[str], rows: int) -> dict[str, float]:

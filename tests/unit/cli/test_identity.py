@@ -24,7 +24,7 @@ def test_quality_by_group(people: Path) -> None:
     """Precision and recall of a seed that was not tuned on, with groups; a file without truth is told."""
     done = run.invoke(app, ["identity", "evaluate", str(people), "--json"])
     assert done.exit_code == 0, done.output
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     one = found["automatic"]
     assert one["right"] / one["linked"] >= 0.98
     assert one["right"] / one["true"] >= 0.85
@@ -39,7 +39,7 @@ def test_an_explanation_sums(people: Path) -> None:
     """The parts of two rows sum to the score; an unknown row is told."""
     done = run.invoke(app, ["identity", "explain", "1", "2", "--file", str(people), "--json"])
     assert done.exit_code == 0, done.output
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     assert sum(part["weight"] for part in found["parts"]) == pytest.approx(found["score"])
     assert run.invoke(app, ["identity", "explain", "1", "none", "--file", str(people)]).exit_code == 2
 

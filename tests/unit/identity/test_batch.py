@@ -250,3 +250,10 @@ def test_an_address_of_many_says_little() -> None:
     weight = {name: next(p.weight for p in found.parts if p.field == "address") for name, found in
               (("few", few), ("many", many))}  # fmt: skip
     assert weight["many"] < 1 < 8 < weight["few"]
+
+
+def test_a_name_that_everybody_knows_is_no_slip_in_a_small_file() -> None:
+    """In a file of a few rows most names are borne once; Peter is no slip of John for that."""
+    rows = [("1", person(ssn="")), ("2", person(given_name="Peter", ssn="")), ("3", person(given_name="Jonh", ssn=""))]
+    found = match(rows)
+    assert found.persons == ["1", "2", "1"]
