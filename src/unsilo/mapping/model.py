@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -72,7 +72,7 @@ class Mapped(msgspec.Struct):
 
     entries: list[Entry]
     actions: list[Action]
-    unconsumed: list[tuple[Locator, str, str]]
+    unconsumed: Sequence[tuple[Locator, str, str]]
     issues: list[Issue]
     digest: str
 

@@ -1,7 +1,8 @@
 """How issues, lineage, unread fields and index images become compact blobs, and back."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -117,7 +118,20 @@ def unpack_lineage(blob: bytes) -> list[Lineage]:
 
 def pack_unconsumed(fields: Sequence[Unconsumed]) -> bytes:
     """Encode the source fields that nothing read."""
-    return squeeze(_pack(list(fields))) if fields else b""
+    if isinstance(fields, list) or not fields:
+        return squeeze(_pack(fields)) if fields else b""
+    whole = bytearray(b"\xdd" + len(fields).to_bytes(4, "big"))  # an array of MessagePack, of so many items
+    for part in _parts(fields):
+        items = _pack(part)
+        whole += items[1 if len(part) < 16 else 3 :]  # without the head of their own array
+    return squeeze(bytes(whole))
+
+
+def _parts(fields: Sequence[Unconsumed]) -> Iterator[list[Unconsumed]]:
+    """A long list in pieces: of a large message it is not held as a whole."""
+    rows = iter(fields)
+    while part := list(islice(rows, 1000)):
+        yield part
 
 
 def unpack_unconsumed(blob: bytes) -> list[Unconsumed]:

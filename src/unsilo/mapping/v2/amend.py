@@ -9,7 +9,7 @@ import msgspec
 
 from unsilo.formats.hl7v2 import DELETE, Message, Segment, to_fhir_date, to_fhir_time
 from unsilo.formats.hl7v2.message import HEADERS
-from unsilo.kernel import Locator
+from unsilo.mapping.v2.unread import LARGE, Field, Unread, instead
 
 __all__ = ["Amended", "amended", "list_as_sent"]
 
@@ -44,17 +44,19 @@ def amended(message: Message) -> tuple[Message, list[Amended]]:
     found: list[Amended] = []
     segments: list[Segment] | None = None
     blank = f"{message.field_sep} "
+    large = len(message.raw) > LARGE
     for at, segment in enumerate(message.segments):
         name = segment.name
         if name == "OBX":
-            fields = segment.cut or segment.fields
+            # Of a large message the pieces of all segments would take many times what was sent.
+            fields = segment.cut or (segment.raw.split(message.field_sep, 7) if large else segment.fields)
             kind = fields[2] if len(fields) > 2 else ""
             other = _kind(message, fields, kind)
         else:
             kind = other = ""
         if other == kind and (blank not in segment.raw or name in HEADERS):
             continue
-        seen = list(segment.fields)
+        seen, before = list(segment.fields), len(found)
         if other != kind:
             found.append(Amended(segment.index, 2, kind))
             seen[2] = other
@@ -62,7 +64,7 @@ def amended(message: Message) -> tuple[Message, list[Amended]]:
             if text and not text.strip(" "):
                 found.append(Amended(segment.index, number, text))
                 seen[number] = ""
-        if seen == segment.fields:
+        if len(found) == before:
             continue
         segments = segments or list(message.segments)
         # What its raw text says keeps the segment from being taken for one of a shape that came before.
@@ -96,11 +98,8 @@ def _kind(message: Message, fields: list[str], kind: str) -> str:
     return plain or kind
 
 
-def list_as_sent(
-    rest: list[tuple[Locator, str, str]], fields: list[Amended], labels: list[str]
-) -> list[tuple[Locator, str, str]]:
+def list_as_sent(rest: list[Field] | Unread, fields: list[Amended], labels: list[str]) -> list[Field] | Unread:
     """Return the list of what nothing consumed with fields that were read otherwise as they were sent."""
     known = {(one.segment, one.field): one.text for one in fields}
-    kept = [row for row in rest if not (isinstance(row[0], tuple) and row[0][:2] in known)]
-    kept += [((i, n, 0, 1, 1), f"{labels[i]}-{n}", text) for (i, n), text in known.items() if text]
-    return sorted(kept, key=lambda row: row[0] if isinstance(row[0], tuple) else ())
+    rows: list[Field] = [((i, n, 0, 1, 1), f"{labels[i]}-{n}", text) for (i, n), text in known.items() if text]
+    return instead(rest, set(known), rows)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 from unsilo.formats.hl7v2 import Message, Segment
-from unsilo.kernel import Locator, Row
+from unsilo.kernel import Row
 from unsilo.mapping.model import Entry
+from unsilo.mapping.v2.unread import Field, Unread, instead
 
 __all__ = ["MOST_RESOURCES", "Cut", "bounded", "cite_whole", "list_cut"]
 
@@ -104,11 +105,10 @@ def cite_whole(entries: list[Entry], cuts: list[Cut]) -> None:
                 entry.rows[at] = Row(path, rule, (*place[:2], -1, 0, 0))
 
 
-def list_cut(
-    rest: list[tuple[Locator, str, str]], cuts: list[Cut], labels: list[str]
-) -> list[tuple[Locator, str, str]]:
+def list_cut(rest: list[Field] | Unread, cuts: list[Cut], labels: list[str]) -> list[Field] | Unread:
     """Return the list of what nothing consumed with each field of which a part was cut as one piece."""
     fields = {(cut.segment, cut.field): cut for cut in cuts if not cut.whole}
-    kept = [row for row in rest if not (isinstance(row[0], tuple) and row[0][:2] in fields)]
-    kept += [((i, number, -1, 0, 0), f"{labels[i]}-{number}", cut.text) for (i, number), cut in fields.items()]
-    return sorted(kept, key=lambda row: row[0] if isinstance(row[0], tuple) else ())
+    rows: list[Field] = [
+        ((i, number, -1, 0, 0), f"{labels[i]}-{number}", cut.text) for (i, number), cut in fields.items()
+    ]
+    return instead(rest, set(fields), rows)

@@ -87,6 +87,7 @@ class V2Map:
 
     def mapped(self, tree: Message, envelope: Envelope) -> Mapped:
         """Map one message whose times without a zone are in the program's."""
+        sent = tree
         tree, cuts = bounded(tree)
         tree, amendments = amended(tree)
         run = V2Run(self.program, envelope, tree)
@@ -125,7 +126,8 @@ class V2Map:
         facts = _facts(run, tree)
         entries = finish(run, facts)
         actions = actions_of(run, placed)
-        rest = unconsumed(tree, entries[-1], run)
+        changed = [n for n, one in enumerate(tree.segments) if one is not sent.segments[n]] if tree is not sent else []
+        rest = unconsumed(tree, entries[-1], run, frozenset(changed))
         if cuts:
             cite_whole(entries, cuts)
             rest = list_cut(rest, cuts, labels_of(tree))
@@ -184,9 +186,11 @@ class V2Map:
         if spot.ways and run.usual and spot.fill(run, segment, frame):
             return
         plan = spot.plan
+        if not plan:
+            return
         index = segment.index
         shape = run.shapes[index] = run.shape(segment)
-        if shape is not None and plan:
+        if shape is not None:
             known = shape.plans.get(key)
             plan = known if known is not None else self.pruned(key, plan, shape)
         here: _Here | None = None

@@ -10,10 +10,11 @@ from unsilo.kernel import Locator, Row
 from unsilo.mapping.memory import Told
 from unsilo.mapping.model import Entry
 from unsilo.mapping.v2.run import V2Run
+from unsilo.mapping.v2.unread import LARGE, Field, Unread
 
 __all__ = ["labels_of", "unconsumed"]
 
-Rest = list[tuple[Locator, str, str]]
+Rest = list[Field] | Unread
 
 
 class _Cited:
@@ -55,12 +56,13 @@ class _Cited:
             self.looks[told.segment] = told.look if look is None else tuple(n for n in look if n in told.look)
 
 
-def unconsumed(message: Message, last: Entry, run: V2Run) -> Rest:
+def unconsumed(message: Message, last: Entry, run: V2Run, seen: frozenset[int] = frozenset()) -> Rest:
     """Return (locator, path, value) of every subcomponent with a value that is not cited, in message order.
 
     What the resources of the run and the `last` entry (the Provenance) cite counts. A row that cites a repetition or
     a component as a whole cites all that is in it. Of a segment that became a resource
-    by a form only those fields are looked at which the form does not cite whole.
+    by a form only those fields are looked at which the form does not cite whole. `seen` are the segments that the maps
+    saw otherwise than their text says.
     """
     marks = message.delimiters
     rep_mark, comp_mark, sub_mark = marks.repetition_sep, marks.component_sep, marks.subcomponent_sep
@@ -68,10 +70,13 @@ def unconsumed(message: Message, last: Entry, run: V2Run) -> Rest:
     known = _Cited(run, last)
     cited, touched, looks = known.places, known.touched, known.looks
     labels = labels_of(message)
-    found: Rest = []
+    large = len(message.raw) > LARGE
+    found: Rest = Unread(message, labels, seen) if large else []
     for segment, label in zip(message.segments, labels, strict=True):
         i = segment.index
         fields = segment.cut or segment.fields
+        if large and i not in seen:
+            segment.cut = None  # the pieces of all segments would take many times the message
         look: Sequence[int] | None = looks.get(i)
         if look is None:
             raw = segment.raw
