@@ -144,6 +144,23 @@ class Readers:
                 connection.set_progress_handler(None, 0)
                 connection.execute("COMMIT")
 
+    def alone(self, sql: str, values: Sequence[Any], seconds: float) -> list[Any]:
+        """Run one statement, which sees one moment by itself; TooLongError as of `moment`."""
+        if not seconds:
+            return self.rows(sql, values)
+        connection = self._take()
+        end = monotonic() + seconds
+        connection.set_progress_handler(lambda: monotonic() > end, _STEPS)
+        try:
+            return _run(connection, sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise TooLongError(f"more than {seconds:g} seconds") from None
+            raise
+        finally:
+            connection.set_progress_handler(None, 0)
+            self._give(connection)
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""
         connection = self._take()

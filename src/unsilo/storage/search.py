@@ -236,7 +236,7 @@ class SearchReads:
         """Return one page of what a plan finds; TooLongError after `plan.seconds`."""
         plain = plain_query(plan, self._readers.dialect)
         if plain is not None:
-            return _page(plan, self._readers.rows(plain.text, plain.values))
+            return _page(plan, self._readers.alone(plain.text, plain.values, plan.seconds))
         with self._readers.moment(plan.seconds) as ask:
             return run(ask, plan, self._readers.dialect)
 

@@ -10,7 +10,8 @@ from tests.integration.search.made import LOINC, hospital, query
 from tests.integration.search.test_fhir_search_meaning import VOCABULARY, fill, search_of
 from unsilo.policy import Compartment, Predicate
 from unsilo.search import plan
-from unsilo.storage import Store, open_store
+from unsilo.storage import Store, connect, open_store
+from unsilo.storage.faults import TooLongError
 from unsilo.storage.plan import Plan, Reference
 from unsilo.storage.render.dialect import SQLITE, Sql
 from unsilo.storage.render.plain import plain_query
@@ -106,6 +107,15 @@ def test_a_plain_search_is_one_statement(
     assert [(row.id, row.version) for row in found.rows] == [(row.id, row.version) for row in general.rows]
     assert found.after == general.after
     assert plain_query(msgspec.structs.replace(asked, predicate=HIDING), SQLITE) is None
+
+
+def test_a_plain_search_takes_no_longer_than_it_may(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What turns out to be long ends, and the connection is as good as before."""
+    monkeypatch.setattr(connect, "_STEPS", 1)
+    asked = made("Observation", ("patient", "p1"))
+    with pytest.raises(TooLongError):
+        store.search(msgspec.structs.replace(asked, seconds=1e-9))
+    assert store.search(asked).rows
 
 
 def test_no_search_scans_a_table(store: Store) -> None:

@@ -28,8 +28,10 @@ class SharedReaders(Readers):
         for _ in range(most):
             self._sessions.put(None)
         self._singles: LifoQueue[Session | None] = LifoQueue()
+        self._alone: LifoQueue[Session | None] = LifoQueue()
         for _ in range(most):
             self._singles.put(None)
+            self._alone.put(None)
         self._most = most
 
     def _open(self) -> Session:
@@ -98,6 +100,27 @@ class SharedReaders(Readers):
 
             yield ask
 
+    def alone(self, sql: str, values: Sequence[Any], seconds: float) -> list[Any]:
+        """Run one statement that may take so many seconds, as `moment` says it.
+
+        It has sessions of its own: the server keeps the plan of what is asked again and again, and the limit stays.
+        """
+        text = translate(sql)
+        session = self._alone.get()
+        try:
+            if session is not None and not session.closed:
+                try:
+                    session.limit(seconds)
+                    return session.run(text, values).fetchall()
+                except CutError:  # reading twice does no harm
+                    session.close()
+            session = None
+            session = Session(self._dsn, reading=True)
+            session.limit(seconds)
+            return session.run(text, values).fetchall()
+        finally:
+            self._alone.put(session)
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement and return all its rows."""
         return self._read(translate(sql), values).fetchall()
@@ -112,7 +135,7 @@ class SharedReaders(Readers):
 
     def close(self) -> None:
         """Close every connection; waits for those that are lent."""
-        for queue in (self._sessions, self._singles):
+        for queue in (self._sessions, self._singles, self._alone):
             for _ in range(self._most):
                 session = queue.get()
                 if session is not None:
