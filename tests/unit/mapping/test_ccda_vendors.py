@@ -257,3 +257,48 @@ def test_a_document_as_a_value_is_a_document() -> None:
         d for d in of(made, "DocumentReference") if d["content"][0]["attachment"]["contentType"] == "application/pdf"
     )
     assert result["derivedFrom"] == [{"reference": f"DocumentReference/{attached['id']}"}]
+
+
+def test_a_goal_addresses_the_concern_that_it_names() -> None:
+    """An entry reference leads to what the concern with that id holds; one that leads nowhere is listed."""
+    problem = observation("64572001", coded("value", "38341003"), template="4")
+    concern = f'<act classCode="ACT" moodCode="EVN"><templateId root="{CCDA}132"/>{ident("hc")}{coded("code", "75310-3", LOINC)}<statusCode code="active"/><entryRelationship typeCode="REFR">{problem}</entryRelationship></act>'
+    goal = f'<observation classCode="OBS" moodCode="GOL"><templateId root="{CCDA}121"/>{ident("g")}{coded("code", "59408-5", LOINC)}<statusCode code="active"/><entryRelationship typeCode="REFR"><act classCode="ACT" moodCode="EVN"><templateId root="{CCDA}122"/>{{}}<code nullFlavor="NP"/></act></entryRelationship></observation>'
+    made = document(f"{concern}</entry><entry>{goal.format(ident('hc'))}", "75310-3")
+    [condition], [found] = of(made, "Condition"), of(made, "Goal")
+    assert found["addresses"] == [{"reference": f"Condition/{condition['id']}"}]
+    lost = document(f"{concern}</entry><entry>{goal.format(ident('other'))}", "75310-3")
+    assert "addresses" not in of(lost, "Goal")[0]
+    assert [value for _, _, value in lost.unconsumed if value == "other"]
+
+
+def test_the_answers_of_a_scale_are_its_members() -> None:
+    """A screening is a survey that its answers belong to."""
+    answer = observation("71802-3", coded("value", "LA31993-1", LOINC), template="86")
+    scale = observation(
+        "96777-8",
+        '<value xsi:type="INT" value="3"/>',
+        f'<entryRelationship typeCode="COMP">{answer}</entryRelationship>',
+        "69",
+    )
+    found = {codes(o["code"])[0]: o for o in of(document(scale, "29762-2"), "Observation")}
+    assert found["96777-8"]["hasMember"] == [{"reference": f"Observation/{found['71802-3']['id']}"}]
+    assert "survey" in [codes(category)[0] for category in found["96777-8"]["category"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "expected"),
+    [
+        ("DALG", coded("value", "7980", RXNORM), ("allergy", ["medication"], ["7980"])),
+        ("FINT", coded("value", "102263004"), ("intolerance", ["food"], ["102263004"])),
+        ("ASSERTION", coded("value", "FALG", "2.16.840.1.113883.5.4"), ("allergy", ["food"], ["7980"])),
+    ],
+)
+def test_kinds_of_allergy_by_act_code(code: str, value: str, expected: Any) -> None:
+    """IHE's guides say the kind by the code of the observation, the substance by its value."""
+    substance = coded("code", "7980", RXNORM) if code == "ASSERTION" else NOT_APPLICABLE
+    entry = ALLERGY.replace('code="ASSERTION"', f'code="{code}" codeSystem="2.16.840.1.113883.5.4"')
+    [found] = of(
+        document(entry.format(author="", text="", value=value, substance=substance), "48765-2"), "AllergyIntolerance"
+    )
+    assert (found["type"], found.get("category"), codes(found["code"])) == expected

@@ -56,13 +56,15 @@ def udi_safety(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: R
 
 def _value(run: Any, node: Node, element: str) -> Node | None:
     """The value that a UDI organizer gives for an element of Device."""
-    carrier = _CARRIER.first(node)
-    organizer = _organizer(node, carrier.get("extension") if carrier is not None else None)
-    for part in _PARTS.all(organizer) if organizer is not None else ():
-        if _element(run, (part.by["code"][0].get("code") or "").strip()) == element:
-            found: Node | None = part.first("value")
-            return found
-    return None
+    known: dict[str, Node | None] | None = run.notes.get(("udi", node))
+    if known is None:
+        known = {}
+        run.notes["udi", node] = known
+        carrier = _CARRIER.first(node)
+        organizer = _organizer(node, carrier.get("extension") if carrier is not None else None)
+        for part in _PARTS.all(organizer) if organizer is not None else ():
+            known.setdefault(_element(run, (part.by["code"][0].get("code") or "").strip()), part.first("value"))
+    return known.get(element)
 
 
 def _said(value: Node) -> tuple[str, str]:

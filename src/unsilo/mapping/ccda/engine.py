@@ -13,6 +13,7 @@ from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Issue, Locator, Row
 from unsilo.kernel.json import encode
 from unsilo.mapping.ccda.functions import FUNCTIONS
+from unsilo.mapping.ccda.links import refer_entries
 from unsilo.mapping.ccda.narrative import xhtml_of
 from unsilo.mapping.ccda.recognise import NO_INFORMATION, NONE_KNOWN, OTHER_PERSON, recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
@@ -99,6 +100,7 @@ class CcdaMap:
             for node in run.kinds.get(kind, ()):
                 run.issue("information", "not-supported", _UNSAID[kind], node.path or None, f"ccda.{kind}")
         drafts = run.drafts
+        refer_entries(run)
         _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))

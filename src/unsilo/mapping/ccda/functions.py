@@ -16,6 +16,7 @@ from unsilo.mapping.ccda.attachments import body, note_body, original
 from unsilo.mapping.ccda.authorities import OID, UUID, code_system, instance_system, oid_uri
 from unsilo.mapping.ccda.devices import udi_name, udi_part, udi_safety
 from unsilo.mapping.ccda.laboratory import laboratory_report, laboratory_result
+from unsilo.mapping.ccda.links import entry_reference
 from unsilo.mapping.ccda.narrative import text_of
 from unsilo.mapping.ccda.odd_values import odd_number, odd_quantity, time_of_day, value_words
 from unsilo.mapping.ccda.people import (
@@ -310,6 +311,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "coverage_order": coverage_order,
     "day": day,
     "dicom_uid": dicom_uid,
+    "entry_reference": entry_reference,
     "ethnicity": ethnicity,
     "family_parts": family_parts,
     "gender_identity": gender_identity,
