@@ -34,6 +34,8 @@ _REMEMBERED = 200_000
 _SEX = {"m": "male", "f": "female"}
 _CLOSE = 3.5
 """Bits by which one person must explain two given names that are not one, for a row without one to join the two."""
+_SHOWN, _SAID = 0.005, 0.05
+"""Bits from which what relations take off is a part, with two digits, and is said in the sentence, with one."""
 _APART = 3.0
 """Bits by which a relation must explain a pair better than one person does, to keep the two apart for ever."""
 
@@ -51,7 +53,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A pair decided: the parts sum to `score` (bits); `cautions` are ids of what speaks for two persons."""
+    """A pair decided: the parts sum to `score` (bits) but for a hundredth; `cautions` say what speaks for two persons."""
 
     parts: tuple[Part, ...]
     score: float
@@ -265,12 +267,14 @@ class Scorer:
             score = self._related(plain, levels, a, b)
             bits = self._relations(levels, a, b)
             nearest = self._against[bits.index(min(bits))]
-            if plain - score >= 0.05:
+            if plain - score >= _SHOWN:
                 parts.append(Part("relation", nearest.name, score - plain, nearest.says))
+            if plain - score >= _SAID:
                 cautions += [nearest.name] if score < self.link else []
         outcome = self.outcome(score, cautions)
         told = {"link": "Linked", "review": "Left for a person to decide", "new": "Not linked"}[outcome]
-        reasons = [f"{part.says} ({part.weight:+.1f})" for part in parts[1:]] or ["nothing to compare"]
+        said = [part for part in parts[1:] if part.field != "relation" or part.weight <= -_SAID]
+        reasons = [f"{part.says} ({part.weight:+.1f})" for part in said] or ["nothing to compare"]
         text = f"{told}: {', '.join(reasons)}, before that {self.prior:+.1f}, in all {score:+.1f} bits"
         text += "".join(f"; {_CAUTIONS[caution]}" for caution in cautions if caution in _CAUTIONS) + "."
         return Verdict(tuple(parts), score, probability(score), outcome, tuple(cautions), text)
