@@ -53,7 +53,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """A pair decided: the parts sum to `score` (bits) but for a hundredth; `cautions` say what speaks for two persons."""
+    """A pair decided: the parts sum to `score` (bits) but for a hundredth; `cautions` speak for two persons."""
 
     parts: tuple[Part, ...]
     score: float
