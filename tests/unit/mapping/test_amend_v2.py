@@ -158,3 +158,27 @@ def test_an_emptied_allergy_is_none() -> None:
     assert of(mapped, "AllergyIntolerance") == []
     assert of(mapped, "RelatedPerson") == []
     assert ("AL1-3", '""') in {(path, text) for _, path, text in mapped.unconsumed}
+
+
+def test_no_vaccine_was_not_given() -> None:
+    """CVX 998 says that nothing was administered, whatever else the message has; a statement without a day is kept."""
+    mapped = run("VXU^V04^VXU_V04", "PID|1||7", "ORC|RE||1^S", "RXA|0|1|20260201||998^none^CVX|999||||||||||||||CP")
+    assert [one["status"] for one in of(mapped, "Immunization")] == ["not-done"]
+
+
+def test_a_vaccine_information_statement() -> None:
+    """Results of one OBX-4 are one statement; a vaccine's type without a day speaks of something else."""
+    mapped = run(
+        "VXU^V04^VXU_V04",
+        "PID|1||7",
+        "ORC|RE||1^S",
+        "RXA|0|1|20260201||08^Hep B^CVX|1",
+        "OBX|1|CE|30956-7^type^LN|1|08^Hep B^CVX||||||F",
+        "OBX|2|TS|29768-9^published^LN|1|20200401||||||F",
+        "OBX|3|CE|30956-7^type^LN|2|10^IPV^CVX||||||F",
+        "OBX|4|TS|29769-7^presented^LN|1|20260201||||||F",
+        "OBX|5|TS|29769-7^presented^LN|3|20260201||||||F",
+    )
+    assert of(mapped, "Immunization")[0]["education"] == [
+        {"documentType": "Hep B", "publicationDate": "2020-04-01", "presentationDate": "2026-02-01"}
+    ]

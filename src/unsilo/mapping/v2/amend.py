@@ -24,6 +24,7 @@ _TYPES = frozenset(
     " XPN XTN".split()
 )
 """The data types of v2.1 to v2.8.2 (tables 0125 and 0440)."""
+_BELIEVED = _TYPES - _LOOKED
 
 
 class Amended(NamedTuple):
@@ -51,7 +52,7 @@ def amended(message: Message) -> tuple[Message, list[Amended]]:
             # Of a large message the pieces of all segments would take many times what was sent.
             fields = segment.cut or (segment.raw.split(message.field_sep, 7) if large else segment.fields)
             kind = fields[2] if len(fields) > 2 else ""
-            other = _kind(message, fields, kind)
+            other = kind if kind in _BELIEVED else _kind(message, fields, kind)
         else:
             kind = other = ""
         if other == kind and (blank not in segment.raw or name in HEADERS):
@@ -76,7 +77,7 @@ def amended(message: Message) -> tuple[Message, list[Amended]]:
 
 def _kind(message: Message, fields: list[str], kind: str) -> str:
     """The data type of OBX-5; what OBX-2 says where that is a type or nothing tells otherwise."""
-    if len(fields) < 6 or (kind in _TYPES and kind not in _LOOKED):
+    if len(fields) < 6:
         return kind
     plain = kind.strip().upper()
     if plain in _MOMENTS:
