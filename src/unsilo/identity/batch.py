@@ -24,6 +24,7 @@ ENOUGH = 0.9
 """Down to this probability rows are linked where otherwise more than `WAITING` of them would wait for people."""
 WAITING = 0.03
 T = TypeVar("T")
+_ASKED = 10  # rows that say exactly the same, and too little, of which somebody is asked
 _MANY = 500_000  # pairs of which the shares are counted
 
 
@@ -251,7 +252,7 @@ def _answer(
             score, _ = scorer.score(persons[at], persons[at])
             verdict = "link" if score >= least else scorer.outcome(min(score, scorer.link - 1e-9), [])
             if verdict == "review":
-                review += [ReviewPair(ids[rows_of[0]], ids[other], probability(score)) for other in rows_of[1:]]
+                review += [ReviewPair(ids[rows_of[0]], ids[other], probability(score)) for other in rows_of[1:_ASKED]]
         for position in rows_of:
             alone = verdict != "link" and position != rows_of[0]
             answers[position] = ids[position] if alone else _named(clusters, clusters.of(at), names)

@@ -182,6 +182,13 @@ def test_placeholder_rows_stay_alone(cells: dict[str, str]) -> None:
     assert found.review == []
 
 
+def test_of_many_rows_that_say_the_same_little_few_are_asked_about() -> None:
+    """Thousands of rows that say John Smith and no more stay apart, and do not fill the queue."""
+    found = match([(str(n), standardise({"given_name": "John", "family_name": "Smith"})) for n in range(3000)])
+    assert len(set(found.persons)) == 3000
+    assert 0 < len(found.review) < 10
+
+
 def test_equal_rows_of_one_person_are_one() -> None:
     """Ten thousand equal rows that say enough are one person, whose id is the smallest record id as people count."""
     found = match([(str(n), person()) for n in range(10_000, 0, -1)])
