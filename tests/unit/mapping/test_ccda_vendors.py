@@ -302,3 +302,37 @@ def test_kinds_of_allergy_by_act_code(code: str, value: str, expected: Any) -> N
         document(entry.format(author="", text="", value=value, substance=substance), "48765-2"), "AllergyIntolerance"
     )
     assert (found["type"], found.get("category"), codes(found["code"])) == expected
+
+
+def test_a_drug_by_its_label_with_its_state() -> None:
+    """A labelled drug (CDA R2) is a medication as well; the status observation of C32 goes before the activity's."""
+    labeled = f"<consumable><manufacturedProduct><manufacturedLabeledDrug>{coded('code', '161', RXNORM)}</manufacturedLabeledDrug></manufacturedProduct></consumable>"
+    state = (
+        f'<entryRelationship typeCode="REFR">{observation("33999-4", coded("value", "421139008"))}</entryRelationship>'
+    )
+    [request] = of(document(medicine(labeled + state)), "MedicationRequest")
+    assert (codes(request["medicationCodeableConcept"]), request["status"]) == (["161"], "on-hold")
+
+
+@pytest.mark.parametrize(
+    ("own", "around", "expected"),
+    [
+        ("", '<effectiveTime value="202401010830+0000"/>', "2024-01-01T08:30:00+00:00"),
+        ("", '<effectiveTime><low value="20240101"/><high value="20240101"/></effectiveTime>', "2024-01-01"),
+        ("", '<effectiveTime><low value="20240101"/><high value="20240102"/></effectiveTime>', None),
+        ('<effectiveTime nullFlavor="UNK"/>', '<effectiveTime value="20240101"/>', None),
+        ('<effectiveTime value="2023"/>', '<effectiveTime value="20240101"/>', "2023"),
+    ],
+)
+def test_a_member_without_a_time_has_its_organizers(own: str, around: str, expected: str | None) -> None:
+    """A time that is said to be unknown stays so, and an interval is nobody's moment."""
+    sign = f'<component><observation classCode="OBS" moodCode="EVN">{coded("code", "8480-6", LOINC)}<statusCode code="completed"/>{own}<value xsi:type="PQ" value="120" unit="mm[Hg]"/></observation></component>'
+    organizer = f'<organizer classCode="CLUSTER" moodCode="EVN">{coded("code", "46680005")}<statusCode code="completed"/>{around}{sign}</organizer>'
+    found = {codes(o["code"])[0]: o for o in of(document(organizer, "8716-3"), "Observation")}
+    assert found["8480-6"].get("effectiveDateTime") == expected
+
+
+def test_words_stand_for_a_code_that_is_not_sent() -> None:
+    """A procedure or finding whose code has only a nullFlavor is named by its text."""
+    act = f'<procedure classCode="PROC" moodCode="EVN">{ident("p")}<code nullFlavor="NI"/><text><reference value="#t1"/></text><statusCode code="completed"/></procedure>'
+    assert of(document(act, "47519-4"), "Procedure")[0]["code"] == {"text": "Words"}

@@ -28,7 +28,7 @@ from unsilo.mapping.ccda.people import (
     step_number,
 )
 from unsilo.mapping.ccda.sections import section, section_code
-from unsilo.mapping.ccda.timing import end_of_width, timing
+from unsilo.mapping.ccda.timing import end_of_width, organizer_time, timing
 from unsilo.mapping.ccda.units import is_ucum
 from unsilo.mapping.ccda.us_core import birth_sex, ethnicity, gender_identity, pronouns, race, sex, tribe
 from unsilo.mapping.ccda.walk import clean_text, path_of
@@ -325,6 +325,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "instance_system": instance_system,
     "odd_number": odd_number,
     "odd_quantity": odd_quantity,
+    "organizer_time": organizer_time,
     "original": original,
     "outer_severity": outer_severity,
     "party_id": party_id,

@@ -14,7 +14,7 @@ from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.walk import path_of
 
-__all__ = ["end_of_width", "timing"]
+__all__ = ["end_of_width", "organizer_time", "timing"]
 
 _UNITS: Final = {"s": "s", "min": "min", "h": "h", "d": "d", "wk": "wk", "mo": "mo", "a": "a", "hour": "h", "day": "d"}
 """Unit of a period as sent -> FHIR UnitsOfTime."""
@@ -113,6 +113,25 @@ def _bounds(made: _Made, time: Node) -> None:
             made.cite("repeat.boundsDuration.value", width, "value")
             made.rows.append(Row(f"{made.path}.repeat.boundsDuration.system", made.rule, None))
             made.cite("repeat.boundsDuration.code", width, "unit")
+
+
+def organizer_time(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The time of the organizer, for a member that has none at all; of an interval only when it is a moment."""
+    organizer = node.parent.parent if node.parent is not None else None
+    if organizer is None or organizer.name != "organizer":
+        return None
+    time = path_of("effectiveTime/@value").first(organizer)
+    if time is None:
+        time, end = (
+            path_of("effectiveTime/low/@value").first(organizer),
+            path_of("effectiveTime/high/@value").says(organizer),
+        )
+        if time is None or (end and end != (time.get("value") or "").strip()):
+            return None
+    when: str | None = run.dateTime[(time.get("value") or "").strip()]
+    if when is not None:
+        rows.append(Row(path, rule, f"{time.path}/@value"))
+    return when
 
 
 def end_of_width(low: str, width: Node) -> str | None:
