@@ -21,7 +21,7 @@ from unsilo.flow.read.describe import particulars, status_word, title, value_tex
 from unsilo.flow.read.fact import Fact, Source, happened, mark_of
 from unsilo.flow.read.results import Flag, flag_of, range_of
 from unsilo.flow.read.same import codes_of
-from unsilo.flow.read.words import When, offset_of, say_when, since
+from unsilo.flow.read.words import When, offset_of, say_when, since, when
 from unsilo.kernel.clock import instant, now
 
 __all__ = ["HEADERS", "MENU", "Item", "Notice", "View", "page", "size_words", "zone_words"]
@@ -175,6 +175,7 @@ def environment() -> jinja2.Environment:
     env.filters |= {
         "iso": _iso, "instant": instant, "bytes": size_words, "path": lambda text: quote(str(text), safe=""),
         "when": _when, "at": _at, "since": _since, "dated": _dated,
+        "day": lambda text: say_when(when(text)),
     }  # fmt: skip
     env.globals |= {
         "svg": svg, "particulars": particulars, "status_word": status_word, "title_of": title, "happened": happened,

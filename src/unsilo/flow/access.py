@@ -53,7 +53,8 @@ def add_user(service: Service, name: str, display: str, roles: list[str], passwo
         problems.append(_wrong("a user name has 1 to 64 printable characters"))
     unknown = [role for role in roles if role not in ROLES]
     if unknown or not roles:
-        problems.append(_wrong(f"not a role: {', '.join(unknown) or 'none given'}", "one of " + ", ".join(ROLES)))
+        words = f"not a role: {', '.join(unknown)}" if unknown else "a user needs at least one role"
+        problems.append(_wrong(words, "one of " + ", ".join(ROLES)))
     if password and len(password) < _LEAST_PASSWORD:
         problems.append(_wrong(f"a password has at least {_LEAST_PASSWORD} characters"))
     if service.store.users.get(name) is not None:

@@ -108,6 +108,9 @@ def convert_analyte(value: Decimal, source: str, target: str, key: str) -> Resul
         return _issue(f"{source[:40]} and {target[:40]} are not mass, amount or equivalents of one thing.", "dimension")
     row = analyte(key)
     if row is None:
+        if not key:
+            text = "Mass and amount are converted by the molar mass of an analyte, and none was named."
+            return _issue(text, "unknown", "Name the analyte, such as glucose.")
         return _issue(f"No molar mass is known for {key[:40]!r}.", "unknown", "Reviewed rows are in molar_masses.csv.")
     inside, outside = _moles(given[0], row), _moles(wanted[0], row)
     if inside is None or outside is None:

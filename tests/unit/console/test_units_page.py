@@ -28,7 +28,7 @@ def test_a_value_is_converted_and_says_by_what(node: Node) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"value": "1", "unit": "mg/dL", "to": "mmol/L"}, "No molar mass is known"),
+        ({"value": "1", "unit": "mg/dL", "to": "mmol/L"}, "none was named"),
         ({"value": "1", "unit": "mg/dL", "to": "mmol/L", "analyte": "moon dust"}, "No molar mass is known"),
         ({"value": "1", "unit": "kg", "to": "m"}, "No conversion."),
         ({"value": "-400", "unit": "Cel", "to": "K"}, "below the absolute zero"),
