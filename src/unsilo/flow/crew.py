@@ -1,0 +1,171 @@
+"""The worker processes of a node: they are given messages, heard, and replaced when they are gone."""
+
+import logging
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from unsilo.config import Settings
+from unsilo.flow.hands import TRIES, Hands
+from unsilo.flow.item import Item
+from unsilo.flow.live_feed import NONE, Published
+from unsilo.flow.pool import Worker
+from unsilo.flow.process import Processed
+from unsilo.flow.shapes.watch import Delta
+from unsilo.flow.wire import Done, Fault, Job, Ready, decode_answer
+from unsilo.kernel import Envelope, Issue
+from unsilo.storage import Store
+from unsilo.storage.faults import is_storage_fault
+from unsilo.terminology.maps import NOTHING, Snapshot
+
+__all__ = ["AHEAD", "Crew"]
+
+_log = logging.getLogger("unsilo.dispatch")
+
+AHEAD = 16
+"""Jobs that a worker has at hand, so that it never waits for the next."""
+
+
+class Crew(Hands):
+    """The workers as the dispatcher's thread sees them."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self.maps: Callable[[], Snapshot] = lambda: NOTHING
+        self.shapes: Callable[[Delta], None] = lambda _delta: None
+        self.overlays: Callable[[], Published] = lambda: NONE
+        self._workers: list[Worker] = []
+        self._at: dict[int, Worker] = {}
+        self._stalled: set[int] = set()
+        self._failed_starts = 0
+        self._start_at = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        self.restarts = 0
+        self.broken: dict[str, str] = {}
+
+    @property
+    def _flying(self) -> int:
+        """Messages at the workers, ready, and being committed."""
+        return len(self._at) + len(self._company) + self._committing
+
+    def _feed_workers(self) -> None:
+        if self._stopping or time.monotonic() < self._pause_until:
+            return
+        while self._order.ready and self._flying < self.settings.in_flight:
+            worker = min((w for w in self._workers if w.ready), key=lambda w: len(w.jobs), default=None)
+            if worker is None or len(worker.jobs) >= AHEAD:
+                return
+            mid = self._order.take()
+            if mid is None:
+                return
+            item = self._items[mid]
+            if item.feed in self.broken:
+                # Not the message's fault: it stays queued until the feed's map is mended and the node started again.
+                self._stalled.add(mid)
+                continue
+            if any(key in self._parked for key in item.keys):
+                self._submit(item, "held")
+                continue
+            envelope = self._content(item)
+            if envelope is None:
+                continue
+            self._at[mid] = worker
+            maps, overlays = self.maps(), self.overlays()
+            worker.give(
+                Job(
+                    mid, envelope, maps if maps.version != worker.maps else None,
+                    overlays if overlays.number != worker.overlays else None, item.again,
+                )
+            )  # fmt: skip
+
+    def _content(self, item: Item) -> Envelope | None:
+        if item.content is not None:
+            return item.content
+        try:
+            envelope = self.store.envelope(item.id)
+        except Exception as fault:  # noqa: BLE001 - the bytes of one message must not stop the others
+            if is_storage_fault(fault):
+                self._pause_until = time.monotonic() + 0.5
+                self._order.give_back([item.mid])
+            else:
+                self._poison(item, f"the original bytes could not be read ({type(fault).__name__})")
+            return None
+        if envelope is None:
+            text = "the original bytes are no longer kept (retention)"
+            issue = Issue("error", "not-found", text, rule="flow.content")
+            item.told = Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True)
+            self._submit(item, "dead")
+            return None
+        return envelope
+
+    def _new_worker(self) -> Worker:
+        worker = Worker(self.settings, self.overlays())
+        self._selector.register(worker.reads, selectors.EVENT_READ, worker)
+        return worker
+
+    def _worker_speaks(self, worker: Worker, fd: int) -> None:
+        if worker not in self._workers:
+            return
+        if fd == worker.writes:
+            worker.push()
+            return
+        words = worker.pull()
+        if words is None:
+            self._worker_gone(worker, "ended")
+            return
+        for word in words:
+            answer = decode_answer(word)
+            if isinstance(answer, Ready):
+                worker.ready, self.broken, self._failed_starts = True, answer.broken, 0
+                for feed, why in answer.broken.items():
+                    _log.error("feed stopped: its map cannot be compiled", extra={"feed": feed, "reason": why})
+                continue
+            if isinstance(answer, Done) and answer.shape is not None:
+                self._tell_shape(answer.shape)
+            mid = answer.mid if isinstance(answer, Fault) else answer.processed.mid
+            worker.answered(mid)
+            self._at.pop(mid, None)
+            item = self._items.get(mid)
+            if item is None:
+                continue
+            if isinstance(answer, Fault):
+                self._poison(item, f"the program failed on this message ({answer.text})")
+            else:
+                item.told = answer.processed
+                item.kind = "dead" if answer.processed.failed else "done"
+                self._company.add(item, time.monotonic(), awaited=self._endings.awaited(mid))
+
+    def _tell_shape(self, delta: Delta) -> None:
+        try:
+            self.shapes(delta)
+        except Exception as fault:  # noqa: BLE001 - statistics must not stop a message
+            _log.warning("the shape of a feed was not kept", extra={"feed": delta.feed, "fault": type(fault).__name__})
+
+    def _worker_gone(self, worker: Worker, why: str) -> None:
+        """Replace a worker; the message it was at is under suspicion, those that waited are not."""
+        for fd in (worker.reads, worker.writes):
+            with suppress(KeyError):
+                self._selector.unregister(fd)
+        worker.kill()
+        self.restarts += 1
+        _log.error("worker replaced", extra={"reason": why, "ready": worker.ready})
+        if not worker.ready:
+            # It never began to work: no message is to blame, and the next one had better not start at once.
+            self._failed_starts += 1
+            self._workers.remove(worker)
+            self._start_at = time.monotonic() + min(30.0, 0.5 * 2**self._failed_starts)
+            return
+        jobs = [mid for mid in worker.jobs if mid in self._items]
+        for mid in jobs:
+            self._at.pop(mid, None)
+        self._workers[self._workers.index(worker)] = self._new_worker()
+        self._order.give_back(jobs)
+        if jobs:
+            item = self._items[jobs[0]]
+            item.faults += 1
+            if item.faults >= TRIES:
+                taken = self._order.take()
+                if taken == item.mid:
+                    self._poison(item, f"a worker {why} on this message, {item.faults} times")
