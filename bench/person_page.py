@@ -26,7 +26,7 @@ from unsilo.flow import access
 from unsilo.flow.service import Service
 from unsilo.kernel import Lineage, Row, clock, seal
 from unsilo.kernel import json as fhir_json
-from unsilo.storage import Incoming, Tx, pack_lineage
+from unsilo.storage import Incoming, Tx, pack_lineage, terms
 
 FEEDS = ("north", "brigid", "lab")
 TESTS = [(f"{2000 + n}-{n % 10}", f"Analyte {n}", ("mmol/L", "mg/dL", "g/L", "10*9/L")[n % 4]) for n in range(60)]
@@ -85,13 +85,14 @@ def fill(service: Service, facts: int, name: str = "") -> str:
     def put(tx: Tx, resource: dict[str, Any], mid: int) -> None:
         lineage = pack_lineage([Lineage("x", "d", [Row("status", "r", None)])])
         tx.put(resource["resourceType"], resource["id"], fhir_json.encode(resource), index=index(resource),
-               lineage=lineage, clock=0, rank=0, digest=b"", mid=mid, previous=None, at=clock.now())  # fmt: skip
+               lineage=lineage, clock=0, rank=0, digest=b"", mid=mid, previous=None, at=clock.now(),
+               find=terms(resource) if resource["resourceType"] == "Patient" else ())  # fmt: skip
 
     def records(tx: Tx) -> None:
         person = None
         for n, feed in enumerate(FEEDS):
             put(tx, {"resourceType": "Patient", "id": own[feed], "birthDate": "1945-07-14", "gender": "female",
-                     "name": [{"family": "Demirci", "given": ["Ada"]}],
+                     "name": [{"family": f"Demirci{name}", "given": ["Ada"]}],
                      "identifier": [{"system": f"urn:{feed}", "value": f"N{n}"}]}, mids[n])  # fmt: skip
             person = tx.link(own[feed], person, "R1", "Same number.", f"feed:{feed}", clock.now(), mids[n])
 
@@ -111,10 +112,11 @@ def fill(service: Service, facts: int, name: str = "") -> str:
     return row.uid
 
 
-async def measure(service: Service, uid: str, other: str) -> tuple[list[float], int]:
-    """Ask for the page again and again, as one reader does; return seconds of each answer and its size.
+async def measure(service: Service, uid: str, found: str, other: str) -> tuple[list[float], float, int]:
+    """Ask for the page again and again, as one reader does; return seconds of each answer, and its size.
 
-    The page of `other` comes first, so that templates are compiled as they are on a server that runs.
+    The second is of the first look at `found`, who was searched for before. The page of `other` comes first of all, so
+    that templates are compiled as they are on a server that runs.
     """
     transport = httpx.ASGITransport(app=Starlette(routes=routes(service)))
     async with httpx.AsyncClient(transport=transport, base_url="http://bench", timeout=60) as client:
@@ -129,7 +131,10 @@ async def measure(service: Service, uid: str, other: str) -> tuple[list[float], 
             times.append(time.perf_counter() - began)
             assert answer.status_code == 200, answer.status_code
             size = max(size, len(answer.content))
-        return times, size
+        assert found in (await client.get("/people?q=demirci-found")).text
+        began = time.perf_counter()
+        assert (await client.get(f"/people/{found}")).status_code == 200
+        return times, time.perf_counter() - began, size
 
 
 def main() -> int:
@@ -143,19 +148,22 @@ def main() -> int:
         service = Service(Settings(data=Path(folder), feeds=feeds))
         access.add_user(service, "bench", "Bench", ["clinician"], "a quiet long password")
         uid, other = fill(service, options.facts), fill(service, 50, "b")
+        found = fill(service, options.facts, "-found")
         sweep_seldom()  # as on a server that runs
-        times, size = asyncio.run(measure(service, uid, other))
+        times, after, size = asyncio.run(measure(service, uid, found, other))
         service.store.close()
     first, rest = times[0], sorted(times[1:])
     figures = {
-        "facts": options.facts, "first_ms": round(first * 1000), "p50_ms": round(rest[len(rest) // 2] * 1000),
+        "facts": options.facts, "first_ms": round(first * 1000),
+        "first_after_search_ms": round(after * 1000), "p50_ms": round(rest[len(rest) // 2] * 1000),
         "p95_ms": round(rest[int(len(rest) * 0.95)] * 1000), "page_kb": size // 1000, "budget_ms": int(BUDGET * 1000),
     }  # fmt: skip
     if options.json:
         print(json.dumps(figures))
     else:
         print(f"person page: {options.facts} facts, {size // 1000} kB, budget {BUDGET * 1000:.0f} ms")
-        print(f"first {figures['first_ms']} ms, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms")
+        first_looks = f"first {figures['first_ms']} ms, after a search {figures['first_after_search_ms']} ms"
+        print(f"{first_looks}, p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms")
     return 0 if rest[int(len(rest) * 0.95)] <= BUDGET else 1
 
 

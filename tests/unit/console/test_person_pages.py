@@ -4,8 +4,11 @@ import html
 import re
 from typing import Any
 
+import pytest
+
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
+from unsilo.flow.read import load
 from unsilo.kernel import clock, seal
 from unsilo.policy import Predicate
 from unsilo.storage import Incoming
@@ -183,3 +186,35 @@ def test_what_a_program_wrote_says_so(node: Any) -> None:
     shown = client.get(f"/people/{uid}/facts/Observation/w2").text
     assert "by the FHIR interface" in shown
     assert shown.count("as it was sent") >= 4
+
+
+def test_the_page_of_the_one_person_found_is_worked_out_before_it_is_opened(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the search, not again for the page, which is the same as without; of many nobody's is."""
+    made: list[int] = []
+    whole = load.person_view
+    monkeypatch.setattr(load, "person_view", lambda *a, **k: made.append(1) or whole(*a, **k))
+    client = node.client("clinician")
+    node.take(_message("7001", "Vesterholt"))
+    assert client.get("/people?q=7001").status_code == 200
+    assert made == [1]
+    uid = node.service.store.find_people("7001")[0].uid
+    shown = client.get(f"/people/{uid}").text
+    assert made == [1]
+    assert "VESTERHOLT" in shown
+    assert "4.9" in shown
+    for number in ("7101", "7102", "7103"):
+        node.take(_message(number, f"Quiller{number}"))
+    assert client.get("/people?q=quiller").status_code == 200
+    assert made == [1]
+
+
+def _message(number: str, family: str) -> bytes:
+    lines = [
+        f"MSH|^~\\&|LAB|CITY|U|H|20260301080000+0000||ORU^R01^ORU_R01|F{number}|P|2.5.1",
+        f"PID|1||{number}^^^LAB^MR||{family}^Ada||19500214|F",
+        f"OBR|1|P{number}^LAB|F{number}^LAB|2823-3^Potassium^LN|||20260301080000+0000|||||||||||||||20260301080000+0000||LAB|F",
+        "OBX|1|NM|2823-3^Potassium^LN||4.9|mmol/L|3.5-5.1|N|||F|||20260301080000+0000",
+    ]
+    return "\r".join(lines).encode() + b"\r"

@@ -15,8 +15,9 @@ from unsilo.flow.read.grouping import group
 from unsilo.flow.read.person import PersonView, person_view
 from unsilo.flow.read.remembered import Remembered
 from unsilo.flow.read.same import APART, PLAIN
+from unsilo.flow.read.timeline import fitting
 from unsilo.flow.read.words import say_when, when
-from unsilo.kernel import Json, json
+from unsilo.kernel import Json, clock, json
 from unsilo.storage import LinkEvent, MessageRow, PersonHit, Store, Stored
 from unsilo.storage import Source as Record
 from unsilo.terminology.same import Reader
@@ -30,6 +31,7 @@ __all__ = [
     "feed_of",
     "feed_words",
     "find",
+    "foresee",
     "head",
     "load",
     "record_line",
@@ -139,6 +141,17 @@ def view(
     )  # fmt: skip
     _views.keep(store, key, (state, made))
     return made
+
+
+def foresee(store: Store, feeds: Mapping[str, Feed], uid: str, user: int, zone: tzinfo, reader: Reader) -> None:
+    """Work out what the page of a person who was found will show, unless the person was looked at lately."""
+    row = store.person(uid)
+    if row is None or _cores.get(store, row.person) is not None:
+        return
+    loaded = load(store, feeds, uid, user)
+    if loaded is not None:
+        now = clock.now()
+        view(store, loaded, now=now, zone=zone, span=fitting(loaded.facts, now), reader=reader)
 
 
 def feed_words(name: str, feeds: Mapping[str, Feed], patients: Iterable[Fact] = ()) -> str:
