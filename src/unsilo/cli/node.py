@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from unsilo.flow.service import Service
     from unsilo.storage import Store
 
-__all__ = ["ConfigOption", "DataOption", "JsonOption", "holding", "node", "settings_of", "store_of", "trace", "who"]
+__all__ = [
+    "ConfigOption", "DataOption", "JsonOption", "holding", "is_free", "node", "settings_of", "store_of", "trace", "who",
+]  # fmt: skip
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the store.", metavar="DIR", show_default="unsilo-data")
@@ -104,6 +106,21 @@ def holding(data: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def is_free(data: Path) -> bool:
+    """Tell whether no node is running on a data folder."""
+    try:
+        handle = os.open(data / "node.lock", os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 @contextmanager

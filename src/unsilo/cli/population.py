@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, trace, who
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, is_free, node, settings_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def import_(
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
                 service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
-                alone=True,
+                alone=is_free(settings.data),
             )  # fmt: skip
         except OSError as fault:
             fail(NOT_NOW, f"the import stopped: {fault}", "run it again to go on")

@@ -27,6 +27,8 @@ _SHORT_SECONDS = 0.005
 _LONG_SECONDS = 0.120
 """A group of jobs while nobody waits for anything else: rows that share a commit share its pages and its fsync."""
 _QUIET_SECONDS = 1.0
+_LONGEST_LOAD_SECONDS = 4.0
+"""A group of jobs of a load: another process that wants to write meets it at most once, and waits ten seconds."""
 
 
 class Turns:
@@ -101,7 +103,8 @@ class Turns:
     def _is_enough(self, written: int, started: float) -> bool:
         """Tell whether a group that began at `started` and writes so many resources is to be committed."""
         if self.load:
-            return written >= self.load or bool(self._receipts or self._trails)
+            waited = bool(self._receipts or self._trails) or time.perf_counter() - started > _LONGEST_LOAD_SECONDS
+            return waited or written >= self.load
         spent = time.perf_counter() - started + written * self._seconds_each
         if self._trails:
             return spent > _SHORT_SECONDS

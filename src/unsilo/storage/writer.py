@@ -189,7 +189,10 @@ class Writer(Turns, Guarded):
         self, taken: list[Job], done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]], *, alone: bool
     ) -> None:
         started = time.perf_counter()
+        before = self._version
         connection = self._begin()
+        if before not in (-1, self._version):
+            self.load = 0  # another process writes too, and must not wait for so long
         self._counters.t += 1
         self._counters.at = max(clock.now(), self._counters.at + 1)
         group = Pending()

@@ -137,3 +137,14 @@ def test_a_commit_that_fails_leaves_nothing(store: Store, disk: Hooks) -> None:
     for job in _submit(store, *_sheets()):
         assert job.result(WAIT)
     assert sorted(ids_found(store, "Observation?code=1-1")) == ["r1", "r5", "r9"]
+
+
+def test_a_load_ends_when_another_process_writes(store: Store) -> None:
+    """What the other has to write must not wait behind long commits."""
+    assert store.submit(lambda tx: whole(tx, sheet(RESULTS[0]))).result(WAIT)
+    assert store._writer.load == 1000
+    with open_store(store.directory) as other:
+        assert other.submit(lambda tx: whole(tx, sheet(RESULTS[1]))).result(WAIT)
+    assert store.submit(lambda tx: whole(tx, sheet(RESULTS[2]))).result(WAIT)
+    assert store._writer.load == 0
+    assert sorted(ids_found(store, "Observation?subject=Patient/1,Patient/2,Patient/0")) == ["r0", "r1", "r2"]
