@@ -242,7 +242,7 @@ RESULTS = "2.16.840.1.113883.10.20.22.2.3.1"
         ('<value xsi:type="PQ" nullFlavor="OTH"><translation value="3+"/></value>', ("valueString", "3+")),
         ('<value xsi:type="PQ" value="&lt;0.01" unit="g"/>', ("valueQuantity", "'<'")),
         ('<value xsi:type="PQ" value="1,234.5" unit="g"/>', ("valueQuantity", "1234.5")),
-        ('<value xsi:type="PQ" value="1,5" unit="g"/>', ("valueQuantity", "1.5")),
+        ('<value xsi:type="PQ" value="1,5" unit="g"/>', ("valueString", "1,5 g")),
         ('<value xsi:type="PQ" value="1,234" unit="g"/>', ("valueString", "1,234 g")),
         ('<value xsi:type="INT" value="5.5"/>', ("valueQuantity", "5.5")),
         ('<value xsi:type="REAL" value=">10"/>', ("valueQuantity", "10")),

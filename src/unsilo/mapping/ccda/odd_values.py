@@ -16,15 +16,12 @@ __all__ = ["odd_number", "odd_quantity", "time_of_day", "value_words"]
 Rows = list[Row]
 _COMPARED: Final = re.compile(r"([<>]=?)\s*(\S+)")
 _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
-_COMMA: Final = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})")
 _TIME: Final = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)?(?:[.+-].*)?")
 
 
 def _plain(text: str) -> str:
-    """A number without commas, where these can mean one thing only; `1,234` stays as it is."""
-    if _GROUPED.fullmatch(text):
-        return text.replace(",", "")
-    return text.replace(",", ".") if _COMMA.fullmatch(text) else text
+    """A number without commas, where these can mean one thing only: `1,5` and `1,234` stay as they are."""
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
 
 
 def odd_number(run: Any, node: str, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
