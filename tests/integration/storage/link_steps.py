@@ -26,6 +26,7 @@ class Walk:
         self.home = store.submit(lambda tx: {one: tx.link(one, None, "own", "", "walk", tx.at) for one in self.ids})
         self.home = dict(self.home.result(60))
         self.members = {person: {one} for one, person in self.home.items()}
+        self.ever = list(self.members)
 
     def walk(self, steps: int) -> None:
         """Take so many steps, and halt now and then to compare."""
@@ -46,6 +47,7 @@ class Walk:
                 person = tx.unlink(one, "manual", "walk", "kim", tx.at)
                 assert person not in self.members, "an identifier was used again"
                 self.members[person] = set()
+                self.ever.append(person)
             else:
                 person = self._target()
                 assert tx.link(one, person, "manual", "walk", "kim", tx.at) == person
@@ -54,7 +56,7 @@ class Walk:
     def _target(self) -> int:
         """Choose a person: mostly one that somebody is, now and then one that was emptied."""
         if self.draw.random() < 0.1:
-            return self.draw.randrange(min(self.members), max(self.members) + 1)
+            return self.draw.choice(self.ever)
         return self.home[self.draw.choice(self.ids)]
 
     def _moved(self, one: str, former: int, person: int) -> None:
@@ -77,14 +79,13 @@ class Walk:
     def compare(self) -> None:
         """Hold the store to the model: who is with whom, that every id ever given leads there, and never changed."""
         assert {one: self.store.person_of(one) for one in self.ids} == self.home
-        ever = sorted(self.members)
-        for number in self.draw.sample(ever, min(_LOOKED_AT, len(ever))):
+        for number in self.draw.sample(self.ever, min(_LOOKED_AT, len(self.ever))):
             found, wanted = self.store.person(number), self.stands(number)
             assert found is not None
             assert found.person == wanted
             assert set(found.patients) == self.members[wanted]
             assert self.uids.setdefault(wanted, found.uid) == found.uid, "the name of a person changed"
-        for number, uid in self.draw.sample(sorted(self.uids.items()), min(_LOOKED_AT, len(self.uids))):
+        for number, uid in self.draw.sample(list(self.uids.items()), min(_LOOKED_AT, len(self.uids))):
             found, wanted = self.store.person(uid), self.stands(number)
             assert found is not None
             assert found.person == wanted
