@@ -182,3 +182,12 @@ def test_a_vaccine_information_statement() -> None:
     assert of(mapped, "Immunization")[0]["education"] == [
         {"documentType": "Hep B", "publicationDate": "2020-04-01", "presentationDate": "2026-02-01"}
     ]
+
+
+def test_several_numbers_have_one_unit() -> None:
+    """A unit belongs to every number of its result, not to the first alone."""
+    mapped = run("ORU^R01", "PID|1||7", "OBR|1||2|A^a^L", "OBX|1|NM|B^b^L||1~2~>3|mg^milligram^UCUM|||||F")
+    units = [one["valueQuantity"]["unit"] for one in of(mapped, "Observation")[0]["component"]]
+    assert units == ["milligram"] * 3
+    codes = [one["valueQuantity"]["code"] for one in of(mapped, "Observation")[0]["component"]]
+    assert codes == ["mg"] * 3

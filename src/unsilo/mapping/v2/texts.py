@@ -245,6 +245,28 @@ def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     return moment.isoformat()
 
 
+def _unit(part: str) -> Any:
+    """What OBX-6 gives for each of several numbers in OBX-5: the same as for one (`CWE[Quantity]`)."""
+
+    def read(run: V2Run, node: Any, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+        del node
+        segment = run.tree.segments[at[0]]
+        unit, words, table = (segment.get(6, 0, n).strip() for n in (1, 2, 3))
+        system = run.program.converters["unit_system"][table] if table else None
+        if part == "unit":
+            value, comp = (words, 2) if words else (unit, 1)
+        elif not (unit and system):
+            return None
+        else:
+            value, comp = (unit, 1) if part == "code" else (str(system), 3)
+        if not value or value == DELETE:
+            return None
+        rows.append(Row(path, rule, (at[0], 6, 0, comp, 0)))
+        return value
+
+    return read
+
+
 _SHEET = {"29768-9": "publicationDate", "29769-7": "presentationDate"}
 """LOINC codes of the results that give the days of a vaccine information statement (CDC's guide for VXU)."""
 
@@ -329,6 +351,9 @@ def range_high(run: V2Run, node: str, at: Place, path: str, rule: str, rows: lis
 TEXTS: dict[str, Any] = {
     "range_low": range_low,
     "range_high": range_high,
+    "unit_of_each": _unit("unit"),
+    "unit_system_of_each": _unit("system"),
+    "unit_code_of_each": _unit("code"),
     "vaccine_information": vaccine_information,
     "all_text": all_text,
     "coded_lines": coded_lines,
