@@ -17,6 +17,10 @@ _BEGINNING = 65_536
 """Bytes that are read for the keys of a piece that is not a message."""
 
 
+_WISHES = frozenset(("AL", "NE", "ER", "SU"))
+"""HL7 table 0155: always, never, on error, on success."""
+
+
 class Ending(NamedTuple):
     """How the processing of a message ended: its state in the journal and what was found."""
 
@@ -61,10 +65,22 @@ def read(
         asked = answers(feed, face.type)
         if asked is not None:
             return _query(feed, incoming, asked and headers.get("transport") == "mllp")
-    if face is None or not (face.accept_ack or face.app_ack):
+    if face is None:
+        return Reading(feed, [incoming])
+    accept, application = (_wish(incoming, *said) for said in (("MSH-15", face.accept_ack), ("MSH-16", face.app_ack)))
+    if not (accept or application):
         return Reading(feed, [incoming])
     # HL7 v2.5.1 2.9.2: enhanced mode as soon as one of MSH-15 and MSH-16 is valued; the other is then NE.
-    return Reading(feed, [incoming], True, face.accept_ack or "NE", face.app_ack or "NE")
+    return Reading(feed, [incoming], True, accept or "NE", application or "NE")
+
+
+def _wish(incoming: Incoming, place: str, said: str) -> str:
+    """Return a wish of HL7 table 0155; what is none counts as not sent, for who waits must not wait for ever."""
+    if not said or said in _WISHES:
+        return said
+    text = f"{place} is {said[:20]!r}, which table 0155 does not have; the message is answered as if it were empty"
+    incoming.issues.append(Issue("warning", "value", text, Where(place), rule="receive.wish"))
+    return ""
 
 
 def _query(feed: Feed, incoming: Incoming, answered: bool) -> Reading:
