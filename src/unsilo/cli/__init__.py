@@ -3,8 +3,9 @@
 
 def main() -> None:
     """Run the command line."""
-    from unsilo.cli.main import app
     from unsilo.cli.output import spoken
 
     with spoken():
+        from unsilo.cli.main import app
+
         app()

@@ -92,6 +92,8 @@ def spoken() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
+    except KeyboardInterrupt:  # before the command took over; afterwards it says so itself
+        raise SystemExit(130) from None
     except OSError as fault:
         why = fault.strerror or str(fault)
         if fault.errno in _OF_OUTPUT and not fault.filename:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from unsilo.cli.output import spoken
+
 PATIENT = '{"resourceType":"Patient","id":"a"}'
 
 
@@ -35,3 +37,10 @@ def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
         run.stdout.close()
         assert run.stderr.read() == ""
         assert run.wait(60) == 1
+
+
+def test_stopped_before_it_began_is_no_traceback() -> None:
+    """Ctrl-C while the program is loaded ends with the status of an interrupted command."""
+    with pytest.raises(SystemExit) as ended, spoken():
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
