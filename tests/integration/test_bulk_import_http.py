@@ -250,6 +250,7 @@ def test_what_hosts_may_do_wrong(node, host):
     assert sum(counts.values()) == 1 + counts["cut.ndjson.gz"]
     said = {url.rpartition("/")[2]: rows for url, rows in _report(node, manifest).items()}
     assert set(said) == set(names) - {"good"}
+    assert [e["valueString"] for e in said["gone"][0]["issue"][0]["extension"]] == [f"{host.base}/gone"]
     texts = {name: rows[0]["issue"][0]["details"]["text"] for name, rows in said.items()}
     assert "no host" in texts["away"]
     assert "no folder" in texts["file"] or "redirect" in texts["file"]

@@ -48,9 +48,11 @@ def _reported(issue: Issue) -> bytes:
     """Return one line of a report: an OperationOutcome with file, line and the place in the resource."""
     place, _, path = issue.where.path.partition(" ")
     name, _, line = place.rpartition(":")
+    if not line.isdecimal():  # the colon is one of a URL
+        name, line = place, ""
     said = operation_outcome([msgspec.structs.replace(issue, where=Where(path))])
-    extensions = [{"url": _FILE, "valueString": name or place}]
-    if name and line.isdecimal():
+    extensions = [{"url": _FILE, "valueString": name}]
+    if line:
         extensions.append({"url": _LINE, "valueInteger": int(line)})  # type: ignore[dict-item]
     said["issue"][0] = {"extension": extensions, **said["issue"][0]}
     return json.encode(said) + b"\n"
