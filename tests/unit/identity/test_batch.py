@@ -10,7 +10,7 @@ from unsilo.identity.compare import names as compare_names
 from unsilo.identity.dates import birth
 from unsilo.identity.vocabulary import weights
 
-_LETTERS = "Ba Ce Di Fo Gu Ha Je Ki Lo Mu Na Pe Qui Ro Su Ta Ve Wi Xo Yu Za Bre Cli".split()
+_LETTERS = "Ba Ce Di Fra Gu Ha Je Ki Lo Mu Na Pe Qui Ro Su Ta Ve Wi Xo Yu Za Bre Cli".split()
 SMITH = {
     "given_name": "John", "family_name": "Smith", "birth_date": "1980-05-17", "sex": "M", "ssn": "219-09-1234",
     "phone": "(212) 555-0187", "street": "12 Oak Street", "city": "Albany", "state": "NY", "postal_code": "12203",
