@@ -33,6 +33,7 @@ from unsilo.search import Bounds, Vocabulary
 from unsilo.spec import definitions
 from unsilo.spec.parameters import parameters as published
 from unsilo.storage import Tx
+from unsilo.storage.packing import unsqueeze
 
 BOUNDS = Bounds(most=1000, depth=10, included=100_000)
 KEY = b"k" * 32
@@ -62,7 +63,8 @@ class Server:
         for (kind, id_), resource in todo[::2]:
             self.put(kind, id_, resource)
         lines = [Line(n, json.encode(resource)) for n, (_, resource) in enumerate(todo[1::2], 1)]
-        for sheet in msgspec.msgpack.decode(drafts(Order("world"), lines), type=Drafts).sheets:
+        for packed in msgspec.msgpack.decode(drafts(Order("world"), lines), type=Drafts).sheets:
+            sheet = msgspec.msgpack.decode(unsqueeze(packed), type=Drafted)
             if not self.service.store.submit(partial(self.put_sheet, sheet)).result(30):
                 if not database:
                     raise AssertionError("an import's sheet was not taken")
