@@ -16,6 +16,7 @@ def _mids(items: list[Item]) -> list[int]:
 
 @pytest.mark.parametrize("coming", [0, 1, 3])
 def test_without_a_backlog_nothing_waits(coming: int) -> None:
+    """Where the workers have little at hand, a message is handed over at once."""
     company = Company()
     company.add(_item(1), 10.0, awaited=False)
     assert _mids(company.take(coming, 10.0)) == [1]
@@ -23,6 +24,7 @@ def test_without_a_backlog_nothing_waits(coming: int) -> None:
 
 
 def test_behind_a_backlog_messages_are_handed_over_together_in_their_order() -> None:
+    """Nothing goes before there are enough, then all of them in the order in which they became ready."""
     company = Company()
     for mid in range(1, ENOUGH):
         company.add(_item(mid), 10.0, awaited=False)
@@ -33,6 +35,7 @@ def test_behind_a_backlog_messages_are_handed_over_together_in_their_order() -> 
 
 
 def test_the_first_waits_no_longer_than_its_patience() -> None:
+    """When the first has waited long enough, all go; what is left of its patience is told."""
     company = Company()
     company.add(_item(1), 10.0, awaited=False)
     company.add(_item(2), 10.0 + PATIENCE / 2, awaited=False)
@@ -43,12 +46,14 @@ def test_the_first_waits_no_longer_than_its_patience() -> None:
 
 
 def test_what_waits_longer_than_planned_is_due_at_once() -> None:
+    """Patience is never negative."""
     company = Company()
     company.add(_item(1), 10.0, awaited=False)
     assert company.patience(99.0, 9.0) == 0.0
 
 
 def test_a_message_whose_sender_waits_takes_all_along() -> None:
+    """Nobody who waits for an end is held up, and the hurry ends with it."""
     company = Company()
     company.add(_item(1), 10.0, awaited=False)
     company.add(_item(2), 10.0, awaited=True)
