@@ -11,10 +11,10 @@ __all__ = ["Row", "compare", "differences"]
 
 
 class Row(NamedTuple):
-    """One attribute: this record's value, the others' values, and how they agree (a sign and words)."""
+    """One attribute: this record's values, the others' values, and how they agree (a sign and words)."""
 
     label: str
-    left: str
+    left: list[str]
     right: list[str]
     glyph: str
     words: str
@@ -56,18 +56,20 @@ def compare(patient: Json, others: list[Json]) -> list[Row]:
             glyph, words = "◐", "partly the same"
         else:
             glyph, words = "○", "different"
-        rows.append(Row(label, "; ".join(mine), right, glyph, words))
+        rows.append(Row(label, list(dict.fromkeys(mine)), right, glyph, words))
     return rows
 
 
-def differences(text: str, other: str) -> list[tuple[str, bool]]:
-    """Return a text in pieces, each with whether it stands in the other too, letter for letter but for capitals."""
-    same = SequenceMatcher(None, text.casefold(), other.casefold(), autojunk=False)
+def differences(text: str, others: list[str]) -> list[tuple[str, bool]]:
+    """Return a text in pieces, each with whether it stands in the most alike of the others, but for capitals."""
+    if not others or any(text == other for other in others):
+        return [(text, True)]
+    alike = [SequenceMatcher(None, text.casefold(), other.casefold(), autojunk=False) for other in others]
     if len(text.casefold()) != len(text):  # a letter that becomes two: the places would not be those of the text
-        return [(text, text == other)]
+        return [(text, False)]
     pieces: list[tuple[str, bool]] = []
     at = 0
-    for block in same.get_matching_blocks():
+    for block in max(alike, key=SequenceMatcher.ratio).get_matching_blocks():
         pieces += [(text[at : block.a], False), (text[block.a : block.a + block.size], True)]
         at = block.a + block.size
     return [piece for piece in pieces if piece[0]]
