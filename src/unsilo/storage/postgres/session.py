@@ -255,10 +255,10 @@ class Session:
             self.run(f"SET statement_timeout = {int(seconds * 1000):d}")
             self._seconds = seconds
 
-    def run(self, text: str, values: Sequence[Any] = ()) -> Result:
-        """Run a statement in PostgreSQL's words."""
+    def run(self, text: str, values: Sequence[Any] = (), *, often: bool = False) -> Result:
+        """Run a statement in PostgreSQL's words; one that comes `often` behind others is prepared as those are."""
         values = self._fitting(values)
-        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values)
+        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values, often=often)
         given = cursor.pgresult  # `description` would make an object of each column
         return Result(cursor.fetchall() if given is not None and given.nfields else [], cursor.rowcount)
 
@@ -284,7 +284,9 @@ class Session:
         if self._queue:
             self.run("SELECT 1")
 
-    def _guard(self, act: Callable[[Any], Any], text: str = "", values: Sequence[Any] = ()) -> Any:
+    def _guard(
+        self, act: Callable[[Any], Any], text: str = "", values: Sequence[Any] = (), *, often: bool = False
+    ) -> Any:  # fmt: skip
         """Act on a cursor; `text` and `values` are what it does, where it can be sent with what waits."""
         queue, self._queue = self._queue, []
         cursor = self.raw.cursor()
@@ -294,7 +296,7 @@ class Session:
                 while self.raw.pgconn.get_result() is not None:
                     pass
             if queue:
-                self._send(queue, cursor, text, values)
+                self._send(queue, cursor, text, values, often=often)
             else:
                 act(cursor)
         except psycopg.Error as error:
@@ -303,13 +305,17 @@ class Session:
             raise fault_of(error, closed=self.raw.closed) from error
         return cursor
 
-    def _send(self, queue: list[tuple[str, Sequence[Any]]], cursor: Any, text: str, values: Sequence[Any]) -> None:
+    def _send(
+        self, queue: list[tuple[str, Sequence[Any]]], cursor: Any, text: str, values: Sequence[Any], *, often: bool
+    ) -> None:  # fmt: skip
         """Send what waits and a statement in one turn.
 
         Statements are prepared when they are met first, each in a turn of its own: behind one that fails, the driver
         would believe in what was never made. Preparing one takes the server longer than to run it for a few rows.
         """
         shapes = [(said, tuple(map(type, bound))) for said, bound in queue if said.startswith(_WORTH)]
+        if often:
+            shapes.append((text, tuple(map(type, values))))
         if self._prepared.issuperset(shapes):
             before, self.raw.prepare_threshold = self.raw.prepare_threshold, _NEVER
             try:
@@ -322,8 +328,8 @@ class Session:
             return
         for said, bound in queue:
             self.raw.cursor().execute(said, bound or None, binary=True, prepare=said.startswith(_WORTH))
+        cursor.execute(text, values or None, binary=True, prepare=often or None)
         self._prepared.update(shapes)
-        cursor.execute(text, values or None, binary=True)
 
     def columns(self) -> dict[str, dict[str, str]]:
         """Return table -> column -> type; read once."""

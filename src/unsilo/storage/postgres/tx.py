@@ -49,7 +49,7 @@ class SharedTx(Tx):
         if narrow:
             self.lock(*narrow)
         asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK)
-        rows = self._connection.run(_PERSON["alike"], asked).fetchall()
+        rows = self._connection.run(_PERSON["alike"], asked, often=True).fetchall()
         self._saw(keys, {number for number, record, _ in rows if record is None})
         return [Candidate.of(number, unpack(record), settled) for number, record, settled in rows if record is not None]
 
