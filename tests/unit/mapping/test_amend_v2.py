@@ -96,6 +96,16 @@ def test_blanks_are_nothing_and_listed() -> None:
     assert (listed["PID-4"], listed["NTE[2]-3"], listed["NTE[2]-2"]) == ("  ", " ", "L")
 
 
+@pytest.mark.parametrize("kind", ["nm~x", "&nm", "\\T\\", "n^m", '""'])
+def test_a_type_with_parts_is_left_alone(kind: str) -> None:
+    """What is no word is not read as a type, and is listed by its parts as all else is."""
+    mapped = run("ORU^R01", "PID|1||7", "OBR|1||2|A^a^L", f"OBX|1|{kind}|B^b^L||5|mg|||||F")
+    assert value(of(mapped, "Observation")[0]) == ("valueString", "5")
+    listed = [path for _, path, _ in mapped.unconsumed if path.startswith("OBX-2")]
+    assert listed
+    assert len(listed) == len(set(listed))
+
+
 def test_words_of_a_table() -> None:
     """The name of a code is the code; a short word is not taken for one, and a code of the sender's has no system."""
     mapped = run("ADT^A08", "PID|1||7^^^N^MRN||Doe^Ann|||Female||||||||M", "PV1|1|Outpatient")

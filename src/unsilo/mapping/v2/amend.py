@@ -77,9 +77,9 @@ def amended(message: Message) -> tuple[Message, list[Amended]]:
 
 def _kind(message: Message, fields: list[str], kind: str) -> str:
     """The data type of OBX-5; what OBX-2 says where that is a type or nothing tells otherwise."""
-    if len(fields) < 6:
+    plain = kind.strip(" ").upper()
+    if len(fields) < 6 or not (plain.isalnum() or not plain):
         return kind
-    plain = kind.strip().upper()
     if plain in _MOMENTS:
         when = fields[5].split(message.component_sep, 1)[0]
         fits = to_fhir_time(when) if plain == "TM" else to_fhir_date(when)
