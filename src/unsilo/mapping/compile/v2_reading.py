@@ -270,7 +270,8 @@ class V2Reading(Writer):
         if kind == "text":
             return f"run.flow({val.var})"
         if kind == "words":
-            return f"run.words({val.var})"
+            plain = f"{val.var}.strip() or None"
+            return plain if val.odd == "False" else f"run.words({val.var}) if {val.odd or True} else {plain}"
         kind = kind.removeprefix("py:")
         return super().conversion(kind, val)
 
