@@ -307,7 +307,7 @@ def test_the_server_describes_itself(node: Served) -> None:
 
 def test_headers_of_every_answer(node: Served) -> None:
     """HEAD, OPTIONS, packing, request ids, no caching."""
-    one = made(node, {**ANA, "note": "x" * 3000})
+    one = made(node, {**ANA, "address": [{"text": "x" * 3000}]})
     url = f"Patient/{one['id']}"
     head = node.http.head(url)
     assert (head.status_code, head.content) == (200, b"")

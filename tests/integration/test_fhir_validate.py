@@ -29,6 +29,30 @@ def test_a_bare_resource(node):
     assert _errors(node.http.post("Observation/$validate", json=PATIENT)) == ["resourceType"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "place", "said"),
+    [
+        ({"birthDate": "31/12/1980"}, "Patient.birthDate", "is not a date (YYYY, YYYY-MM or YYYY-MM-DD)"),
+        ({"name": "Okafor"}, "Patient.name", "name must be an array"),
+        ({"colour": "blue"}, "Patient", "'colour' is not an element of Patient"),
+        ({"active": "yes"}, "Patient.active", "must be true or false"),
+    ],
+)
+def test_what_has_not_the_form_of_its_type_is_not_stored(node, wrong, place, said):
+    """By default so, written alone or with others: 400, with the place and no value of it; a wrong code is stored."""
+    before = node.http.get("Patient", params={"_summary": "count"}).json()["total"]
+    body = {**PATIENT, **wrong}
+    entry = {"resource": body, "request": {"method": "POST", "url": "Patient"}}
+    many = {"resourceType": "Bundle", "type": "transaction", "entry": [entry, {**entry, "resource": PATIENT}]}
+    for answer in (node.http.post("Patient", json=body), node.http.post("", json=many)):
+        assert answer.status_code == 400
+        (issue,) = answer.json()["issue"]
+        assert issue["details"]["text"] == said
+        assert issue["expression"][0].endswith(place.removeprefix("Patient"))
+    assert node.http.get("Patient", params={"_summary": "count"}).json()["total"] == before
+    assert node.http.put("Patient/p2", json={**PATIENT, "id": "p2", "gender": "f"}).status_code in (200, 201)
+
+
 def test_parameters_with_mode_and_profile(node):
     """A Parameters resource carries the resource, the mode and a profile; a profile that is not here is an error."""
     body = {"resourceType": "Parameters", "parameter": [

@@ -38,7 +38,7 @@ def test_the_same_conditional_create_by_64_clients_makes_one(tmp_path: Path) -> 
 def test_50_writers_with_if_match_lose_no_update(tmp_path: Path) -> None:
     """Each adds its mark to what it read; who was too late reads again: versions are gapless, every mark is there."""
     with node(tmp_path) as service, ThreadPoolExecutor(50) as clients:
-        got(write.update(service, ALL, "Patient", "p", patient(id="p", communication=[])))
+        got(write.update(service, ALL, "Patient", "p", patient(id="p")))
 
         def add(n: int) -> int:
             tries = 0
@@ -47,7 +47,7 @@ def test_50_writers_with_if_match_lose_no_update(tmp_path: Path) -> None:
                 row = service.store.guarded.read(ALL.predicate, "Patient", "p")
                 assert row is not None
                 now: dict[str, Any] = json.decode(row.body)
-                now["communication"] = [*now.get("communication", []), {"id": f"c{n}"}]
+                now["generalPractitioner"] = [*now.get("generalPractitioner", []), {"display": f"c{n}"}]
                 done = got(write.update(service, ALL, "Patient", "p", now, if_match=f'W/"{row.version}"'))
                 if done.status == 200:
                     return done.version
@@ -57,6 +57,6 @@ def test_50_writers_with_if_match_lose_no_update(tmp_path: Path) -> None:
         assert versions == list(range(2, 52))
         row = service.store.guarded.read(ALL.predicate, "Patient", "p")
         assert row is not None
-        assert {c["id"] for c in json.decode(row.body)["communication"]} == {f"c{n}" for n in range(50)}
+        assert {one["display"] for one in json.decode(row.body)["generalPractitioner"]} == {f"c{n}" for n in range(50)}
         assert [v.version for v in service.store.history("Patient", "p")] == list(range(51, 0, -1))
         assert service.store.verify() == []

@@ -236,9 +236,10 @@ class Review(msgspec.Struct, frozen=True, omit_defaults=True):
 class Validation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What resources are checked against, and what becomes of those that do not pass."""
 
-    on_write: Literal["off", "warn", "reject"] = "off"
-    """What is done with a resource of the FHIR interface that has an error: not looked at, said, or refused (422)."""
-    writers: dict[str, Literal["off", "warn", "reject"]] = {}
+    on_write: Literal["off", "form", "warn", "reject"] = "form"
+    """How strictly is looked at a resource of the FHIR interface: not at all; whether it has the form of its type
+    (else 400); all of it, with what is wrong said; all of it, refused (422) when it has an error."""
+    writers: dict[str, Literal["off", "form", "warn", "reject"]] = {}
     """The same for single clients, by the name of their token."""
     profiles: dict[str, list[str]] = {}
     """Profiles that every resource of a type must meet, by type."""

@@ -29,7 +29,8 @@ class Options(msgspec.Struct, frozen=True):
     """What is checked beyond the resource itself.
 
     `profiles` must be met beside those that the resource claims; `by_type` names further ones for each type;
-    `invariants` False leaves the FHIRPath rules out; `resolve` makes references that lead nowhere an error.
+    `invariants` False leaves the FHIRPath rules out; `resolve` makes references that lead nowhere an error; `quote`
+    False keeps values out of what is said, for answers that may be logged on their way.
     """
 
     profiles: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Options(msgspec.Struct, frozen=True):
     resolve: Resolve | None = None
     terminology: Terminology | None = None
     mode: Literal["", "create", "update", "delete"] = ""
+    quote: bool = True
 
 
 class Run:

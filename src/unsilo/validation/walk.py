@@ -147,7 +147,7 @@ def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Knowledge
         else:
             wrong = check(value)
             if wrong:
-                run.error("value", at, f"type.{field.check}", f"{_shown(value)}{wrong}")
+                run.error("value", at, f"type.{field.check}", f"{_shown(value) if run.options.quote else ''}{wrong}")
             else:
                 _value(field, value, at, run, val)
         if shadow is not None:

@@ -181,7 +181,7 @@ CASES: dict[str, tuple[str, str, Callable[[], bytes], dict[str, str], set[int]]]
         {400, 413, 422}),
     "one name of 5 MB": (
         "POST", "Patient", lambda: b'{"resourceType":"Patient","name":[{"family":"' + b"x" * 5_000_000 + b'"}]}', FHIR,
-        {201, 413, 422}),
+        {400, 413, 422}),
     "not UTF-8": ("POST", "Patient", lambda: b'{"resourceType":"Patient","name":[{"family":"\xff"}]}', FHIR, {400}),
     "half a surrogate": (
         "POST", "Patient", lambda: b'{"resourceType":"Patient","name":[{"family":"\\ud800"}]}', FHIR, {201, 400, 422}),

@@ -48,7 +48,7 @@ def test_the_same_conditional_create_everywhere_makes_one(services: list[Service
 
 def test_updates_under_if_match_lose_nothing_between_processes(services: list[Service]) -> None:
     """Each of thirty writers in three processes adds its mark: versions are gapless and every mark is there."""
-    got(write.update(services[0], ALL, "Patient", "p", patient(id="p", communication=[])))
+    got(write.update(services[0], ALL, "Patient", "p", patient(id="p")))
 
     def add(n: int) -> int:
         service = services[n % 3]
@@ -56,7 +56,7 @@ def test_updates_under_if_match_lose_nothing_between_processes(services: list[Se
             row = service.store.guarded.read(ALL.predicate, "Patient", "p")
             assert row is not None
             now: dict[str, Any] = json.decode(row.body)
-            now["communication"] = [*now.get("communication", []), {"id": f"c{n}"}]
+            now["generalPractitioner"] = [*now.get("generalPractitioner", []), {"display": f"c{n}"}]
             done = got(write.update(service, ALL, "Patient", "p", now, if_match=f'W/"{row.version}"'))
             if done.status == 200:
                 return done.version
@@ -67,7 +67,7 @@ def test_updates_under_if_match_lose_nothing_between_processes(services: list[Se
         assert sorted(clients.map(add, range(30))) == list(range(2, 32))
     row = services[1].store.guarded.read(ALL.predicate, "Patient", "p")
     assert row is not None
-    assert {c["id"] for c in json.decode(row.body)["communication"]} == {f"c{n}" for n in range(30)}
+    assert {one["display"] for one in json.decode(row.body)["generalPractitioner"]} == {f"c{n}" for n in range(30)}
     assert services[2].store.verify() == []
 
 

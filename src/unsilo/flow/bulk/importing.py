@@ -234,9 +234,10 @@ class Imports(Queue[ImportJob]):
                 keep(now)
                 certain = time.monotonic()
 
+        way = self._service.judge.way(job.actor)
         reached = import_files(
             self._service, caller, [path], mode=job.mode, check=job.check, only=about.type,
-            way=self._service.judge.way(job.actor), names=[name], makers=makers,
+            way="off" if way == "form" else way, names=[name], makers=makers,
             progress=msgspec.structs.replace(about.at), told=told, stopped=stop.is_set,
         )  # fmt: skip
         if not stop.is_set():

@@ -10,6 +10,7 @@ from unsilo.flow.fhir.links import conditionals, resolved, targets_of
 from unsilo.flow.fhir.outcome import RefusedError, Written
 from unsilo.flow.process import Draft
 from unsilo.kernel import Limits
+from unsilo.validation.form import Form
 
 __all__ = ["Ahead", "ahead"]
 
@@ -31,7 +32,7 @@ class Ahead(msgspec.Struct, array_like=True, gc=False):
         return dict(zip(self.places, self.held.drafts(), strict=True))
 
 
-def ahead(content: bytes, limits: Limits, most: int) -> Ahead | None:
+def ahead(content: bytes, limits: Limits, most: int, form: Form | None = None) -> Ahead | None:
     """Read a Bundle of at most `most` entries and draft what it writes; None for all that needs more than its bytes.
 
     That is whatever is refused (who asks reads it again, and says why), what reads, patches or has a condition, and
@@ -50,7 +51,7 @@ def ahead(content: bytes, limits: Limits, most: int) -> Ahead | None:
     if (b"?" in content or b"\\u003" in content) and any(conditionals(entry.resource) for entry in entries):
         return None
     held, places = Gathering(), [entry.place for entry in entries if entry.method != "DELETE"]
-    if not _gather(entries, held):
+    if not _gather(entries, held, form):
         return None
     for entry in entries:
         entry.resource, entry.full_url = {}, ""  # the writer needs neither
@@ -60,7 +61,7 @@ def ahead(content: bytes, limits: Limits, most: int) -> Ahead | None:
     return Ahead(entries, held.drafted(), places, creates)
 
 
-def _gather(entries: list[Entry], held: Gathering) -> bool:
+def _gather(entries: list[Entry], held: Gathering, form: Form | None) -> bool:
     """Draft what is written; False when something is refused."""
     targets: dict[str, str] = {}
     for entry in entries:
@@ -68,6 +69,8 @@ def _gather(entries: list[Entry], held: Gathering) -> bool:
     for entry in entries:
         if entry.method == "DELETE":
             continue
+        if form is not None and not form.fits(entry.resource):
+            return False
         made = draft(entry.type, resolved(entry.resource, targets), entry.id)
         if isinstance(made, Written) or whole(entry.type, entry.resource) is not None:
             return False

@@ -98,6 +98,6 @@ def judged(judge: Judge, actor: str, made: Draft | Written) -> Draft | Written:
         return made
     issues, refuse = judge.judged(actor, json.decode(made.body))
     if refuse:
-        return refused(made.type, 422, issues)
+        return refused(made.type, 400 if judge.way(actor) == "form" else 422, issues)
     made.issues = issues
     return made

@@ -11,6 +11,8 @@ import msgspec
 from unsilo.flow.fhir.ahead import Ahead, ahead
 from unsilo.flow.worker import bound_memory, word
 from unsilo.kernel import Limits
+from unsilo.validation.form import Form
+from unsilo.validation.library import validator
 
 __all__ = ["Hello", "decode_answer", "main", "serve"]
 
@@ -19,10 +21,11 @@ _SWEEP = 200
 
 
 class Hello(msgspec.Struct, array_like=True):
-    """The first word: the bounds of a Bundle."""
+    """The first word: the bounds of a Bundle, and whether what is written must have the form of its type."""
 
     bytes: int
     entries: int
+    form: bool
 
 
 _hello = msgspec.msgpack.Decoder(Hello)
@@ -37,6 +40,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         return
     hello = _hello.decode(first)
     limits = Limits(message_bytes=hello.bytes)
+    form = Form(validator().shapes) if hello.form else None
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -44,7 +48,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     done = 0
     while (content := word(source)) is not None:
         try:
-            answer = _encode(ahead(content, limits, hello.entries))
+            answer = _encode(ahead(content, limits, hello.entries, form))
         except Exception:  # noqa: BLE001 - the node does it itself then, and says what is wrong
             answer = _encode(None)
         _say(sink, answer)

@@ -118,7 +118,8 @@ class Drafting:
     """Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
-        self._hello = msgspec.msgpack.encode(Hello(settings.http.limit_bytes, settings.http.limit_entries))
+        form = settings.validation.on_write == "form"
+        self._hello = msgspec.msgpack.encode(Hello(settings.http.limit_bytes, settings.http.limit_entries, form))
         self._many = settings.worker_count
         self._lock = threading.Lock()
         self._processes: list[_Process] = []

@@ -75,7 +75,7 @@ def _read(value: str, zone: tzinfo) -> Moment | None:
     micros = int((digits or "0").ljust(6, "0")[:6])
     try:
         start = datetime(
-            int(year), int(month or 1), int(day or 1), 0 if end_of_day else int(hour or 0), int(minute or 0),
+            int(year or 0), int(month or 1), int(day or 1), 0 if end_of_day else int(hour or 0), int(minute or 0),
             int(second or 0), micros, _offset(offset) if offset else zone,
         )  # fmt: skip
         if end_of_day:

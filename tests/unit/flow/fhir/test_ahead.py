@@ -71,8 +71,9 @@ def test_what_is_no_transaction_is_not_drafted(content: bytes) -> None:
 
 def test_a_process_answers_every_word_in_order() -> None:
     """The first word sets the bounds; the answer to what cannot be drafted is None."""
-    words = [msgspec.msgpack.encode(drafter.Hello(10_000, 2)), json.encode(bundle(entry("POST", "Patient", patient())))]
-    source = BytesIO(b"".join(len(one).to_bytes(4, "big") + one for one in [*words, b"\0", b"x" * 20_000]))
+    posted = [json.encode(bundle(entry("POST", "Patient", one))) for one in (patient(), patient(birthDate="rubbish"))]
+    words = [msgspec.msgpack.encode(drafter.Hello(10_000, 2, True)), *posted, b"\0", b"x" * 20_000]
+    source = BytesIO(b"".join(len(one).to_bytes(4, "big") + one for one in words))
     sink = BytesIO()
     try:
         drafter.serve(source, sink)
@@ -86,7 +87,7 @@ def test_a_process_answers_every_word_in_order() -> None:
         said = said[4 + size :]
     assert answers[0] == b""
     found = [drafter.decode_answer(one) for one in answers[1:]]
-    assert [one is not None for one in found] == [True, False, False]
+    assert [one is not None for one in found] == [True, False, False, False]
 
 
 @pytest.fixture
