@@ -112,7 +112,7 @@ def _each(file: Path, below: str, given: bool) -> list[Input]:
         members = _archive(file).infolist()
     except zipfile.BadZipFile:
         return [Input(file, below, fault="the archive cannot be read: it is cut short, or no zip archive")]
-    except (OSError, ValueError, NotImplementedError) as fault:
+    except (OSError, ValueError, NotImplementedError) as fault:  # the last for a later version of the format
         return [Input(file, below, fault=f"the archive cannot be read: {str(fault)[:200]}")]
     made = []
     for number, member in enumerate(members):

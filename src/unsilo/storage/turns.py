@@ -50,6 +50,7 @@ class Turns:
         """Resources that a group of jobs may write where nobody else waits (`Store.loading`); 0 for few."""
 
     def _work(self) -> None:
+        """Take turns until the end; the writer's own, for the queues by themselves have no connection to write with."""
         raise NotImplementedError
 
     def receive(self, incomings: list[Incoming]) -> "Future[list[Receipt]]":

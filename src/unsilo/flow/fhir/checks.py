@@ -92,12 +92,16 @@ def changeable(caller: Caller, kind: str) -> Written | None:
     return refusal(kind, 403, "forbidden", text, rule="masked")
 
 
-def judged(judge: Judge, actor: str, made: Draft | Written) -> Draft | Written:
-    """Have a resource validated as the settings say for this client: refused, or what is wrong noted with it."""
-    if isinstance(made, Written) or judge.way(actor) == "off":
+def judged(judge: Judge, actor: str, said: Json, made: Draft | Written) -> Draft | Written:
+    """Have a resource validated as the settings say for this client: refused, or what is wrong noted with it.
+
+    `said` is what `made` was drafted of: where that has the form of its type, so has the draft, and need not be read.
+    """
+    way = judge.way(actor)
+    if isinstance(made, Written) or way == "off" or (way == "form" and judge.fits(said)):
         return made
     issues, refuse = judge.judged(actor, json.decode(made.body))
     if refuse:
-        return refused(made.type, 400 if judge.way(actor) == "form" else 422, issues)
+        return refused(made.type, 400 if way == "form" else 422, issues)
     made.issues = issues
     return made

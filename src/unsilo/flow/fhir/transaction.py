@@ -101,7 +101,7 @@ class _Whole:
             part = whole(entry.type, entry.resource)
             made = resolved(entry.resource, self._links(entry, targets))
             drafted = draft(entry.type, made, ids[entry.place])
-            piece = part or judged(self.service.judge, self.caller.actor, drafted)
+            piece = part or judged(self.service.judge, self.caller.actor, made, drafted)
             if isinstance(piece, Written):
                 raise RefusedError(at(entry.place, piece))
             self.pieces[entry.place] = piece

@@ -91,7 +91,7 @@ def create(
     service: Service, caller: Caller, kind: str, resource: Any, *, if_none_exist: str = ""
 ) -> Future[Written]:  # fmt: skip
     """Create with an id of the server's (3.1.0.8); under a condition only if nothing meets it (else 200)."""
-    piece = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, fresh_id()))
+    piece = whole(kind, resource) or judged(service.judge, caller.actor, resource, draft(kind, resource, fresh_id()))
     if isinstance(piece, Written):
         return done(piece)
     plan = condition(kind, if_none_exist, caller, service.parameters.vocabulary) if if_none_exist else None
@@ -122,7 +122,7 @@ def update(
     if isinstance(resource, dict) and said != id_:
         text = "the resource has no id" if said is None else "the resource's id is not that of the address"
         return done(refusal(kind, 400, "value", text, where=f"{kind}.id", hint=f"send the id {id_[:64]}", rule="id"))
-    piece = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, id_))
+    piece = whole(kind, resource) or judged(service.judge, caller.actor, resource, draft(kind, resource, id_))
     if isinstance(piece, Written):
         return done(piece)
     return run(
@@ -164,7 +164,7 @@ def update_conditional(
     if isinstance(plan, Written):
         return done(plan)
     id_ = resource["id"] if _has_id(resource) else fresh_id()
-    checked = whole(kind, resource) or judged(service.judge, caller.actor, draft(kind, resource, id_))
+    checked = whole(kind, resource) or judged(service.judge, caller.actor, resource, draft(kind, resource, id_))
     if isinstance(checked, Written):
         return done(checked)
     piece = checked
@@ -214,7 +214,7 @@ def patched(judge: Judge, actor: str, kind: str, now: Stored, how: str, body: An
     if said.get("resourceType") != kind or said.get("id") != now.id:
         text = "a patch must not change type or id"
         raise RefusedError(refusal(kind, 422, "business-rule", text, rule="patch", id_=now.id))
-    piece = judged(judge, actor, draft(kind, said, now.id))
+    piece = judged(judge, actor, said, draft(kind, said, now.id))
     if isinstance(piece, Written):
         raise RefusedError(piece)
     return piece
