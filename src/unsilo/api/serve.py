@@ -22,6 +22,7 @@ from unsilo.api.node import Node
 from unsilo.api.origins import Origins
 from unsilo.api.table import Table
 from unsilo.api.take import GoneError
+from unsilo.api.unserved import unserved
 from unsilo.api.whole import WHOLE, Whole
 from unsilo.fhir.outcome import operation_outcome
 from unsilo.flow.service import Service
@@ -88,7 +89,7 @@ class Fhir(Node):
         else:
             ask.request_id = f"{self._prefix}{next(self._number):x}"
         if not ways:
-            return answers.failed(404, "not-found", "nothing is served at this address", "address")
+            return unserved(ask.parts)
         row = ways.get("GET" if ask.method == "HEAD" else ask.method)
         if row is None:
             return self._other(ask, ways)
@@ -112,7 +113,7 @@ class Fhir(Node):
         ways = self._place(ask)
         row = ways.get("GET" if ask.method == "HEAD" else ask.method)
         if not ways:
-            return answers.failed(404, "not-found", "nothing is served at this address", "address")
+            return unserved(ask.parts)
         if row is None or row.pattern == "":
             return self._other(ask, ways)
         if row.scope and not Client(ask.actor, ask.scopes).may(row.scope):
