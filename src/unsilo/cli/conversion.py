@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, JsonOption, settings_of
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, placed, progress, say, say_json
+from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, placed, progress, say, say_json, several
 from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def convert(
         say_json(summary)
     else:
         say(
-            f"{summary.converted} of {summary.files} inputs converted: {summary.resources} resources, "
-            f"{summary.unconsumed} fields listed as not mapped, {len(summary.failed)} failed"
-            + (f", {summary.with_errors} with errors" if summary.with_errors else "")
+            f"{summary.converted} of {several(summary.files, 'input')} converted: "
+            f"{several(summary.resources, 'resource')}, {summary.unconsumed} fields listed as not mapped, "
+            f"{len(summary.failed)} failed" + (f", {summary.with_errors} with errors" if summary.with_errors else "")
         )
     raise SystemExit(FAILED if summary.exit_status else 0)
 
@@ -167,8 +167,9 @@ def _outward(inputs: list[Path], out: Path, to: str, fmt: str, as_json: bool) ->
         say_json(summary)
     else:
         say(
-            f"{summary.persons} persons of {summary.inputs} inputs in {summary.files} files: "
-            f"{summary.carried} resources carried, {len(summary.not_carried)} kinds of things not carried, "
+            f"{several(summary.persons, 'person')} of {several(summary.inputs, 'input')} "
+            f"in {several(summary.files, 'file')}: "
+            f"{several(summary.carried, 'resource')} carried, {len(summary.not_carried)} kinds of things not carried, "
             f"{len(summary.failed)} failed"
         )
     raise SystemExit(FAILED if summary.failed else 0)

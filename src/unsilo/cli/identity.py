@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, who
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, table
+from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, several, table
 
 if TYPE_CHECKING:
     from unsilo.flow.quality import Figures
@@ -35,7 +35,7 @@ def simulate(
     issues(done.issues)
     if done.value is None:
         raise SystemExit(WRONG)
-    say(f"{done.value} records in {out}, seed {seed}")
+    say(f"{several(done.value, 'record')} in {out}, seed {seed}")
 
 
 def _shown(name: str, figures: "Figures") -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def evaluate(
     rows += [_shown(f"{kind}: {name}", one) for kind, groups in found.groups.items() for name, one in groups.items()]
     table(("pairs", "true", "linked", "precision", "recall", "F1"), rows)
     say(
-        f"{found.rows} rows, linked from {found.link_at:.3f}; {found.review} pairs for review "
+        f"{several(found.rows, 'row')}, linked from {found.link_at:.3f}; {several(found.review, 'pair')} for review "
         f"({found.review / found.rows:.2%} of the rows), {found.review_right} of them one person"
     )
 
@@ -158,8 +158,8 @@ def train(
         [(f"{name} {level}", f"{now:+.2f}", f"{new:+.2f}") for name, level, now, new in difference.weights],
     )
     say(
-        f"{difference.pairs} pairs compared: {difference.linked_now} linked now, {difference.linked_new} by the new "
-        f"weights, {difference.changed} decided otherwise"
+        f"{several(difference.pairs, 'pair')} compared: {difference.linked_now} linked now, {difference.linked_new} by "
+        f"the new weights, {difference.changed} decided otherwise"
     )
     say(f"{version} decides from now on" if switch else "nothing was switched; --switch lets it decide")
 
@@ -174,7 +174,7 @@ def rebuild(data: DataOption = None, config: ConfigOption = None, as_json: JsonO
     if as_json:
         say_json({"records": count})
         return
-    say(f"{count} records are in the index")
+    say(f"the index holds {several(count, 'record')}")
 
 
 @app.command()
@@ -219,4 +219,4 @@ def sample(
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
     places = ([str(out)] if out is not None else []) + (["the review queue"] if queue else [])
-    say(f"{done} pairs in {' and '.join(places)}")
+    say(f"{several(done, 'pair')} in {' and '.join(places)}")

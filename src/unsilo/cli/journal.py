@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, store_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, human, issues, placed, progress, say, say_json, table
+from unsilo.cli.output import (
+    FAILED,
+    NOT_NOW,
+    OK,
+    WRONG,
+    fail,
+    human,
+    issues,
+    placed,
+    progress,
+    say,
+    say_json,
+    several,
+    table,
+)
 
 if TYPE_CHECKING:
     from unsilo.storage import MessageRow
@@ -140,7 +154,10 @@ def send(
         say_json({"messages": total, "accepted": good, "codes": dict(codes), "longest_seconds": round(longest, 4)})
     else:
         counted = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
-        say(f"{good} of {total} messages accepted ({counted or 'nothing sent'}); longest wait {longest * 1000:.0f} ms")
+        say(
+            f"{good} of {several(total, 'message')} accepted ({counted or 'nothing sent'}); "
+            f"longest wait {longest * 1000:.0f} ms"
+        )
     raise SystemExit(OK if good == total else FAILED)
 
 
@@ -275,7 +292,7 @@ def _replayed(sent: int, missing: list[str], ends: Counter[str], as_json: bool) 
         say_json({"replayed": sent, "not_possible": missing, "states": dict(ends)})
     else:
         counted = ", ".join(f"{n} {name}" for name, n in sorted(ends.items()))
-        say(f"{sent} messages replayed: {counted or 'none'}")
+        say(f"{several(sent, 'message')} replayed: {counted or 'none'}")
     raise SystemExit(FAILED if ends["dead"] or missing else OK)
 
 
@@ -323,7 +340,7 @@ def _show_changes(service: object, ids: list[str], as_json: bool) -> None:
     if as_json:
         say_json(runs)
     for run in runs if not as_json else []:
-        what = "would be a dead letter" if run.failed else f"{len(run.changes)} resources change"
+        what = "would be a dead letter" if run.failed else f"{several(len(run.changes), 'resource')} change"
         say(f"message {run.message}: {what}")
         for change in run.changes:
             say(f"  {change.resource}: {change.kind}")

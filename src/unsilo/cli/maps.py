@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, say, say_json, table
+from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, say, say_json, several, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _replay(service: "Service", entries: "list[Entry]", reason: str) -> None:
     run = replay_after(service, entries, who(), reason or "a decision about a code")
     if run is not None:
         run.join()
-        say(f"{run.sent} messages were sent on to be processed again")
+        say(f"{several(run.sent, 'message')} sent on to be processed again")
 
 
 def queue(
@@ -149,7 +149,7 @@ def preview(
             say_json(found)
             return
         feeds = ", ".join(f"{name} {count}" for name, count in found.feeds.items())
-        say(f"{found.facts} facts ({feeds or 'none'}), {len(found.messages)} messages to replay")
+        say(f"{several(found.facts, 'fact')} ({feeds or 'none'}), {several(len(found.messages), 'message')} to replay")
 
 
 def propose(

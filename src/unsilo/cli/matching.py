@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unsilo.cli.node import JsonOption
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json
+from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, several
 
 __all__ = ["match"]
 
@@ -72,6 +72,7 @@ def match(
         return
     found = done.value
     say(
-        f"{found.rows} rows are {found.persons} persons, {found.review} pairs for review "
-        f"({found.compared} pairs compared, linked from {found.link_at:.3f})"
+        f"{several(found.rows, 'row')} are {several(found.persons, 'person')}, "
+        f"{several(found.review, 'pair')} for review "
+        f"({several(found.compared, 'pair')} compared, linked from {found.link_at:.3f})"
     )

@@ -24,6 +24,7 @@ __all__ = [
     "progress",
     "say",
     "say_json",
+    "several",
     "spoken",
     "table",
 ]
@@ -39,6 +40,13 @@ def say(text: str = "") -> None:
     """Print a line on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def several(count: int, what: str) -> str:
+    """Say how many there are of something, as `1 entry` and `2 entries`."""
+    if count == 1:
+        return f"1 {what}"
+    return f"{count} {what[:-1]}ies" if what.endswith("y") else f"{count} {what}s"
 
 
 def say_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, table
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, several, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def _show(trial: "Trial") -> None:
         say(f"note  no test comes to the row {key}")
     version = f", overlay {trial.overlay_sha256[:12]}" if trial.overlay_sha256 else ", no overlay"
     good = len(trial.checks) - trial.failed
-    say(f"{good} of {len(trial.checks)} hold, {trial.messages} messages ({trial.format}{version})")
+    say(f"{good} of {len(trial.checks)} hold, {several(trial.messages, 'message')} ({trial.format}{version})")
 
 
 @contextmanager
@@ -201,9 +201,13 @@ def diff(
 
 
 def _show_difference(made: "Difference") -> None:
-    say(f"{made.changed} of {made.messages} messages would change" + (f", {made.broken} broken" * bool(made.broken)))
+    say(
+        f"{made.changed} of {several(made.messages, 'message')} would change"
+        + (f", {made.broken} broken" * bool(made.broken))
+    )
     for group in made.groups:
-        say(f"{group.type} {group.path}: {group.kind} in {group.resources} resources of {group.messages} messages")
+        where = f"{several(group.resources, 'resource')} of {several(group.messages, 'message')}"
+        say(f"{group.type} {group.path}: {group.kind} in {where}")
         for each in group.examples:
             values = f": {each.old or '(nothing)'} -> {each.new or '(nothing)'}" if each.old or each.new else ""
             say(f"    message {each.message} {each.resource}{values}")
@@ -258,17 +262,17 @@ def coverage(
 
 def _show_coverage(found: "Coverage", rows: bool) -> None:
     broken = f", {found.broken} could not be read" if found.broken else ""
-    say(f"{found.feed} ({found.format}): {found.messages} messages{broken}, {found.fields} places consumed")
-    say(f"  {len(found.rows)} rows hit in {len(found.by_map)} maps")
+    say(f"{found.feed} ({found.format}): {several(found.messages, 'message')}{broken}, {found.fields} places consumed")
+    say(f"  {several(len(found.rows), 'row')} hit in {len(found.by_map)} maps")
     for key in found.own_missed:
         say(f"  the overlay's row {key}: not hit")
     if rows:
         for name, missed in found.missed.items():
             hit, total = found.by_map[name]
-            say(f"  {name}: {hit} of {total} rows hit; not {', '.join(missed)}")
+            say(f"  {name}: {hit} of {several(total, 'row')} hit; not {', '.join(missed)}")
     for each in found.unmapped:
         shown = f": {'; '.join(each.shown)}" if each.shown else ""
-        say(f"  codes without a map in {each.path}: {each.values} in {each.messages} messages{shown}")
+        say(f"  codes without a map in {each.path}: {each.values} in {several(each.messages, 'message')}{shown}")
     numbering = [each.path for each in found.unread if each.counts]
     lost = [each for each in found.unread if not each.counts]
     if numbering:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, is_free, node, settings_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, several
 
 if TYPE_CHECKING:
     from unsilo.config import Settings
@@ -68,7 +68,7 @@ def import_(
     state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = msgspec.json.decode(state.read_bytes(), type=Progress) if state.exists() else Progress()
     if at.done or at.line:
-        say(f"going on after {at.read} resources of a former run") if not as_json else None
+        say(f"going on after {several(at.read, 'resource')} of a former run") if not as_json else None
     total = sum(1 for _ in files_in(paths))
     shown = 0
     with node(settings) as service, progress(total, "import", quiet=as_json) as bar:
@@ -103,7 +103,7 @@ def import_(
     if as_json:
         say_json(at)
     else:
-        say(f"{at.read} resources read: {at.stored} stored, {at.same} there already, {at.refused} refused")
+        say(f"{several(at.read, 'resource')} read: {at.stored} stored, {at.same} there already, {at.refused} refused")
     raise SystemExit(FAILED if at.refused else OK)
 
 
@@ -161,7 +161,7 @@ def export(
     if as_json:
         say_json({"resources": job.written, "files": counts})
     else:
-        say(f"{job.written} resources in {len(counts)} files")
+        say(f"{several(job.written, 'resource')} in {several(len(counts), 'file')}")
     sys.stdout.flush()
 
 
@@ -188,5 +188,5 @@ def _person(out: Path, person: str, to: str, settings: "Settings", as_json: bool
         say_json(done)
     else:
         issues(done.issues)
-        say(f"{done.carried} resources in {', '.join(done.files)}")
+        say(f"{several(done.carried, 'resource')} in {', '.join(done.files)}")
     raise SystemExit(OK)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unsilo.cli.node import JsonOption
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, say, say_json
+from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, say, say_json, several
 
 __all__ = ["suggest"]
 
@@ -59,6 +59,6 @@ def suggest(
         return
     found = done.value
     say(
-        f"{found.items} local codes among {found.targets} codes: {found.automatic} certain, "
+        f"{found.items} local codes among {several(found.targets, 'code')}: {found.automatic} certain, "
         f"{found.review} for review, {found.abstained} without a code"
     )

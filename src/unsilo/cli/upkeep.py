@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of
-from unsilo.cli.output import FAILED, NOT_NOW, OK, fail, human, issues, progress, say, say_json, table
+from unsilo.cli.output import FAILED, NOT_NOW, OK, fail, human, issues, progress, say, say_json, several, table
 
 if TYPE_CHECKING:
     from unsilo.config import Settings
@@ -25,7 +25,8 @@ def status(data: DataOption = None, config: ConfigOption = None, as_json: JsonOp
     if as_json:
         say_json(found)
         return
-    say(f"{found.messages_in} messages in, {found.persons} persons, {sum(found.resources.values())} resources")
+    resources = several(sum(found.resources.values()), "resource")
+    say(f"{several(found.messages_in, 'message')} in, {several(found.persons, 'person')}, {resources}")
     say(f"{found.merged} merged duplicates, {found.conflicts} conflicts, {found.dead_letters} dead letters")
     say("")
     table(
@@ -90,7 +91,7 @@ def backup(
     if as_json:
         say_json(manifest)
     else:
-        say(f"{len(manifest.files)} files copied to {target}, up to message {manifest.last_message}")
+        say(f"{several(len(manifest.files), 'file')} copied to {target}, up to message {manifest.last_message}")
 
 
 def restore(

@@ -276,7 +276,7 @@ def test_send_to_nobody_says_so(run: CliRunner, store: Path) -> None:
     """A receiver that is not there is status 1 with the reason."""
     result = run.invoke(app, ["send", str(store.parent / "one.hl7"), "--port", "9", "--timeout", "2"])
     assert result.exit_code == 1
-    assert "0 of 1 messages accepted" in result.output
+    assert "0 of 1 message accepted" in result.output
 
 
 def test_config_check(run: CliRunner, tmp_path: Path) -> None:
