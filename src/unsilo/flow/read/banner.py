@@ -20,8 +20,14 @@ _NUMBERS: dict[str, str] = {
     "PPN": "Passport", "AN": "Account", "VN": "Visit number", "MA": "Medicaid number", "MC": "Medicare number",
 }  # fmt: skip
 """Identifier types (HL7 table 0203) in words, the one that says most first."""
+_BY_SYSTEM: dict[str, str] = {
+    "http://hl7.org/fhir/sid/us-ssn": "Social security number", "http://hl7.org/fhir/sid/us-mbi": "Medicare number",
+    "http://hl7.org/fhir/sid/us-medicare": "Medicare number", "https://fhir.nhs.uk/Id/nhs-number": "NHS number",
+}  # fmt: skip
+"""Numbers of a whole country by system, for senders who say no type; the same number however it is spaced."""
 _OWN_NUMBERS = frozenset(("MRN", "Patient number", "Number"))
 """Kinds of number by which a sender names a record of its own."""
+_SPACING = str.maketrans("", "", "- ")
 _NO_REACTION = "Reaction not recorded"
 SEX = {"male": "Male", "female": "Female", "other": "Other", "unknown": "Unknown"}
 
@@ -192,12 +198,13 @@ def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
             assigner = str((identifier.get("assigner") or {}).get("display") or "") or source
             codes = {str(c.get("code")) for c in (identifier.get("type") or {}).get("coding") or ()}
             named = next((_NUMBERS[code] for code in _NUMBERS if code in codes), "")
-            kind = named or codeable(identifier.get("type")) or "Number"
+            system = str(identifier.get("system") or assigner)
+            kind = named or _BY_SYSTEM.get(system) or codeable(identifier.get("type")) or "Number"
             retired = identifier.get("use") == "old" or bool((identifier.get("period") or {}).get("end"))
             # The number itself went with the record; a passport or insurance number did not.
             retired = retired or (_merged_away(patient) and kind in _OWN_NUMBERS)
-            key = (str(identifier.get("system") or assigner), value)
-            found.setdefault(key, Number(value, assigner, kind, retired))
+            same = value.translate(_SPACING) if system in _BY_SYSTEM else value
+            found.setdefault((system, same), Number(value, assigner, kind, retired))
     return sorted(found.values(), key=lambda n: (n.retired, n.kind != "MRN", n.assigner))
 
 

@@ -49,6 +49,20 @@ def test_a_merged_away_record_stands_behind_the_one_that_took_its_place(record: 
     ]  # fmt: skip
 
 
+def test_a_number_of_a_whole_country_is_one_however_it_is_spaced(record: ModuleType) -> None:
+    """A document's social security number without a type is named, and is the number that a message sent unspaced."""
+    system = "http://hl7.org/fhir/sid/us-ssn"
+    told = {"system": system, "value": "422550203", "type": {"coding": [{"code": "SS"}]}}
+    patients = [
+        record.fact("Patient", "a", "north", identifier=[told]),
+        record.fact("Patient", "b", "clinic", identifier=[{"system": system, "value": "422-55-0203"}]),
+        record.fact("Patient", "c", "clinic", identifier=[{"system": system, "value": "422-55-0204"}]),
+    ]
+    numbers = banner(patients, record.SOURCES, [], record.NOW).numbers
+    assert {n.kind for n in numbers} == {"Social security number"}
+    assert sorted(n.value[-4:] for n in numbers) == ["0203", "0204"]
+
+
 def test_the_banner_shows_every_reaction_gravest_first(record: ModuleType) -> None:
     """The anaphylaxis of one source stands before the rash of the other, both with their source."""
     first = _view(record).banner.allergies[0]
