@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from unsilo.mapping.identity import Identities
 from unsilo.mapping.memory import Made, Memory
 from unsilo.mapping.model import Draft, Reading, Site
 from unsilo.mapping.policy import Policies
-from unsilo.mapping.rows import TableSet
+from unsilo.mapping.rows import MapRow, TableSet
 from unsilo.mapping.runtime import NOTHING, Maker, T, numbered, referred, row_table, sourced
 from unsilo.mapping.values import Memo, Vocabulary, converters, hl7_table_uri, number
 
@@ -95,6 +96,11 @@ class Program:
         if key not in self.memories:
             self.memories[key] = Memory()
         return self.memories[key]
+
+    @cached_property
+    def rows(self) -> dict[str, MapRow]:
+        """The rows of all maps by id."""
+        return {row.id: row for rows in self.tables.maps.values() for row in rows}
 
     def maker(self, name: str, level: str) -> Maker:
         """A map that makes a resource from a value."""

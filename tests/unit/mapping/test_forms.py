@@ -62,6 +62,89 @@ def test_forms_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         assert said(quick.run(message, seal("lab", "hl7v2", content, AT))) == wanted
 
 
+NAMES = (
+    "Roe^Ann",
+    "Roe^Ann^M^^Dr.^^L",
+    "O\\T\\Neil^Bo",
+    " Ärmel ^Zoë",
+    "van&van&Berg^Jo",
+    "^",
+    '""',
+    "Roe^ ^X",
+    "A^B~C^D^^^^^M",
+)
+NUMBERS = (
+    "{0}^^^H^MR",
+    "{0}^^^H&1.2.3&ISO^MR~{0}9^^^SSA^SS",
+    "{0}",
+    "{0}^7^M10^H^PI^^20240101",
+    "{0}^^^H^MR^^someday",
+    " ",
+)
+PLACES = (
+    "{0} Mill&Mill Way&{0}^^Town^IL^6270{0}^USA^H",
+    "{0} Way^^Town",
+    "x\\S\\y^^Town^^^^ZZ",
+    "^^^^{0}",
+    "A^B^C~D^E^F",
+)
+LINES = (
+    "^PRN^PH^^^217^555{0}",
+    "(217)555-{0}",
+    "{0}@b.example",
+    "^NET^Internet^{0}@b.example",
+    "^PRN^PH^^1^ ^{0}",
+    "{0}^PRN^CP~{0}1",
+)
+
+
+def admission(draw: random.Random, number: int) -> str:
+    """An admission of another person each time, with what senders write into names, numbers and addresses."""
+    who, code, home, line = (draw.choice(texts).format(number) for texts in (NAMES, NUMBERS, PLACES, LINES))
+    kin, far, visit = (draw.choice(texts).format(number) for texts in (NAMES, LINES, NUMBERS))
+    return "\n".join(
+        [
+            MSH % "ADT^A01^ADT_A01",
+            f"EVN|A01|2024010{1 + number % 9}1030",
+            f"PID|1||{code}||{who}||19{10 + number}0517|F|||{home}||{line}|||||{visit}",
+            f"NK1|1|{kin}|{draw.choice(['SPO^Spouse^HL70063', 'DAU^Daughter^HL70063'])}|{home}|{far}",
+            f"NK1|2|{who}|CHD^Child^HL70063",
+            f"PV1|1|I|4E^12^{number % 4}^H|E|||7^Good^Ada||||||||||||{visit}{'|' * 25}20240101{number:02}",
+            f"AL1|1|DA|91936005^Penicillin^SCT|MO|Rash {number}",
+            f"GT1|1||{kin}||{home}|{far}|||||SPO^Spouse^HL70063",
+            f"IN1|1|PPO^Preferred^L|77{number % 3}^^^NAIC|Blue|Box 1||||||||||||{kin}|SPO",
+        ]
+    )
+
+
+def test_forms_of_opened_fields_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Names, numbers and addresses that never come again go through forms as they do through the maps."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    quick = load("hl7v2", Site(feed="opened"), tmp_path / "quick")
+    with monkeypatch.context() as plain:
+        plain.setattr(shapes, "formed", lambda *_: None)
+        slow = load("hl7v2", Site(feed="opened"), tmp_path / "slow")
+        draw = random.Random(12)
+        messages = [parsed(admission(draw, number)) for number in range(80)]
+        expected = [said(slow.run(message, seal("lab", "hl7v2", content, AT))) for message, content in messages]
+    for (message, content), wanted in zip(messages, expected, strict=True):
+        assert said(quick.run(message, seal("lab", "hl7v2", content, AT))) == wanted
+
+
+def test_a_new_name_needs_no_form_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patients whose names lie alike share one form, which has nothing of any of them."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    maps = load("hl7v2", Site(feed="forms", organisation="alike"))
+    before = forms._kept[0]
+    for number in range(30):
+        text = "\n".join([MSH % "ADT^A08^ADT_A01", f"PID|1||{number}^^^H^MR||Roe{number}^Ann{number}"])
+        message, content = parsed(text)
+        mapped = maps.run(message, seal("lab", "hl7v2", content, AT))
+        patient = next(e.resource for e in mapped.entries if e.resource["resourceType"] == "Patient")
+        assert patient["name"] == [{"family": f"Roe{number}", "given": [f"Ann{number}"]}]
+    assert forms._kept[0] - before < 4
+
+
 def test_forms_are_used_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A result that came before is made from its form; texts that never come again are not kept."""
     monkeypatch.setattr(shapes, "_OFTEN", 1)

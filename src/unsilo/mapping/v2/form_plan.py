@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
+from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, selectors, tests_of
 from unsilo.mapping.compile.v2 import TEXT_ONLY
 from unsilo.mapping.condition import parse_condition
 from unsilo.mapping.paths import parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
+from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Opened, opened
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
 __all__ = ["FormPlan", "plan_of"]
 
-_DIRECT = frozenset({"", "string", "code", "uri", "markdown"})
-_CONVERTED = frozenset(
-    {"decimal", "integer", "positiveInt", "unsignedInt", "boolean", "date", "dateTime", "instant", "time"}
-)
-
 
 class FormPlan(NamedTuple):
-    """`coded` fields, `holes` (field and type) with the rows that fill them, `lengths`, and fields of `others`."""
+    """`coded` fields, `holes` (field and type) with the rows that fill them, `lengths`, and fields of `others`.
+
+    The fields of `opened` are known by some of their pieces only.
+    """
 
     coded: list[int]
     holes: dict[tuple[int, str], list[str]]
     lengths: list[int]
     numeric: list[int]
     others: list[tuple[str, int, int]]
+    opened: dict[int, Opened]
 
 
 def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
@@ -73,7 +73,11 @@ def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
         return None
     holes = {hole: ids for hole, ids in holes.items() if hole[0] not in coded}
     there = facts.present
-    return FormPlan(sorted(coded & there), holes, sorted(lengths & there), sorted(numeric), list(others))
+    closed = coded & there & (lengths | numeric | selectors(facts.segment, maps[name]).keys())
+    apart = {field: opened(maps, rows, field, facts) for field in sorted(coded & there - closed)}
+    pieces = {field: found for field, found in apart.items() if found is not None}
+    coded -= pieces.keys()
+    return FormPlan(sorted(coded & there), holes, sorted(lengths & there), sorted(numeric), list(others), pieces)
 
 
 def _whole(sources: list[Ref], facts: Facts) -> bool:
@@ -89,9 +93,9 @@ def _hole(row: MapRow, sources: list[Ref], facts: Facts) -> tuple[int, str] | No
     if any(step.type for step in parse_target(row.target)):
         return None  # resources are known by the texts that they are made from
     plain = ref.segment == facts.segment and ref.comp < 2 and ref.sub == 0 and ref.rep is None
-    if not plain or ref.field not in facts.plain or row.type not in _DIRECT | _CONVERTED:
+    if not plain or ref.field not in facts.plain or row.type not in DIRECT | CONVERTED:
         return None
-    return ref.field, "" if row.type in _DIRECT else row.type
+    return ref.field, "" if row.type in DIRECT else row.type
 
 
 def _looks_around(maps: dict[str, list[MapRow]], name: str, seen: set[str]) -> bool:

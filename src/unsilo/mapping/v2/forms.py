@@ -7,24 +7,26 @@ a segment's map made of such fields is kept as a form, by the texts of all field
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unsilo.formats.hl7v2.message import HEADERS
 from unsilo.kernel import Row
 from unsilo.mapping.compile.shape import Facts
 from unsilo.mapping.memory import Named
 from unsilo.mapping.model import Draft
+from unsilo.mapping.rows import MapRow
 from unsilo.mapping.runtime import sourced
 from unsilo.mapping.seal import Seal, sealed
-from unsilo.mapping.sources import parse_v2_ref
+from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
 from unsilo.mapping.v2.form import Form, FormLineage, New
 from unsilo.mapping.v2.form_plan import FormPlan, plan_of
 from unsilo.mapping.v2.literal import maker_of, value_at
+from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Layout, Layouts, cut
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["Forms", "convert", "fitting", "formed"]
+__all__ = ["Forms", "convert", "fitting", "formed", "opening"]
 
 _MOST_FORMS = 2048
 _LONGEST = 1000
@@ -47,16 +49,32 @@ def formed(program: Program, name: str, facts: Facts, slow: Fill) -> Fill | None
     found = plan_of(program, name, facts)
     if found is None:
         return None
-    forms = Forms(found, facts, slow)
+    forms = Forms(program, found, facts, slow)
     space: dict[str, Any] = {"owner": forms, "known": forms.known, "learn": forms.learn, "slow": slow}
-    space |= program.converters
+    space |= {**program.converters, **forms.space()}
     exec(_source(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
     function: Fill = space["m"]
     return function
 
 
+def opening(plan: FormPlan, learnt: str, failed: str) -> tuple[list[str], list[str]]:
+    """Lines that cut the fields which a plan opens (`failed` where that cannot be), and what of them leads to a form.
+
+    `learnt` is Python for the layout of a field whose pieces lie as none's did before.
+    """
+    lines, asked = [], []
+    for n in plan.opened:
+        lines += [
+            f"o, c{n} = cut(f[{n}])",
+            f"y{n} = lay{n}.get(o)" + (f" or {learnt.format(n)}" if learnt else ""),
+            f"if y{n} is None: {failed}",
+        ]
+        asked += [f"y{n}", f"y{n}.coded(c{n})"]
+    return lines, asked
+
+
 def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
-    """Lines that read the holes of a plan as `h0`, `h1` ... (`failed` where one does not fit), and their names."""
+    """Lines that read the holes of a plan (`failed` where one does not fit), and Python for all of them."""
     lines = []
     for number, (field, kind) in enumerate(plan.holes):
         first = f"f[{field}].strip()"
@@ -64,9 +82,13 @@ def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
     tests = [f"h{n} is None" if kind else f"not h{n}" for n, (_, kind) in enumerate(plan.holes)]
     tests += [f"S in f[{n}]" for n in sorted({field for field, kind in plan.holes if not kind})]
     tests += [f"decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
+    for n in plan.opened:
+        lines.append(f"p{n} = y{n}.holes(c{n})")
+        tests.append(f"not all(p{n})")
     if tests:
         lines.append(f"if {' or '.join(tests)}: {failed}")
-    return lines, "".join(f"h{n}, " for n in range(len(plan.holes)))
+    given = [f"h{n}, " for n in range(len(plan.holes))] + [f"*p{n}, " for n in plan.opened]
+    return lines, "".join(given)
 
 
 def fitting(failed: str) -> list[str]:
@@ -86,14 +108,18 @@ def fitting(failed: str) -> list[str]:
 
 
 def _source(plan: FormPlan) -> str:
-    lines, given = convert(plan, "return slow(run, seg, i, d)")
-    asked = [f"f[{n}]" for n in plan.coded] + [f"len(f[{n}])" for n in plan.lengths]
+    failed = "return slow(run, seg, i, d)"
+    lines, apart = opening(plan, "lay{0}.learn(o, f[{0}])", failed)
+    reads, given = convert(plan, failed)
+    lines += reads
+    asked = [f"f[{n}]" for n in plan.coded] + [f"len(f[{n}])" for n in plan.lengths] + apart
     places = ["i"]
     for number, (segment, field, rep) in enumerate(plan.others):
         lines.append(f"t{number}, g{number} = run.glance(d, {segment!r}, {field}, {rep})")
         asked.append(f"t{number}")
         places.append(f"g{number}")
-    learn = f"return learn(run, seg, i, d, key, ({given}), at)"
+    laid = "".join(f"{n}: y{n}, " for n in plan.opened)
+    learn = f"return learn(run, seg, i, d, key, Given(({given}), {{{laid}}}), at)"
     lines += [
         f"key = ({''.join(f'{one}, ' for one in asked)})",
         f"at = ({', '.join(places)},)",
@@ -130,19 +156,42 @@ class _Watched(dict[Any, Any]):
         return super().get(key, default)
 
 
+class Given(NamedTuple):
+    """What a segment gives to its form: values for its `holes`, and how the fields lie that were opened."""
+
+    holes: tuple[Any, ...]
+    layouts: dict[int, Layout]
+
+    def hole(self, place: tuple[int, ...], kind: str) -> int | None:
+        """The number of the hole that a piece of an opened field is, counted from the first of them."""
+        start = 0
+        for field, layout in self.layouts.items():
+            if field == place[1]:
+                number = layout.at.get((place[2], place[3] or 1, place[4] or 1, kind))
+                return None if number is None else start + number
+            start += len(layout.at)
+        return None
+
+
 class Forms:
     """The forms of one map and shape."""
 
-    def __init__(self, plan: FormPlan, facts: Facts, slow: Fill) -> None:
+    def __init__(self, program: Program, plan: FormPlan, facts: Facts, slow: Fill) -> None:
         self.plan, self.facts, self.slow = plan, facts, slow
+        self.rows = program.rows
+        self.layouts = {field: Layouts(looked, program.converters) for field, looked in plan.opened.items()}
         self.known: dict[tuple[Any, ...], list[Form]] = {}
         self.times: dict[int, int] = {}
         self.tries = 0
         certain = {*plan.coded, *(n for n in range(_FIELDS) if n not in facts.present)}
         self.certain = certain - {*(field for field, _ in plan.holes), *plan.lengths}
 
+    def space(self) -> dict[str, Any]:
+        """What generated Python calls to open fields."""
+        return {"cut": cut, "Given": Given, **{f"lay{field}": found for field, found in self.layouts.items()}}
+
     def learn(
-        self, run: Any, seg: Any, i: int, d: Draft, key: tuple[Any, ...], holes: tuple[Any, ...], at: tuple[int, ...]
+        self, run: Any, seg: Any, i: int, d: Draft, key: tuple[Any, ...], given: Given, at: tuple[int, ...]
     ) -> None:
         """Fill by the map; keep its form when the same coded fields come often enough and nothing else was done."""
         seen = hash(key)
@@ -162,7 +211,7 @@ class Forms:
         self.slow(run, seg, i, d)
         run.made = dict(watched)
         if noted == (run.said, run.touched) and not d.cleared:
-            form = self.form(run, seg, d, holes, at, (before, watched.asked, run.drafts[drafts:]))
+            form = self.form(run, seg, d, given, at, (before, watched.asked, run.drafts[drafts:]))
             if form is not None:
                 _kept[0] += 1
                 self.known.setdefault(key, []).append(form)
@@ -172,7 +221,7 @@ class Forms:
         run: Any,
         seg: Any,
         d: Draft,
-        holes: tuple[Any, ...],
+        given: Given,
         at: tuple[int, ...],
         done: tuple[dict[Any, Any], dict[Any, None], list[Draft]],
     ) -> Form | None:
@@ -186,15 +235,11 @@ class Forms:
         known = {id(draft): n for n, draft in enumerate([*(before[key] for key in refs), *new])}
         parents = {id(d): -1, **{id(draft): n for n, draft in enumerate(new)}}
         rows = _slots(d.rows, at)
-        filled: dict[str, int] = {}
-        rules = {(rule, field): n for n, ((field, _), ids) in enumerate(self.plan.holes.items()) for rule in ids}
-        for row in d.rows:
-            if isinstance(row[2], tuple) and row[2][0] == at[0] and (row[1], row[2][1]) in rules:
-                filled[row[0]] = rules[row[1], row[2][1]]
-                if value_at(d.body, row[0]) != holes[filled[row[0]]]:
-                    return None
-        made = maker_of(d.body, filled, len(holes), known)
-        if rows is None or made is None:
+        filled = self.filled(d, given, at[0])
+        if rows is None or filled is None:
+            return None
+        made = maker_of(d.body, filled, len(given.holes), known)
+        if made is None:
             return None
         news = []
         for draft in new:
@@ -202,7 +247,7 @@ class Forms:
             here = draft.frame is d.frame and draft.node is d.node and not draft.links and not draft.cleared
             if own is None or lineage is None or not here or id(draft.parent) not in parents:
                 return None
-            if not sourced(draft.rows, 0):
+            if not sourced(draft.rows, 0) or any(_within(row, given, at[0]) for row in draft.rows):
                 return None
             parent = parents[id(draft.parent)]
             where = (draft.type, draft.rule, draft.origin, draft.template or Named(), parent)
@@ -212,7 +257,7 @@ class Forms:
             return None
         keys = tuple((key, -1 if value is None else parents[id(value)]) for key, value in added)
         cited = {row[2][1:] for row, slot in rows if slot == 0 and row[2] is not None}
-        certain = {*self.plan.coded, *(field for field, _ in self.plan.holes)}
+        certain = {*self.plan.coded, *(field for field, _ in self.plan.holes), *given.layouts}
         start = 3 if seg.name in HEADERS else 1
         fields = enumerate(seg.fields)
         look = [n for n, text in fields if n >= start and text and (n not in certain or _left(run, n, text, cited))]
@@ -220,6 +265,40 @@ class Forms:
         whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)))
         known_refs = _shared.setdefault(tuple(refs), tuple(refs))
         return Form(*made, whole, known_refs, absent, tuple(news), keys)
+
+    def filled(self, d: Draft, given: Given, index: int) -> dict[str, str] | None:
+        """The elements that holes fill, as Python over these; None where an element is not what its holes say."""
+        rules = {(rule, field): n for n, ((field, _), ids) in enumerate(self.plan.holes.items()) for rule in ids}
+        code: dict[str, str] = {}
+        pieces: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+        for row in d.rows:
+            path, rule, place = row
+            if isinstance(place, tuple) and place[0] == index and (rule, place[1]) in rules:
+                code[path] = f"h{rules[rule, place[1]]}"
+            elif isinstance(place, tuple) and _within(row, given, index):
+                pieces.setdefault((path, rule), []).append(place)
+        for (path, rule), places in pieces.items():
+            text = self.joined(self.rows.get(rule.rpartition(">")[2]), places, given)
+            if text is None or path in code:
+                return None
+            code[path] = text
+        space = {f"h{n}": value for n, value in enumerate(given.holes)}
+        for path, text in code.items():
+            if value_at(d.body, path) != eval(text, space):  # noqa: S307 - numbered names and quoted texts
+                return None
+        return code
+
+    def joined(self, row: MapRow | None, places: list[tuple[int, ...]], given: Given) -> str | None:
+        """Python for what a row makes of pieces of an opened field, None where it does more than put them together."""
+        if row is None or row.const or row.vocab or row.type not in DIRECT | CONVERTED:
+            return None
+        holes = [given.hole(place, "" if row.type in DIRECT else row.type) for place in places]
+        parts = parse_v2(row.source)
+        if None in holes or len(holes) != sum(1 for part in parts if isinstance(part, Ref)):
+            return None
+        start, left = len(self.plan.holes), iter(holes)
+        texts = [repr(part.text) if isinstance(part, Literal) else f"h{start + (next(left) or 0)}" for part in parts]
+        return texts[0] if len(texts) == 1 else f"({' + '.join(texts)}).strip()"
 
     def seal(self, run: Any, seg: Any, d: Draft, filled: set[str]) -> Seal | None:
         """What is known of the end of all resources of a form; `filled` are the paths that differ."""
@@ -246,6 +325,14 @@ def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None
             return None
         found.append((row, -1 if place is None else at.index(place[0])))
     return found
+
+
+def _within(row: Row | tuple[str, str, Any], given: Given, index: int) -> bool:
+    """True when a row cites a piece of an opened field whose text does not lead to the form."""
+    place = row[2]
+    if not isinstance(place, tuple) or place[0] != index or place[1] not in given.layouts:
+        return False
+    return not place[3] or (place[2], place[3], place[4] or 1) in given.layouts[place[1]].free
 
 
 def _left(run: Any, number: int, field: str, cited: set[Any]) -> bool:

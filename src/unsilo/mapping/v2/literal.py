@@ -12,9 +12,12 @@ __all__ = ["maker_of", "value_at"]
 
 
 def maker_of(
-    body: Any, filled: dict[str, int], holes: int, known: dict[int, int]
+    body: Any, filled: dict[str, str], holes: int, known: dict[int, int]
 ) -> tuple[Callable[..., Any], tuple[int, ...]] | None:
-    """A function that makes a body from holes and references, and which known resources those are to."""
+    """A function that makes a body from holes and references, and which known resources those are to.
+
+    `filled` has Python over the holes `h0`... for the paths that are filled by them.
+    """
     literal = _Literal(filled)
     source = literal.write(body, "")
     if source is None or any(id(draft) not in known for draft in literal.referred):
@@ -35,9 +38,9 @@ def value_at(body: Any, path: str) -> Any:
 
 
 class _Literal:
-    """Python for a body: `filled` paths are parameters `h0`..., references to drafts `r0`..., numbers are constants."""
+    """Python for a body: parameters are holes `h0`... and references to drafts `r0`..., numbers are constants."""
 
-    def __init__(self, filled: dict[str, int]) -> None:
+    def __init__(self, filled: dict[str, str]) -> None:
         self.filled = filled
         self.constants: dict[str, Any] = {}
         self.referred: list[Draft] = []
@@ -45,7 +48,7 @@ class _Literal:
     def write(self, value: Any, path: str) -> str | None:
         """The literal of a value at a path, None for what has none."""
         if path in self.filled:
-            return f"h{self.filled[path]}"
+            return self.filled[path]
         if isinstance(value, dict):
             if isinstance(value.get("reference"), Draft):
                 self.referred.append(value["reference"])

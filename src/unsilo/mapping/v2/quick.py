@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unsilo.mapping.model import Draft
 from unsilo.mapping.plan import Planned
 from unsilo.mapping.v2.form import Form
-from unsilo.mapping.v2.forms import Forms, convert, fitting
+from unsilo.mapping.v2.forms import Forms, convert, fitting, opening
 from unsilo.mapping.v2.frames import Frame
 from unsilo.mapping.values import Memo
 
@@ -35,8 +35,9 @@ class _Way:
         self.texts: dict[Any, list[Form]] = {}
         space: dict[str, Any] = {
             **memos,
+            **owner.space(),
             "texts": self.texts, "Draft": Draft, "links": planned.links,
-            "get": itemgetter(*[n for n in range(size) if n not in _loose(owner)]),
+            "get": itemgetter(*[n for n in range(size) if n not in _loose(owner) and n not in owner.plan.opened]),
             **{f"back{n}": made for n, (_, made) in enumerate(planned.backs)},
             **{f"known{n}": texts for n, texts in selectors.items()},
         }  # fmt: skip
@@ -96,7 +97,7 @@ def _loose(owner: Forms) -> set[int]:
     """The fields whose text a form does not depend on: holes, and those that only have to be there."""
     plan, facts = owner.plan, owner.facts
     holes = {field for field, _ in plan.holes} | set(plan.lengths)
-    certain = {0, *plan.coded, *facts.constants}
+    certain = {0, *plan.coded, *facts.constants, *plan.opened}
     return holes | {number for number in facts.present if number not in certain}
 
 
@@ -110,7 +111,8 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         f"t{n}, g{n} = run.around(frame, seg, {segment!r}, {field}, {rep}, {f'{segment}-{field}[{rep}]'!r})"
         for n, (segment, field, rep) in enumerate(plan.others)
     ]
-    further = [f"len(f[{n}])" for n in plan.lengths] + [f"t{n}" for n in range(len(plan.others))]
+    opened, apart = opening(plan, "", "return False")
+    further = apart + [f"len(f[{n}])" for n in plan.lengths] + [f"t{n}" for n in range(len(plan.others))]
     key = f"(get(f), {', '.join(further)})" if further else "get(f)"
     loose = sorted(_loose(owner))
     there = [f"if not ({' and '.join(f'f[{n}]' for n in loose)}): return False"] if loose else []
@@ -123,6 +125,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         for line in (f"t = frame.find({name!r})", f"if t is not None: t.refers(back{n}, d)")
     ]
     take = [
+        *opened,
         *beside,
         f"forms = texts.get({key})",
         "if forms is None: return False",
@@ -146,7 +149,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         *backs,
         "return True",
     ]
-    asked = [*beside, f"return {key}"]
+    asked = [*opening(plan, "", "return None")[0], *beside, f"return {key}"]
     return "\n".join(
         [
             "def key_of(run, seg, f, frame):",
