@@ -3,8 +3,8 @@
 from typing import Any
 
 __all__ = [
-    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "people_query", "prefix_end",
-    "terms_query",
+    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "numbered_query", "people_query",
+    "prefix_end", "terms_query", "versions_query",
 ]  # fmt: skip
 
 Query = tuple[str, list[Any]]
@@ -49,6 +49,20 @@ def people_query(rarest: str, others: list[str], limit: int) -> Query:
   SELECT f.rid, f.term = ? AS whole FROM ix_find f WHERE {" AND ".join(parts)} LIMIT 5000
 ) g JOIN link l ON l.pat = g.rid GROUP BY l.person ORDER BY max(g.whole) DESC, max(g.rid) DESC LIMIT ?"""  # noqa: S608
     return sql, [*values, limit]
+
+
+def versions_query(person: int) -> Query:
+    """Date, number and version of everything of a person's compartment."""
+    sql = """SELECT p.dlo, r.rid, r.version FROM link l CROSS JOIN ix_pat p ON p.pat = l.pat
+CROSS JOIN res r ON r.rid = p.rid WHERE l.person = ? AND r.state = 0"""
+    return sql, [person]
+
+
+def numbered_query(rids: list[int]) -> Query:
+    """The resource's columns of live rows by their numbers."""
+    sql = f"""SELECT {_COLUMNS} FROM res r JOIN resource_type y ON y.id = r.type
+WHERE r.rid IN ({_marks(rids)}) AND r.state = 0"""  # noqa: S608
+    return sql, list(rids)
 
 
 def facts_query(person: int, types: list[str] | None, since: int | None, limit: int | None) -> Query:

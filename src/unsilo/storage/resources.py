@@ -1,6 +1,6 @@
 """Reading resources, persons and their facts; thread-safe, each call on a lent connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from unsilo.identity.record import unpack
 from unsilo.kernel import Lineage
 from unsilo.storage.connect import Readers
 from unsilo.storage.keys import words
-from unsilo.storage.listing import facts_query, people_query, terms_query
+from unsilo.storage.listing import facts_query, numbered_query, people_query, terms_query, versions_query
 from unsilo.storage.packing import unpack_lineage
 from unsilo.storage.rows import LinkEvent, ListMember, PersonHit, PersonRow, Source, Stored
 from unsilo.storage.statements import load
@@ -22,6 +22,8 @@ __all__ = ["ResourceReads"]
 
 _RES = load("resource")
 _PERSON = load("person")
+_AT_ONCE = 500
+"""Numbers that are asked for in one statement."""
 
 
 def _newest(row: Any) -> tuple[int, int]:
@@ -185,6 +187,23 @@ class ResourceReads:
         # A resource stands there twice when it names two records of the person, or two dates.
         seen: set[int] = set()
         return [stored(row[1:]) for row in rows if not (row[1] in seen or seen.add(row[1]))]  # type: ignore[func-returns-value]
+
+    def facts_beside(self, person: int, known: Mapping[tuple[int, int], Stored]) -> list[Stored]:
+        """Return `facts`, of which versions that were read before are not read again: `known` by (rid, version).
+
+        A version never changes but for its clock, which may be older in what was known.
+        """
+        sql, values = versions_query(person)
+        rows = self._readers.rows(sql, values)
+        rows.sort(key=_newest)
+        versions = {rid: (rid, version) for _, rid, version in rows}
+        new = [rid for rid, version in versions.items() if version not in known]
+        read: dict[int, Stored] = {}
+        for start in range(0, len(new), _AT_ONCE):
+            sql, values = numbered_query(new[start : start + _AT_ONCE])
+            read |= {row[0]: stored(row) for row in self._readers.rows(sql, values)}
+        found = [known.get(version) or read.get(rid) for rid, version in versions.items()]
+        return [each for each in found if each is not None]  # what was deleted between the two is no longer there
 
     def list_state(self, patient: str) -> list[ListMember]:
         """Return the members of a source Patient's snapshot lists, also those that are no longer sent."""

@@ -207,6 +207,27 @@ def test_facts_can_be_narrowed(store: Store, put: Put) -> None:
     assert store.facts(99) == []
 
 
+def test_of_what_was_read_before_only_the_new_is_read_again(store: Store, put: Put) -> None:
+    """The same facts in the same order as when all are read; what is gone is gone, what changed has its new body."""
+    put("Patient/a", index=person("Doe"))
+    one = link(store, "a", None)
+    for n in range(4):
+        put(f"Observation/o{n}", b'{"n":1}', index=fact("Patient/a", n))
+    known = {(f.rid, f.version): f for f in store.facts(one)}
+    assert store.facts_beside(one, {}) == store.facts(one)
+    for each in known.values():
+        each.body = b"known"
+    put("Observation/o1", b'{"n":2}', index=fact("Patient/a", 9))
+    put("Observation/o5", b'{"n":1}', index=fact("Patient/a", 1))
+    store.submit(lambda tx: tx.delete("Observation", "o3", previous=tx.current("Observation", "o3"), at=2)).result(10)
+    found = store.facts_beside(one, known)
+    assert [(f.id, f.version, f.body) for f in found] == [
+        ("o1", 2, b'{"n":2}'), ("o2", 1, b"known"), ("o5", 1, b'{"n":1}'), ("o0", 1, b"known"),
+    ]  # fmt: skip
+    assert [f.id for f in found] == [f.id for f in store.facts(one)]
+    assert store.facts_beside(99, known) == []
+
+
 def test_a_member_that_vanished_from_a_snapshot_is_named(store: Store) -> None:
     """No longer sent is known, with since when; sent again it is back; an older snapshot changes nothing."""
 

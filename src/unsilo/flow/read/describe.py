@@ -79,10 +79,10 @@ def concept(resource: Json) -> Json:
     """Return the CodeableConcept (or Coding, or Reference) that says what the resource is about; empty if none."""
     for name in _CONCEPTS.get(str(resource.get("resourceType")), ("code", "type")):
         found = resource.get(name)
-        if isinstance(found, list):
-            found = found[0] if found else None
         if isinstance(found, dict) and found:
             return found
+        if isinstance(found, list) and found and isinstance(found[0], dict) and found[0]:
+            return found[0]
     reference = resource.get("medicationReference")
     return reference if isinstance(reference, dict) else {}
 

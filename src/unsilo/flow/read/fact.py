@@ -1,13 +1,14 @@
 """One stored statement about a person, with where it came from and how it stands today."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
 from unsilo.flow.read.describe import concept_keys
 from unsilo.flow.read.sections import kind_of
-from unsilo.flow.read.words import When, when
+from unsilo.flow.read.words import NO_TIME, When, when
 from unsilo.kernel import Issue, Json
 
 __all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "named_sources", "void"]
@@ -129,32 +130,42 @@ _PERIODS = ("period", "effectivePeriod", "performedPeriod", "onsetPeriod", "occu
 _ENDS = ("abatementDateTime", "end")
 
 
+@lru_cache(maxsize=4096)
+def _said(elements: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:
+    """Return which of a resource's elements are periods, moments, and ends: resources have few different shapes."""
+    return (
+        [name for name in _PERIODS if name in elements], [name for name in _MOMENTS if name in elements],
+        [name for name in _ENDS if name in elements],
+    )  # fmt: skip
+
+
 def happened(resource: Json) -> When:
     """Return when the thing happened or, failing that, when it was written down, as precise as stated."""
-    for name in _PERIODS:
-        period = resource.get(name)
+    periods, moments, _ = _said(tuple(resource))
+    for name in periods:
+        period = resource[name]
         if isinstance(period, dict):
             moment = when(period.get("start") or (period.get("period") or {}).get("start") or period.get("end"))
             if moment.precision:
                 return moment
-    for name in _MOMENTS:
-        if name in resource:
-            moment = when(resource[name])
-            if moment.precision:
-                return moment
-    return when(None)
+    for name in moments:
+        moment = when(resource[name])
+        if moment.precision:
+            return moment
+    return NO_TIME
 
 
 def ended(resource: Json) -> When:
     """Return when it ended, or NO_TIME when no end is stated."""
-    for name in _PERIODS:
-        period = resource.get(name)
+    periods, _, ends = _said(tuple(resource))
+    for name in periods:
+        period = resource[name]
         if isinstance(period, dict) and period.get("end"):
             return when(period["end"])
-    for name in _ENDS:
-        if moment := resource.get(name):
+    for name in ends:
+        if moment := resource[name]:
             return when(moment)
-    return when(None)
+    return NO_TIME
 
 
 def named_sources(names: Iterable[tuple[str, str]]) -> dict[str, Source]:
@@ -188,7 +199,7 @@ def _standing(resource: Json) -> Mark | None:
     found = STANDING.get(status) if isinstance(status, str) else None
     if resource.get("doNotPerform") is True and (found is None or found.tone != "void"):
         found = FORBIDDEN
-    for code in _codes(resource.get("verificationStatus")):
+    for code in _codes(resource["verificationStatus"]) if "verificationStatus" in resource else ():
         other = STANDING.get(code)
         if other is not None and (found is None or _ORDER[other.tone] < _ORDER[found.tone]):
             found = other

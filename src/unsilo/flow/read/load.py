@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -70,8 +70,17 @@ def feed_of(store: Store, mid: int) -> str:
 
 _MOST_FACTS = 12_000
 _HOUR = 3_600_000_000
-_cores: Remembered[dict[tuple[int, int], Core]] = Remembered(_MOST_FACTS, len)
-"""Decoded resources and what was worked out from them, by (row, version): a version never changes."""
+
+
+class _Read(NamedTuple):
+    """What was read of a person, by (row, version), and of it the decoded resources with what was worked out."""
+
+    versions: dict[tuple[int, int], Stored]
+    cores: dict[tuple[int, int], Core]
+
+
+_read: Remembered[_Read] = Remembered(_MOST_FACTS, lambda found: len(found.cores))
+"""A version never changes, so it is read and decoded once as long as it is remembered."""
 _views: Remembered[tuple[object, PersonView]] = Remembered(4 * _MOST_FACTS, lambda found: len(found[1].facts))
 
 
@@ -96,17 +105,20 @@ def load(
         return None
     looked = store.users.last_looked(user, row.person) if user else 0
     records = store.sources(row.person)
-    stored = store.facts(row.person, types)
+    known = _read.get(store, row.person) or _Read({}, {})
+    whole = types is None and bool(known.versions)
+    stored = store.facts_beside(row.person, known.versions) if whole else store.facts(row.person, types)
     gone = _gone(store, records)
     live = [r.resource for r in records if r.resource is not None and r.resource.state == 0]
     by_mid = {mid: feed_of(store, mid) for mid in {s.mid for s in [*stored, *live]}}
-    known = _cores.get(store, row.person) or {}
-    cores = {(s.rid, s.version): known.get((s.rid, s.version)) or core_of(s) for s in stored}
+    cores = {(s.rid, s.version): known.cores.get((s.rid, s.version)) or core_of(s) for s in stored}
     if types is None:
-        _cores.keep(store, row.person, cores)
+        for each in stored:
+            each.body = b""  # it is decoded
+        _read.keep(store, row.person, _Read(dict(zip(cores, stored, strict=True)), cores))
     facts = [
-        fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0), looked=looked, core=cores[s.rid, s.version])
-        for s in stored
+        fact_of(s, by_mid[s.mid], gone=gone.get(f"{s.type}/{s.id}", 0) if gone else 0, looked=looked, core=core)
+        for s, core in zip(stored, cores.values(), strict=True)
     ]
     patients = [fact_of(s, by_mid[s.mid], looked=looked) for s in live]
     names = sorted({fact.source for fact in [*facts, *patients]})
@@ -146,7 +158,7 @@ def view(
 def foresee(store: Store, feeds: Mapping[str, Feed], uid: str, user: int, zone: tzinfo, reader: Reader) -> None:
     """Work out what the page of a person who was found will show, unless the person was looked at lately."""
     row = store.person(uid)
-    if row is None or _cores.get(store, row.person) is not None:
+    if row is None or _read.get(store, row.person) is not None:
         return
     loaded = load(store, feeds, uid, user)
     if loaded is not None:

@@ -317,8 +317,12 @@ def _test(facts: list[Fact]) -> Test:
 
 def _loinc(facts: list[Fact]) -> list[str]:
     """Return the LOINC codes of some facts, each once."""
-    codings = [c for fact in facts for c in concept(fact.resource).get("coding") or ()]
-    return list(dict.fromkeys(str(c["code"]) for c in codings if c.get("system") == LOINC and c.get("code")))
+    found: dict[str, None] = {}
+    for fact in facts:
+        for coding in concept(fact.resource).get("coding") or ():
+            if coding.get("system") == LOINC and coding.get("code"):
+                found[str(coding["code"])] = None
+    return list(found)
 
 
 def _joined(series: dict[str, list[Point]], conversion: Conversion) -> list[Point]:
@@ -347,15 +351,14 @@ def _test_keys(fact: Fact) -> list[str]:
     memo = fact.memo
     if "test" not in memo:
         codings = concept(fact.resource).get("coding") or ()
-        coded = [f"{c['system']}|{_meant(c)}" for c in codings if c.get("code") and c.get("system")]
+        coded = [_named(c["system"], c["code"]) for c in codings if c.get("code") and c.get("system")]
         memo["test"] = coded or fact.keys
     return memo["test"]  # type: ignore[no-any-return]
 
 
-def _meant(coding: Json) -> str:
-    """Return a coding's code; of LOINC's codes for mass and amount of one thing the one that stands for both."""
-    code = str(coding["code"])
-    return same_quantity(code) if coding["system"] == LOINC else code
+def _named(system: object, code: object) -> str:
+    """Return `system|code`; of LOINC's codes for mass and amount of one thing the one that stands for both."""
+    return f"{system}|{same_quantity(str(code)) if system == LOINC else code}"
 
 
 def _is_measured(fact: Fact) -> bool:
@@ -374,4 +377,7 @@ def is_text(resource: Json) -> bool:
     value = resource.get("valueString")
     if isinstance(value, str):
         return len(value) > 60 or "\n" in value
-    return any("valueAttachment" in e for e in resource.get("extension") or () if isinstance(e, dict))
+    extensions = resource.get("extension")
+    if not extensions:
+        return False
+    return any("valueAttachment" in e for e in extensions if isinstance(e, dict))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from unsilo.fhir import present
@@ -31,6 +32,7 @@ __all__ = [
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
+_LONGEST = 40
 
 
 class When(NamedTuple):
@@ -50,6 +52,10 @@ def when(text: object) -> When:
     """Read a FHIR `date`, `dateTime` or `instant` (R4 2.24.0.1); NO_TIME for anything else. Partial dates keep it."""
     if not isinstance(text, str):
         return NO_TIME
+    return _remembered(text) if len(text) <= _LONGEST else _read(text)
+
+
+def _read(text: str) -> When:
     size = len(text)
     try:
         if size > 10:
@@ -66,6 +72,10 @@ def when(text: object) -> When:
     except (ValueError, OverflowError):
         return NO_TIME
     return NO_TIME
+
+
+_remembered = lru_cache(maxsize=16_384)(_read)
+"""What is read of a record again and again are the same days."""
 
 
 def say_when(moment: When, zone: tzinfo = UTC) -> str:

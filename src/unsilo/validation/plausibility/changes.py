@@ -12,7 +12,7 @@ from unsilo.kernel import Issue, Json, Where
 from unsilo.validation.plausibility.moments import DAY, moment
 from unsilo.validation.plausibility.person import NOBODY, Person
 from unsilo.validation.plausibility.tables import Change, change_rows
-from unsilo.validation.plausibility.values import in_unit, loinc_of, measured, unit_of
+from unsilo.validation.plausibility.values import first_loinc, in_unit, measured, unit_of
 
 __all__ = ["changes"]
 
@@ -96,13 +96,11 @@ def changes(observations: Iterable[Json], person: Person = NOBODY) -> dict[int, 
     points: dict[Change, list[_Point]] = {}
     known = _by_code()
     for number, resource in enumerate(observations):
-        for code in loinc_of(resource.get("code")):
-            for rule in known.get(code, ()):
-                found = _point(rule, resource, number, code)
-                if found is not None:
-                    points.setdefault(rule, []).append(found)
-            if code in known:
-                break
+        code = first_loinc(resource.get("code"), known)
+        for rule in known[code] if code else ():
+            found = _point(rule, resource, number, code)
+            if found is not None:
+                points.setdefault(rule, []).append(found)
     issues: dict[int, list[Issue]] = {}
     for rule, held in points.items():
         for number, issue in _compare(rule, held[:_MOST], person):

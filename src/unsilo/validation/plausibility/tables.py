@@ -34,6 +34,10 @@ class Limit(NamedTuple):
     high: Decimal
     age: int
 
+    def __hash__(self) -> int:
+        """Of the name alone: rows are keys of what is remembered, and that of all their parts takes longer than it."""
+        return hash(self.name)
+
 
 class Dose(NamedTuple):
     """One row of `doses.csv`: the largest single dose in the kind of unit."""
@@ -56,6 +60,10 @@ class Change(NamedTuple):
     days: int
     age: int
     sentence: str
+
+    def __hash__(self) -> int:
+        """Of the rule alone, for the same reason."""
+        return hash(self.rule)
 
 
 def _rows(name: str) -> list[dict[str, str]]:

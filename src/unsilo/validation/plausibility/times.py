@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from unsilo.kernel import Issue, Json, Where
-from unsilo.validation.plausibility.moments import DAY, Said, moment
+from unsilo.validation.plausibility.moments import DAY, Said, bounds_of, moment, names_of
 from unsilo.validation.plausibility.person import Person
 from unsilo.validation.plausibility.tables import Moment, moment_rows
 
@@ -59,12 +60,67 @@ for _row in moment_rows():
     _BY_TYPE.setdefault(_row.resource, []).append(_row)
 
 
+class _Window(NamedTuple):
+    """Of one element the strictest of its rules, in microseconds beyond now, birth and death; None without a rule."""
+
+    names: tuple[tuple[str, ...], tuple[str, ...]]
+    future: int | None
+    birth: int | None
+    death: int | None
+    before: list[tuple[tuple[tuple[str, ...], tuple[str, ...]], int]]
+    """(names of the other element, microseconds) of what must not lie so far before another."""
+
+
+def _window(rows: list[Moment], element: str) -> _Window:
+    def least(check: str) -> int | None:
+        return min((row.days * DAY for row in rows if row.element == element and row.check == check), default=None)
+
+    before = [(names_of(r.other), r.days * DAY) for r in rows if r.element == element and r.check == "before"]
+    return _Window(names_of(element), least("future"), least("before-birth"), least("after-death"), before)
+
+
+_WINDOWS: dict[str, list[_Window]] = {
+    kind: [_window(rows, element) for element in dict.fromkeys(row.element for row in rows)]
+    for kind, rows in _BY_TYPE.items()
+    if all(row.check != "age" for row in rows)
+}
+"""By resource type; nearly all times lie within them, and then no rule needs to be asked."""
+
+
+def _within(resource: Json, windows: list[_Window], person: Person, now: int) -> bool:
+    """Tell whether no rule can have anything against the times of a resource; False says only that they must be asked.
+
+    The comparisons are those of the checks above, with the strictest number of days.
+    """
+    birth, death = person.birth, person.death
+    for names, future, born, died, before in windows:
+        found = bounds_of(resource, names)
+        if found is None:
+            continue
+        low, high = found
+        if future is not None and now and low > now + future:
+            return False
+        if born is not None and birth is not None and high + born <= birth[0]:
+            return False
+        if died is not None and death is not None and low >= death[1] + died:
+            return False
+        for others, days in before:
+            other = bounds_of(resource, others)
+            if other is not None and high + days <= other[0]:
+                return False
+    return True
+
+
 def times(resource: Json, person: Person, now: int) -> list[Issue]:
     """Return what cannot be about the times of a resource."""
     found: list[Issue] = []
-    rows = _BY_TYPE.get(resource["resourceType"], ())
+    kind = resource["resourceType"]
+    rows = _BY_TYPE.get(kind)
+    if rows is None:
+        return found
     status = resource.get("status")
-    if not rows or status in _VOID:
+    windows = _WINDOWS.get(kind)
+    if status in _VOID or (windows is not None and _within(resource, windows, person, now)):
         return found
     known: dict[str, Said | None] = {}
     for rule in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from unsilo.validation.plausibility.moments import DAY, moment
 from unsilo.validation.plausibility.person import Person
 from unsilo.validation.plausibility.tables import Limit, dose_rows, limit_rows
 
-__all__ = ["doses", "in_unit", "loinc_of", "measured", "results", "unit_of"]
+__all__ = ["doses", "first_loinc", "in_unit", "measured", "results", "unit_of"]
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 _VOID = ("entered-in-error", "cancelled")
@@ -32,13 +32,15 @@ def _limits() -> dict[str, list[Limit]]:
     return found
 
 
-def loinc_of(concept: Any) -> list[str]:
-    """Return the LOINC codes of a CodeableConcept."""
+def first_loinc(concept: Any, known: Container[str]) -> str:
+    """Return the first LOINC code of a CodeableConcept that is among `known`; empty when none is."""
     codings = concept.get("coding") if isinstance(concept, dict) else None
-    return [
-        coding["code"] for coding in (codings if isinstance(codings, list) else [])
-        if isinstance(coding, dict) and coding.get("system") == LOINC and isinstance(coding.get("code"), str)
-    ]  # fmt: skip
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and coding.get("system") == LOINC:
+            code = coding.get("code")
+            if isinstance(code, str) and code in known:
+                return code
+    return ""
 
 
 def unit_of(quantity: Json) -> str:
@@ -143,11 +145,11 @@ def results(resource: Json, person: Person) -> list[Issue]:
         return found
     known = _limits()
     for path, holder, quantity in _quantities(resource):
-        value = measured(quantity)
+        code = first_loinc(holder.get("code"), known)
+        value = measured(quantity) if code else None
         if value is None:
             continue
-        code = next((each for each in loinc_of(holder.get("code")) if each in known), "")
-        for row in known.get(code, ()):
+        for row in known[code]:
             if _old_enough(row, resource, person):
                 issue = _limit(row, code, quantity, value, path)
                 if issue is not None:
