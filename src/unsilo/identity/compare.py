@@ -200,23 +200,24 @@ def _streets(one: str, other: str) -> bool:
     return one == other or _alike(one, other) >= 0.9 or (_osa(one, other, score_cutoff=2) <= 2 and len(one) > 6)
 
 
-def address(a: Person, b: Person) -> str:
-    """Return the one level of street, city, state and postal code together: who moved, moved in all of them."""
+def address(a: Person, b: Person) -> tuple[str, str]:
+    """Return the one (field, level) of street, city and postal code together: who moved, moved in all of them.
+
+    The field is `address`; where one of the two has no street `area`, and where one has no postal code either `town`:
+    a postal code says more of one person where a street could have told relatives apart too. Empty without any.
+    """
     postal = a.postal == b.postal if a.postal and b.postal else None
     city = a.city == b.city if a.city and b.city else None
     if city is False and _spelt(*sorted((a.city, b.city))) != "different":
         city = None
-    if a.street and b.street:
-        house = a.house == b.house if a.house and b.house else None
-        if a.street == b.street and house is not False and (postal or city or (postal is None and city is None)):
-            return "exact" if house or not (a.house or b.house) else "similar"
-        near = (postal or city or _osa(a.postal, b.postal, score_cutoff=1) <= 1) and _streets(
-            *sorted((a.street, b.street))
-        )
-        if near and (house is not False or _osa(a.house, b.house, score_cutoff=1) <= 1):
-            return "similar"
-    if postal:
-        return "postal"
-    if city:
-        return "city"
-    return "" if postal is None and city is None and not (a.street and b.street) else "different"
+    if not a.street or not b.street:
+        if postal is not None:
+            return "area", "exact" if postal else "city" if city else "different"
+        return ("town", "exact" if city else "different") if city is not None else ("", "")
+    house = a.house == b.house if a.house and b.house else None
+    if a.street == b.street and house is not False and (postal or city or (postal is None and city is None)):
+        return "address", "exact" if house or not (a.house or b.house) else "similar"
+    near = (postal or city or _osa(a.postal, b.postal, score_cutoff=1) <= 1) and _streets(*sorted((a.street, b.street)))
+    if near and (house is not False or _osa(a.house, b.house, score_cutoff=1) <= 1):
+        return "address", "similar"
+    return "address", "postal" if postal else "city" if city else "different"

@@ -62,7 +62,7 @@ def default() -> Model:
         },
         frozenset(given),
     )  # fmt: skip
-    return Model("reasoned-3", "shares of slips as studies report them, names of the census", frequencies)
+    return Model("reasoned-4", "shares of slips as studies report them, names of the census", frequencies)
 
 
 _decoder = msgspec.msgpack.Decoder(Model)

@@ -29,6 +29,7 @@ _BY_USE = {"similar": ("similar", "lookalike"), "alike": ("garbled", "alike"), "
 """Levels of two given names: where one of them is not usual, and where both are."""
 _NAMED = frozenset(("given", each) for each in "exact nickname short joined similar second swapped".split())
 _RECORD = ("mrn", "exact")
+_TOWNS = frozenset({("address", "city"), ("area", "city"), ("town", "exact")})
 _REMEMBERED = 200_000
 """Combinations of levels of which the bits against relations are kept."""
 _SEX = {"m": "male", "f": "female"}
@@ -119,6 +120,8 @@ class Scorer:
         }
         base = weights()
         self._moved = {key: log2(weight.m / base[key].m) for key, weight in self.table.items()}
+        # Frequencies weigh a city as the level of an address does.
+        self._towns = {key: log2(self.table[key].m / base["address", "city"].m) for key in _TOWNS}
         self._more, self._usual, self._whole = frequencies.more, frequencies.usual, frequencies.whole
         self._against = [_Against(relation, self.table, shares) for relation in relations()]
         self._known: dict[tuple[tuple[str, str], ...], list[float]] = {}
@@ -154,13 +157,15 @@ class Scorer:
         level = compare.email(a.email, b.email, compare.shared(a, given, family))
         if level:
             found.append(("email", level))
-        level = compare.address(a, b)
-        if level:
-            found.append(("address", level))
+        where = compare.address(a, b)
+        if where[0]:
+            found.append(where)
         return found
 
     def _weight(self, key: tuple[str, str], a: Person, b: Person) -> float:
         usual = self._bits[key]
+        if key in _TOWNS:
+            return min(usual, self._more["city"].get(a.city, usual) + self._towns[key])
         field, level = key
         if level == "exact":
             more = self._more.get(field)
@@ -185,8 +190,6 @@ class Scorer:
             apart = self._weight(("given", "exact"), a, b) + self._weight(("family", "exact"), a, b)
             moved = self._moved["given", "exact"] + self._moved["family", "exact"]
             return min(0.0, self._whole[f"{a.first} {a.family}"] + moved - apart)
-        if level == "city":
-            return min(usual, self._more["city"].get(a.city, usual) + self._moved[key])
         return usual
 
     def score(self, a: Person, b: Person) -> tuple[float, list[tuple[str, str]]]:

@@ -264,3 +264,44 @@ def test_a_name_that_everybody_knows_is_no_slip_in_a_small_file() -> None:
     rows = [("1", person(ssn="")), ("2", person(given_name="Peter", ssn="")), ("3", person(given_name="Jonh", ssn=""))]
     found = match(rows)
     assert found.persons == ["1", "2", "1"]
+
+
+def _family(n: int, given: str, copy: str) -> tuple[str, Person]:
+    """Return a row of a file that knows names, birth date and postal code only."""
+    name = f"{_LETTERS[n % 23]}{_LETTERS[n // 23]}rbach"
+    born = f"{1950 + n % 40}-{1 + n % 12:02}-{1 + n % 27:02}"
+    row = {"given_name": given, "family_name": name, "birth_date": born, "postal_code": f"{70000 + n}"}
+    return f"{n}{given}{copy}", standardise(row)
+
+
+def test_twins_are_not_one_where_only_their_postal_code_is_known() -> None:
+    """People of one birth live behind one postal code as often as one person does: it tells them apart by nothing."""
+    rows = [
+        _family(n, given, copy) for n in range(150) for given in ("Gernot", "Ludmilla")[: 1 + n % 2] for copy in "ab"
+    ]
+    found = dict(zip((record_id for record_id, _ in rows), match(rows).persons, strict=True))
+    assert all(found[f"{n}Gernota"] == found[f"{n}Gernotb"] for n in range(150))
+    assert not any(found[f"{n}Gernota"] == found[f"{n}Ludmillaa"] for n in range(1, 150, 2))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "level"),
+    [
+        ({"street": "12 Oak Street"}, {"street": "12 Oak Street"}, ("address", "exact")),
+        ({"street": "12 Oak Street"}, {"street": ""}, ("area", "exact")),
+        ({"street": "", "postal_code": "12203"}, {"postal_code": "12180"}, ("area", "city")),
+        ({"street": "", "postal_code": "12203", "city": "Troy"}, {"postal_code": "12180"}, ("area", "different")),
+        ({"street": "", "postal_code": ""}, {}, ("town", "exact")),
+        ({"street": "", "postal_code": "", "city": "Troy"}, {}, ("town", "different")),
+        ({"street": "", "postal_code": "", "city": ""}, {}, None),
+    ],
+)
+def test_where_people_live_is_compared_by_what_both_tell(
+    ours: dict[str, str], theirs: dict[str, str], level: tuple[str, str] | None
+) -> None:
+    """A street where both have one, else the postal code, else the city."""
+    usual = {"street": "12 Oak Street", "city": "Albany", "postal_code": "12203"}
+    one, other = person(**{**usual, **ours}), person(**{**usual, **theirs})
+    both = [each for each in scorer(one).levels(one, other) if each[0] in ("address", "area", "town")]
+    assert both == ([level] if level else [])
+    assert scorer(one).levels(other, one) == scorer(one).levels(one, other)
