@@ -24,7 +24,7 @@ def finish(run: Any, facts: Said) -> list[Entry]:
                 _default_authority(draft, run.site.default_authority)
     unique = _settled(run, kept)
     for draft in kept:
-        if draft.links and draft.clock is None:
+        if draft.clock is None and not (_sealed(draft) and run.close(draft)) and draft.links:
             _link(run, draft)
     settle = run.program.identities.settle
     for reference in run.refs:
@@ -50,13 +50,16 @@ def _settled(run: Any, kept: list[Draft]) -> dict[str, Draft]:
     settle = run.program.identities.settle
     unique: dict[str, Draft] = {}
     for draft in kept:
-        told = draft.told
-        seal = told.seal if told is not None and not draft.mixed else None
-        ref = settle(run, draft) if seal is None else seal.settle(run, draft)
+        ref = draft.told.seal.settle(run, draft) if _sealed(draft) else settle(run, draft)
         first = unique.setdefault(ref, draft)
         if first is not draft:
             merge_into(first, draft)
     return unique
+
+
+def _sealed(draft: Draft) -> bool:
+    """True when all that a resource says is what its form knows of it, its end included."""
+    return not draft.mixed and draft.told is not None and draft.told.seal is not None
 
 
 def _link(run: Any, origin: Draft) -> None:

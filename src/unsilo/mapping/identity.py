@@ -10,7 +10,7 @@ from unsilo.kernel.json import encode
 from unsilo.mapping.model import Draft, Reading
 from unsilo.mapping.rows import ResourceRow
 
-__all__ = ["Identities", "merge_into", "preferred_identifier"]
+__all__ = ["SEP", "Identities", "Part", "Rule", "merge_into", "preferred_identifier"]
 
 SEP = "\x1f"
 """Stands between the parts of a key (`kernel.content_id` joins with it)."""

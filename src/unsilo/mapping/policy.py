@@ -31,6 +31,13 @@ class Policy(NamedTuple):
     deep: frozenset[str]
     plain: frozenset[str] = frozenset()
 
+    def missing(self, body: Json) -> frozenset[str] | None:
+        """What a body lacks of what is needed, by name; None where that has to be looked at with care."""
+        lacks = [steps for _, steps, _, _ in self.needs if not _met(body, steps)]
+        if any(len(steps) > 1 or steps[0].endswith("[x]") or "|" in steps[0] for steps in lacks):
+            return None
+        return frozenset(steps[0] for steps in lacks)
+
 
 class Policies:
     """The compiled rules of `resources.csv`; those of type `*` hold for all types."""

@@ -7,10 +7,10 @@ is missing and what its rank is are found once for the form, and not again for e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from unsilo.kernel import Row, content_id
-from unsilo.mapping.identity import SEP
+from unsilo.mapping.identity import SEP, Part, Rule
 from unsilo.mapping.model import Clock, Draft
 from unsilo.mapping.plan import Links, References
 
@@ -18,11 +18,12 @@ __all__ = ["Seal", "sealed"]
 
 
 class _Kin(NamedTuple):
-    """What all results of one order have in common: the reference that their keys begin with, references, and time.
+    """What all results of one order have in common: how their keys begin by which rule, their references, and time.
 
     It holds for what makes none of the variables `names` and whose segments are none of those `asked` for the time.
     """
 
+    rule: int
     start: str
     names: frozenset[str]
     references: References
@@ -30,51 +31,75 @@ class _Kin(NamedTuple):
     asked: frozenset[str]
 
 
+class _Rule(NamedTuple):
+    """A rule of identity all of whose own parts a form has: only its `variables` may name nothing.
+
+    `parts` are texts that all of the form have in common, or read what differs; `tail` is the end of the key where all
+    are texts.
+    """
+
+    row: Row
+    variables: tuple[str, ...]
+    parts: tuple[str | Part, ...]
+    tail: str | None
+    scoped: bool
+    counted: bool
+
+
 class Seal:
-    """`touch` and `variable` name resources near by; the id is of the variable's reference, `tail`, and a count.
+    """The `rules` that may give a resource its id, in order; the general ones decide where none of them does.
 
     `needs` must be in the body when all references are made, `rank` is the rank of its status.
     """
 
-    __slots__ = ("clock", "counted", "family", "kind", "needs", "rank", "row", "tail", "touch", "variable")
+    __slots__ = ("clock", "family", "kind", "names", "needs", "rank", "rules")
 
-    def __init__(self, kind: str, row: Row, touch: tuple[str, ...], variable: str, tail: str, counted: bool) -> None:
-        self.kind, self.row, self.touch, self.variable = kind, row, touch, variable
-        self.tail, self.counted = tail, counted
-        self.needs: frozenset[str] = frozenset()
-        self.clock = Clock()
-        self.rank = 0
-        self.family = ""
+    def __init__(self, kind: str, rules: tuple[_Rule, ...], needs: frozenset[str], clock: Clock, rank: int) -> None:
+        self.kind, self.rules, self.needs, self.clock, self.rank = kind, rules, needs, clock, rank
+        self.names = frozenset(name for rule in rules for name in rule.variables)
+        self.family = f"{' / '.join(' '.join(rule.variables) for rule in rules)} {clock.key}"
 
     def settle(self, run: Any, draft: Draft) -> str:
-        """Give a draft its reference; the general rules decide where the variable names nothing.
+        """Give a draft its reference.
 
         Where the group around knows what its resources refer to, the references are made and the clock is set, too.
         """
         if draft.ref:
             return draft.ref
-        kin = self.kin(draft) if self.counted else None
+        kin = self.kin(draft)
         if kin is not None:
             return self.join(run, draft, kin)
-        for name in self.touch:
-            run.named(draft, name)
-        start = run.named(draft, self.variable)
-        if not start:
-            settled: str = run.program.identities.settle(run, draft)
-            return settled
-        key = start + self.tail
-        if self.counted:
+        draft.ref = "?"
+        for number, rule in enumerate(self.rules):
+            starts: list[str] = []
+            for name in rule.variables:
+                start = run.named(draft, name)
+                if not start:
+                    break
+                starts.append(start)
+            else:
+                return self.name(run, draft, number, starts)
+        draft.ref = ""
+        settled: str = run.program.identities.settle(run, draft)
+        return settled
+
+    def name(self, run: Any, draft: Draft, number: int, starts: list[str]) -> str:
+        """Give a draft its reference by the rule that holds."""
+        rule = self.rules[number]
+        key = SEP.join([*starts, *[part if isinstance(part, str) else part(run, draft) for part in rule.parts]])
+        if not rule.scoped:
+            key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
+        if rule.counted:
             counts = run.ordinals
             slot = self.kind, key
-            number = counts[slot] = counts.get(slot, 0) + 1
-            key = f"{key}{SEP}{number}"
+            count = counts[slot] = counts.get(slot, 0) + 1
+            key = f"{key}{SEP}{count}"
         draft.key = key
-        body = draft.body
-        body["id"] = ident = content_id(self.kind, key)
+        draft.body["id"] = ident = content_id(self.kind, key)
         draft.ref = ref = f"{self.kind}/{ident}"
-        draft.rows.append(self.row)
-        if self.counted and run.close(draft):  # nothing else gets this id, so that nothing will be merged with it
-            self.remember(draft, start)
+        draft.rows.append(rule.row)
+        if rule.counted and run.close(draft):  # nothing else gets this id, so that nothing will be merged with it
+            self.remember(run, draft, number, SEP.join(starts))
         return ref
 
     def kin(self, draft: Draft) -> _Kin | None:
@@ -83,7 +108,7 @@ class Seal:
         if frame.parent is None or type(links) is not Links:
             return None
         kin: _Kin | None = frame.parent.memo.get((self.family, links.key))
-        if kin is None or not frame.vars.keys().isdisjoint(kin.names):
+        if kin is None or self.rules[kin.rule].tail is None or not frame.vars.keys().isdisjoint(kin.names):
             return None
         if draft.node.name in kin.asked or not frame.segments.keys().isdisjoint(kin.asked):
             return None
@@ -94,8 +119,8 @@ class Seal:
 
     def join(self, run: Any, draft: Draft, kin: _Kin) -> str:
         """Give a draft its reference, the references that it makes and its clock."""
-        kind = self.kind
-        key = kin.start + self.tail
+        kind, rule = self.kind, self.rules[kin.rule]
+        key = f"{kin.start}{SEP}{rule.tail}"
         counts = run.ordinals
         slot = kind, key
         number = counts[slot] = counts.get(slot, 0) + 1
@@ -106,61 +131,68 @@ class Seal:
         for name, many, target in kin.references.items:
             body[name] = [{"reference": target}] if many else {"reference": target}
         rows = draft.rows
-        rows.append(self.row)
+        rows.append(rule.row)
         rows += kin.references.rows
         draft.clock = kin.moment
         return ref
 
-    def remember(self, draft: Draft, start: str) -> None:
+    def remember(self, run: Any, draft: Draft, number: int, start: str) -> None:
         """Keep for the group around what was found for a draft that is closed, where it holds for all of its kind."""
-        links, memo = draft.links, draft.frame.parent.memo
+        links, group = draft.links, draft.frame.parent
         assert isinstance(links, Links)  # noqa: S101 - what is closed has them
-        when = memo.get(self.clock.key)
-        if when is not None and all(name in memo for name in (*self.touch, self.variable)):
-            names = frozenset((*self.touch, self.variable)) | links.asked
-            memo[self.family, links.key] = _Kin(start, names, memo[links.key], *when)
+        rule = self.rules[number]
+        if group is None or not rule.scoped or rule.tail is None or not draft.frame.vars.keys().isdisjoint(self.names):
+            return
+        when, references = group.memo.get(self.clock.key), group.memo.get(links.key)
+        tried = [name for one in self.rules[: number + 1] for name in one.variables]
+        if when is not None and references is not None and all(name in group.memo for name in tried):
+            names = self.names | links.asked
+            group.memo[self.family, links.key] = _Kin(number, start, names, references, *when)
 
 
 def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:
     """The seal of a draft that was just filled; `fixed` says whether a part of a key is the same for all of its form.
 
-    None when the type has no rule that is one variable and fixed parts, or where more than the body decides.
+    None when no rule can be told from what the form has, or where more than the body decides what is missing.
     """
     program = run.program
     policy = program.policies.of(draft.type)
-    if policy.security or policy.deep or (draft.type == "Patient" and run.site.default_authority):
+    if policy.security or (draft.type == "Patient" and run.site.default_authority):
         return None
     if policy.ranks and not fixed(policy.rank_of):
         return None
     body = draft.body
-    needs = [steps[0] for _, steps, _, _ in policy.needs if len(steps) == 1 and steps[0] not in body]
-    if any(name.endswith("[x]") for name in needs):
+    missing = policy.missing(body)
+    if missing is None:
         return None
+    rules = []
+    for rule in program.identities.rules.get(draft.type, ()):
+        found = _rule_of(run, draft, rule, fixed)
+        if found is None:
+            break
+        if found:
+            rules.append(found)
     rank = policy.ranks.get(body.get(policy.rank_of, ""), 0) if policy.ranks else 0
-    touch: dict[str, None] = {}
-    for _, row, parts, scoped, counted in program.identities.rules.get(draft.type, ()):
-        names: list[str] = []
-        texts: list[str] = []
-        fits = True
-        for name, part in parts:
-            if name.startswith("@") and name != "@parent":
-                names.append(name[1:])
-                touch[name[1:]] = None
-                fits = fits and not texts
-                continue
-            if not fixed(name):
+    return Seal(draft.type, tuple(rules), missing, policy.clock, rank) if rules else None
+
+
+def _rule_of(run: Any, draft: Draft, rule: Rule, fixed: Callable[[str], bool]) -> _Rule | Literal[False] | None:
+    """A rule as a form has it: False where it does not hold for any of the form, None where that differs."""
+    _, row, parts, scoped, counted = rule
+    variables: list[str] = []
+    texts: list[str | Part] = []
+    for name, part in parts:
+        if name.startswith("@"):
+            if texts or name == "@parent":
                 return None
-            text = part(run, draft)
-            if not text:
-                break
-            texts.append(text)
-        else:
-            if not fits or not scoped or len(names) != 1:
-                return None
-            touch.pop(names[0])
-            tail = "".join(SEP + text for text in texts)
-            seal = Seal(draft.type, row, tuple(touch), names[0], tail, counted)
-            seal.needs, seal.clock, seal.rank = frozenset(needs), policy.clock, rank
-            seal.family = f"{seal.variable} {' '.join(seal.touch)} {policy.clock.key}"
-            return seal
-    return None
+            variables.append(name[1:])
+            continue
+        same = fixed(name)
+        if not same and (name[0] in "${" or "-" in name):
+            return None
+        text = part(run, draft)  # what a form fills is never empty, so that it is there for all of it or for none
+        if not text:
+            return False
+        texts.append(text if same else part)
+    tail = None if any(not isinstance(text, str) for text in texts) else SEP.join(map(str, texts))
+    return _Rule(row, tuple(variables), tuple(texts), tail or None, scoped, counted)

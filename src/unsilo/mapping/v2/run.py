@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
@@ -51,9 +51,9 @@ class V2Run(Run):
     def target(self, draft: Draft, names: tuple[str, ...]) -> Draft | None:
         """The same for links: results of one order ask for the same things, so the answer is kept by group."""
         frame = draft.frame
-        if frame is None or frame.parent is None or not frame.vars.keys().isdisjoint(names):
+        if frame is None:
             return super().target(draft, names)
-        key = (frame.parent, names)
+        key = (_around(frame, names), names)
         if key in self.targets:
             return self.targets[key]
         found = self.targets[key] = super().target(draft, names)
@@ -62,9 +62,9 @@ class V2Run(Run):
     def named(self, draft: Draft, name: str) -> str:
         """The reference to the resource of a variable; results of one order ask for the same ones."""
         frame = draft.frame
-        if frame is None or frame.parent is None or name in frame.vars:
+        if frame is None:
             return super().named(draft, name)
-        memo = frame.parent.memo
+        memo = (frame if frame.parent is None or name in frame.vars else frame.parent).memo
         if name in memo:
             known: str = memo[name]
             return known
@@ -103,17 +103,17 @@ class V2Run(Run):
 
         A reference to what has no id yet is left for later, so that ids are given in the order of the message.
         """
-        links, frame = draft.links, draft.frame
-        if not isinstance(links, Links) or frame.parent is None or not frame.vars.keys().isdisjoint(links.asked):
+        links, seal, body = draft.links, draft.told.seal, draft.body
+        if not isinstance(links, Links):
             return False
-        memo, seal, body = frame.parent.memo, draft.told.seal, draft.body
+        memo = _around(draft.frame, links.asked).memo
         references: References | None = memo.get(links.key)
         if references is None:
             references = references_of(self, draft, links)
             if references is None:
                 return False
             memo[links.key] = references
-        if not references.names.isdisjoint(body):
+        if not references.names.isdisjoint(body) or any(ref == draft.ref for _, _, ref in references.items):
             return False
         if seal.needs and not seal.needs <= body.keys() | references.names:
             return False
@@ -309,6 +309,11 @@ class V2Run(Run):
         maker, text, _, _, comp, rule = origin
         target = self.make(maker, text, i, field, rep, comp, rule, parent)
         return self.refer(target) if target is not None else {}
+
+
+def _around(frame: Frame, names: Iterable[str]) -> Frame:
+    """The group in which variables of these names are looked for by all that stand in it."""
+    return frame if frame.parent is None or not frame.vars.keys().isdisjoint(names) else frame.parent
 
 
 def _same_view(holder: Frame, frame: Frame, node: Segment, names: Set[str]) -> bool:
