@@ -5,9 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from unsilo.spec.r4 import type_number
 from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
 from unsilo.storage.loading import Staging
@@ -15,6 +12,7 @@ from unsilo.storage.packing import keep_lineage
 from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS
 from unsilo.storage.statements import load, run_flat, run_rows
+from unsilo.storage.trails import keep as keep_trails
 from unsilo.storage.work import Finish
 
 __all__ = ["Pending", "flush"]
@@ -181,8 +179,8 @@ def flush(
             live[pending.res[rid][1]] += bool(after) - bool(before)  # only what is live has keys of its own
     run_rows(connection, _SQL["type_add"], list(live.items()))
     trail = pending.rows.get("audit")
-    if trail:  # one step for all: each step gives up the interpreter lock, and a busy event loop takes it
-        connection.execute(_SQL["audit"], (msgspec.json.encode(trail).decode(), type_number("Patient")))
+    if trail:
+        keep_trails(connection, trail)
     lineages = pending.rows.get("lineage")
     if lineages:
         kept = keep_lineage([row[2] for row in lineages], packers.get("lineage"))

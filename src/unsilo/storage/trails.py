@@ -1,4 +1,4 @@
-"""Writes audit rows by themselves, in one statement that is its own transaction."""
+"""Writes audit rows: by themselves in one statement that is its own transaction, or with what they tell of."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from unsilo.spec.r4 import type_number
 from unsilo.storage.packing import scrub
 from unsilo.storage.statements import load, repeated
 
-__all__ = ["write"]
+__all__ = ["keep", "write"]
 
 _SQL = load("resource")
 _BOUND = 64
@@ -24,8 +24,15 @@ def write(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
     More than one statement would be more than one commit, and each step gives up the interpreter lock and waits for a
     busy event loop to get it back.
     """
-    here = isinstance(connection, sqlite3.Connection)
-    if here and len(rows) <= _BOUND and not any([len(row[4]) > 1 for row in rows]):  # noqa: C419 - quicker
+    if not isinstance(connection, sqlite3.Connection):
+        connection.audit(
+            [
+                (at, actor, action, 0, what, origin, reason, 0, outcome, patients)
+                for at, actor, action, what, patients, origin, reason, outcome in rows
+            ]
+        )
+        return
+    if len(rows) <= _BOUND and not any([len(row[4]) > 1 for row in rows]):  # noqa: C419 - quicker
         values: list[Any] = []
         for at, actor, action, what, patients, origin, reason, outcome in rows:
             values += (at, actor, action, patients[0] if patients else None, what, origin, reason, outcome)
@@ -37,3 +44,14 @@ def write(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
             return
     said = msgspec.json.encode([scrub(row) for row in rows]).decode()
     connection.execute(_SQL["audit_alone"], (said, _PATIENT))
+
+
+def keep(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows in the open transaction: (at, actor, action, person, what, origin, reason, mid, outcome, [Patients]).
+
+    One step for all: each step gives up the interpreter lock, and a busy event loop takes it.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(_SQL["audit"], (msgspec.json.encode(rows).decode(), _PATIENT))
+    else:
+        connection.audit(rows)

@@ -8,9 +8,11 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 
-from unsilo.storage.packing import clean
+from unsilo.storage.postgres.direct import Direct
 from unsilo.storage.postgres.faults import CutError, fault_of
+from unsilo.storage.postgres.trails import recorded
 from unsilo.storage.postgres.translate import Bulk, bulk, own, translate
+from unsilo.storage.postgres.values import array, fitting
 from unsilo.storage.statements import load
 
 __all__ = ["MOMENT", "Result", "Session", "connect"]
@@ -25,16 +27,17 @@ _SILENT = ("INSERT", "UPDATE", "DELETE", "SAVEPOINT", "RELEASE")
 """Statements that give no row: they are sent with the next one that does."""
 _WORTH = ("INSERT", "UPDATE", "DELETE", "WITH", "SELECT")
 """Statements that are worth being prepared."""
+_READS = ("SELECT", "WITH")
 _NEVER = 1 << 30
-_LARGEST = (1 << 63) - 1
 _RES = load("resource")
 _READ = {_RES["current"], _RES["current_many"]}
 _OWN = own("resource")
 
 _SETTINGS = {
-    "plan_cache_mode": "auto",  # the renderer has chosen the way: half of a short search would be planning it again
+    "plan_cache_mode": "force_generic_plan",  # the renderer has chosen the way: planning again is half of a search
     "jit": "off",
     "join_collapse_limit": "1",  # the renderer says in which order tables are met
+    "random_page_cost": "1.1",  # and has counted, so rows are few: by their index
     "synchronous_commit": "on",
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",
@@ -83,32 +86,6 @@ class Result:
         return iter(self.fetchall())
 
 
-def _quoted(text: str) -> str:
-    if "\x00" in text or not text.isascii():
-        text = clean(text).replace("\x00", "\ufffd")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _array(kind: str, column: Sequence[Any]) -> Any:
-    if kind == "bytea":
-        return list(column)
-    if kind == "text":
-        return "{" + ",".join(map(_quoted, column)) + "}"
-    return "{" + ",".join(map(repr if kind == "double precision" else str, column)) + "}"
-
-
-def _kind(values: list[Any]) -> str:
-    return "text" if values and isinstance(values[0], str) else "bigint"
-
-
-def _fit(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value).replace("\x00", "\ufffd")
-    if isinstance(value, list):
-        return value if value and isinstance(value[0], bytes) else _array(_kind(value), value)
-    return min(max(value, -_LARGEST), _LARGEST) if isinstance(value, int) else value
-
-
 def connect(dsn: str, *, reading: bool = False) -> psycopg.Connection[Any]:
     """Open a connection as the store needs it; transactions are begun and ended by hand. CutError when it cannot."""
     try:
@@ -138,6 +115,7 @@ class Session:
     def __init__(self, dsn: str, *, reading: bool = False) -> None:
         self._dsn = dsn
         self.raw = connect(dsn, reading=reading)
+        self._direct = Direct(self.raw) if reading else None
         self._bases: dict[int, tuple[int, int, int]] = {}
         self._owned: set[int] = set()
         self._queue: list[tuple[str, Sequence[Any]]] = []
@@ -179,7 +157,7 @@ class Session:
             return
         text = translate(sql)
         self._settle()
-        self._guard(lambda cursor: cursor.executemany(text, [[*map(_fit, row)] for row in todo]))
+        self._guard(lambda cursor: cursor.executemany(text, [fitting(row) for row in todo]))
 
     def run_rows(self, sql: str, rows: list[Sequence[Any]]) -> int:
         """Run an INSERT over many rows in one statement."""
@@ -199,8 +177,16 @@ class Session:
         if made is None or made.unique:
             self.run_rows(sql, list(zip(*[values[n::width] for n in range(width)], strict=True)))
         elif values:
-            arrays = [_array(kind, values[n::width]) for n, kind in enumerate(made.types)]
+            arrays = [array(kind, values[n::width]) for n, kind in enumerate(made.types)]
             self.later(made.text, arrays)
+
+    def audit(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write audit rows (see `recorded`), in the open transaction or in one of their own."""
+        text, values = recorded(rows)
+        if self._begun:
+            self.later(text, values)
+        else:
+            self.run(text, values)
 
     @property
     def in_transaction(self) -> bool:
@@ -237,7 +223,7 @@ class Session:
 
     def later(self, text: str, values: Sequence[Any] = ()) -> None:
         """Send a statement together with the next one that is asked for its rows."""
-        self._queue.append((text, self._fitting(values)))
+        self._queue.append((text, fitting(values)))
 
     def end(self) -> None:
         """End a reading transaction and begin the next; the answers are taken before its first statement."""
@@ -257,22 +243,33 @@ class Session:
 
     def run(self, text: str, values: Sequence[Any] = (), *, often: bool = False) -> Result:
         """Run a statement in PostgreSQL's words; one that comes `often` behind others is prepared as those are."""
-        values = self._fitting(values)
+        values = fitting(values)
+        if self._direct is not None and text.startswith(_READS):
+            return self._at_once(self._direct, text, values)
         cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values, often=often)
         given = cursor.pgresult  # `description` would make an object of each column
         return Result(cursor.fetchall() if given is not None and given.nfields else [], cursor.rowcount)
 
-    @staticmethod
-    def _fitting(values: Sequence[Any]) -> Sequence[Any]:
-        for value in values:
-            kind = type(value)
-            if (
-                kind is list
-                or (kind is str and (not value.isascii() or "\x00" in value))
-                or (kind is int and not -_LARGEST <= value <= _LARGEST)
-            ):
-                return [*map(_fit, values)]
-        return values
+    def _at_once(self, direct: Direct, text: str, values: Sequence[Any]) -> Result:
+        """Run a statement of a reading connection, which never has others waiting."""
+        try:
+            self._begun_anew()
+            rows = direct.run(text, values)
+        except psycopg.Error as error:
+            raise self._fault(error) from error
+        return Result(rows, len(rows))
+
+    def _begun_anew(self) -> None:
+        """Take the answers of `end`."""
+        if self._ending:
+            self._ending = False
+            while self.raw.pgconn.get_result() is not None:
+                pass
+
+    def _fault(self, error: psycopg.Error) -> BaseException:
+        self.failed = True
+        self._seconds = -1  # what was set in this transaction is as it was before
+        return fault_of(error, closed=self.raw.closed)
 
     def script(self, text: str) -> None:
         """Run a script of many statements that binds nothing."""
@@ -291,18 +288,13 @@ class Session:
         queue, self._queue = self._queue, []
         cursor = self.raw.cursor()
         try:
-            if self._ending:
-                self._ending = False
-                while self.raw.pgconn.get_result() is not None:
-                    pass
+            self._begun_anew()
             if queue:
                 self._send(queue, cursor, text, values, often=often)
             else:
                 act(cursor)
         except psycopg.Error as error:
-            self.failed = True
-            self._seconds = -1  # what was set in this transaction is as it was before
-            raise fault_of(error, closed=self.raw.closed) from error
+            raise self._fault(error) from error
         return cursor
 
     def _send(
@@ -354,7 +346,7 @@ class Session:
             rows = [*{tuple(row[n] for n in made.unique): row for row in rows}.values()]
             rows.sort(key=lambda row: tuple(row[n] for n in made.unique))  # two writers meet their rows in one order
         columns = zip(*rows, strict=True)
-        self.later(made.text, [_array(kind, column) for kind, column in zip(made.types, columns, strict=True)])
+        self.later(made.text, [array(kind, column) for kind, column in zip(made.types, columns, strict=True)])
 
     def _write(self, rows: list[Sequence[Any]]) -> None:
         """Write rows of `res`: new ones, and those that are still what was read."""

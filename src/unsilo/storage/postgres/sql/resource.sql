@@ -9,23 +9,25 @@ FROM jsonb_array_elements(CAST(?1 AS jsonb)) j JOIN resource_type y ON y.name = 
 JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = j.value ->> 1
 WHERE r.state < 2
 
--- name: audit
-WITH asked AS MATERIALIZED (SELECT n, value AS v FROM jsonb_array_elements(CAST(?1 AS jsonb)) WITH ORDINALITY j (value, n)),
-who AS MATERIALIZED (
-  SELECT DISTINCT a.n, l.person FROM asked a JOIN LATERAL jsonb_array_elements_text(a.v -> 9) p ON true
-  JOIN res r ON r.tenant = 0 AND r.type = ?2 AND r.fhir_id = p.value JOIN link l ON l.pat = r.rid
-)
+-- name: audit_each
 INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
-SELECT CAST(a.v ->> 0 AS bigint), a.v ->> 1, a.v ->> 2, COALESCE(w.person, CAST(a.v ->> 3 AS bigint)), a.v ->> 4,
-  a.v ->> 5, a.v ->> 6, CAST(a.v ->> 7 AS bigint), a.v ->> 8
-FROM asked a LEFT JOIN who w ON w.n = a.n ORDER BY a.n, w.person
+SELECT v.at, v.actor, v.action, COALESCE((SELECT l.person FROM res r JOIN link l ON l.pat = r.rid
+  WHERE r.tenant = 0 AND r.type = ?11 AND r.fhir_id = v.patient), v.person), v.what, v.origin, v.reason, v.mid, v.outcome
+FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS text[]), CAST(?3 AS text[]), CAST(?4 AS bigint[]), CAST(?5 AS text[]),
+  CAST(?6 AS text[]), CAST(?7 AS text[]), CAST(?8 AS bigint[]), CAST(?9 AS text[]), CAST(?10 AS text[]))
+AS v (at, actor, action, person, what, origin, reason, mid, outcome, patient)
 
--- name: audit_alone
+-- name: audit_who
 INSERT INTO audit (at, actor, action, person, what, origin, reason, mid, outcome)
-SELECT DISTINCT CAST(j.value ->> 0 AS bigint), j.value ->> 1, j.value ->> 2, COALESCE(l.person, 0), j.value ->> 3,
-  j.value ->> 5, j.value ->> 6, 0, j.value ->> 7
-FROM jsonb_array_elements(CAST(?1 AS jsonb)) j LEFT JOIN LATERAL jsonb_array_elements_text(j.value -> 4) p ON true
-LEFT JOIN res r ON r.tenant = 0 AND r.type = ?2 AND r.fhir_id = p.value LEFT JOIN link l ON l.pat = r.rid
+WITH who AS MATERIALIZED (
+  SELECT DISTINCT w.n, l.person FROM unnest(CAST(?10 AS bigint[]), CAST(?11 AS text[])) AS w (n, patient)
+  JOIN res r ON r.tenant = 0 AND r.type = ?12 AND r.fhir_id = w.patient JOIN link l ON l.pat = r.rid
+)
+SELECT v.at, v.actor, v.action, COALESCE(who.person, v.person), v.what, v.origin, v.reason, v.mid, v.outcome
+FROM unnest(CAST(?1 AS bigint[]), CAST(?2 AS text[]), CAST(?3 AS text[]), CAST(?4 AS bigint[]), CAST(?5 AS text[]),
+  CAST(?6 AS text[]), CAST(?7 AS text[]), CAST(?8 AS bigint[]), CAST(?9 AS text[])) WITH ORDINALITY
+AS v (at, actor, action, person, what, origin, reason, mid, outcome, n)
+LEFT JOIN who ON who.n = v.n ORDER BY v.n, who.person
 
 -- name: outcome
 INSERT INTO outcome (mid, at, digest, issues, unconsumed) VALUES (?, ?, ?, ?, ?)
