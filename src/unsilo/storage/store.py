@@ -104,15 +104,18 @@ class Store(
         return self._writer.submit(job, priority)
 
     @contextmanager
-    def loading(self, resources: int) -> Iterator[None]:
+    def loading(self, resources: int) -> Iterator[Callable[[], None]]:
         """Commit jobs that follow one another by so many resources at once, and checkpoint seldom.
 
-        For a population that comes while the store serves nobody else: all others wait until such a commit is done.
+        What is given is to be called after the last job. For a population that comes while the store serves nobody
+        else: all others wait until such a commit is done.
         """
         self._writer.load, self._checkpointer.left_alone = resources, LOADED_BYTES
+        self._writer.more = True
         try:
-            yield
+            yield self._writer.end_of_load
         finally:
+            self._writer.end_of_load()
             self._writer.load = self._checkpointer.left_alone = 0
 
     def view(self, *, shared: bool = False) -> View:

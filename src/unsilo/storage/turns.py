@@ -48,6 +48,8 @@ class Turns:
         self._seconds_each = 0.0002
         self.load = 0
         """Resources that a group of jobs may write where nobody else waits (`Store.loading`); 0 for few."""
+        self.more = False
+        """Whether further jobs of the load are to come."""
 
     def _work(self) -> None:
         """Take turns until the end; the writer's own, for the queues by themselves have no connection to write with."""
@@ -89,6 +91,12 @@ class Turns:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="unsilo-writer", daemon=True)
                 self._thread.start()
+            self._wake.notify()
+
+    def end_of_load(self) -> None:
+        """Say that no more jobs of a load come: its last group need not wait for company."""
+        with self._wake:
+            self.more = False
             self._wake.notify()
 
     def waiting(self) -> tuple[int, int]:

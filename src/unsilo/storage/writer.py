@@ -26,8 +26,8 @@ from unsilo.storage.work import move
 __all__ = ["Writer"]
 
 _LOG = logging.getLogger(__name__)
-_LOAD_SECONDS = 0.25
-"""How long a load waits for its next job before what came is committed."""
+_LOAD_SECONDS = 1.0
+"""How long a load waits for its next job before what came is committed; the last one is said (`end_of_load`)."""
 _RES = load("resource")
 
 
@@ -207,7 +207,7 @@ class Writer(Turns, Guarded):
                 if taken and self._is_enough(group.written, started):
                     break
                 with self._wake:
-                    if taken and self.load and not self._jobs:
+                    if taken and self.load and self.more and not self._jobs:
                         self._wake.wait(_LOAD_SECONDS)
                     if not self._jobs:
                         break

@@ -77,6 +77,16 @@ def test_a_load_has_an_end(tmp_path: Path) -> None:
         assert sum(_commits(store)) == len(RESULTS)
 
 
+def test_the_last_group_waits_for_no_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is said that no more comes, what came is committed, however long a load waits for its next job."""
+    monkeypatch.setattr("unsilo.storage.writer._LOAD_SECONDS", 10 * WAIT)
+    with open_store(tmp_path / "other") as store, store.loading(1000) as end:
+        jobs = _submit(store, *_sheets())
+        end()
+        assert [job.result(WAIT) for job in jobs] == [True] * 12
+        assert store._writer.load == 1000
+
+
 def test_a_search_in_a_job_sees_what_is_held_back(store: Store) -> None:
     """What jobs before it have put, though no row of it is in its table yet."""
 

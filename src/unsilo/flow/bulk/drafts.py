@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -83,7 +84,7 @@ def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft |
     return made, [msgspec.structs.replace(issue, severity="warning") for issue in issues]
 
 
-def drafts(order: Order, lines: list[Line], judge: Judge | None = None) -> bytes:
+def drafts(order: Order, lines: Iterable[Line], judge: Judge | None = None) -> bytes:
     """Make the drafts of some lines; their faults name file and line. MessagePack of `Drafts`."""
     sheets: list[tuple[Gathering, list[int]]] = []
     told: list[Issue] = []
@@ -118,6 +119,6 @@ def begin(settings: Validation) -> None:
     _here.append(Judge(settings))
 
 
-def drafted(order: Order, lines: list[Line]) -> bytes:
-    """Make drafts in a worker process."""
-    return drafts(order, lines, _here[0])
+def drafted(order: Order, numbers: Sequence[int], contents: Sequence[bytes]) -> bytes:
+    """Make drafts in a worker process; the parts of the lines come apart, which a pipe carries for a third."""
+    return drafts(order, map(Line, numbers, contents), _here[0])

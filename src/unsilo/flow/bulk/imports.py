@@ -40,7 +40,7 @@ _WRITING = 2
 """Pieces that are with the writer while the next one is taken up."""
 _AFTER_OTHERS = -1
 """Priority of a piece: what somebody waits for goes first."""
-_LOADED = 40_000
+_LOADED = 60_000
 """Resources of a commit where nobody waits for the store: each commit changes most pages of the large indexes."""
 _LOADED_LINES = 1000
 """Lines of a piece there: less to be passed on for each."""
@@ -160,7 +160,8 @@ class Makers:
     def submit(self, order: Order, piece: Piece) -> Future[bytes]:
         """Have the drafts of a piece made."""
         if self._pool is not None:
-            return self._pool.submit(drafted, order, piece.lines)
+            numbers, contents = zip(*piece.lines, strict=True) if piece.lines else ((), ())
+            return self._pool.submit(drafted, order, numbers, contents)
         future: Future[bytes] = Future()
         future.set_result(drafts(order, piece.lines, self._judge))
         return future
@@ -229,9 +230,9 @@ def import_files(
     order = Order("", check, only, way)
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
     most, writing = LINES, _WRITING if ahead else 0
-    loading: AbstractContextManager[None] = nullcontext()
-    if alone and ahead:  # what is made while a commit lasts waits for the next
-        most, writing = _LOADED_LINES, _LOADED // _LOADED_LINES + ahead
+    loading: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
+    if alone and ahead:  # while one commit lasts, all of the next is made: neither side waits for the other
+        most, writing = _LOADED_LINES, 2 * _LOADED // _LOADED_LINES + ahead
         loading = service.store.loading(_LOADED)
     under_way: deque[tuple[int, Piece | None, list[Issue], list[Future[Batch]]]] = deque()
 
@@ -248,7 +249,7 @@ def import_files(
 
     try:
         called = list(names) or [path.name.replace(" ", "%20") for path in files]
-        with loading:
+        with loading as end:
             for number, piece, made, fault in _queue(own, files, called, at, order, ahead, most):
                 issues: list[Issue] = [fault] if fault is not None else []
                 jobs = []
@@ -262,6 +263,7 @@ def import_files(
                 settle(writing)
                 if stopped():
                     break
+            end()
             settle(0)
     finally:
         if makers is None:

@@ -57,9 +57,9 @@ class SharedStore(Store):
         return View(readers)
 
     @contextmanager
-    def loading(self, resources: int) -> Iterator[None]:  # noqa: ARG002 - the same surface
+    def loading(self, resources: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - the same surface
         """Do nothing: the database orders its writes and its log itself."""
-        yield
+        yield lambda: None
 
     @property
     def trouble(self) -> str:
