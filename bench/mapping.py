@@ -72,8 +72,8 @@ HL70005|{n} Mill Lane^^Springfield^IL^62701^USA^H||^PRN^PH^^^217^555{n}|||M^Marr
 PD1||||1234^Lang^Peter^^^Dr.^^^NPI&2.16.840.1.113883.4.6&ISO^L^^^NPI
 NK1|1|Rivera^Luis|SPO^Spouse^HL70063|{n} Mill Lane^^Springfield^IL^62701|^PRN^PH^^^217^555{n}
 NK1|2|Rivera^Eva|DAU^Daughter^HL70063
-PV1|1|I|4E^12^1^NORTH|E|||1234^Lang^Peter^^^Dr.^^^NPI&2.16.840.1.113883.4.6&ISO^L^^^NPI||||MED||||1|||||V{n}^^^NORTH^VN|\
-|||||||||||||||||||||||||20240115{time}
+PV1|1|I|4E^12^1^NORTH|E|||1234^Lang^Peter^^^Dr.^^^NPI&2.16.840.1.113883.4.6&ISO^L^^^NPI|||MED||||1|||||V{n}^^^NORTH^VN|\
+||||||||||||||||||||||||20240115{time}
 PV2|||R07.9^Chest pain^I10C
 OBX|1|NM|8302-2^Body height^LN||{height}|cm^cm^UCUM|||||F|||20240115{time}
 OBX|2|NM|29463-7^Body weight^LN||{weight}|kg^kg^UCUM|||||F|||20240115{time}

@@ -99,7 +99,7 @@ class Seal:
         draft.ref = ref = f"{self.kind}/{ident}"
         draft.rows.append(rule.row)
         if rule.counted and run.close(draft):  # nothing else gets this id, so that nothing will be merged with it
-            self.remember(run, draft, number, SEP.join(starts))
+            self.remember(draft, number, SEP.join(starts))
         return ref
 
     def kin(self, draft: Draft) -> _Kin | None:
@@ -136,7 +136,7 @@ class Seal:
         draft.clock = kin.moment
         return ref
 
-    def remember(self, run: Any, draft: Draft, number: int, start: str) -> None:
+    def remember(self, draft: Draft, number: int, start: str) -> None:
         """Keep for the group around what was found for a draft that is closed, where it holds for all of its kind."""
         links, group = draft.links, draft.frame.parent
         assert isinstance(links, Links)  # noqa: S101 - what is closed has them

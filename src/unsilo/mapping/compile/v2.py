@@ -32,7 +32,9 @@ class V2Writer(V2Conditions):
     """Writer for segments and data types."""
 
     pure = frozenset({"py:code_system", "py:unit_system"})
-    textual = frozenset({name[3:] for name in TEXT_ONLY} | {"code_system", "unit_system", "sn", "xpn_text", "all_text"})
+    textual = frozenset(
+        {name[3:] for name in TEXT_ONLY} | {"code_system", "unit_system", "sn", "xpn_text", "all_text", "location"}
+    )
 
     def write(self, name: str, level: str = "", facts: Facts | None = None) -> str:
         """Return the source of map `name`: for a segment when `level` is "", else for text split as `comp` or `sub`.

@@ -11,7 +11,7 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.runtime import row_table
 from unsilo.mapping.seal import Seal
 
-__all__ = ["Form", "FormLineage", "New"]
+__all__ = ["Form", "FormLineage", "New", "Said"]
 
 
 class FormLineage(dict[tuple[int, ...], Told]):
@@ -47,11 +47,15 @@ class New(NamedTuple):
     rows: FormLineage
 
 
+Said = tuple[Any, Any, str, int, tuple[int, ...], str, str]
+"""An Issue about a place in the segment of a slot: severity, code, text, slot, the rest of the place, rule, hint."""
+
+
 class Form(NamedTuple):
     """One form: `make` its body from the holes and the references `given`, which count `refs` and then `news`.
 
     It fits where the resources known by `refs` were made before and those of `absent` were not; `made` says under
-    which keys the new ones (-1: nothing) are known from then on.
+    which keys the new ones (-1: nothing) are known from then on. `said` are Issues: a code that no vocabulary knows.
     """
 
     make: Callable[..., Any]
@@ -61,6 +65,12 @@ class Form(NamedTuple):
     absent: frozenset[Any]
     news: tuple[New, ...]
     made: tuple[tuple[Any, int], ...]
+    said: tuple[Said, ...] = ()
+
+    def say(self, run: Any, at: tuple[int, ...]) -> None:
+        """Note again what was said of the coded texts."""
+        for severity, code, text, slot, place, rule, hint in self.said:
+            run.issue(severity, code, text, (at[slot], *place), rule, hint)
 
     def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> list[Draft]:
         """Make the resources that the segment is the first to name; return them behind `found`."""

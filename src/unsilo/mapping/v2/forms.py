@@ -18,7 +18,7 @@ from unsilo.mapping.rows import MapRow
 from unsilo.mapping.runtime import sourced
 from unsilo.mapping.seal import Seal, sealed
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
-from unsilo.mapping.v2.form import Form, FormLineage, New
+from unsilo.mapping.v2.form import Form, FormLineage, New, Said
 from unsilo.mapping.v2.form_plan import FormPlan, plan_of
 from unsilo.mapping.v2.literal import maker_of, value_at
 from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Layout, Layouts, cut
@@ -127,6 +127,7 @@ def _source(plan: FormPlan) -> str:
         f"if forms is None or d.rows: {learn}",
         *fitting(learn),
         "if form.news: found = form.open(run, d, found, at)",
+        "if form.said: form.say(run, at)",
         'new = [{"reference": found[n]} for n in form.given]',
         "run.refs += new",
         f"d.body = form.make({given}*new)",
@@ -206,15 +207,18 @@ class Forms:
             elif times > 1 or len(self.times) < _MOST_FORMS:
                 self.times[seen] = times
             return
-        before, drafts, noted = run.made, len(run.drafts), (run.said, run.touched)
+        before, drafts, touched = run.made, len(run.drafts), run.touched
         run.made = watched = _Watched(before)
+        told: list[tuple[Any, ...]] = []
+        run.told = told
         self.slow(run, seg, i, d)
-        run.made = dict(watched)
-        if noted == (run.said, run.touched) and not d.cleared:
+        run.made, run.told = dict(watched), None
+        said = _said(told, given, at)
+        if said is not None and run.touched == touched and not d.cleared:
             form = self.form(run, seg, d, given, at, (before, watched.asked, run.drafts[drafts:]))
             if form is not None:
                 _kept[0] += 1
-                self.known.setdefault(key, []).append(form)
+                self.known.setdefault(key, []).append(form._replace(said=said))
 
     def form(
         self,
@@ -325,6 +329,18 @@ def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None
             return None
         found.append((row, -1 if place is None else at.index(place[0])))
     return found
+
+
+def _said(told: list[tuple[Any, ...]], given: Given, at: tuple[int, ...]) -> tuple[Said, ...] | None:
+    """What was said of coded texts, good for all of a form; None where something else was said."""
+    found: list[Said] = []
+    for severity, code, text, place, rule, hint in told:
+        if code != "unmapped" or not isinstance(place, tuple) or place[0] not in at:
+            return None
+        if _within(("", rule, place), given, at[0]):
+            return None
+        found.append((severity, code, text, at.index(place[0]), place[1:], rule, hint))
+    return tuple(found)
 
 
 def _within(row: Row | tuple[str, str, Any], given: Given, index: int) -> bool:

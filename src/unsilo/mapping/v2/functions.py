@@ -6,6 +6,7 @@ from typing import Any
 
 from unsilo.formats.hl7v2 import unescape
 from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.model import Draft
 from unsilo.mapping.v2.dosage import DOSAGES
 from unsilo.mapping.v2.patterns import PATTERNS
 from unsilo.mapping.v2.run import DELETE, V2Run
@@ -88,22 +89,20 @@ _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 def location(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
     """PL to a chain of Locations, each part of the one around it; the reference goes to the innermost."""
     key = ("location", node)
-    made = run.notes.get(key)
+    source: Locator = at
+    if key not in run.made:
+        first = run.made[key] = _chain(run, node, at, rule)
+        source = next((row[2] for row in first.rows if row[2] is not None), None) if first is not None else None
+    made = run.made[key]
     if made is None:
-        made = run.notes[key] = _chain(run, node, at, rule)
-        source: Locator = next((row[2] for row in made.rows if row[2] is not None), None) if made != () else None
-    else:
-        source = at
-    if made == ():
         return None
     rows.append(Row(f"{path}.reference", rule, source))
     return run.refer(made)
 
 
-def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
+def _chain(run: V2Run, node: str, at: Place, rule: str) -> Draft | None:
     parts = node.split(run.S) if at[3] == 0 else node.split(run.B)
-    inner: Any = ()
-    named: list[str] = []
+    inner: Draft | None = None
     facility: list[tuple[str, Place]] = []
     for number, code, display in _LEVELS:
         if number > len(parts):
@@ -115,7 +114,6 @@ def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
         text = pieces[0][0]
         facility = facility or (pieces if number == 4 else [])
         draft = run.start("Location", rule, run.draft)
-        named.append(text)
         body, own = draft.body, draft.rows
         identifier: Json = {"value": text}
         body["identifier"] = [identifier]
@@ -136,21 +134,19 @@ def _chain(run: V2Run, node: str, at: Place, rule: str) -> Any:
         body["physicalType"] = {"coding": [{"system": _PHYSICAL, "code": code, "display": display}]}
         for leaf in ("system", "code", "display"):
             own.append(Row(f"physicalType.coding[0].{leaf}", f"{rule}>pl.{number}.type", None))
-        if inner != ():
+        if inner is not None:
             body["partOf"] = run.refer(inner)
             own.append(Row("partOf.reference", f"{rule}>pl.part", None))
-        draft.key = "/".join(named)
-        run.notes["location", id(draft)] = "/".join(named)
         run.drafts.append(draft)
         inner = draft
-    if inner == () and any(parts[number - 1] for number in (9, 10) if number <= len(parts)):
+    if inner is None and any(parts[number - 1] for number in (9, 10) if number <= len(parts)):
         inner = _described(run, at, rule)
-    if inner != ():
+    if inner is not None:
         _details(run, parts, at, rule, inner)
     return inner
 
 
-def _described(run: V2Run, at: Place, rule: str) -> Any:
+def _described(run: V2Run, at: Place, rule: str) -> Draft:
     """A place that has a description or a number only."""
     del at
     draft = run.start("Location", rule, run.draft)

@@ -140,6 +140,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         *([f"frame.vars[{planned.name!r}] = d"] if planned.name else []),
         f"at = (i, {''.join(f'g{n}, ' for n in range(len(plan.others)))})",
         "if form.news: found = form.open(run, d, found, at)",
+        "if form.said: form.say(run, at)",
         'new = [{"reference": found[n]} for n in form.given]',
         "run.refs += new",
         f"d.body = form.make({given}*new)",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from unsilo.formats.hl7v2 import Message, Segment, path, unescape
 from unsilo.kernel import Envelope, Locator, Row
+from unsilo.kernel.issue import Code as IssueCode
+from unsilo.kernel.issue import Severity
 from unsilo.mapping.compile.shape import Shape
 from unsilo.mapping.memory import begin
 from unsilo.mapping.model import Clock, Draft
@@ -42,6 +44,15 @@ class V2Run(Run):
         self.formed: Any = None
         self.asked: Any = None
         self.found: list[Any] = []
+        self.told: list[tuple[Any, ...]] | None = None
+
+    def issue(
+        self, severity: Severity, code: IssueCode, text: str, place: Locator = None, rule: str = "", hint: str = ""
+    ) -> None:
+        """The same, heard by what learns a form."""
+        if self.told is not None:
+            self.told.append((severity, code, text, place, rule, hint))
+        super().issue(severity, code, text, place, rule, hint)
 
     def variable(self, draft: Draft, name: str) -> Draft | None:
         """The resource of a message row's variable, seen from a resource."""
