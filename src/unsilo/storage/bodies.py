@@ -11,7 +11,7 @@ from typing import Final
 
 import zstandard
 
-__all__ = ["Dictionary", "ask", "ask_no_more", "learn", "pack", "pack_all", "raw", "register", "unpack"]
+__all__ = ["Dictionary", "ask", "ask_no_more", "learn", "pack", "pack_all", "raw", "register", "unpack", "unpack_all"]
 
 RAW: Final = b"\xff"
 PACKED: Final = b"\x02"
@@ -89,16 +89,34 @@ def unpack(kept: bytes) -> bytes:
         return kept
     if head == RAW:
         return kept[1:]
-    number = int.from_bytes(kept[1:_HEAD], "big")
-    tools: dict[int, zstandard.ZstdDecompressor] | None = getattr(_local, "tools", None)
-    if tools is None:
-        tools = _local.tools = {}
-    tool = tools.get(number)
-    if tool is None:
-        tool = tools[number] = zstandard.ZstdDecompressor(
-            dict_data=_dictionary(number), format=zstandard.FORMAT_ZSTD1_MAGICLESS
-        )
-    return bytes(tool.decompress(kept[_HEAD:], max_output_size=_LARGEST))
+    return _unpacker(kept[1:_HEAD])(kept[_HEAD:], _LARGEST)
+
+
+def unpack_all(kept: list[bytes]) -> list[bytes]:
+    """Return many values as `unpack` does; what undoes a dictionary is looked for once where the next has the same."""
+    done: list[bytes] = []
+    head, undo = b"", None
+    for value in kept:
+        if undo is not None and value[:_HEAD] == head:
+            done.append(undo(value[_HEAD:], _LARGEST))
+        else:
+            done.append(unpack(value))
+            if value[:1] == PACKED:
+                head, undo = value[:_HEAD], _unpacker(value[1:_HEAD])
+    return done
+
+
+def _unpacker(number: bytes) -> Callable[[bytes, int], bytes]:
+    """Return what undoes the packing with a dictionary, whose number is in four bytes; each thread has its own."""
+    undo: dict[bytes, Callable[[bytes, int], bytes]] | None = getattr(_local, "undo", None)
+    if undo is None:
+        undo = _local.undo = {}
+    found = undo.get(number)
+    if found is None:
+        found = undo[number] = zstandard.ZstdDecompressor(
+            dict_data=_dictionary(int.from_bytes(number, "big")), format=zstandard.FORMAT_ZSTD1_MAGICLESS
+        ).decompress
+    return found
 
 
 def _dictionary(number: int) -> zstandard.ZstdCompressionDict:

@@ -6,6 +6,7 @@ from typing import Any
 from unsilo.policy import Predicate
 from unsilo.spec import r4
 from unsilo.spec.parameters import parameter
+from unsilo.storage.bodies import unpack_all
 from unsilo.storage.connect import Readers
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.render import Sight
@@ -85,4 +86,5 @@ class WalkReads:
     def walk_bodies(self, predicate: Predicate, type_: str, **which: Any) -> list[tuple[int, int, int, bytes]]:
         """Return (row number, version, time, body) of the same rows: for whole populations, where each step counts."""
         rows = self._walk("r.rid, r.version, r.updated, r.body", predicate, type_, **which)
-        return [(rid, version, updated, unpack_body(body)) for rid, version, updated, body in rows]
+        bodies = unpack_all([row[3] for row in rows])
+        return [(row[0], row[1], row[2], body) for row, body in zip(rows, bodies, strict=True)]

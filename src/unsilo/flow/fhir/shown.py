@@ -8,6 +8,8 @@ from unsilo.storage import Stored
 __all__ = ["resource_bytes", "with_meta"]
 
 _OWN = b'"meta":{'
+_SHORT = 512
+"""Bytes of a source's own meta up to which it is remembered."""
 
 
 @lru_cache(maxsize=4096)
@@ -21,11 +23,15 @@ def _meta(version: int, updated: int) -> bytes:
     return b'"meta":{"versionId":"%d","lastUpdated":"%b%03dZ"' % (version, _second(second), rest // 1000)
 
 
-def _says(own: bytes, body: bytes) -> bool:
-    """Tell whether a source's own meta, which reads `own` up to its first `}`, says a version or time itself."""
-    # Whether the whole body says such words is asked only when that `}` may stand inside a string or another object.
-    text = body if own.count(b'"') & 1 or b"{" in own or b"\\" in own else own
-    return b'"versionId"' in text or b'"lastUpdated"' in text
+@lru_cache(maxsize=4096)
+def _says(own: bytes) -> bool | None:
+    """Tell whether a source's own meta, which reads `own` up to its first `}`, says a version or time itself.
+
+    None when that `}` may stand inside a string or another object: then the whole body is to be asked.
+    """
+    if own.count(b'"') & 1 or b"{" in own or b"\\" in own:
+        return None
+    return b'"versionId"' in own or b'"lastUpdated"' in own
 
 
 def with_meta(kind: str, body: bytes, version: int, updated: int) -> bytes:
@@ -40,8 +46,11 @@ def with_meta(kind: str, body: bytes, version: int, updated: int) -> bytes:
         # The source's own meta (tags, security) stands before any nested object, so it is the resource's.
         inside = at + len(_OWN)
         own = body[inside : body.find(b"}", inside)]
-        if not _says(own, body):
-            return body[:at] + meta + (b"," if own else b"") + body[inside:]
+        says = (_says if len(own) <= _SHORT else _says.__wrapped__)(own)  # profiles and tags, the same in most
+        if says is None:
+            says = b'"versionId"' in body or b'"lastUpdated"' in body
+        if not says:
+            return body.replace(_OWN, meta + b"," if own else meta, 1)
     decoded: Json = json.decode(body)
     said = {"versionId": str(version), "lastUpdated": clock.instant(updated)}
     meant = decoded.get("meta")
