@@ -12,7 +12,7 @@ from unsilo.storage.functions_search import targets_of, uris_of
 from unsilo.storage.packing import unpack_body
 from unsilo.storage.plan import Include, Page, Plan
 from unsilo.storage.render.dialect import SQLITE, Dialect, Sql
-from unsilo.storage.render.plain import plain_query
+from unsilo.storage.render.plain import is_too_many, plain_query
 from unsilo.storage.render.select import (
     Walk,
     count_query,
@@ -115,10 +115,13 @@ class _Search:
     def page(self) -> Page:
         """Return the page, with its total and what it includes."""
         plan = self.plan
+        nothing = Page([], [], None if plan.total == "none" and not plan.only_count else 0)
         if self.empty:
-            return Page([], [], None if plan.total == "none" and not plan.only_count else 0)
+            return nothing
         walk = self._begun()
         plan = self.plan
+        if any(self.known.get(clause) == 0 for clause in plan.clauses):
+            return nothing
         total = self._total(walk)
         if plan.only_count or plan.count == 0:
             return Page([], [], total)
@@ -236,7 +239,9 @@ class SearchReads:
         """Return one page of what a plan finds; TooLongError after `plan.seconds`."""
         plain = plain_query(plan, self._readers.dialect)
         if plain is not None:
-            return _page(plan, self._readers.alone(plain.text, plain.values, plan.seconds))
+            rows = self._readers.alone(plain.text, plain.values, plan.seconds)
+            if not is_too_many(rows):
+                return _page(plan, rows)
         with self._readers.moment(plan.seconds) as ask:
             return run(ask, plan, self._readers.dialect)
 
@@ -247,10 +252,10 @@ class SearchReads:
         with self._readers.moment(plan.seconds) as ask:
             search = _Search(plan, ask, self._readers.dialect, log)
             plain = plain_query(plan, self._readers.dialect)
-            if plain is None:
-                search.page()
-            else:
+            if plain is not None:
                 log.append(("page", plain))
+            if plain is None or is_too_many(ask(*plain)):
+                search.page()
             for what, query in log:
                 dialect = self._readers.dialect
                 steps = [str(row[dialect.step]) for row in ask(f"{dialect.explain} {query.text}", query.values)]

@@ -12,9 +12,10 @@ from unsilo.policy import Compartment, Predicate
 from unsilo.search import plan
 from unsilo.storage import Store, connect, open_store
 from unsilo.storage.faults import TooLongError
-from unsilo.storage.plan import Plan, Reference
+from unsilo.storage.plan import Chain, Plan, Reference
+from unsilo.storage.render import plain as plain_room
 from unsilo.storage.render.dialect import SQLITE, Sql
-from unsilo.storage.render.plain import plain_query
+from unsilo.storage.render.plain import is_too_many, plain_query
 from unsilo.storage.search import run
 
 EVERYTHING = Predicate()
@@ -86,6 +87,15 @@ def test_statement_counts(store: Store, kind: str, pairs: list[tuple[str, str]],
         ("Observation", [("patient", "nobody")]),
         ("Observation", [("code", f"{LOINC}|718-7"), ("patient", "p1")]),
         ("Observation", [("patient", "p2"), ("code", f"{LOINC}|718-7"), ("status", "http://hl7.org/x|final")]),
+        ("Observation", [("patient", "p1"), ("_sort", "-date")]),
+        ("Observation", [("patient", "p1"), ("_sort", "date,-_id,code"), ("_count", "2")]),
+        ("Observation", [("patient", "p1"), ("code", f"{LOINC}|718-7"), ("_sort", "-value-quantity")]),
+        ("Observation", [("patient.family", "a")]),
+        ("Observation", [("patient.family", "o"), ("code", f"{LOINC}|718-7"), ("_count", "3")]),
+        ("Observation", [("patient.identifier", "urn:mrn|1"), ("_sort", "-_lastUpdated")]),
+        ("Observation", [("patient.family", "nobody")]),
+        ("Patient", [("family", "a")]),
+        ("Patient", [("name", "a"), ("_sort", "-birthdate"), ("_count", "2")]),
     ],
 )
 @pytest.mark.parametrize("persons", [True, False])
@@ -95,7 +105,9 @@ def test_a_plain_search_is_one_statement(
     """It finds what the general way finds, in the same order, with the same place for the next page."""
     asked = plan(search_of(kind, pairs), EVERYTHING, VOCABULARY)
     if not persons:
-        single = [msgspec.structs.replace(c, kin=False) if isinstance(c, Reference) else c for c in asked.clauses]
+        single = [
+            msgspec.structs.replace(c, kin=False) if isinstance(c, Reference | Chain) else c for c in asked.clauses
+        ]
         asked = msgspec.structs.replace(asked, clauses=tuple(single))
     plain = plain_query(asked, SQLITE)
     assert plain is not None
@@ -107,6 +119,35 @@ def test_a_plain_search_is_one_statement(
     assert [(row.id, row.version) for row in found.rows] == [(row.id, row.version) for row in general.rows]
     assert found.after == general.after
     assert plain_query(msgspec.structs.replace(asked, predicate=HIDING), SQLITE) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "pairs"),
+    [
+        ("Observation", [("patient", "p1"), ("_sort", "-date")]),
+        ("Observation", [("patient.family", "o"), ("_count", "3")]),
+        ("Observation", [("patient.name", "a")]),
+        ("Patient", [("name", "a"), ("_sort", "_id")]),
+        ("Patient", [("name", "a")]),
+    ],
+)
+def test_where_too_many_would_be_gathered_the_general_way_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, kind: str, pairs: list[tuple[str, str]]
+) -> None:  # fmt: skip
+    """The answer is the same, and what is explained are the statements of both."""
+    asked = made(kind, *pairs)
+    wanted = store.search(asked)
+    monkeypatch.setattr(plain_room, "_known", {})
+    monkeypatch.setattr(plain_room, "_GATHERED", 1)
+    monkeypatch.setattr(plain_room, "_LED_TO", 1)
+    monkeypatch.setattr(plain_room.Tree.__init__, "__defaults__", (1,))
+    plain = plain_query(asked, SQLITE)
+    assert plain is not None
+    assert is_too_many(store.rows(*plain))
+    found = store.search(asked)
+    assert [row.id for row in found.rows] == [row.id for row in wanted.rows] != []
+    assert found.after == wanted.after
+    assert store.explain(asked)
 
 
 def test_a_plain_search_takes_no_longer_than_it_may(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "bounded_count",
     "count_query",
     "driven",
+    "in_order",
     "included_query",
     "page_query",
     "referring_query",
@@ -164,19 +165,25 @@ def page_query(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
 
 
 def _gathered(tree: Tree, plan: Plan, walk: Walk, limit: int) -> Sql:
-    """Rows that were gathered with their keys, then put in order; bodies are read for the page only."""
-    d = tree.dialect
+    """Rows that are gathered with their keys, then put in order."""
     source, where = _source(tree, plan, walk, "r", None, newest=False)
     rest = _rest(tree, plan, walk, "r")
-    keys = [sort_key(tree, "r", sort) for sort in plan.sort]
-    values: list[Any] = [v for key in keys for v in key.values]
-    named = ", ".join(f"{key.text} AS k{n}" for n, key in enumerate(keys))
     without = ""
     if walk.missing:
         first = plan.sort[0]
-        without = f" AND NOT {d.has('r', first.table, first.sp)}"
-    inner = f"SELECT r.rid AS rid, {named} FROM {source.text} WHERE {where.text}{rest.text}{without}"
-    values += [*source.values, *where.values, *rest.values]
+        without = f" AND NOT {tree.dialect.has('r', first.table, first.sp)}"
+    met = Sql(f"{where.text}{rest.text}{without}", [*where.values, *rest.values])
+    return in_order(tree, plan, source, met, limit)
+
+
+def in_order(tree: Tree, plan: Plan, source: Sql, where: Sql, limit: int) -> Sql:
+    """Rows of what stands in FROM in the order of `plan.sort`; bodies are read for the page only."""
+    d = tree.dialect
+    keys = [sort_key(tree, "r", sort) for sort in plan.sort]
+    values: list[Any] = [v for key in keys for v in key.values]
+    named = ", ".join(f"{key.text} AS k{n}" for n, key in enumerate(keys))
+    inner = f"SELECT r.rid AS rid, {named} FROM {source.text} WHERE {where.text}"
+    values += [*source.values, *where.values]
     names = [f"k{n}" for n in range(len(keys))]
     begun = after_condition(plan.sort, names, "rid", plan.after)
     order = order_by(plan.sort, names, "rid")
