@@ -21,6 +21,7 @@ from pathlib import Path
 from bench._index import Arrival, arrivals_of, copy, fill
 from tests.integration.postgres.cluster import cluster
 from unsilo import identity
+from unsilo.flow.persons import decide_new
 from unsilo.flow.training import source_of_store, switch_model, train
 from unsilo.storage import Store, Tx, open_store
 
@@ -71,7 +72,7 @@ def ask(store: Store, arrivals: list[Arrival], scorer: identity.Scorer) -> tuple
             record = identity.unpack(arrival.record)
             keys = identity.keys(record)
             began, cpu = time.perf_counter(), time.thread_time()
-            decision = identity.decide(record, tx.candidates(keys), scorer)
+            decision = decide_new(tx, record, keys, scorer)
             used.append(time.thread_time() - cpu)
             walls.append(time.perf_counter() - began)
             persons.append(decision.person)

@@ -7,7 +7,7 @@ from unsilo.flow.process import Piece
 from unsilo.kernel import Issue, Where
 from unsilo.storage import AuditRow, Tx
 
-__all__ = ["BY_PROGRAM", "place_patient", "warm"]
+__all__ = ["BY_PROGRAM", "decide_new", "place_patient", "warm"]
 
 BY_PROGRAM = -1
 """Stands for the message of a link that was made for a resource which a program sent (0 would be a person's hand)."""
@@ -49,6 +49,20 @@ def _barred(tx: Tx, said: dict[str, str]) -> set[str]:
     return {each for person in persons if person is not None for each in tx.patients_of(person)}
 
 
+def decide_new(tx: Tx, record: identity.Record, keys: list[int], scorer: identity.Scorer) -> identity.Decision:
+    """Decide whose a record is that nobody has placed yet.
+
+    Those that share two keys with it are looked at first, and the others only where that does not settle it: among
+    millions most records that are met share one key by chance.
+    """
+    tx.lock(*identity.claims(record))
+    near, others = tx.met(keys)
+    decision = identity.decide(record, near, scorer)
+    if not others or identity.settles(decision):
+        return decision
+    return identity.decide(record, near + tx.further(others), scorer)
+
+
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
     """Remember the record, decide whose it is and link it; return what a data steward should look at as Issues.
 
@@ -56,16 +70,18 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     """
     record = identity.unpack(piece.record)
     known = tx.person_of(piece.id)
-    candidates = tx.candidates(piece.keys, piece.id)
-    said = tx.decided(piece.id) if known is not None else {}
     version, scorer = _model(tx)
-    decision = identity.decide(
-        record, candidates, scorer, must={other for other, kind in said.items() if kind == "same"},
-        cannot=_barred(tx, said),
-    )  # fmt: skip
+    seen = False
+    if known is None:
+        decision = decide_new(tx, record, piece.keys, scorer)
+    else:
+        candidates = tx.candidates(piece.keys, piece.id)
+        said = tx.decided(piece.id)
+        must = {other for other, kind in said.items() if kind == "same"}
+        decision = identity.decide(record, candidates, scorer, must=must, cannot=_barred(tx, said))
+        # A known record moves only when the decision was made in sight of its own former state.
+        seen = any(candidate.patient_id == piece.id for candidate in candidates)
     tx.remember(piece.id, piece.record, piece.keys)
-    # A known record moves only when the decision was made in sight of its own former state.
-    seen = any(candidate.patient_id == piece.id for candidate in candidates)
     if known is None or (seen and decision.person is not None and decision.person != known):
         rule = f"scored by {version}" if decision.rule == "scored" else decision.rule
         known = tx.link(piece.id, decision.person, rule, decision.reason, actor, at, mid, decision.score)

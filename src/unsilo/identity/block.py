@@ -108,9 +108,15 @@ def passes(rows: int) -> Sequence[tuple[str, Callable[[Person], list[str]]]]:
     return PASSES + WIDE if rows <= SMALL else PASSES
 
 
-_FILES_ONLY = frozenset({"names", "email name", "house and given name", "a name and postal code", "record number"})
+_FILES_ONLY = frozenset(
+    {
+        "names", "email name", "house and given name", "a name and postal code", "record number",
+        "last four digits and a name", "postal code and birth date",
+    }
+)  # fmt: skip
 STORED = tuple(one for one in PASSES if one[0] not in _FILES_ONLY)
-"""The passes whose keys a store keeps for every record: those of which no block grows with the whole population."""
+"""The passes whose keys a store keeps for every record: those of which no block grows with the whole population,
+and without which persons would be missed."""
 
 
 def _cap(sizes: Sequence[int], rows: int, each: float) -> int:

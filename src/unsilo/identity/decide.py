@@ -11,7 +11,7 @@ from unsilo.identity.record import Record
 from unsilo.identity.rules import Comparison, parent_and_child
 from unsilo.identity.score import Outcome, Scorer, Verdict, probability
 
-__all__ = ["Candidate", "Confidence", "Decision", "Review", "decide", "weigh"]
+__all__ = ["Candidate", "Confidence", "Decision", "Review", "decide", "settles", "weigh"]
 
 Confidence = Literal["certain", "probable", "single"]
 
@@ -63,6 +63,8 @@ class Decision(msgspec.Struct, frozen=True):
     score: float = 1.0
 
 
+_SETTLED = 0.999
+"""Probability of a link from which records that share a single key with the one that arrives are not looked at."""
 _CLEARLY = 7.0
 """Bits by which one of two persons that both would be linked must fit better, so that a hundred times likelier."""
 _STRENGTH = {"decided": 3, "R1": 2, "R2": 1, "scored": 1}
@@ -276,3 +278,17 @@ def decide(
     elif mine.unusable:
         reason = _sentence(f"nothing to compare with certainty: {'; '.join(mine.unusable)}")
     return Decision(None, "none", reason, "single", review)
+
+
+def settles(decision: Decision) -> bool:
+    """Say whether a decision about a new record in sight of those that share two keys with it needs no further look.
+
+    It does not where one person is found for certain and nothing is to be asked: who shares a single key only would be
+    a hundred times less likely at the least, which changes nothing.
+    """
+    return (
+        decision.person is not None
+        and decision.rule != "same-record"
+        and decision.score >= _SETTLED
+        and not decision.review
+    )

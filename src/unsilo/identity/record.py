@@ -12,7 +12,7 @@ from unsilo.identity.standardise import standardise
 from unsilo.identity.tables import GENERATIONS, identifier_type, is_placeholder_date, is_placeholder_name
 from unsilo.kernel import Json, hash64
 
-__all__ = ["Identifier", "PersonName", "Record", "keys", "pack", "record", "unpack"]
+__all__ = ["Identifier", "PersonName", "Record", "claims", "keys", "pack", "record", "unpack"]
 
 _SSN = "http://hl7.org/fhir/sid/us-ssn"
 _ASCII_OTHER = {code: None for code in range(128) if not chr(code).isalnum()}
@@ -216,13 +216,27 @@ def record(patient: Json) -> Record:
 
 
 def keys(value: Record) -> list[int]:
-    """Return the sorted 64-bit blocking keys: each identifier, and those of the passes that stores keep."""
-    found = {hash64("identifier", i.system, i.value) for i in value.identifiers}
-    if len(value.birth_date) == 10:
-        found |= {hash64("name-birth", n.family, n.given[0], value.birth_date) for n in value.names}
+    """Return the sorted 64-bit blocking keys: each identifier, and those of the passes that stores keep.
+
+    A social security number is found by its pass, whoever it says has issued it.
+    """
     # Keys below zero are of blocks that many strangers share: who decides at the same moment need not wait for them.
-    found = {key & _POSITIVE for key in found}
-    found |= {
-        -1 - (hash64(name, key) & _POSITIVE) for view in value.views for name, give in STORED for key in give(view)
-    }
+    found = {hash64("identifier", i.system, i.value) & _POSITIVE for i in value.identifiers if i.system != _SSN}
+    found |= {_wide("ssn", i.value.lstrip("0")) for i in value.identifiers if i.system == _SSN}
+    found |= {_wide(name, key) for view in value.views for name, give in STORED for key in give(view)}
     return sorted(found)
+
+
+def claims(value: Record) -> list[int]:
+    """Return the numbers on which two records that arrive at once wait for each other, beside their identifiers.
+
+    These are social security numbers, and whole names with a birth date.
+    """
+    found = {hash64("identifier", i.system, i.value) & _POSITIVE for i in value.identifiers if i.system == _SSN}
+    if len(value.birth_date) == 10:
+        found |= {hash64("name-birth", n.family, n.given[0], value.birth_date) & _POSITIVE for n in value.names}
+    return sorted(found)
+
+
+def _wide(name: str, key: str) -> int:
+    return -1 - (hash64(name, key) & _POSITIVE)

@@ -145,10 +145,10 @@ class ResourceReads:
     def match_candidates(self, keys: list[int], limit: int = MOST_CANDIDATES) -> list[Candidate]:
         """Return the linked source Patients that share a blocking key, as a transaction would see them."""
         rows = self._readers.rows(_PERSON["blocks"], (_json(keys), len(keys) * MOST_IN_BLOCK))
-        pats = in_blocks((int(key), int(pat)) for key, pat in rows)
-        if not pats:
+        shared, _ = in_blocks((int(key), int(pat)) for key, pat in rows)
+        if not shared:
             return []
-        found = self._readers.rows(_PERSON["candidates"], (0, _json(pats), limit))
+        found = self._readers.rows(_PERSON["candidates"], (0, _json(sorted(shared)), limit))
         return [Candidate.of(person, unpack(bytes(record)), settled) for person, record, settled in found]
 
     def match_model(self) -> tuple[str, bytes] | None:

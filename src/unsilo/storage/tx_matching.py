@@ -1,7 +1,6 @@
 """The part of a transaction that finds records of one person: blocking keys, candidates, who belongs to whom."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -23,12 +22,20 @@ MOST_IN_BLOCK = 200
 """Records that one key leads to; who shares it with more is found by other keys."""
 
 
-def in_blocks(rows: Iterable[tuple[int, int]]) -> list[int]:
-    """Return the members, sorted, of the blocks (key, member) that are not full."""
+def in_blocks(rows: Iterable[tuple[int, int]]) -> tuple[dict[int, int], set[int]]:
+    """Return in how many blocks (key, member) that are not full each member is, and the keys of the full ones."""
     blocks: dict[int, list[int]] = {}
     for key, pat in rows:
         blocks.setdefault(key, []).append(pat)
-    return sorted({pat for block in blocks.values() if len(block) < MOST_IN_BLOCK for pat in block})
+    shared: dict[int, int] = {}
+    full = set()
+    for key, block in blocks.items():
+        if len(block) >= MOST_IN_BLOCK:
+            full.add(key)
+            continue
+        for pat in block:
+            shared[pat] = shared.get(pat, 0) + 1
+    return shared, full
 
 
 def reference(patient_id: str) -> str:
@@ -59,16 +66,35 @@ class MatchingTx(SheetTx):
         A block that is full says nothing (`MOST_IN_BLOCK`): its members are found by their other keys. Only of the
         record of `patient_id` is it told whether it is settled.
         """
+        near, others = self.met(keys, patient_id, limit)
+        return near + self.further(others, patient_id, limit)
+
+    def met(
+        self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES
+    ) -> tuple[list[Candidate], list[int]]:
+        """Return those of `candidates` that share two keys or more, and the row numbers of the others.
+
+        Strangers hardly ever share two, and a person's records nearly always do. Where nobody shares two, all are
+        returned at once.
+        """
         asked = msgspec.json.encode(keys).decode()
-        blocks = self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)).fetchall()
-        sizes = Counter(key for key, _ in blocks)
-        self._saw(keys, {key for key, size in sizes.items() if size >= MOST_IN_BLOCK})
-        pats = in_blocks(blocks)
+        shared, full = in_blocks(self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)))
+        self._saw(keys, full)
+        near = [pat for pat, count in shared.items() if count > 1]
+        if not near:
+            return self.further(sorted(shared), patient_id, limit), []
+        return self.further(sorted(near), patient_id, limit), sorted(shared.keys() - near)
+
+    def further(self, pats: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES) -> list[Candidate]:
+        """Return the candidates of these row numbers."""
         if not pats:
             return []
         asked = msgspec.json.encode(pats).decode()
-        rows = self._connection.execute(_SQL["candidates"], (self._own(patient_id), asked, limit)).fetchall()
+        rows = self._connection.execute(_SQL["candidates"], (self._own(patient_id), asked, limit))
         return [Candidate.of(person, unpack(record), settled) for person, record, settled in rows]
+
+    def lock(self, *keys: int) -> None:
+        """Wait until no other transaction holds one of these locks; where only one writes at a time, nobody does."""
 
     def _own(self, patient_id: str) -> int:
         return (self.known_rid(reference(patient_id)) or 0) if patient_id else 0

@@ -12,7 +12,7 @@ import pytest
 from unsilo import identity
 from unsilo.flow.explain import explain_stored
 from unsilo.flow.link import link, unlink
-from unsilo.flow.persons import place_patient
+from unsilo.flow.persons import decide_new, place_patient
 from unsilo.flow.process import Piece, prepare_resource
 from unsilo.flow.rebuild import export, rebuild, sample
 from unsilo.flow.replaced import join
@@ -265,6 +265,27 @@ def test_the_certain_links_do_not_depend_on_the_order(tmp_path: Path) -> None:
             assert wanted <= together, wanted - together
             wrong += sum(len({made[id_][1] for id_ in members}) > 1 for members in sets)
     assert wrong == 0
+
+
+def test_who_shares_one_key_only_changes_no_decision(store: Store) -> None:
+    """Whether those are read or not, a new record goes to the same person."""
+    everybody = list(made_up(150, 21).values())
+    known, arriving = everybody[:110], everybody[110:]
+    for resource, _ in known:
+        put(store, resource)
+    scorer = identity.default().scorer()
+
+    def both(tx: Tx, resource: Any) -> tuple[int | None, int | None, bool]:
+        record = identity.record(resource)
+        keys = identity.keys(record)
+        others = tx.met(keys)[1]
+        whole = identity.decide(record, tx.candidates(keys), scorer)
+        return decide_new(tx, record, keys, scorer).person, whole.person, bool(others)
+
+    found = [store.submit(lambda tx, each=each: both(tx, each)).result(20) for each, _ in arriving]
+    assert all(quick == whole for quick, whole, _ in found)
+    assert sum(quick is not None for quick, _, _ in found) > 3
+    assert any(others for _, _, others in found)
 
 
 def test_training_compares_before_it_switches(store: Store, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.identity import Candidate, Decision, Record, decide, default, keys, record
+from unsilo.identity import Candidate, Decision, Record, Review, decide, default, keys, record, settles
 from unsilo.identity.rules import Comparison
 
 NORTH, BRIGID, SSN = "urn:oid:1.2.3.4", "urn:oid:1.2.3.5", "http://hl7.org/fhir/sid/us-ssn"
@@ -250,3 +250,13 @@ def test_two_records_link_both_ways_or_not_at_all_and_share_a_key(a: Record, b: 
     assert (one.person, one.rule) == (other.person, other.rule)
     if one.person is not None:
         assert set(keys(a)) & set(keys(b))
+
+
+def test_a_decision_is_settled_where_one_is_found_for_certain() -> None:
+    """Who is new, what is to be asked, what is only probable and a record that came before are looked at further."""
+    assert settles(Decision(1, "R1", "", "certain"))
+    assert settles(Decision(1, "scored", "", "probable", score=0.9995))
+    assert not settles(Decision(1, "scored", "", "probable", score=0.99))
+    assert not settles(Decision(1, "R1", "", "certain", [Review(2, "b", "R1-elsewhere", "")]))
+    assert not settles(Decision(1, "same-record", "", "certain"))
+    assert not settles(Decision(None, "none", "", "single"))

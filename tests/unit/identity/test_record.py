@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.identity import Record, keys, pack, record, unpack
+from unsilo.identity import Record, claims, keys, pack, record, unpack
 from unsilo.identity.record import fold
 
 NORTH = "urn:oid:1.2.3.4"
@@ -83,6 +83,22 @@ def test_keys_are_stable_and_found_again_by_another_spelling() -> None:
     other = record(patient(identifier=[], name=[{"family": "OBRIEN SIMIC", "given": ["ANA"]}]))
     assert keys(mine) == sorted(keys(mine))
     assert set(keys(mine)) & set(keys(other))
+
+
+def test_a_social_security_number_is_one_key_whoever_issued_it() -> None:
+    """Two records with nothing else in common meet by it, and wait for each other when they arrive at once."""
+
+    def of(system: str, given_name: str, value: str) -> Record:
+        number = {"system": system, "value": value, "type": {"coding": [{"code": "SS"}]}}
+        return record({"identifier": [number], "name": [{"family": f"Fa{given_name}", "given": [given_name]}]})
+
+    official = of("http://hl7.org/fhir/sid/us-ssn", "Ann", "012-55-1234")
+    other = of(NORTH, "Bea", "012551234")
+    again = of("http://hl7.org/fhir/sid/us-ssn", "Cleo", "012551234")
+    assert len(set(keys(official)) & set(keys(other))) == 1
+    assert set(keys(official)) & set(keys(again)) == set(keys(official)) & set(keys(other))
+    assert set(claims(official)) & set(claims(again))
+    assert len(keys(official)) == len(set(keys(official)))
 
 
 def test_packed_record_comes_back() -> None:

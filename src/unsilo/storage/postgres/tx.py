@@ -43,15 +43,25 @@ class SharedTx(Tx):
         found: list[Any] = self._connection.execute(sql, values).fetchall()
         return found
 
-    def candidates(self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES) -> list[Candidate]:
-        """Return the linked source Patients that share a blocking key, in one turn; others who ask for one wait."""
+    def met(
+        self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES
+    ) -> tuple[list[Candidate], list[int]]:
+        """Return in one turn the candidates that share two keys or more, and the others; who asks for one waits."""
         narrow = [key for key in keys if key >= 0]
         if narrow:
             self.lock(*narrow)
         asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK)
         rows = self._connection.run(_PERSON["alike"], asked, often=True).fetchall()
-        self._saw(keys, {number for number, record, _ in rows if record is None})
-        return [Candidate.of(number, unpack(record), settled) for number, record, settled in rows if record is not None]
+        near, others, full = [], [], set()
+        for number, record, settled in rows:
+            if record is not None:
+                near.append(Candidate.of(number, unpack(record), settled))
+            elif settled is None:
+                full.add(number)
+            else:
+                others.append(number)
+        self._saw(keys, full)
+        return near, others
 
     def link(self, patient_id: str, person: int | None, *why: Any, **more: Any) -> int:
         """Link a source Patient to a person, while nobody else changes the persons concerned."""

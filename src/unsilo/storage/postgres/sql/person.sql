@@ -13,12 +13,14 @@ ORDER BY l.pat LIMIT ?3
 WITH met AS MATERIALIZED (
   SELECT k.key, b.pat FROM unnest(CAST(?1 AS bigint[])) AS k (key)
   CROSS JOIN LATERAL (SELECT m.pat FROM match_key m WHERE m.key = k.key LIMIT ?4) b
-), large AS MATERIALIZED (SELECT key FROM met GROUP BY key HAVING count(*) >= ?4), near AS (
-  SELECT DISTINCT pat FROM met WHERE key NOT IN (SELECT key FROM large) ORDER BY pat LIMIT ?3
+), large AS MATERIALIZED (SELECT key FROM met GROUP BY key HAVING count(*) >= ?4), near AS MATERIALIZED (
+  SELECT pat, count(*) AS shared, max(count(*)) OVER () AS most
+  FROM met WHERE key NOT IN (SELECT key FROM large) GROUP BY pat ORDER BY pat LIMIT ?3
 )
 SELECT l.person, m.record,
   l.pat <> ?2 OR l.mid = 0 OR EXISTS (SELECT 1 FROM link o WHERE o.person = l.person AND o.pat <> l.pat)
-FROM near n JOIN match_record m ON m.pat = n.pat JOIN link l ON l.pat = n.pat
+FROM near n JOIN match_record m ON m.pat = n.pat JOIN link l ON l.pat = n.pat WHERE n.shared > 1 OR n.most = 1
+UNION ALL SELECT pat, NULL, FALSE FROM near WHERE shared = 1 AND most > 1
 UNION ALL SELECT key, NULL, NULL FROM large
 
 -- name: key_add
