@@ -100,14 +100,15 @@ def _quickly(body: bytes) -> Any:
     This decoder is as strict but for two things: it takes the last of equal keys, and integers of any length. A key
     that it dropped is missed when the value is written again: there are fewer colons then, unless colons are escaped.
     """
-    if b"\\u00" in body:
+    if b"\\" in body and b"\\u00" in body:
         return None
     try:
         value = _quick.decode(body)
     except (_FoundError, ValueError, RecursionError):
         return None
     written = lossless.encode(value)
-    whole = written.count(b":") == body.count(b":") and _LONG_NUMBER not in body.translate(_DIGITS)
+    kept = written == body or written.count(b":") == body.count(b":")
+    whole = kept and _LONG_NUMBER not in body.translate(_DIGITS)
     return value if whole else None
 
 

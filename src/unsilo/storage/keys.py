@@ -261,7 +261,9 @@ def is_placed(image: bytes) -> bool:
 
 
 def _once(rows: list[Any]) -> list[Any]:
-    return list(dict.fromkeys(rows)) if len(rows) > 1 else rows
+    if len(rows) < 2 or len(set(rows)) == len(rows):  # as nearly always, and quicker to see than to make anew
+        return rows
+    return list(dict.fromkeys(rows))
 
 
 def pack_image(image: Image) -> tuple[Image, bytes]:

@@ -115,10 +115,8 @@ class Maker:
         self._targets += made.targets
         self._sys_ends.append(len(self._sys))
         self._tgt_ends.append(len(self._targets))
-        for text in made.txt:
-            self._txt[text] = None
-        for code in made.cod:
-            self._cod[code] = None
+        self._txt.update(dict.fromkeys(made.txt))
+        self._cod.update(dict.fromkeys(made.cod))
         self._spread(made, n, s, t)
 
     def _spread(self, made: Ready, n: int, s: int, t: int) -> None:
@@ -126,16 +124,16 @@ class Maker:
         keys, rows = made.keys, self._rows
         into = rows["tok"]
         for sp, code, system in keys.tok:
-            into[sp] += (sp, code, s + system, n)
+            into[sp].extend((sp, code, s + system, n))
         into = rows["ref"]
         for sp, target in keys.ref:
-            into[sp] += (sp, t + target, n)
+            into[sp].extend((sp, t + target, n))
         into = rows["dat"]
         for sp, low, high in keys.dat:
-            into[sp] += (sp, low, high, n)
+            into[sp].extend((sp, low, high, n))
         into = rows["uri"]
         for sp, text in keys.uri:
-            into[sp] += (sp, text, n)
+            into[sp].extend((sp, text, n))
         if keys.pat:
             flat = rows["pat"][0]
             for pat, kind, day, code, category in keys.pat:
@@ -144,23 +142,23 @@ class Maker:
         if keys.qty:
             into = rows["qty"]
             for sp, unit, lo, hi in keys.qty:
-                into[sp] += (sp, unit, lo, hi, n)
+                into[sp].extend((sp, unit, lo, hi, n))
         if keys.cmp:
             into = rows["cmp"]
             for sp, code, i, code2, j, lo, hi, text in keys.cmp:
-                into[sp] += (sp, code, s + i, code2, s + j, lo, hi, text, n)
+                into[sp].extend((sp, code, s + i, code2, s + j, lo, hi, text, n))
         if keys.str:
             into = rows["str"]
             for sp, text, raw in keys.str:
-                into[sp] += (sp, text, raw, n)
+                into[sp].extend((sp, text, raw, n))
         if keys.num:
             into = rows["num"]
             for sp, lo, hi in keys.num:
-                into[sp] += (sp, lo, hi, n)
+                into[sp].extend((sp, lo, hi, n))
         if keys.pos:
             into = rows["pos"]
             for sp, lo, hi in keys.pos:
-                into[sp] += (sp, lo, hi, n)
+                into[sp].extend((sp, lo, hi, n))
         for term in keys.find:
             rows["find"][0] += (term, n)
 

@@ -1,6 +1,7 @@
 """What is looked at before a resource may be stored: its type, its id, its own words about itself; no database."""
 
 import re
+from itertools import islice
 from typing import Any
 
 from unsilo.fhir.subset import SUBSETTED
@@ -19,6 +20,8 @@ _RANKS = {
     "registered": 0, "preliminary": 1, "partial": 1, "final": 2, "amended": 3, "corrected": 3, "appended": 3,
     "cancelled": 4, "entered-in-error": 4,
 }  # fmt: skip
+_OWN = frozenset(("versionId", "lastUpdated"))
+_FRONT = ("resourceType", "id", "meta")
 _RANKED = frozenset(("Observation", "DiagnosticReport"))
 """What a message with a later status of the same result must beat; see `flow.commit.beats`."""
 
@@ -35,9 +38,15 @@ def etag_version(header: str) -> int | None:
 
 
 def own_words(resource: Json, id_: str) -> Json:
-    """Return the resource with type, id and meta in front, without the client's versionId and lastUpdated."""
+    """Return the resource with type, id and meta in front, without the client's versionId and lastUpdated.
+
+    One that is so already is returned itself.
+    """
     meta = resource.get("meta")
-    kept = {k: v for k, v in meta.items() if k not in ("versionId", "lastUpdated")} if isinstance(meta, dict) else meta
+    in_order = tuple(islice(resource, 3)) == _FRONT and resource["id"] == id_
+    if in_order and meta and type(meta) is dict and _OWN.isdisjoint(meta):
+        return resource
+    kept = {k: v for k, v in meta.items() if k not in _OWN} if isinstance(meta, dict) else meta
     made: Json = {"resourceType": resource["resourceType"], "id": id_}
     if kept:
         made["meta"] = kept
