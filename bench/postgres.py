@@ -6,6 +6,7 @@ python -m bench.postgres --database postgresql://...      # that database instea
 """
 
 import argparse
+import os
 import random
 import statistics
 import tempfile
@@ -132,35 +133,88 @@ def creates(store: Store, count: int) -> float:
 
 
 def served(folder: Path, address: str, patients: int, seconds: float, rounds: int) -> None:
-    """Load two nodes, one on each store, ask both in turns over HTTP, and print rate, median and ratio of each line."""
+    """Load two nodes, one on each store, ask both in turns over HTTP; print rate, median, CPU and ratios of each line.
+
+    CPU is of node and database together, for each request or resource.
+    """
     nodes = {"sqlite": Unsilo(folder / "sqlite"), "postgres": Unsilo(folder / "postgres", address)}
     told: dict[str, dict[str, list[Figures]]] = {}
-    loaded: dict[str, list[float]] = {"transactions of PUT": [], "transactions of POST, urn": []}
+    spent: dict[tuple[str, str], float] = {}
+    computed: dict[str, Computed] = {}
+    loaded: dict[str, list[tuple[float, float]]] = {"transactions of PUT": [], "transactions of POST, urn": []}
     try:
-        for node in nodes.values():
+        for name, node in nodes.items():
             node.start()
+            began = computed[name] = Computed(node, address if name == "postgres" else "")
+            before = began.seconds()
             count, figures = fill(node, folder, patients, EACH, 16)
-            loaded["transactions of PUT"].append(count.resources / figures.seconds)
-        for node in nodes.values():
+            each = (began.seconds() - before) / count.resources
+            loaded["transactions of PUT"].append((count.resources / figures.seconds, each))
+        for name, node in nodes.items():
+            load_http(node.port, Requests(folder, node.base, EACH, make=True).write(people(40, seed=98)))
             requests = Requests(folder, node.base, EACH, make=True).write(people(100, seed=99))
-            loaded["transactions of POST, urn"].append(requests.resources / load_http(node.port, requests).seconds)
+            before = computed[name].seconds()
+            rate = requests.resources / load_http(node.port, requests).seconds
+            each = (computed[name].seconds() - before) / requests.resources
+            loaded["transactions of POST, urn"].append((rate, each))
         for turn in range(rounds):
             for line in (*asks("", patients), "create"):  # the machine changes: both nodes are asked the same at once
                 for name, node in list(nodes.items())[:: 1 if turn % 2 else -1]:
+                    before = computed[name].seconds()
                     figures = asked_of(node, line, patients, seconds)
+                    spent[line, name] = spent.get((line, name), 0.0) + computed[name].seconds() - before
                     told.setdefault(line, {}).setdefault(name, []).append(figures)
     finally:
         for node in nodes.values():
             node.stop()
-    for line, (files, database) in loaded.items():
-        print(f"{line:<28} sqlite {files:>8,.0f}/s  |  postgres {database:>8,.0f}/s  |  {database / files:.2f}")
-    for line, each in told.items():
-        rates = [statistics.median(f.rate for f in each[name]) for name in nodes]
-        halves = [statistics.median(f.at(0.5) for f in each[name]) for name in nodes]
+    for line, both in loaded.items():
         shown = [
-            f"{name} {rate:>8,.0f}/s p50 {p50:>7.2f} ms" for name, rate, p50 in zip(nodes, rates, halves, strict=True)
+            f"{name} {rate:>7,.0f}/s cpu {each * 1e3:5.2f} ms" for name, (rate, each) in zip(nodes, both, strict=True)
         ]
-        print(f"{line:<28}", "  |  ".join([*shown, f"{rates[1] / rates[0]:.2f}"]), flush=True)
+        print(
+            f"{line:<26}", "  |  ".join([*shown, f"{both[1][0] / both[0][0]:.2f}, cpu {both[0][1] / both[1][1]:.2f}"])
+        )
+    for line, by_store in told.items():
+        rates = [statistics.median(f.rate for f in by_store[name]) for name in nodes]
+        halves = [statistics.median(f.at(0.5) for f in by_store[name]) for name in nodes]
+        cpus = [spent[line, name] / sum(len(f.times) for f in by_store[name]) * 1e3 for name in nodes]
+        shown = [
+            f"{name} {rate:>7,.0f}/s p50 {p50:>6.2f} cpu {cpu:5.2f} ms"
+            for name, rate, p50, cpu in zip(nodes, rates, halves, cpus, strict=True)
+        ]
+        ratios = f"{rates[1] / rates[0]:.2f}, cpu {cpus[0] / cpus[1]:.2f}"
+        print(f"{line:<26}", "  |  ".join([*shown, ratios]), flush=True)
+
+
+class Computed:
+    """The processor time that a node and, for one on PostgreSQL, the processes of its database have taken."""
+
+    def __init__(self, node: Unsilo, address: str) -> None:
+        self.node, self.postmaster = node, 0
+        if address:
+            import psycopg
+
+            with psycopg.connect(address) as connection:
+                row = connection.execute("SELECT pg_backend_pid()").fetchone()
+                self.postmaster = int(_stat(row[0] if row else 0)[1])
+
+    def seconds(self) -> float:
+        """Seconds up to now; of the database also those of processes that have ended."""
+        if not self.postmaster:
+            return self.node.cpu()
+        children = Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text().split()
+        ticks = sum(map(int, _stat(self.postmaster)[11:15]))
+        for pid in children:
+            try:
+                ticks += sum(map(int, _stat(int(pid))[11:13]))
+            except OSError:  # it has just ended: it counts as ended from now on
+                continue
+        return self.node.cpu() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process's `stat` from its state on; the second is its parent."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def asked_of(node: Unsilo, line: str, patients: int, seconds: float) -> Figures:

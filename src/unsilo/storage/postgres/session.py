@@ -38,6 +38,7 @@ _SETTINGS = {
     "jit": "off",
     "join_collapse_limit": "1",  # the renderer says in which order tables are met
     "random_page_cost": "1.1",  # and has counted, so rows are few: by their index
+    "enable_seqscan": "off",  # also in a plan that was made while the tables were empty, and is kept
     "synchronous_commit": "on",
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",

@@ -1,12 +1,12 @@
 -- name: current_many
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, r.top, r.idx
 FROM jsonb_array_elements(CAST(?1 AS jsonb)) j JOIN resource_type y ON y.name = j.value ->> 0
-JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = j.value ->> 1
+JOIN LATERAL (SELECT * FROM res WHERE tenant = 0 AND type = y.id AND fhir_id = j.value ->> 1 OFFSET 0) r ON true
 
 -- name: read_many
 SELECT r.rid, y.name, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0
 FROM jsonb_array_elements(CAST(?1 AS jsonb)) j JOIN resource_type y ON y.name = j.value ->> 0
-JOIN res r ON r.tenant = 0 AND r.type = y.id AND r.fhir_id = j.value ->> 1
+JOIN LATERAL (SELECT * FROM res WHERE tenant = 0 AND type = y.id AND fhir_id = j.value ->> 1 OFFSET 0) r ON true
 WHERE r.state < 2
 
 -- name: audit_each
