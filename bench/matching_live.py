@@ -70,8 +70,9 @@ def ask(store: Store, arrivals: list[Arrival], scorer: identity.Scorer) -> tuple
     def job(tx: Tx, part: list[Arrival]) -> None:
         for arrival in part:
             record = identity.unpack(arrival.record)
-            keys = identity.keys(record)
+            keys, claims = identity.keys(record), identity.claims(record)
             began, cpu = time.perf_counter(), time.thread_time()
+            tx.lock(*claims)
             decision = decide_new(tx, record, keys, scorer)
             used.append(time.thread_time() - cpu)
             walls.append(time.perf_counter() - began)

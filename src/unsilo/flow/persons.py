@@ -55,7 +55,6 @@ def decide_new(tx: Tx, record: identity.Record, keys: list[int], scorer: identit
     Those that share two keys with it are looked at first, and the others only where that does not settle it: among
     millions most records that are met share one key by chance.
     """
-    tx.lock(*identity.claims(record))
     near, others = tx.met(keys)
     decision = identity.decide(record, near, scorer)
     if not others or identity.settles(decision):
@@ -71,6 +70,7 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
     record = identity.unpack(piece.record)
     known = tx.person_of(piece.id)
     version, scorer = _model(tx)
+    tx.lock(*identity.claims(record))
     seen = False
     if known is None:
         decision = decide_new(tx, record, piece.keys, scorer)

@@ -220,23 +220,27 @@ def keys(value: Record) -> list[int]:
 
     A social security number is found by its pass, whoever it says has issued it.
     """
-    # Keys below zero are of blocks that many strangers share: who decides at the same moment need not wait for them.
-    found = {hash64("identifier", i.system, i.value) & _POSITIVE for i in value.identifiers if i.system != _SSN}
+    found = {_narrow("identifier", i.system, i.value) for i in value.identifiers if i.system != _SSN}
     found |= {_wide("ssn", i.value.lstrip("0")) for i in value.identifiers if i.system == _SSN}
     found |= {_wide(name, key) for view in value.views for name, give in STORED for key in give(view)}
     return sorted(found)
 
 
 def claims(value: Record) -> list[int]:
-    """Return the numbers on which two records that arrive at once wait for each other, beside their identifiers.
+    """Return the numbers on which two records that arrive at once wait for each other: none of many strangers.
 
-    These are social security numbers, and whole names with a birth date.
+    They stand for identifiers, and for whole names with a birth date.
     """
-    found = {hash64("identifier", i.system, i.value) & _POSITIVE for i in value.identifiers if i.system == _SSN}
+    found = {_narrow("identifier", i.system, i.value) for i in value.identifiers}
     if len(value.birth_date) == 10:
-        found |= {hash64("name-birth", n.family, n.given[0], value.birth_date) & _POSITIVE for n in value.names}
+        found |= {_narrow("name-birth", n.family, n.given[0], value.birth_date) for n in value.names}
     return sorted(found)
 
 
+def _narrow(*parts: str) -> int:
+    return hash64(*parts) & _POSITIVE
+
+
 def _wide(name: str, key: str) -> int:
+    """Return a key of a pass, below zero: no identifier has the same."""
     return -1 - (hash64(name, key) & _POSITIVE)

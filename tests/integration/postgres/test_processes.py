@@ -150,12 +150,13 @@ def test_what_a_lost_process_had_is_adopted(another: Another, piece: Piece) -> N
 
 
 def test_two_records_of_one_new_person_make_one(another: Another) -> None:
-    """The blocking key is locked: who decides second sees what was decided first."""
+    """What says who they are is locked: who decides second sees what was decided first."""
     stores = [another(), another()]
 
     def place(n: int, turn: int) -> Callable[[Tx], int]:
         def job(tx: Tx) -> int:
             keys = [7_000 + turn]
+            tx.lock(*keys)
             found = tx.candidates(keys)
             person = found[0].person if found else None
             name = f"p{turn}-{n}"

@@ -46,10 +46,7 @@ class SharedTx(Tx):
     def met(
         self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES
     ) -> tuple[list[Candidate], list[int]]:
-        """Return in one turn the candidates that share two keys or more, and the others; who asks for one waits."""
-        narrow = [key for key in keys if key >= 0]
-        if narrow:
-            self.lock(*narrow)
+        """Return in one turn the candidates that share two keys or more, and the row numbers of the others."""
         asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK)
         rows = self._connection.run(_PERSON["alike"], asked, often=True).fetchall()
         near, others, full = [], [], set()
