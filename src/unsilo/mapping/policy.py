@@ -39,6 +39,21 @@ class Policy(NamedTuple):
         return frozenset(steps[0] for steps in lacks)
 
 
+class _Mark(NamedTuple):
+    """What stands for an element that was not sent: `key` in the body, whether it is a list, lineage, what is said."""
+
+    key: str
+    many: bool
+    reason: str
+    rows: tuple[Row, Row]
+    text: str
+
+    def put(self, body: Json) -> None:
+        """Mark the element."""
+        extension = {"extension": [{"url": ABSENT, "valueCode": self.reason}]}
+        body[self.key] = [extension] if self.many else extension
+
+
 class Policies:
     """The compiled rules of `resources.csv`; those of type `*` hold for all types."""
 
@@ -46,6 +61,7 @@ class Policies:
         self.rows = resources
         self.reading = reading
         self.ready: dict[str, Policy] = {}
+        self.marks: dict[tuple[str, str], _Mark | None] = {}
 
     def of(self, kind: str) -> Policy:
         """The policy of a resource type."""
@@ -87,10 +103,27 @@ class Policies:
             _label(run, draft, security)
         return run.clock(draft, clock), ranks.get(body.get(rank_of, ""), 0) if ranks else 0
 
+    def mark(self, kind: str, name: str, rule: str, value: str) -> _Mark | None:
+        """How an element of a resource itself is marked as absent; None where more than its name decides."""
+        if (kind, rule) not in self.marks:
+            element = child(kind, name)
+            known = value.startswith("?") and name.isalpha() and element is not None
+            plain = known and element is not None and not element.path.endswith("[x]")
+            self.marks[kind, rule] = _mark(kind, name, rule, value[1:], element) if plain else None
+        return self.marks[kind, rule]
+
     def _need(
         self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]
     ) -> None:
         rule, value, loud = need
+        mark = self.mark(draft.type, steps[0], rule, value) if len(steps) == 1 and not path else None
+        if mark is not None:
+            if node.keys().isdisjoint((steps[0], mark.key, f"_{steps[0]}")):
+                mark.put(node)
+                draft.rows += mark.rows
+                if loud:
+                    run.issue("information", "required", mark.text, None, rule)
+            return
         name, _, others = steps[0].partition("|")
         if others and any(other in node for other in others.split("|")):
             return
@@ -133,6 +166,15 @@ def _met(node: Json, steps: list[str], at: int = 0) -> bool:
     if isinstance(below, list):
         return all(_met(item, steps, at + 1) for item in below if isinstance(item, dict))
     return not isinstance(below, dict) or _met(below, steps, at + 1)
+
+
+def _mark(kind: str, name: str, rule: str, reason: str, element: Any) -> _Mark:
+    draft = Draft(kind, rule)
+    _absent(draft, draft.body, name, name, reason, rule, element)
+    key = next(key for key in draft.body if key != "resourceType")
+    first, second = draft.rows
+    text = f"{kind}.{name} was not sent; it is marked absent"
+    return _Mark(key, isinstance(draft.body[key], list), reason, (first, second), text)
 
 
 def _absent(draft: Draft, node: Json, here: str, name: str, reason: str, rule: str, element: Any) -> None:

@@ -11,7 +11,7 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.runtime import row_table
 from unsilo.mapping.seal import Seal
 
-__all__ = ["Form", "FormLineage", "New", "Said"]
+__all__ = ["Form", "FormLineage", "Names", "New", "Said"]
 
 
 class FormLineage(dict[tuple[int, ...], Told]):
@@ -47,24 +47,27 @@ class New(NamedTuple):
     rows: FormLineage
 
 
+Names = tuple[tuple[Any, ...], frozenset[Any] | tuple[Any, ...], tuple[tuple[Any, int], ...]]
+"""Keys of resources that a segment names: those that must be known, those that must not, and what the new ones are
+known by from then on (-1: nothing)."""
+
 Said = tuple[Any, Any, str, int, tuple[int, ...], str, str]
 """An Issue about a place in the segment of a slot: severity, code, text, slot, the rest of the place, rule, hint."""
 
 
 class Form(NamedTuple):
-    """One form: `make` its body from the holes and the references `given`, which count `refs` and then `news`.
+    """One form: `make` its body from the holes and the references `given`, which count known resources and then `news`.
 
-    It fits where the resources known by `refs` were made before and those of `absent` were not; `made` says under
-    which keys the new ones (-1: nothing) are known from then on. `said` are Issues: a code that no vocabulary knows.
+    `names` are the names of the resources around; where they hold texts of the segment, `late` finds them from its
+    fields. `said` are Issues: a code that no vocabulary knows.
     """
 
     make: Callable[..., Any]
     given: tuple[int, ...]
     rows: FormLineage
-    refs: tuple[Any, ...]
-    absent: frozenset[Any]
+    names: Names | None
+    late: Callable[[list[str]], Names] | None
     news: tuple[New, ...]
-    made: tuple[tuple[Any, int], ...]
     said: tuple[Said, ...] = ()
 
     def say(self, run: Any, at: tuple[int, ...]) -> None:
@@ -72,7 +75,9 @@ class Form(NamedTuple):
         for severity, code, text, slot, place, rule, hint in self.said:
             run.issue(severity, code, text, (at[slot], *place), rule, hint)
 
-    def open(self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...]) -> list[Draft]:
+    def open(
+        self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...], keys: tuple[tuple[Any, int], ...]
+    ) -> list[Draft]:
         """Make the resources that the segment is the first to name; return them behind `found`."""
         new = []
         for one in self.news:
@@ -86,6 +91,6 @@ class Form(NamedTuple):
             draft.told = known = one.rows[at]
             draft.rows = list(known.rows)
         run.drafts += new
-        for key, number in self.made:
+        for key, number in keys:
             run.made[key] = new[number] if number >= 0 else None
         return found

@@ -15,20 +15,21 @@ from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Opened, opened
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["FormPlan", "plan_of"]
+__all__ = ["FormPlan", "asked_of", "plan_of"]
 
 
 class FormPlan(NamedTuple):
     """`coded` fields, `holes` (field and type) with the rows that fill them, `lengths`, and fields of `others`.
 
-    The fields of `opened` are known by some of their pieces only.
+    Of `others` either the text decides or only whether there is one; the fields of `opened` are known by some of their
+    pieces.
     """
 
     coded: list[int]
     holes: dict[tuple[int, str], list[str]]
     lengths: list[int]
     numeric: list[int]
-    others: list[tuple[str, int, int]]
+    others: dict[tuple[str, int, int], bool]
     opened: dict[int, Opened]
 
 
@@ -46,7 +47,7 @@ def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
         coded: set[int] = set()
         lengths: set[int] = set()
         holes: dict[tuple[int, str], list[str]] = {}
-        others: dict[tuple[str, int, int], None] = {}
+        others: dict[tuple[str, int, int], bool] = {}
         for row in rows:
             if "[" in row.type and _looks_around(maps, row.type, set()):
                 return None
@@ -61,6 +62,9 @@ def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
                 if test.op == "LENGTH" and not ref.comp and ref.segment == facts.segment:
                     lengths.add(ref.field)
                     continue
+                if test.op == "VALUED" and not ref.comp and ref.field and ref.segment != facts.segment:
+                    others.setdefault((ref.segment, ref.field, ref.rep or 0), False)
+                    continue
                 looked = [*looked, ref, *([parse_v2_ref(test.values[0])] if test.by_ref else [])]
             for ref in looked:
                 if not ref.field:
@@ -68,7 +72,7 @@ def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
                 if ref.segment == facts.segment:
                     coded.add(ref.field)
                 else:
-                    others[ref.segment, ref.field, ref.rep or 0] = None
+                    others[ref.segment, ref.field, ref.rep or 0] = True
     except ValueError:
         return None
     holes = {hole: ids for hole, ids in holes.items() if hole[0] not in coded}
@@ -77,7 +81,12 @@ def plan_of(program: Program, name: str, facts: Facts) -> FormPlan | None:
     apart = {field: opened(maps, rows, field, facts) for field in sorted(coded & there - closed)}
     pieces = {field: found for field, found in apart.items() if found is not None}
     coded -= pieces.keys()
-    return FormPlan(sorted(coded & there), holes, sorted(lengths & there), sorted(numeric), list(others), pieces)
+    return FormPlan(sorted(coded & there), holes, sorted(lengths & there), sorted(numeric), others, pieces)
+
+
+def asked_of(plan: FormPlan) -> list[str]:
+    """Python for what is asked of the texts `t0`... of other segments."""
+    return [f"t{n}" if decides else f"t{n} != ''" for n, decides in enumerate(plan.others.values())]
 
 
 def _whole(sources: list[Ref], facts: Facts) -> bool:

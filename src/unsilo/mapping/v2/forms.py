@@ -18,15 +18,16 @@ from unsilo.mapping.rows import MapRow
 from unsilo.mapping.runtime import sourced
 from unsilo.mapping.seal import Seal, sealed
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
-from unsilo.mapping.v2.form import Form, FormLineage, New, Said
+from unsilo.mapping.v2.form import Form, FormLineage, Names, New, Said
 from unsilo.mapping.v2.form_plan import FormPlan, plan_of
+from unsilo.mapping.v2.form_source import source_of
 from unsilo.mapping.v2.literal import maker_of, value_at
-from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Layout, Layouts, cut
+from unsilo.mapping.v2.opened import CONVERTED, DIRECT, Layout, Layouts, alike, cut, named, nth
 
 if TYPE_CHECKING:
     from unsilo.mapping.program import Program
 
-__all__ = ["Forms", "convert", "fitting", "formed", "opening"]
+__all__ = ["Forms", "formed"]
 
 _MOST_FORMS = 2048
 _LONGEST = 1000
@@ -36,6 +37,10 @@ _WORTH = 20
 _VARIANTS = 4
 _AGAIN = 3
 """How often the same coded fields come before their form is made: one patient's few messages are not worth it."""
+_NEVER = -1_000_000
+"""Where counting begins again for what has no form."""
+_NOBODY: Names = (((),), frozenset(), ())
+"""Names that no message has made."""
 _kept = [0]
 """How many forms this process holds."""
 _shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -52,92 +57,9 @@ def formed(program: Program, name: str, facts: Facts, slow: Fill) -> Fill | None
     forms = Forms(program, found, facts, slow)
     space: dict[str, Any] = {"owner": forms, "known": forms.known, "learn": forms.learn, "slow": slow}
     space |= {**program.converters, **forms.space()}
-    exec(_source(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
+    exec(source_of(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
     function: Fill = space["m"]
     return function
-
-
-def opening(plan: FormPlan, learnt: str, failed: str) -> tuple[list[str], list[str]]:
-    """Lines that cut the fields which a plan opens (`failed` where that cannot be), and what of them leads to a form.
-
-    `learnt` is Python for the layout of a field whose pieces lie as none's did before.
-    """
-    lines, asked = [], []
-    for n in plan.opened:
-        lines += [
-            f"o, c{n} = cut(f[{n}])",
-            f"y{n} = lay{n}.get(o)" + (f" or {learnt.format(n)}" if learnt else ""),
-            f"if y{n} is None: {failed}",
-        ]
-        asked += [f"y{n}", f"y{n}.coded(c{n})"]
-    return lines, asked
-
-
-def convert(plan: FormPlan, failed: str) -> tuple[list[str], str]:
-    """Lines that read the holes of a plan (`failed` where one does not fit), and Python for all of them."""
-    lines = []
-    for number, (field, kind) in enumerate(plan.holes):
-        first = f"f[{field}].strip()"
-        lines.append(f"h{number} = " + (f"{kind}[{first}]" if kind else first))
-    tests = [f"h{n} is None" if kind else f"not h{n}" for n, (_, kind) in enumerate(plan.holes)]
-    tests += [f"S in f[{n}]" for n in sorted({field for field, kind in plan.holes if not kind})]
-    tests += [f"decimal[f[{n}].split(S, 1)[0]] is None" for n in plan.numeric if (n, "decimal") not in plan.holes]
-    for n in plan.opened:
-        lines.append(f"p{n} = y{n}.holes(c{n})")
-        tests.append(f"not all(p{n})")
-    if tests:
-        lines.append(f"if {' or '.join(tests)}: {failed}")
-    given = [f"h{n}, " for n in range(len(plan.holes))] + [f"*p{n}, " for n in plan.opened]
-    return lines, "".join(given)
-
-
-def fitting(failed: str) -> list[str]:
-    """Lines that choose the form among `forms` by what was made before; `found` are the resources that it refers to."""
-    return [
-        "for form in forms:",
-        "    refs = form.refs",
-        "    if refs is run.asked: found = run.found",
-        "    else:",
-        "        made = run.made",
-        "        found = [made.get(ref) for ref in refs]",
-        "        if None in found: continue",
-        "        run.asked, run.found = refs, found",
-        "    if not form.absent or run.made.keys().isdisjoint(form.absent): break",
-        f"else: {failed}",
-    ]
-
-
-def _source(plan: FormPlan) -> str:
-    failed = "return slow(run, seg, i, d)"
-    lines, apart = opening(plan, "lay{0}.learn(o, f[{0}])", failed)
-    reads, given = convert(plan, failed)
-    lines += reads
-    asked = [f"f[{n}]" for n in plan.coded] + [f"len(f[{n}])" for n in plan.lengths] + apart
-    places = ["i"]
-    for number, (segment, field, rep) in enumerate(plan.others):
-        lines.append(f"t{number}, g{number} = run.glance(d, {segment!r}, {field}, {rep})")
-        asked.append(f"t{number}")
-        places.append(f"g{number}")
-    laid = "".join(f"{n}: y{n}, " for n in plan.opened)
-    learn = f"return learn(run, seg, i, d, key, Given(({given}), {{{laid}}}), at)"
-    lines += [
-        f"key = ({''.join(f'{one}, ' for one in asked)})",
-        f"at = ({', '.join(places)},)",
-        "forms = known.get(key)",
-        f"if forms is None or d.rows: {learn}",
-        *fitting(learn),
-        "if form.news: found = form.open(run, d, found, at)",
-        "if form.said: form.say(run, at)",
-        'new = [{"reference": found[n]} for n in form.given]',
-        "run.refs += new",
-        f"d.body = form.make({given}*new)",
-        "d.told = told = form.rows[at]",
-        "d.rows += told.rows",
-        "run.formed = owner, forms",
-    ]
-    return "\n".join(
-        ["def m(run, seg, i, d):", "    f = seg.fields; S = run.S", *(f"    {line}" for line in lines), ""]
-    )
 
 
 class _Watched(dict[Any, Any]):
@@ -189,7 +111,13 @@ class Forms:
 
     def space(self) -> dict[str, Any]:
         """What generated Python calls to open fields."""
-        return {"cut": cut, "Given": Given, **{f"lay{field}": found for field, found in self.layouts.items()}}
+        return {
+            "cut": cut,
+            "alike": alike,
+            "nth": nth,
+            "Given": Given,
+            **{f"lay{field}": found for field, found in self.layouts.items()},
+        }
 
     def learn(
         self, run: Any, seg: Any, i: int, d: Draft, key: tuple[Any, ...], given: Given, at: tuple[int, ...]
@@ -219,6 +147,8 @@ class Forms:
             if form is not None:
                 _kept[0] += 1
                 self.known.setdefault(key, []).append(form._replace(said=said))
+                return
+        self.times[seen] = _NEVER
 
     def form(
         self,
@@ -266,9 +196,53 @@ class Forms:
         fields = enumerate(seg.fields)
         look = [n for n, text in fields if n >= start and text and (n not in certain or _left(run, n, text, cited))]
         absent = frozenset(key for key in asked if key not in before)
+        if any(seg.fields[n] == text for n in self.plan.coded for text in self.texts(seg.fields, given)):
+            return None  # what would be named by a text that differs is named by one that does not
+        names, late = self.named(seg.fields, given, (tuple(refs), absent, keys))
         whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)))
-        known_refs = _shared.setdefault(tuple(refs), tuple(refs))
-        return Form(*made, whole, known_refs, absent, tuple(news), keys)
+        return Form(*made, whole, names, late, tuple(news))
+
+    def texts(self, f: list[str], given: Given) -> dict[str, str]:
+        """The texts of opened fields that name resources, with Python for each."""
+        space = {"f": f, "nth": nth}
+        codes = [code for n in given.layouts for code in named(n, self.plan.opened[n])]
+        return {text: code for code in codes if (text := eval(code, space))}  # noqa: S307 - our own source of numbers
+
+    def inner(self, key: tuple[Any, ...]) -> bool:
+        """True for a key of what a value names: it has the row of the value's map, the type, and texts."""
+        row = self.rows.get(key[0]) if len(key) > 2 else None
+        return row is not None and row.map.partition("[")[0] != self.facts.segment
+
+    def named(
+        self, f: list[str], given: Given, names: Names
+    ) -> tuple[Names | None, Callable[[list[str]], Names] | None]:
+        """The names of resources as they are, or where they hold a text of an opened field, what finds them in it."""
+        slots = self.texts(f, given)
+        if not any(self.inner(key) for key in _keys(names)):
+            refs, absent, keys = names
+            return (_shared.setdefault(refs, refs), absent, keys), None
+        space: dict[str, Any] = {"nth": nth}
+
+        def late(key: Any) -> str:
+            inner = self.inner(key)
+            parts = [(inner and slots.get(part)) or _constant(part, space) for part in key]
+            return f"({''.join(f'{part}, ' for part in parts)})"
+
+        refs, absent, keys = names
+        source = [
+            f"({''.join(f'{late(key)}, ' for key in refs)})",
+            f"({''.join(f'{late(key)}, ' for key in absent)})",
+            f"({''.join(f'({late(key)}, {number}), ' for key, number in keys)})",
+        ]
+        find = eval(f"lambda f: ({', '.join(source)})", space)  # noqa: S307 - fields by number, constants by name
+        count = len(set(_keys(names)))
+
+        def distinct(fields: list[str]) -> Names:
+            """Where two names are the same that were not when the form was made, it does not fit."""
+            found: Names = find(fields)
+            return found if len(set(_keys(found))) == count else _NOBODY
+
+        return None, distinct
 
     def filled(self, d: Draft, given: Given, index: int) -> dict[str, str] | None:
         """The elements that holes fill, as Python over these; None where an element is not what its holes say."""
@@ -280,6 +254,8 @@ class Forms:
             if isinstance(place, tuple) and place[0] == index and (rule, place[1]) in rules:
                 code[path] = f"h{rules[rule, place[1]]}"
             elif isinstance(place, tuple) and _within(row, given, index):
+                if not place[3] and isinstance(value_at(d.body, path), Draft):
+                    continue  # what a value names is looked up by the value
                 pieces.setdefault((path, rule), []).append(place)
         for (path, rule), places in pieces.items():
             text = self.joined(self.rows.get(rule.rpartition(">")[2]), places, given)
@@ -329,6 +305,18 @@ def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None
             return None
         found.append((row, -1 if place is None else at.index(place[0])))
     return found
+
+
+def _keys(names: Names) -> list[tuple[Any, ...]]:
+    """All keys of some names."""
+    return [*names[0], *names[1], *(key for key, _ in names[2])]
+
+
+def _constant(value: Any, space: dict[str, Any]) -> str:
+    """A name for a value in generated Python."""
+    name = f"k{len(space)}"
+    space[name] = value
+    return name
 
 
 def _said(told: list[tuple[Any, ...]], given: Given, at: tuple[int, ...]) -> tuple[Said, ...] | None:

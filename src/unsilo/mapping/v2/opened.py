@@ -19,7 +19,7 @@ from unsilo.mapping.paths import parse_target
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Ref, parse_v2, parse_v2_ref
 
-__all__ = ["CONVERTED", "DIRECT", "Layout", "Layouts", "Opened", "Slot", "cut", "opened"]
+__all__ = ["CONVERTED", "DIRECT", "Layout", "Layouts", "Opened", "alike", "cut", "named", "nth", "opened"]
 
 DIRECT = frozenset({"", "string", "code", "uri", "markdown"})
 """Types that are the text itself."""
@@ -36,16 +36,18 @@ _MARKS = re.compile(r"[^~^&]+")
 
 Spot = tuple[int, ...]
 """A place in a field: () the whole, (component,), (component, subcomponent)."""
-Slot = tuple["int | str", ...]
-"""A text that is put together from holes, by their numbers, and fixed texts."""
 
 
 class Opened(NamedTuple):
-    """What is looked at in a field: `coded` texts, whether texts hold others (`tests`), and what is `free`, by type."""
+    """What is looked at in a field: `coded` texts, whether texts hold others (`tests`), and what is `free`, by type.
+
+    Resources that a value makes inside are known by the whole text at the spots `names`.
+    """
 
     coded: frozenset[Spot]
     tests: frozenset[tuple[Spot, str]]
     free: dict[Spot, frozenset[str]]
+    names: frozenset[Spot] = frozenset()
 
 
 class _ClosedError(Exception):
@@ -60,10 +62,11 @@ class _Looks:
         self.coded: set[Spot] = set()
         self.tests: set[tuple[Spot, str]] = set()
         self.free: dict[Spot, set[str]] = {}
+        self.names: set[Spot] = set()
         self.personal = False
 
-    def row(self, row: MapRow, here: Callable[[Ref], Spot | None]) -> None:
-        """Note what a row looks at; `here` says where in the field a reference leads."""
+    def row(self, row: MapRow, here: Callable[[Ref], Spot | None], base: Spot | None = None) -> None:
+        """Note what a row looks at; `here` says where in the field a reference leads, `base` where its map is at."""
         for test in tests_of(parse_condition(row.when)):
             refs = [own_ref(test.ref, row), *([parse_v2_ref(test.values[0])] if test.by_ref else [])]
             for spot in filter(_is_spot, map(here, refs)):
@@ -73,8 +76,13 @@ class _Looks:
         if not spots:
             return
         steps = parse_target(row.target)
-        if any(step.type for step in steps) or (steps and steps[0].name in self.held):
+        typed = any(step.type for step in steps)
+        if (typed and base is None) or (steps and steps[0].name in self.held):
             raise _ClosedError  # resources are known by the texts that they are made from
+        if typed:
+            self.names.add(base or ())
+            self.coded.update(spots)
+            return
         if row.const:
             return
         whole = len(spots) == len(sources)
@@ -84,10 +92,10 @@ class _Looks:
         elif row.type in _BESIDE and len(spots) == 1:
             self.coded.update((*spots[0], *beside) for beside in _BESIDE[row.type])
         elif "[" in row.type and not makes(row.type) and not row.vocab and len(spots) == 1:
-            base = spots[0]
-            self.personal = self.personal or (not base and row.type.partition("[")[0] in _PERSONAL)
+            inside = spots[0]
+            self.personal = self.personal or row.type.partition("[")[0] in _PERSONAL
             for inner in self.maps[row.type]:
-                self.row(inner, lambda ref: _spot(base, ref))
+                self.row(inner, lambda ref: _spot(inside, ref), inside)
         else:
             self.coded.update(spots)
 
@@ -134,7 +142,24 @@ def opened(maps: dict[str, list[MapRow]], rows: list[MapRow], field: int, facts:
         return None
     if not looks.personal or () in looks.coded or not looks.free.keys() - looks.coded:
         return None
-    return Opened(frozenset(looks.coded), frozenset(looks.tests), {k: frozenset(v) for k, v in looks.free.items()})
+    free = {spot: frozenset(kinds) for spot, kinds in looks.free.items()}
+    return Opened(frozenset(looks.coded), frozenset(looks.tests), free, frozenset(looks.names))
+
+
+def named(field: int, looked: Opened) -> list[str]:
+    """Python for the texts by which a field's value names resources inside it."""
+    return [f"nth(f[{field}], {spot[0]})" if spot else f"f[{field}]" for spot in sorted(looked.names)]
+
+
+def nth(text: str, number: int) -> str:
+    """A component of a field of one repetition, "" where it has fewer."""
+    parts = text.split("^")
+    return parts[number - 1] if number <= len(parts) else ""
+
+
+def alike(texts: tuple[str, ...]) -> tuple[int, ...]:
+    """Which of the texts that name resources are the same, and so name the same one."""
+    return tuple(map(texts.index, texts))
 
 
 def cut(text: str) -> tuple[Any, list[str]]:
@@ -162,10 +187,13 @@ class Layout:
         coded: list[str] = []
         holes: list[str] = []
         number = 0
+        several = bool(looked.names) and "~" in text  # whose resources are named by texts that nothing here tells apart
         for rep, repetition in enumerate(text.split("~")):
             for comp, component in enumerate(repetition.split("^"), 1):
-                known = (comp,) in looked.coded or (
-                    "&" in component and any((comp,) == spot for spot, _ in looked.tests)
+                known = (
+                    several
+                    or (comp,) in looked.coded
+                    or ("&" in component and any((comp,) == spot for spot, _ in looked.tests))
                 )
                 for sub, piece in enumerate(component.split("&"), 1):
                     spots = {(comp, sub), *([(comp,)] if sub == 1 else []), *([()] if comp == sub == 1 else [])}

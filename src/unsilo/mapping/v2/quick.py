@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from unsilo.mapping.model import Draft
 from unsilo.mapping.plan import Planned
 from unsilo.mapping.v2.form import Form
-from unsilo.mapping.v2.forms import Forms, convert, fitting, opening
+from unsilo.mapping.v2.form_plan import asked_of
+from unsilo.mapping.v2.form_source import convert, fitting, opening
+from unsilo.mapping.v2.forms import Forms
 from unsilo.mapping.v2.frames import Frame
 from unsilo.mapping.values import Memo
 
@@ -112,7 +114,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         for n, (segment, field, rep) in enumerate(plan.others)
     ]
     opened, apart = opening(plan, "", "return False")
-    further = apart + [f"len(f[{n}])" for n in plan.lengths] + [f"t{n}" for n in range(len(plan.others))]
+    further = apart + [f"len(f[{n}])" for n in plan.lengths] + asked_of(plan)
     key = f"(get(f), {', '.join(further)})" if further else "get(f)"
     loose = sorted(_loose(owner))
     there = [f"if not ({' and '.join(f'f[{n}]' for n in loose)}): return False"] if loose else []
@@ -139,7 +141,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         "run.drafts.append(d)",
         *([f"frame.vars[{planned.name!r}] = d"] if planned.name else []),
         f"at = (i, {''.join(f'g{n}, ' for n in range(len(plan.others)))})",
-        "if form.news: found = form.open(run, d, found, at)",
+        "if form.news: found = form.open(run, d, found, at, keys)",
         "if form.said: form.say(run, at)",
         'new = [{"reference": found[n]} for n in form.given]',
         "run.refs += new",
