@@ -28,9 +28,9 @@ def _n(value: float) -> str:
 
 
 def _limits(points: Sequence[Point]) -> tuple[float, float]:
-    values = [float(p.number) for p in points if p.number is not None]
-    for point in points:
-        values += [float(bound) for bound in (point.range.low, point.range.high) if bound is not None]
+    values = [float(n) for p in points if (n := p.number) is not None]
+    bounds = {bound for point in points for bound in point.range[1:]}
+    values += [float(bound) for bound in bounds if bound is not None]
     low, high = min(values), max(values)
     if low == high:
         low, high = low - (abs(low) or 1) * 0.1, high + (abs(high) or 1) * 0.1
@@ -51,11 +51,11 @@ def _segments(points: Sequence[Point]) -> list[list[int]]:
 
 def _bands(points: Sequence[Point]) -> Iterator[tuple[int, int]]:
     """Yield (first, past the last) of neighbours with the same stated range: drawn stepwise, never merged."""
-    start = 0
+    start, stated = 0, [point.range[1:] for point in points]
     for place in range(1, len(points) + 1):
-        same = place < len(points) and points[place].range[1:] == points[start].range[1:]
+        same = place < len(points) and stated[place] == stated[start]
         if not same:
-            if points[start].range[1:] != (None, None):
+            if stated[start] != (None, None):
                 yield start, place
             start = place
 
@@ -68,6 +68,7 @@ def _plot(points: Sequence[Point], left: float, right: float, top: float, bottom
     def y(value: Decimal | float) -> float:
         return bottom - (float(value) - low) / (high - low) * (bottom - top)
 
+    spots = [(_n(x), _n(y(point.number or 0))) for x, point in zip(xs, points, strict=True)]
     out = []
     for place, stop in _bands(points):
         bounds = points[place].range
@@ -82,17 +83,16 @@ def _plot(points: Sequence[Point], left: float, right: float, top: float, bottom
             )
     for run in _segments(points):
         if len(run) > 1:
-            line = " ".join(f"{_n(xs[i])},{_n(y(points[i].number or 0))}" for i in run)
+            line = " ".join([f"{spots[i][0]},{spots[i][1]}" for i in run])
             out.append(f'<polyline class="line" points="{line}"/>')
     for place, point in enumerate(points):
-        tone = "out" if point.flag is not None and point.flag.level else "in"
-        hollow = " open" if point.comparator or (point.mark is not None and point.mark.tone == "soft") else ""
+        flag, mark = point.flag, point.mark
+        tone = "out" if flag is not None and flag.level else "in"
+        hollow = " open" if (mark is not None and mark.tone == "soft") or point.comparator else ""
         final = place == len(points) - 1
         if final or hollow or tone == "out" or len(points) <= 12:
             size = 2.6 if final else 1.8
-            out.append(
-                f'<circle class="{tone}{hollow}" cx="{_n(xs[place])}" cy="{_n(y(point.number or 0))}" r="{size}"/>'
-            )
+            out.append(f'<circle class="{tone}{hollow}" cx="{spots[place][0]}" cy="{spots[place][1]}" r="{size}"/>')
     return Markup("".join(out))  # noqa: S704 - built from numbers and fixed words only
 
 
@@ -102,7 +102,7 @@ def sparkline(series: Series, name: str, *, width: int = 132, height: int = 30) 
     if not points:
         return Markup("")
     values = [p.number for p in points if p.number is not None]
-    outside = sum(1 for p in points if p.flag is not None and p.flag.level)
+    outside = sum(1 for p in points if (flag := p.flag) is not None and flag.level)
     last = f"the last {len(points)} of {len(series.points)}" if len(points) < len(series.points) else f"{len(points)}"
     label = (
         f"{name}: {last} results from {points[0].value} to {points[-1].value}, lowest {min(values)}, "

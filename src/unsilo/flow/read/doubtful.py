@@ -15,20 +15,20 @@ __all__ = ["mark_doubts"]
 _HOUR = 3_600_000_000
 
 
-def _of(fact: Fact, person: Person, now: int) -> list[Issue]:
-    """Return the doubts about one fact; they are worked out again when the person or the hour is another."""
-    key = (person, now // _HOUR)
+def _of(fact: Fact, person: Person, now: int, key: tuple[Person, int]) -> tuple[Issue, ...]:
+    """Return the doubts about one fact; they are worked out again when `key`, the person and the hour, is another."""
     known = fact.memo.get("doubts")
     if known is None or known[0] != key:
-        known = fact.memo["doubts"] = (key, doubts(fact.resource, person, now))
-    return list(known[1])
+        known = fact.memo["doubts"] = (key, tuple(doubts(fact.resource, person, now)))
+    return known[1]
 
 
 def mark_doubts(patients: Sequence[Fact], facts: Sequence[Fact], now: int) -> list[Fact]:
     """Set `doubts` of every fact of one person; return those that have any. `now` is microseconds since 1970."""
     person = person_of(patient.resource for patient in patients)
+    key = (person, now // _HOUR)
     for fact in (*patients, *facts):
-        fact.doubts = tuple(_of(fact, person, now))
+        fact.doubts = _of(fact, person, now, key)
     results = [fact for fact in facts if fact.type == "Observation"]
     for number, issues in changes([fact.resource for fact in results], person).items():
         results[number].doubts += tuple(issues)

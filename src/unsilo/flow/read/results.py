@@ -294,7 +294,7 @@ def _test(facts: list[Fact]) -> Test:
     for point in reversed(standing):
         if point.number is not None:
             series.setdefault(point.unit, []).append(point)
-    conversion = joining(series, _loinc(facts))
+    conversion = joining(series, _loinc(facts)) if len(series) > 1 else None
     if conversion is not None:
         series = {conversion.unit: _joined(series, conversion)}
     sources: dict[str, int] = {}
