@@ -110,6 +110,25 @@ def test_damaged_and_overlong_input(service, tmp_path, monkeypatch):
     assert (done.stored, found[0].code) == (0, "not-found")
 
 
+@pytest.mark.parametrize(
+    ("name", "begins", "said"),
+    [
+        ("x.zip", b"PK\x03\x04", "zip archive: unpack it"),
+        ("x.ndjson", b"PK\x03\x04", "zip archive: unpack it"),
+        ("x.ndjson.zst", b"\x28\xb5\x2f\xfd", "Zstandard archive"),
+        ("x.json", b"<Patient xmlns='http://hl7.org/fhir'/>", "XML"),
+        ("x.ndjson", b"\x1f\x8b\x08\x00", "end with .gz"),
+    ],
+)
+def test_what_is_no_json_is_told_once(service, tmp_path, name, begins, said):
+    """An archive or XML: one fault that says what to do, not one for each of its lines; other files are read."""
+    (tmp_path / name).write_bytes(begins + b"\n\x00{}\n" * 50)
+    (tmp_path / "y.ndjson").write_bytes(_lines(_observation(1)))
+    done, found = _run(service, tmp_path / name, tmp_path / "y.ndjson")
+    assert (done.stored, done.refused, len(found)) == (1, 1, 1)
+    assert said in found[0].text
+
+
 def test_create_leaves_what_is_there(service, tmp_path):
     """In mode create a resource that is there already is told and stays; without an id it gets one from its content."""
     file = tmp_path / "x.ndjson"

@@ -24,6 +24,17 @@ _EACH = 2048
 """Bytes of a piece for each of its lines, at most."""
 _BYTES = 1024 * 1024
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+_UNPACK = "this is a {} archive: unpack it first; NDJSON may be packed with gzip"
+_NOT_READ = {
+    b"PK\x03\x04": _UNPACK.format("zip"),
+    b"7z\xbc\xaf": _UNPACK.format("7-Zip"),
+    b"\x28\xb5\x2f\xfd": _UNPACK.format("Zstandard"),
+    b"BZh": _UNPACK.format("bzip2"),
+    b"\xfd7zX": _UNPACK.format("xz"),
+    b"<": "this is XML: an import takes FHIR in JSON, as NDJSON, Bundles or resources",
+}
+"""How files begin that are no JSON, and what is said of them, once instead of for each line."""
+_GZIP = b"\x1f\x8b"
 _UUID = "urn:uuid:"
 _CUT = "the packed file is cut short or damaged ({})"
 
@@ -56,13 +67,25 @@ def _opened(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
+def _look(path: Path) -> None:
+    """Raise OSError, which says what to do, for what cannot hold JSON."""
+    if path.exists() and not path.is_file():  # a pipe would wait for a writer that never comes
+        raise OSError("this is not a file")
+    with path.open("rb") as file:
+        begins = file.read(4)
+    for mark, text in _NOT_READ.items():
+        if begins.startswith(mark):
+            raise OSError(text)
+    if begins.startswith(_GZIP) and path.suffix != ".gz":
+        raise OSError("this is packed with gzip: let its name end with .gz")
+
+
 def pieces(path: Path, after: int = 0, name: str = "", most: int = LINES) -> Iterator[Piece]:
     """Yield the pieces of a file from the line after `after`, `most` lines each; OSError when it cannot be read.
 
     `name` is what the file is called in reports.
     """
-    if path.exists() and not path.is_file():  # a pipe would wait for a writer that never comes
-        raise OSError("this is not a file")
+    _look(path)
     ending = path.name.removesuffix(".gz").lower()
     read = _whole if ending.endswith(".json") else _by_line
     yield from read(path, after, name or path.name, most)
