@@ -24,7 +24,7 @@ def finish(run: Any, facts: Said) -> list[Entry]:
                 _default_authority(draft, run.site.default_authority)
     unique = _settled(run, kept)
     for draft in kept:
-        if draft.clock is None and not (_sealed(draft) and run.close(draft)) and draft.links:
+        if draft.links and draft.clock is None and not (_sealed(draft) and run.close(draft)):
             _link(run, draft)
     settle = run.program.identities.settle
     for reference in run.refs:
@@ -50,7 +50,9 @@ def _settled(run: Any, kept: list[Draft]) -> dict[str, Draft]:
     settle = run.program.identities.settle
     unique: dict[str, Draft] = {}
     for draft in kept:
-        ref = draft.told.seal.settle(run, draft) if _sealed(draft) else settle(run, draft)
+        told = draft.told
+        seal = None if told is None or draft.mixed else told.seal
+        ref = settle(run, draft) if seal is None else seal.settle(run, draft)
         first = unique.setdefault(ref, draft)
         if first is not draft:
             merge_into(first, draft)

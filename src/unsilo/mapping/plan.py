@@ -47,11 +47,12 @@ class Links(tuple[tuple[Join, None], ...]):
 
 
 class References(NamedTuple):
-    """References ready to be put in: (element, whether it is a list, target), their elements and their lineage."""
+    """References ready to be put in: (element, whether it is a list, target), elements, lineage, and targets."""
 
     items: tuple[tuple[str, bool, str], ...]
     names: frozenset[str]
     rows: tuple[Row, ...]
+    targets: frozenset[str]
 
 
 class Planned(NamedTuple):
@@ -121,21 +122,24 @@ def _parts(text: str) -> list[str]:
 
 def references_of(run: Any, draft: Draft, links: Links) -> References | None:
     """The references of a message row as seen from a resource; None where an element is not simply set."""
-    items: list[tuple[str, bool, str]] = []
+    items: dict[str, tuple[str, bool, str]] = {}
     rows = []
+    alive = run.alive
     for made, _ in links:
-        target = run.target(draft, made.names)
-        if not made.simple or any(made.name == name for name, _, _ in items):
+        name = made.name
+        if not made.simple or name in items:
             return None
-        if target is None or id(target) not in run.alive:
+        target = run.target(draft, made.names)
+        if target is None or id(target) not in alive:
             continue
         while target.into is not None:
             target = target.into
         if target is draft or len(target.ref) < 2:
             return None
-        items.append((made.name, made.many, target.ref))
+        items[name] = (name, made.many, target.ref)
         rows.append(made.table[0] if made.many else made.row)
-    return References(tuple(items), frozenset(name for name, _, _ in items), tuple(rows))
+    targets = frozenset([target for _, _, target in items.values()])
+    return References(tuple(items.values()), frozenset(items), tuple(rows), targets)
 
 
 def join(run: Any, draft: Draft, made: Join, target: str) -> None:

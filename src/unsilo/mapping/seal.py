@@ -86,7 +86,10 @@ class Seal:
     def name(self, run: Any, draft: Draft, number: int, starts: list[str]) -> str:
         """Give a draft its reference by the rule that holds."""
         rule = self.rules[number]
-        key = SEP.join([*starts, *[part if isinstance(part, str) else part(run, draft) for part in rule.parts]])
+        if rule.tail is not None:
+            key = SEP.join([*starts, rule.tail])
+        else:
+            key = SEP.join([*starts, *[part if isinstance(part, str) else part(run, draft) for part in rule.parts]])
         if not rule.scoped:
             key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
         if rule.counted:

@@ -124,7 +124,7 @@ class V2Run(Run):
             if references is None:
                 return False
             memo[links.key] = references
-        if not references.names.isdisjoint(body) or any(ref == draft.ref for _, _, ref in references.items):
+        if draft.ref in references.targets or not references.names.isdisjoint(body):
             return False
         if seal.needs and not seal.needs <= body.keys() | references.names:
             return False
