@@ -57,9 +57,16 @@ def resolved(tree: Tree, run: Run, node: Any) -> Any:
     return node
 
 
-def _reach(tree: Tree, node: Any) -> int:
-    """Return up to how many inner rows a chain is gathered; those of `_has` are read one by one for what they name."""
-    return tree.few // 8 if isinstance(node, p.Has) else tree.few
+def _is_short(tree: Tree, run: Run, node: p.Chain | p.Has, known: dict[Any, int]) -> bool:
+    """Tell whether the rows that a chain leads to are gathered; those of `_has` are read one by one for what they name.
+
+    What is asked of one row by its index in any case is counted no further than that.
+    """
+    inner, reach = node.node, tree.few // 8 if isinstance(node, p.Has) else tree.few
+    found = tree.shape(inner)
+    if inner not in known and found is not None and found.own is None:
+        return _bounded(tree, run, inner, node.types, known, reach)
+    return _count(tree, run, inner, node.types, known) <= reach
 
 
 def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[Any, int]) -> int:
@@ -74,7 +81,7 @@ def _count(tree: Tree, run: Run, node: Any, types: Sequence[int], known: dict[An
         made = min((_count(tree, run, part, types, known) for part in node.parts), default=tree.many)
     elif isinstance(node, p.Any):
         made = sum(_count(tree, run, part, types, known) for part in node.parts)
-    elif isinstance(node, p.Chain | p.Has) and _count(tree, run, node.node, node.types, known) > _reach(tree, node):
+    elif isinstance(node, p.Chain | p.Has) and not _is_short(tree, run, node, known):
         made = tree.many
     else:
         query = bounded_count(tree, node, types)

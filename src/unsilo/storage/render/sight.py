@@ -95,17 +95,21 @@ class Sight:
     def kin(self, types: Sequence[int], ids: Sequence[str]) -> Sql:
         """Return a subquery of the numbers of Patients and of all source Patients of the same persons.
 
-        A link is seen only by who sees both Patients, so the predicate is asked of both.
+        A link is seen only by who sees both Patients, so the predicate is asked of both; who sees everything, as of
+        `_linked`.
         """
         first, other = self.visible("p"), self.visible("q")
         many = self.dialect.many(ids)
         among = "= ?" if len(ids) == 1 else f"IN {many.text}"  # a single one is a plan that PostgreSQL keeps
         named, j = self.number(types, ids), self.dialect.join
+        seen, also, its = f" {j} res q ON q.rid = o.pat", f" AND {other.text}", other.values
+        if self._all:
+            seen, also, its = "", "", []
         text = f"""{named.text[:-1]}
-UNION SELECT o.pat FROM res p {j} link m ON m.pat = p.rid {j} link o ON o.person = m.person {j} res q ON q.rid = o.pat
-WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id {among} AND {first.text} AND {other.text})"""
+UNION SELECT o.pat FROM res p {j} link m ON m.pat = p.rid {j} link o ON o.person = m.person{seen}
+WHERE p.type = {r4.type_number(_PATIENT)} AND p.fhir_id {among} AND {first.text}{also})"""
         values = ids if len(ids) == 1 else many.values
-        return Sql(text, [*named.values, *values, *first.values, *other.values])
+        return Sql(text, [*named.values, *values, *first.values, *its])
 
     def kin_of(self, pat: str) -> Sql:
         """Return a subquery of the Patients that are linked with the Patient whose number is the expression `pat`."""

@@ -288,14 +288,22 @@ WHERE {tied}{opened.where} AND {said.text})"""
 
     def _has_probe(self, node: p.Has, alias: str) -> Sql:
         ref, other = self.alias("x"), self.alias("t")
-        opened = self.sight.opened(other, node.types)
         link = Sql(f"= {self.rid(alias)}", [])
         if node.kin:
             kin = self.sight.kin_of(self.rid(alias))
             link = Sql(self.dialect.among(kin.text), kin.values)
+        self.met[other] = f"{ref}.rid"
         said = self.probe(node.node, other, node.types)
+        del self.met[other]
+        tied = f"{sps(node.sp, f'{ref}.sp')} AND {ref}.tgt {link.text}"
+        if self.sight.narrow and f"{other}." not in said.text and self.shape(node.node) is not None:
+            # As of `rows`: who has such a key is live and of the type.
+            return Sql(
+                f"EXISTS (SELECT 1 FROM ix_ref {ref} WHERE {tied} AND {said.text})", [*link.values, *said.values]
+            )
+        opened = self.sight.opened(other, node.types)
         text = f"""EXISTS (SELECT 1 FROM ix_ref {ref} {self.dialect.join} {opened.table} ON {other}.rid = {ref}.rid
-WHERE {sps(node.sp, f"{ref}.sp")} AND {ref}.tgt {link.text} AND {opened.where} AND {said.text})"""
+WHERE {tied} AND {opened.where} AND {said.text})"""
         return Sql(text, [*link.values, *opened.values, *said.values])
 
     def _updated(self, node: p.Updated, alias: str) -> Sql:
