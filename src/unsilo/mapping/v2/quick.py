@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from unsilo.formats.hl7v2.message import HEADERS
 from unsilo.mapping.model import Draft
 from unsilo.mapping.plan import Planned
 from unsilo.mapping.v2.form import Form
@@ -100,6 +101,8 @@ def _loose(owner: Forms) -> set[int]:
     plan, facts = owner.plan, owner.facts
     holes = {field for field, _ in plan.holes} | set(plan.lengths)
     certain = {0, *plan.coded, *facts.constants, *plan.opened}
+    if facts.segment in HEADERS:
+        certain |= {1, 2}  # the delimiters themselves
     return holes | {number for number in facts.present if number not in certain}
 
 
