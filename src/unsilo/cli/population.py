@@ -27,12 +27,21 @@ def _state_file(data: Path, paths: list[Path], mode: str, check: str) -> Path:
     return data / "bulk" / f"import-{sha256(said.encode()).hexdigest()[:24]}.json"
 
 
-def _rest_from_collecting() -> None:
-    """Look for cyclic garbage seldom: millions of resources pass by, and what the program is made of is none."""
+_TURN_SECONDS = 0.0002
+"""How long a thread may keep the interpreter while another waits. Whoever writes to the store gives it up with each
+statement, hundreds of times for a thousand resources, and must not wait five milliseconds to have it back."""
+
+
+def _for_many() -> None:
+    """Set the process up for millions of resources that pass by.
+
+    What the program is made of is no cyclic garbage, so that is looked for seldom; threads take short turns.
+    """
     import gc
 
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+    sys.setswitchinterval(_TURN_SECONDS)
 
 
 def import_(
@@ -88,7 +97,7 @@ def import_(
                 bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
 
         try:
-            _rest_from_collecting()
+            _for_many()
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
                 service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
@@ -149,7 +158,7 @@ def export(
         trace(service.store, "export", f"to {out}")
         job = jobs.start(Job(actor=who(), url="", request=request))
         try:
-            _rest_from_collecting()
+            _for_many()
             write(jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event())
             for file in job.files:
                 jobs.path(job, file.name).replace(out / file.name.partition(".")[2])

@@ -31,6 +31,8 @@ Check = Literal["off", "warn", "reject"]
 
 _MOST_TOLD = 5
 """Faults of one line that are told."""
+_BEHIND = 3
+"""How far workers stand back: two of them and who writes, or a node that serves, then share two cores by halves."""
 _encode = msgspec.msgpack.Encoder().encode
 _structure = Options(invariants=False)
 
@@ -116,6 +118,7 @@ def begin(settings: Validation) -> None:
     """Make a worker process ready. It ends when the import does, also when that is killed."""
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     gc.disable()  # drafts hold no cycles; what there is of them is little
+    os.nice(_BEHIND)
     _here.append(Judge(settings))
 
 
