@@ -1,6 +1,6 @@
 """Key rows of many resources kept in memory by SQLite and written in key order, for a population that comes at once.
 
-Once a table is large, nearly every row goes to a page of its own. Those of forty thousand resources, sorted, meet each
+Once a table is large, nearly every row goes to a page of its own. Those of sixty thousand resources, sorted, meet each
 page once: with four hundred thousand in the store, a tenth of what commits of two thousand wrote.
 """
 
