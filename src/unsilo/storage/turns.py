@@ -16,11 +16,10 @@ from unsilo.storage.waiting import Job, Receipts, Trail
 __all__ = ["Turns"]
 
 T = TypeVar("T")
-_GROUP_SECONDS = 0.015
+_GROUP_SECONDS = 0.010
 """A group of jobs while receipts come: the rows of a message alone touch a hundred pages, those of ten hardly more
-than twice as many, and each page is two calls of the system. For twice as long as a group took, receipts then go
-before the next one."""
-_GROUP_LEAST = 120
+than twice as many. For twice as long as a group took, receipts then go before the next one."""
+_GROUP_LEAST = 60
 """Resources from which on a group is cut short when its time is over (but for three times that): where the machine is
 slow, small groups would make it slower still."""
 _SHORT_SECONDS = 0.005

@@ -137,7 +137,7 @@ class Writer(Turns, Guarded):
             start = end
 
     def _job_group(self) -> None:
-        """Run waiting jobs for about fifteen milliseconds in one transaction."""
+        """Run waiting jobs for about ten milliseconds in one transaction."""
         done: list[tuple[Job, Any]] = []
         failed: list[tuple[Job, BaseException]] = []
         taken: list[Job] = []

@@ -20,13 +20,13 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
 
 
 @pytest.mark.parametrize(("written", "seconds", "enough"), [
-    (10_000, 0.014, False), (10_000, 0.016, True), (120, 0.016, True),
-    (119, 0.016, False), (119, 0.044, False), (119, 0.046, True), (0, 0.046, True),
+    (10_000, 0.009, False), (10_000, 0.011, True), (60, 0.011, True),
+    (59, 0.011, False), (59, 0.029, False), (59, 0.031, True), (0, 0.031, True),
 ])  # fmt: skip
 def test_while_receipts_come_a_group_ends_with_its_time_or_when_it_holds_little_later(
     turns: Turns, written: int, seconds: float, enough: bool
 ) -> None:
-    """Fifteen milliseconds for a group that holds enough, three times that for one that does not."""
+    """Ten milliseconds for a group that holds enough, three times that for one that does not."""
     turns._receipts.append(Receipts([], Future()))
     assert turns._is_enough(written, NOW - seconds) is enough
 
