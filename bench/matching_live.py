@@ -3,10 +3,12 @@
 python -m bench.matching_live                                       # 50,000 persons, files
 python -m bench.matching_live --persons 1000000 --asked 20000 --postgres
 python -m bench.matching_live --persons 1000000 --folder DIR        # made there, and found there the next time
+python -m bench.matching_live --persons 1000000 --folder DIR --times --database ADDRESS   # only how long it takes
 
 `UNSILO_BENCH_PERSONS` sets how many when nothing else says so. Beside it a tenth and a hundredth of the persons are
-asked, so that growth is seen. Times are those of the decision inside the writer's transaction: candidates from the
-store, and whose the record is.
+asked, so that growth is seen: in turns, each arrival twice, times are of the second time, when no page comes from a
+disk. Times are those of the decision inside the writer's transaction: candidates from the store, and whose the record
+is.
 """
 
 import argparse
@@ -15,8 +17,11 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from math import sqrt
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 from bench._index import Arrival, arrivals_of, copy, fill
 from tests.integration.postgres.cluster import cluster
@@ -28,6 +33,8 @@ from unsilo.storage import Store, Tx, open_store
 PERSONS, SEED, ASKED = 50_000, 103, 4000
 DURABLE = ("shared_buffers=1GB", "max_wal_size=4GB")
 _OUTCOMES = ("right", "wrong", "review", "new")
+_TURNS, _IN_TURN = 3, 2000
+"""More than fit into a connection's cache of pages, so that the second time is not quicker for that."""
 _AT_ONCE = 50  # decisions of one job: its begin and commit are the message's and not the decision's
 
 
@@ -60,12 +67,18 @@ def scorer_of(store: Store) -> identity.Scorer:
     return (identity.default() if found is None else identity.unpack_model(found[1])).scorer()
 
 
-def ask(store: Store, arrivals: list[Arrival], scorer: identity.Scorer) -> tuple[list[int | None], list[bool], str]:
-    """Decide whose the arrivals are; return the persons, which wait for review, and how long it took."""
-    persons: list[int | None] = []
-    waits: list[bool] = []
-    walls: list[float] = []
-    used: list[float] = []
+class Asked(NamedTuple):
+    """The persons decided, which wait for review, and the seconds of each decision: passed, and computed here."""
+
+    persons: list[int | None]
+    waits: list[bool]
+    walls: list[float]
+    used: list[float]
+
+
+def ask(store: Store, arrivals: list[Arrival], scorer: identity.Scorer) -> Asked:
+    """Decide whose the arrivals are."""
+    persons, waits, walls, used = asked = Asked([], [], [], [])
 
     def job(tx: Tx, part: list[Arrival]) -> None:
         for arrival in part:
@@ -81,8 +94,8 @@ def ask(store: Store, arrivals: list[Arrival], scorer: identity.Scorer) -> tuple
 
     for at in range(0, len(arrivals), _AT_ONCE):
         part = arrivals[at : at + _AT_ONCE]
-        store.submit(lambda tx, part=part: job(tx, part)).result(600)
-    return persons, waits, f"{late(walls)}; processor of the node {late(used)}"
+        store.submit(partial(job, part=part)).result(600)
+    return asked
 
 
 def measure(name: str, store: Store, arrivals: list[Arrival], asked: int) -> None:
@@ -93,7 +106,8 @@ def measure(name: str, store: Store, arrivals: list[Arrival], asked: int) -> Non
         some = [each for each in arrivals if each.known == known][:asked]
         if not some:
             continue
-        persons, waits, took = ask(store, some, scorer)
+        persons, waits, walls, used = ask(store, some, scorer)
+        took = f"{late(walls)}; processor of the node {late(used)}"
         counts = dict.fromkeys(_OUTCOMES, 0)
         for arrival, person, wait in zip(some, persons, waits, strict=True):
             if person is None:
@@ -102,6 +116,30 @@ def measure(name: str, store: Store, arrivals: list[Arrival], asked: int) -> Non
                 counts["right" if person == arrival.truth else "wrong"] += 1
         shares = ", ".join(f"{what} {interval(n, len(some))}" for what, n in counts.items())
         print(f"{name}: {len(some)} {kind} arrive: {shares}; {took}", flush=True)
+
+
+def in_turns(stores: dict[str, tuple[Store, list[Arrival]]]) -> None:
+    """Print how long decisions take in each store, asked in turns, and how many times as long as in the first."""
+    scorers = {name: scorer_of(store) for name, (store, _) in stores.items()}
+    found: dict[str, list[Asked]] = {name: [] for name in stores}
+    for turn in range(_TURNS):
+        for known in (True, False):
+            for name, (store, arrivals) in stores.items():
+                some = [each for each in arrivals if each.known == known]
+                part = [some[n % len(some)] for n in range(turn * _IN_TURN, (turn + 1) * _IN_TURN)]
+                ask(store, part, scorers[name])
+                found[name].append(ask(store, part, scorers[name]))
+    middles: dict[str, list[float]] = {}
+    for kind, start, step in (("known and new", 0, 1), ("known", 0, 2), ("new", 1, 2)):
+        for name, asked in found.items():
+            walls = [each for turn in asked[start::step] for each in turn.walls]
+            used = [each for turn in asked[start::step] for each in turn.used]
+            print(f"in turns, {name}, {kind}: {late(walls)}; processor of the node {late(used)}", flush=True)
+            middles.setdefault(name, []).append(median(walls))
+    first = next(iter(stores))
+    for name, middle in list(middles.items())[1:]:
+        times = ", ".join(f"{ours / least:.2f}" for ours, least in zip(middle, middles[first], strict=True))
+        print(f"median of {name} against {first}: {times}", flush=True)
 
 
 def main() -> None:
@@ -114,7 +152,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--postgres", action="store_true", help="also in a cluster of its own")
     parser.add_argument("--alone", action="store_true", help="without the smaller indexes beside it")
+    parser.add_argument("--times", action="store_true", help="only how long decisions take, in turns")
+    parser.add_argument("--database", default="", help="address of a database that `--postgres` filled before")
     asked = parser.parse_args()
+    stores: dict[str, tuple[Store, list[Arrival]]] = {}
     with ExitStack() as stack:
         folder = asked.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sizes = [asked.persons] if asked.alone else [asked.persons // 100, asked.persons // 10, asked.persons]
@@ -128,21 +169,24 @@ def main() -> None:
                     file=sys.stderr,
                 )
             arrivals = arrivals_of(place)[asked.skip if persons == asked.persons else 0 :]
-            with open_store(place) as store:
-                began = time.process_time()
-                learn(store)
-                records = store.counts()
-                trained = time.process_time() - began
-                said = f"{records.persons} persons with {records.persons + records.merged} records"
-                print(
-                    f"{said}, {store.disk_bytes()[0] / 1e6:.0f} MB; learned in {trained:.0f} s of processor", flush=True
-                )
-                measure(f"files, {records.persons} persons", store, arrivals, asked.asked)
-        if asked.postgres:
-            address = stack.enter_context(cluster(*DURABLE))
-            copy(place, address)
-            with open_store(folder / "node", database=address) as store:
-                measure(f"PostgreSQL, {asked.persons} persons", store, arrivals, asked.asked)
+            store = stack.enter_context(open_store(place))
+            began = time.process_time()
+            learn(store)
+            records = store.counts()
+            trained = time.process_time() - began
+            said = f"{records.persons} persons with {records.persons + records.merged} records"
+            print(f"{said}, {store.disk_bytes()[0] / 1e6:.0f} MB; learned in {trained:.0f} s of processor", flush=True)
+            stores[f"files, {persons} persons"] = store, arrivals
+        if asked.postgres or asked.database:
+            address = asked.database or stack.enter_context(cluster(*DURABLE))
+            if not asked.database:
+                copy(place, address)
+            store = stack.enter_context(open_store(folder / "node", database=address))
+            stores[f"PostgreSQL, {asked.persons} persons"] = store, arrivals
+        for name, (store, arrivals) in stores.items():
+            if not asked.times:
+                measure(name, store, arrivals, asked.asked)
+        in_turns(stores)
 
 
 if __name__ == "__main__":

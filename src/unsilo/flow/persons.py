@@ -52,7 +52,7 @@ def _barred(tx: Tx, said: dict[str, str]) -> set[str]:
 def decide_new(tx: Tx, record: identity.Record, keys: list[int], scorer: identity.Scorer) -> identity.Decision:
     """Decide whose a record is that nobody has placed yet.
 
-    Those that share two keys with it are looked at first, and the others only where that does not settle it: among
+    Those that share several keys with it are looked at first, and the others only where that does not settle it: among
     millions most records that are met share one key by chance.
     """
     near, others = tx.met(keys)

@@ -64,7 +64,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 _SETTLED = 0.999
-"""Probability of a link from which records that share a single key with the one that arrives are not looked at."""
+"""Probability of a link from which records that share few keys with the one that arrives are not looked at."""
 _CLEARLY = 7.0
 """Bits by which one of two persons that both would be linked must fit better, so that a hundred times likelier."""
 _STRENGTH = {"decided": 3, "R1": 2, "R2": 1, "scored": 1}
@@ -281,10 +281,9 @@ def decide(
 
 
 def settles(decision: Decision) -> bool:
-    """Say whether a decision about a new record in sight of those that share two keys with it needs no further look.
+    """Say whether a decision about a new record, in sight of those that share most with it, needs no further look.
 
-    It does not where one person is found for certain and nothing is to be asked: who shares a single key only would be
-    a hundred times less likely at the least, which changes nothing.
+    It does not where one person is found for certain and nothing is to be asked.
     """
     return (
         decision.person is not None

@@ -13,11 +13,13 @@ from unsilo.storage.pending import Pending
 from unsilo.storage.statements import load
 from unsilo.storage.tx_sheet import SheetTx
 
-__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "MatchingTx", "in_blocks", "reference"]
+__all__ = ["MOST_CANDIDATES", "MOST_IN_BLOCK", "NEAR", "MatchingTx", "in_blocks", "reference"]
 
 _SQL = load("person")
 MOST_CANDIDATES = 1000
 """Records that one decision looks at."""
+NEAR = 3
+"""Keys from which a record is near: strangers hardly ever share two, relatives two, a person's records mostly more."""
 MOST_IN_BLOCK = 200
 """Records that one key leads to; who shares it with more is found by other keys."""
 
@@ -72,15 +74,14 @@ class MatchingTx(SheetTx):
     def met(
         self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES
     ) -> tuple[list[Candidate], list[int]]:
-        """Return those of `candidates` that share two keys or more, and the row numbers of the others.
+        """Return those of `candidates` that share `NEAR` keys or more, and the row numbers of the others.
 
-        Strangers hardly ever share two, and a person's records nearly always do. Where nobody shares two, all are
-        returned at once.
+        Where nobody does, all are returned at once.
         """
         asked = msgspec.json.encode(keys).decode()
         shared, full = in_blocks(self._connection.execute(_SQL["blocks"], (asked, len(keys) * MOST_IN_BLOCK)))
         self._saw(keys, full)
-        near = [pat for pat, count in shared.items() if count > 1]
+        near = [pat for pat, count in shared.items() if count >= NEAR]
         if not near:
             return self.further(sorted(shared), patient_id, limit), []
         return self.further(sorted(near), patient_id, limit), sorted(shared.keys() - near)

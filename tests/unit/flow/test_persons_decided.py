@@ -267,7 +267,7 @@ def test_the_certain_links_do_not_depend_on_the_order(tmp_path: Path) -> None:
     assert wrong == 0
 
 
-def test_who_shares_one_key_only_changes_no_decision(store: Store) -> None:
+def test_who_shares_few_keys_changes_no_decision(store: Store) -> None:
     """Whether those are read or not, a new record goes to the same person."""
     everybody = list(made_up(150, 21).values())
     arriving = everybody[::4]

@@ -11,7 +11,7 @@ from unsilo.storage.plan import Page, Plan
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.render.postgres import POSTGRES
 from unsilo.storage.search import run
-from unsilo.storage.tx_matching import MOST_CANDIDATES, MOST_IN_BLOCK
+from unsilo.storage.tx_matching import MOST_CANDIDATES, MOST_IN_BLOCK, NEAR
 from unsilo.storage.tx_work import Tx
 
 __all__ = ["SharedTx"]
@@ -46,8 +46,8 @@ class SharedTx(Tx):
     def met(
         self, keys: list[int], patient_id: str = "", limit: int = MOST_CANDIDATES
     ) -> tuple[list[Candidate], list[int]]:
-        """Return in one turn the candidates that share two keys or more, and the row numbers of the others."""
-        asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK)
+        """Return in one turn the candidates that share `NEAR` keys or more, and the row numbers of the others."""
+        asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK, NEAR)
         rows = self._connection.run(_PERSON["alike"], asked, often=True).fetchall()
         near, others, full = [], [], set()
         for number, record, settled in rows:

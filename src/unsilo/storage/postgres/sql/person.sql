@@ -19,8 +19,8 @@ WITH met AS MATERIALIZED (
 )
 SELECT l.person, m.record,
   l.pat <> ?2 OR l.mid = 0 OR EXISTS (SELECT 1 FROM link o WHERE o.person = l.person AND o.pat <> l.pat)
-FROM near n JOIN match_record m ON m.pat = n.pat JOIN link l ON l.pat = n.pat WHERE n.shared > 1 OR n.most = 1
-UNION ALL SELECT pat, NULL, FALSE FROM near WHERE shared = 1 AND most > 1
+FROM near n JOIN match_record m ON m.pat = n.pat JOIN link l ON l.pat = n.pat WHERE n.shared >= ?5 OR n.most < ?5
+UNION ALL SELECT pat, NULL, FALSE FROM near WHERE shared < ?5 AND most >= ?5
 UNION ALL SELECT key, NULL, NULL FROM large
 
 -- name: key_add
