@@ -18,7 +18,7 @@ _TYPES = "GET /fhir/metadata says which types there are"
             "there is no resource type MedicationOrder in FHIR R4",
             "did you mean Medication or MedicationRequest or MedicationDispense?",
         ),
-        ("Patient/1/$everythings", "nothing is served at this address", _SERVED),
+        ("Patient/1/$all-of-it", "nothing is served at this address", _SERVED),
         ("Patient/1/Foo", "nothing is served at this address", _SERVED),
         ("Müller/1", "nothing is served at this address", _SERVED),
         ("%FF", "nothing is served at this address", _SERVED),
