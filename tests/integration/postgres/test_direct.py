@@ -1,4 +1,4 @@
-"""Statements of reading connections through libpq: prepared when they come again, faults as of the driver."""
+"""Statements through libpq: prepared when they come again, faults as of the driver."""
 
 from collections.abc import Iterator
 
@@ -67,6 +67,18 @@ def test_faults_are_those_of_the_store(session: Session, database: str) -> None:
     other.run("SELECT pg_terminate_backend(CAST($1 AS integer))", [session.raw.info.backend_pid])
     with pytest.raises(CutError):
         session.run("SELECT 2")
+    other.close()
+
+
+def test_a_connection_that_goes_in_the_middle_of_a_turn_is_told(database: str) -> None:
+    """What waited is not written, nobody waits for answers that never come, and the fault is that of a cut."""
+    session, other = Session(database), Session(database)
+    session.begin("SELECT 1")
+    session.later("INSERT INTO keep (name, value) VALUES ($1, $2)", ("it", "x"))
+    other.run("SELECT pg_terminate_backend(CAST($1 AS integer))", [session.raw.info.backend_pid])
+    with pytest.raises(CutError):
+        session.execute("COMMIT")
+    assert other.run("SELECT count(*) FROM keep WHERE name = 'it'").fetchone() == (0,)
     other.close()
 
 

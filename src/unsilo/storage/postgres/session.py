@@ -24,11 +24,7 @@ _NEXT = f"COMMIT;{MOMENT}".encode()
 _SAVEPOINT, _BACK = "SAVEPOINT job", "ROLLBACK TO job"
 _ENDS = {"COMMIT", "ROLLBACK"}
 _SILENT = ("INSERT", "UPDATE", "DELETE", "SAVEPOINT", "RELEASE")
-"""Statements that give no row: they are sent with the next one that does."""
-_WORTH = ("INSERT", "UPDATE", "DELETE", "WITH", "SELECT")
-"""Statements that are worth being prepared."""
-_READS = ("SELECT", "WITH")
-_NEVER = 1 << 30
+"""Statements that give no row: they are sent with the next one that does, or that ends the transaction."""
 _RES = load("resource")
 _READ = {_RES["current"], _RES["current_many"]}
 _OWN = own("resource")
@@ -58,12 +54,11 @@ class _Whole(NumericBinaryLoader):
 class Result:
     """The rows of a statement, as sqlite3's cursors give them."""
 
-    __slots__ = ("_at", "_rows", "rowcount")
+    __slots__ = ("_at", "_rows")
 
-    def __init__(self, rows: list[Any], rowcount: int) -> None:
+    def __init__(self, rows: list[Any]) -> None:
         self._rows = rows
         self._at = 0
-        self.rowcount = rowcount
 
     def fetchone(self) -> Any:
         """Return the next row or None."""
@@ -97,7 +92,7 @@ def connect(dsn: str, *, reading: bool = False) -> psycopg.Connection[Any]:
         raw.execute(";".join(f"SET {name} = '{value}'" for name, value in settings.items()))
     except psycopg.Error as error:  # its text names the host and the user
         raise CutError("the database cannot be reached") from error
-    raw.prepared_max = 500
+    raw.prepare_threshold = None  # see Direct
     raw.adapters.register_dumper(int, Int8BinaryDumper)
     raw.adapters.register_loader("numeric", _Whole)
     return raw
@@ -116,11 +111,10 @@ class Session:
     def __init__(self, dsn: str, *, reading: bool = False) -> None:
         self._dsn = dsn
         self.raw = connect(dsn, reading=reading)
-        self._direct = Direct(self.raw) if reading else None
+        self._direct = Direct(self.raw)
         self._bases: dict[int, tuple[int, int, int]] = {}
         self._owned: set[int] = set()
         self._queue: list[tuple[str, Sequence[Any]]] = []
-        self._prepared: set[tuple[str, tuple[type, ...]]] = set()
         self._ending = False
         self._begun = False
         self._seconds: float = 0
@@ -132,12 +126,11 @@ class Session:
         """Run one statement of the store."""
         if sql.startswith("ROLLBACK"):
             self._owned.clear()
-            self._prepared.clear()  # the driver forgets what it has prepared
             if self._undone(sql):
-                return Result([], 0)
+                return Result([])
         elif self._begun and sql.startswith(_SILENT) and "RETURNING" not in sql:
             self.later(translate(sql), values)
-            return Result([], 0)
+            return Result([])
         if sql in _ENDS:
             self._begun = False
         found = self.run(translate(sql), values)
@@ -157,8 +150,7 @@ class Session:
             self.many(made, todo)
             return
         text = translate(sql)
-        self._settle()
-        self._guard(lambda cursor: cursor.executemany(text, [fitting(row) for row in todo]))
+        self._by_driver(lambda cursor: cursor.executemany(text, [fitting(row) for row in todo]))
 
     def run_rows(self, sql: str, rows: list[Sequence[Any]]) -> int:
         """Run an INSERT over many rows in one statement."""
@@ -242,23 +234,14 @@ class Session:
             self.run(f"SET statement_timeout = {int(seconds * 1000):d}")
             self._seconds = seconds
 
-    def run(self, text: str, values: Sequence[Any] = (), *, often: bool = False) -> Result:
-        """Run a statement in PostgreSQL's words; one that comes `often` behind others is prepared as those are."""
-        values = fitting(values)
-        if self._direct is not None and text.startswith(_READS):
-            return self._at_once(self._direct, text, values)
-        cursor = self._guard(lambda c: c.execute(text, values or None, binary=True), text, values, often=often)
-        given = cursor.pgresult  # `description` would make an object of each column
-        return Result(cursor.fetchall() if given is not None and given.nfields else [], cursor.rowcount)
-
-    def _at_once(self, direct: Direct, text: str, values: Sequence[Any]) -> Result:
-        """Run a statement of a reading connection, which never has others waiting."""
+    def run(self, text: str, values: Sequence[Any] = ()) -> Result:
+        """Run a statement in PostgreSQL's words, behind what waits."""
+        queue, self._queue = self._queue, []
         try:
             self._begun_anew()
-            rows = direct.run(text, values)
+            return Result(self._direct.run(text, fitting(values), queue))
         except psycopg.Error as error:
             raise self._fault(error) from error
-        return Result(rows, len(rows))
 
     def _begun_anew(self) -> None:
         """Take the answers of `end`."""
@@ -274,55 +257,17 @@ class Session:
 
     def script(self, text: str) -> None:
         """Run a script of many statements that binds nothing."""
-        self._settle()
-        self._guard(lambda c: c.execute(text))
+        self._by_driver(lambda cursor: cursor.execute(text))
 
-    def _settle(self) -> None:
-        """Send what waits."""
+    def _by_driver(self, act: Callable[[Any], Any]) -> None:
+        """Send what waits, and act on a cursor of the driver."""
         if self._queue:
             self.run("SELECT 1")
-
-    def _guard(
-        self, act: Callable[[Any], Any], text: str = "", values: Sequence[Any] = (), *, often: bool = False
-    ) -> Any:  # fmt: skip
-        """Act on a cursor; `text` and `values` are what it does, where it can be sent with what waits."""
-        queue, self._queue = self._queue, []
-        cursor = self.raw.cursor()
         try:
             self._begun_anew()
-            if queue:
-                self._send(queue, cursor, text, values, often=often)
-            else:
-                act(cursor)
+            act(self.raw.cursor())
         except psycopg.Error as error:
             raise self._fault(error) from error
-        return cursor
-
-    def _send(
-        self, queue: list[tuple[str, Sequence[Any]]], cursor: Any, text: str, values: Sequence[Any], *, often: bool
-    ) -> None:  # fmt: skip
-        """Send what waits and a statement in one turn.
-
-        Statements are prepared when they are met first, each in a turn of its own: behind one that fails, the driver
-        would believe in what was never made. Preparing one takes the server longer than to run it for a few rows.
-        """
-        shapes = [(said, tuple(map(type, bound))) for said, bound in queue if said.startswith(_WORTH)]
-        if often:
-            shapes.append((text, tuple(map(type, values))))
-        if self._prepared.issuperset(shapes):
-            before, self.raw.prepare_threshold = self.raw.prepare_threshold, _NEVER
-            try:
-                with self.raw.pipeline():
-                    for said, bound in queue:
-                        self.raw.cursor().execute(said, bound or None, binary=True)
-                    cursor.execute(text, values or None, binary=True)
-            finally:
-                self.raw.prepare_threshold = before
-            return
-        for said, bound in queue:
-            self.raw.cursor().execute(said, bound or None, binary=True, prepare=said.startswith(_WORTH))
-        cursor.execute(text, values or None, binary=True, prepare=often or None)
-        self._prepared.update(shapes)
 
     def columns(self) -> dict[str, dict[str, str]]:
         """Return table -> column -> type; read once."""

@@ -48,7 +48,7 @@ class SharedTx(Tx):
     ) -> tuple[list[Candidate], list[int]]:
         """Return in one turn the candidates that share `NEAR` keys or more, and the row numbers of the others."""
         asked = (keys, self._own(patient_id), limit, MOST_IN_BLOCK, NEAR)
-        rows = self._connection.run(_PERSON["alike"], asked, often=True).fetchall()
+        rows = self._connection.run(_PERSON["alike"], asked).fetchall()
         near, others, full = [], [], set()
         for number, record, settled in rows:
             if record is not None:
