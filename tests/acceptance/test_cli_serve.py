@@ -90,7 +90,7 @@ def test_commands_work_beside_a_running_node(tmp_path: Path) -> None:
             assert "1 done" in run(*sending)
             assert "1 resent" in run(*sending)
             again = ["replay", "--state", "done", "--reason", "the map is new", "--url", url]
-            assert "1 messages replayed: 1 done" in run(*again)
+            assert "1 message replayed: 1 done" in run(*again)
             run("replay", "none", "--reason", "x", "--url", url, status=2)
             assert run("replay", "--state", "done", "--reason", "x", "--data", data, status=3) == ""
             secret = run("token", "add", "reader", "--scope", "read", "--data", data).strip()
@@ -101,7 +101,7 @@ def test_commands_work_beside_a_running_node(tmp_path: Path) -> None:
                     _count_for_a_while(node)
             run(*sending, "--token", secret, status=3)
             assert "/sign-in/" in run("user", "add", "ann", "--role", "admin", "--data", data)
-            assert "1 messages in, 1 persons" in run("status", "--data", data)
+            assert "1 message in, 1 person," in run("status", "--data", data)
             run("backup", str(tmp_path / "copy"), "--data", data)
             process.send_signal(signal.SIGTERM)
             assert process.wait(15) == 0

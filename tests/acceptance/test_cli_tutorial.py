@@ -65,7 +65,7 @@ def test_the_tutorial_runs_as_printed(tmp_path: Path) -> None:
     everything = "\n".join(printed)
     assert "Glucose [Mass/volume] in Serum or Plasma 98 mg/dL" in everything
     assert "PID|1||4711^^^HILLTOP^MR||Rivera^Ana" in everything
-    assert "1 of 1 messages accepted" in everything
+    assert "1 of 1 message accepted" in everything
     assert (tmp_path / "bundles" / "first.hl7.json").exists()
 
 

@@ -1,5 +1,6 @@
 """A connection's statements through libpq itself: a cursor of the driver costs three times what it carries."""
 
+import select
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ class Direct:
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self._pg = raw.pgconn
         self._adapt = Transformer(raw)
+        self._socket = select.poll()
+        self._socket.register(self._pg.socket, select.POLLIN)
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._seen: dict[tuple[str, tuple[int, ...]], int] = {}
 
@@ -85,6 +88,7 @@ class Direct:
                 else:
                     pg.send_query_params(each.text.encode(), each.values, each.types, each.formats, _BINARY)
             pg.pipeline_sync()
+            self._sent()
             answers = self._answers()
         finally:
             if pg.status == pq.ConnStatus.OK:
@@ -93,12 +97,34 @@ class Direct:
             self._checked(answer)
         return answers[-1]
 
+    def _sent(self) -> None:
+        """Put everything on its way, taking what comes meanwhile, so that neither side waits for the other."""
+        pg = self._pg
+        if not pg.flush():
+            return
+        self._socket.modify(pg.socket, select.POLLIN | select.POLLOUT)
+        try:
+            while pg.flush():
+                for _, what in self._socket.poll():
+                    if what & ~select.POLLOUT:
+                        pg.consume_input()
+        finally:
+            self._socket.modify(pg.socket, select.POLLIN)
+
+    def _answer(self) -> Any:
+        """Return what comes next; whoever waits here, perhaps for another's lock, leaves other threads running."""
+        pg = self._pg
+        while pg.is_busy():
+            self._socket.poll()
+            pg.consume_input()
+        return pg.get_result()
+
     def _answers(self) -> list[Any]:
         """Return the answers of a turn, one for each statement."""
         answers: list[Any] = []
         ended = False
         while True:
-            answer = self._pg.get_result()
+            answer = self._answer()
             if answer is None:  # ends a statement's answer; twice, nothing comes any more
                 if ended:
                     raise psycopg.OperationalError("the connection was lost")

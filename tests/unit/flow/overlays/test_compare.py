@@ -187,7 +187,7 @@ def test_the_commands(store: Service, files: Path, tmp_path: Path) -> None:
     status, said = run("coverage", *own)
     assert status == 0
     assert "lab (hl7v2): 5 messages" in said
-    assert "other (hl7v2): 1 messages" in said
+    assert "other (hl7v2): 1 message" in said
     assert "ZLB-2" in said
     assert "Hexokinase" not in said
     assert "Hexokinase" in run("coverage", "--feed", "lab", "--values", *own)[1]

@@ -122,7 +122,7 @@ def test_the_command_says_places_and_status(folder: Path) -> None:
     run = CliRunner().invoke
     good = run(app, ["map", "test", str(folder)])
     assert good.exit_code == 0
-    assert "5 of 5 hold, 1 messages (hl7v2, overlay " in good.output
+    assert "5 of 5 hold, 1 message (hl7v2, overlay " in good.output
     (folder / "tests/cbc.expect").write_text("Patient.gender = 'male'\n")
     bad = run(app, ["map", "test", str(folder)])
     assert bad.exit_code == 1
