@@ -5,7 +5,7 @@ from __future__ import annotations
 from unsilo.mapping.v2.form_plan import FormPlan, asked_of
 from unsilo.mapping.v2.opened import named
 
-__all__ = ["convert", "fitting", "opening", "source_of"]
+__all__ = ["convert", "fitting", "making", "opening", "source_of"]
 
 
 def opening(plan: FormPlan, learnt: str, failed: str) -> tuple[list[str], list[str]]:
@@ -59,6 +59,18 @@ def fitting(failed: str) -> list[str]:
     ]
 
 
+def making(given: str) -> list[str]:
+    """Lines that make what the form in hand knows, from the holes `given` and the resources `found`."""
+    return [
+        "if form.news: found = form.open(run, d, found, at, keys)",
+        "if form.said: form.say(run, at)",
+        'new = [{"reference": found[n]} for n in form.given]',
+        "run.refs += new",
+        f"d.body = form.make({given}*new)",
+        "d.told = told = form.rows[at]",
+    ]
+
+
 def source_of(plan: FormPlan) -> str:
     """Python of `m`, which fills a fresh resource from a known form, else by `slow`, and learns."""
     failed = "return slow(run, seg, i, d)"
@@ -79,12 +91,7 @@ def source_of(plan: FormPlan) -> str:
         "forms = known.get(key)",
         f"if forms is None or d.rows: {learn}",
         *fitting(learn),
-        "if form.news: found = form.open(run, d, found, at, keys)",
-        "if form.said: form.say(run, at)",
-        'new = [{"reference": found[n]} for n in form.given]',
-        "run.refs += new",
-        f"d.body = form.make({given}*new)",
-        "d.told = told = form.rows[at]",
+        *making(given),
         "d.rows += told.rows",
         "run.formed = owner, forms",
     ]

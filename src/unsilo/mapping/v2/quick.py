@@ -11,7 +11,7 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.plan import Planned
 from unsilo.mapping.v2.form import Form
 from unsilo.mapping.v2.form_plan import asked_of
-from unsilo.mapping.v2.form_source import convert, fitting, opening
+from unsilo.mapping.v2.form_source import convert, fitting, making, opening
 from unsilo.mapping.v2.forms import Forms
 from unsilo.mapping.v2.frames import Frame
 from unsilo.mapping.values import Memo
@@ -144,12 +144,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         "run.drafts.append(d)",
         *([f"frame.vars[{planned.name!r}] = d"] if planned.name else []),
         f"at = (i, {''.join(f'g{n}, ' for n in range(len(plan.others)))})",
-        "if form.news: found = form.open(run, d, found, at, keys)",
-        "if form.said: form.say(run, at)",
-        'new = [{"reference": found[n]} for n in form.given]',
-        "run.refs += new",
-        f"d.body = form.make({given}*new)",
-        "d.told = told = form.rows[at]",
+        *making(given),
         "d.rows = list(told.rows)",
         "d.links = links",
         *backs,
