@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.mapping.v2_bench import AT, MSH, parsed
 from unsilo.kernel import seal
 from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.program import Program
 from unsilo.mapping.v2 import forms, shapes
 
 TESTS = (
@@ -49,16 +51,21 @@ def said(mapped: Mapped) -> object:
     return entries, mapped.unconsumed, mapped.issues, mapped.actions
 
 
-def test_forms_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What is made from forms equals what a map compiled for the shape makes without them, message by message."""
+def both(feed: str, messages: list[Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Program, list[Any]]:
+    """A program that uses forms from the first message, and what one without them says of all messages."""
     monkeypatch.setattr(shapes, "_OFTEN", 1)
-    quick = load("hl7v2", Site(feed="forms"), tmp_path / "quick")
+    quick = load("hl7v2", Site(feed=feed), folder / "quick")
     with monkeypatch.context() as plain:
         plain.setattr(shapes, "formed", lambda *_: None)
-        slow = load("hl7v2", Site(feed="forms"), tmp_path / "slow")
-        draw = random.Random(11)
-        messages = [parsed(report(draw, number)) for number in range(70)]
-        expected = [said(slow.run(message, seal("lab", "hl7v2", content, AT))) for message, content in messages]
+        slow = load("hl7v2", Site(feed=feed), folder / "slow")
+        return quick, [said(slow.run(message, seal("lab", "hl7v2", content, AT))) for message, content in messages]
+
+
+def test_forms_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is made from forms equals what a map compiled for the shape makes without them, message by message."""
+    draw = random.Random(11)
+    messages = [parsed(report(draw, number)) for number in range(70)]
+    quick, expected = both("forms", messages, monkeypatch, tmp_path)
     for (message, content), wanted in zip(messages, expected, strict=True):
         assert said(quick.run(message, seal("lab", "hl7v2", content, AT))) == wanted
 
@@ -141,14 +148,9 @@ def test_forms_of_opened_fields_change_nothing(
     made: Callable[[random.Random, int], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Names, numbers and addresses that never come again go through forms as they do through the maps."""
-    monkeypatch.setattr(shapes, "_OFTEN", 1)
-    quick = load("hl7v2", Site(feed="opened"), tmp_path / "quick")
-    with monkeypatch.context() as plain:
-        plain.setattr(shapes, "formed", lambda *_: None)
-        slow = load("hl7v2", Site(feed="opened"), tmp_path / "slow")
-        draw = random.Random(12)
-        messages = [parsed(made(draw, number)) for number in range(50)]
-        expected = [said(slow.run(message, seal("lab", "hl7v2", content, AT))) for message, content in messages]
+    draw = random.Random(12)
+    messages = [parsed(made(draw, number)) for number in range(50)]
+    quick, expected = both("opened", messages, monkeypatch, tmp_path)
     before = forms._kept[0]
     for _ in range(2):
         for (message, content), wanted in zip(messages, expected, strict=True):

@@ -317,12 +317,8 @@ def _test(facts: list[Fact]) -> Test:
 
 def _loinc(facts: list[Fact]) -> list[str]:
     """Return the LOINC codes of some facts, each once."""
-    found: dict[str, None] = {}
-    for fact in facts:
-        for coding in concept(fact.resource).get("coding") or ():
-            if coding.get("system") == LOINC and coding.get("code"):
-                found[str(coding["code"])] = None
-    return list(found)
+    codings = [c for fact in facts for c in concept(fact.resource).get("coding") or ()]
+    return list(dict.fromkeys(str(c["code"]) for c in codings if c.get("system") == LOINC and c.get("code")))
 
 
 def _joined(series: dict[str, list[Point]], conversion: Conversion) -> list[Point]:

@@ -94,15 +94,11 @@ _LABORATORY = frozenset(("laboratory", "30954-2"))
 
 
 def _observation_kind(resource: Json) -> str:
-    said, laboratory = False, False
-    for concept in resource.get("category") or ():
-        for coding in (concept.get("coding") or ()) if isinstance(concept, dict) else ():
-            code, said = coding.get("code"), True
-            if code == "vital-signs":
-                return "vitals"
-            laboratory |= str(code) in _LABORATORY
+    codes = categories(resource)
+    if "vital-signs" in codes:
+        return "vitals"
     measured = "referenceRange" in resource or "interpretation" in resource
-    return "laboratory" if laboratory or (measured and not said) else "observation"
+    return "laboratory" if codes & _LABORATORY or (measured and not codes) else "observation"
 
 
 def kind_of(resource: Json) -> str:

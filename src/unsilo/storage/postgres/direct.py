@@ -40,6 +40,7 @@ class Direct:
     """
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        self._raw = raw
         self._pg = raw.pgconn
         self._adapt = Transformer(raw)
         self._socket = select.poll()
@@ -90,9 +91,10 @@ class Direct:
             pg.pipeline_sync()
             self._sent()
             answers = self._answers()
-        finally:
-            if pg.status == pq.ConnStatus.OK:
-                pg.exit_pipeline_mode()
+            pg.exit_pipeline_mode()
+        except BaseException:  # nobody knows what of it was done: the connection is given up
+            self._raw.close()
+            raise
         for answer in answers:
             self._checked(answer)
         return answers[-1]
