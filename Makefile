@@ -49,13 +49,23 @@ test: $(VENV)/.dev ## set up everything and run all tests
 
 .PHONY: check
 check: $(VENV)/.dev ## formatting, lint, types, import contracts, spelling, generated tables, short fuzz, dependency audit
-	@$(BIN)/ruff format --check src tests bench tools
-	@$(BIN)/ruff check src tests bench tools
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target check-types check-parsers check-text
+
+.PHONY: check-types
+check-types: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/codespell src tests docs bench tools README.md CHANGELOG.md SECURITY.md AGENTS.md
 	@$(MAKE) --no-print-directory generate-check
+
+.PHONY: check-parsers
+check-parsers: $(VENV)/.dev
 	@$(BIN)/python -m tests.fuzz --seconds 2
+
+.PHONY: check-text
+check-text: $(VENV)/.dev
+	@$(BIN)/ruff format --check src tests bench tools
+	@$(BIN)/ruff check src tests bench tools
+	@$(BIN)/codespell src tests docs bench tools README.md CHANGELOG.md SECURITY.md AGENTS.md
 	@./tools/audit $(BIN)
 
 .PHONY: fuzz

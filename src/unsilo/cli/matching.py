@@ -72,7 +72,7 @@ def match(
         return
     found = done.value
     say(
-        f"{several(found.rows, 'row')} are {several(found.persons, 'person')}, "
+        f"{several(found.rows, 'row')} {'is' if found.rows == 1 else 'are'} {several(found.persons, 'person')}, "
         f"{several(found.review, 'pair')} for review "
         f"({several(found.compared, 'pair')} compared, linked from {found.link_at:.3f})"
     )

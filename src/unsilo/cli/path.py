@@ -1,6 +1,7 @@
 """The command `fhirpath`: an expression over a file, or many from a file of lines."""
 
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -115,11 +116,12 @@ def _replies(source: Any, folder: Path, context: "Context", lenient: bool) -> It
         return _load(folder, name)
 
     for number, line in enumerate(source, 1):
-        if not line.strip():
+        text = line.removeprefix(BOM_UTF8) if number == 1 else line
+        if not text.strip():
             continue
         name: Any = number
         try:
-            asked = _asked(line)
+            asked = _asked(text)
             name = asked.get("id", number)
             file = asked.get("file")
             document = load(file) if isinstance(file, str) and file else None

@@ -59,6 +59,6 @@ def suggest(
         return
     found = done.value
     say(
-        f"{found.items} local codes among {several(found.targets, 'code')}: {found.automatic} certain, "
+        f"{several(found.items, 'local code')} among {several(found.targets, 'code')}: {found.automatic} certain, "
         f"{found.review} for review, {found.abstained} without a code"
     )

@@ -118,3 +118,5 @@ def test_files_are_also_looked_for_from_here(folder: Path, monkeypatch: pytest.M
     inner.mkdir()
     assert replies({"id": 1, "expression": "id", "file": "p.json"}, batch=inner / "l")[0]["result"] == ["p"]
     assert run("--batch", "-", given='{"id":1,"expression":"id","file":"p.json"}\n')[1] == '{"id":1,"result":["p"]}\n'
+    marked = '\ufeff{"id":1,"expression":"1 + 1"}\r\n'  # as some editors save it
+    assert run("--batch", "-", given=marked)[1] == '{"id":1,"result":[2]}\n'
