@@ -22,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_ERRORS = 20
 _LONGEST_ID = 1000
 _PATH = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?")
+_BREAKS = re.compile(r"[\r\n\x0b\x1c\x00]")
 _SEVERITY = {"fatal": "E", "error": "E", "warning": "W", "information": "I"}  # HL7 table 0516
 # HL7 table 0357
 _CONDITIONS = {
@@ -96,15 +97,15 @@ def ack(request: bytes | Message, code: AckCode, issues: Sequence[Issue] = (), *
     msa = ["MSA", code, header.field(10)[:_LONGEST_ID], text]
     segments = [msh, msa, *_errors(told, marks, version)]
     sep = marks.field_sep
-    out = "".join(sep.join(_short(fields)) + "\r" for fields in segments)
+    out = "".join(_BREAKS.sub(" ", sep.join(_short(fields))) + "\r" for fields in segments)
     return out.encode(marks.charset, "replace")
 
 
 def _short(fields: list[str]) -> list[str]:
-    """Drop empty fields at the end, and what a header as garbage would break the answer with."""
+    """Drop empty fields at the end."""
     while len(fields) > 2 and not fields[-1]:
         fields.pop()
-    return [re.sub(r"[\r\n\x0b\x1c\x00]", " ", field) for field in fields]
+    return fields
 
 
 def _encoding(marks: Delimiters) -> str:

@@ -19,6 +19,7 @@ VERSIONS = frozenset(
 )  # fmt: skip
 """HL7 table 0104. 2.9 is taken as 2.8.2 with an Issue: its header is the same."""
 
+_END = re.compile(rb"[\r\n\x1c]")
 _NEWER = frozenset(("2.9", "2.9.1"))
 
 PROCESSING_IDS = frozenset("DPTN")
@@ -64,7 +65,8 @@ def peek(content: bytes) -> Segment | None:
     start = content.find(b"MSH", 0, 65_536)
     if start < 0:
         return None
-    line = re.split(rb"[\r\n\x1c]", content[start : start + 8192], maxsplit=1)[0]
+    end = _END.search(content, start, start + 8192)
+    line = content[start : end.start() if end is not None else start + 8192]
     sep = line[3:4]
     head = line[4:].split(sep, 17) if sep else [b""]
     marks = read_delimiters(sep, head[0], "ascii").delimiters or DEFAULT_DELIMITERS
