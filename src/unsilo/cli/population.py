@@ -139,10 +139,14 @@ def export(
     import shutil
     import threading
 
+    from unsilo.flow.bulk.beside import Make, hands
     from unsilo.flow.bulk.export import export as write
+    from unsilo.flow.bulk.export import lines_of
     from unsilo.flow.bulk.job import Job, Jobs
     from unsilo.flow.bulk.request import read
+    from unsilo.flow.spread import processors
     from unsilo.policy import Predicate
+    from unsilo.storage import open_store
 
     settings = settings_of(config, data)
     pairs = [("_type", name) for name in types or ()] + ([("_since", since)] if since else [])
@@ -154,12 +158,18 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     jobs = Jobs(out / ".export", Job)
     counts: dict[str, Any] = {}
-    with node(settings) as service:
+
+    def prepare() -> Make:
+        return lines_of(open_store(settings.data, database=settings.database).view(), Predicate())
+
+    _for_many()
+    with hands(min(processors(), 4) - 1, prepare) as beside, node(settings) as service:
         trace(service.store, "export", f"to {out}")
         job = jobs.start(Job(actor=who(), url="", request=request))
         try:
-            _for_many()
-            write(jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event())
+            write(
+                jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event(), beside
+            )
             for file in job.files:
                 jobs.path(job, file.name).replace(out / file.name.partition(".")[2])
                 counts[file.name.partition(".")[2]] = file.count

@@ -41,7 +41,7 @@ class WalkReads:
     def _walk(
         self, columns: str, predicate: Predicate, type_: str, *, after: int = 0, since: int = 0, until: int = 0,
         limit: int = 2000, patients: Sequence[str] | None = None, of_patients: bool = False,
-        states: Sequence[int] = (0,),
+        states: Sequence[int] = (0,), upto: int = 0, skip: int = 0,
     ) -> list[Any]:  # fmt: skip
         sight = Sight(predicate, self._readers.dialect)
         number = r4.type_number(type_)
@@ -71,14 +71,19 @@ class WalkReads:
             where.append(f"({own}{about})")
             values += theirs
         where.append("r.rid > ?")
-        sql = f"SELECT {columns} FROM {opened.table} WHERE {' AND '.join(where)} ORDER BY r.rid LIMIT ?"  # noqa: S608
-        return self._readers.rows(sql, [*values, after, limit])
+        values.append(after)
+        if upto:
+            where.append("r.rid <= ?")
+            values.append(upto)
+        sql = f"SELECT {columns} FROM {opened.table} WHERE {' AND '.join(where)} ORDER BY r.rid LIMIT ? OFFSET ?"  # noqa: S608
+        return self._readers.rows(sql, [*values, limit, skip])
 
     def walk(self, predicate: Predicate, type_: str, **which: Any) -> list[Stored]:
         """Return the next rows of a type after row number `after`, changed since and until (microseconds, 0 any).
 
         `patients` are ids of source Patients whose compartments are wanted; `of_patients` leaves out what belongs to
-        no Patient. `states` (1,) gives what was deleted. A further call with the last `rid` goes on.
+        no Patient. `states` (1,) gives what was deleted. A further call with the last `rid` goes on; rows after
+        `upto` (0 none) are left out.
         """
         rows = self._walk(_COLUMNS, predicate, type_, **which)
         return [_make(row[0], type_, *row[1:9], unpack_body(row[9])) for row in rows]
@@ -88,3 +93,11 @@ class WalkReads:
         rows = self._walk("r.rid, r.version, r.updated, r.body", predicate, type_, **which)
         bodies = unpack_all([row[3] for row in rows])
         return [(row[0], row[1], row[2], body) for row, body in zip(rows, bodies, strict=True)]
+
+    def walk_end(self, type_: str, after: int, count: int) -> int:
+        """Return the row number of the live row of a type that is the `count`-th after another; 0 when there are fewer.
+
+        It is found in an index alone, so that pieces of one length can be read side by side.
+        """
+        rows = self._walk("r.rid", Predicate(), type_, after=after, limit=1, skip=count - 1)
+        return int(rows[0][0]) if rows else 0

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from unsilo.fhir.subset import subset
+from unsilo.flow.bulk.beside import Hand, Made, Make, Span, joined, write_at
 from unsilo.flow.bulk.job import File, Job, Jobs
 from unsilo.flow.bulk.request import Request, types_of
 from unsilo.flow.fhir.search import prepare, search
@@ -23,13 +24,16 @@ from unsilo.search import Vocabulary
 from unsilo.storage import Stored
 from unsilo.storage.plan import Page, Plan
 
-__all__ = ["Reads", "export", "issues_of_filters", "members_of"]
+__all__ = ["Reads", "export", "issues_of_filters", "lines_of", "members_of"]
 
 _CHUNK = 2000
 _LARGEST = 32 * 1024 * 1024
 """Bytes after which the next file begins."""
 _BLOCKS = 3
 """Pieces of a file that wait to be written while the next one is made."""
+_ORDERED = 2
+"""Orders that a process beside this one has at hand."""
+_ALL = 1_000_000_000
 _CERTAIN_EVERY = 5.0
 """Seconds after which what is written is made certain."""
 
@@ -45,9 +49,12 @@ class Reads(Protocol):
 
     def walk_bodies(
         self, predicate: Predicate, type_: str, *, after: int = 0, since: int = 0, until: int = 0, limit: int = 2000,
-        patients: Sequence[str] | None = None, of_patients: bool = False, states: Sequence[int] = (0,),
+        patients: Sequence[str] | None = None, of_patients: bool = False, states: Sequence[int] = (0,), upto: int = 0,
     ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
         """Return row number, version, time and body of the next rows of a type."""
+
+    def walk_end(self, type_: str, after: int, count: int) -> int:
+        """Return the row number of the live row of a type that is the `count`-th after another; 0 for none."""
 
     def search(self, plan: Plan) -> Page:
         """Run a search."""
@@ -104,33 +111,51 @@ class _Disk:
         self._thread.shutdown(cancel_futures=True)
 
 
-def _finish(handle: Any) -> None:
+def _finish(file: int) -> None:
     """Make a file certain and close it."""
-    handle.flush()
-    os.fsync(handle.fileno())
-    handle.close()
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 class _Writing:
-    """The files of one job while it is written."""
+    """The files of one job while it is written, here and by processes beside (`hands`)."""
 
-    def __init__(self, jobs: Jobs[Job], job: Job, disk: _Disk) -> None:
-        self.jobs, self.job, self.disk = jobs, job, disk
-        self.handle: Any = None
+    def __init__(self, jobs: Jobs[Job], job: Job, disk: _Disk, hands: Sequence[Hand] = ()) -> None:
+        self.jobs, self.job, self.disk, self.hands = jobs, job, disk, hands
         self.file: File | None = None
         self.certain = time.monotonic()
+        self._open = -1
+        self._left: deque[tuple[int, list[int]]] = deque()
+        """Files that are full, and how many orders each of `hands` must have answered before they are whole."""
         for file in job.files:  # what was written after the last certain moment is written again
             with jobs.path(job, file.name).open("ab") as handle:
                 handle.truncate(file.size)
 
     def lines(self, kind: str, content: list[bytes], *, deleted: bool = False) -> None:
         """Append lines to the file of a type."""
-        if not content:
+        if content:
+            block = joined(content)
+            file, place = self._room(kind, len(content), len(block), deleted=deleted)
+            self.disk.do(write_at, file, place, block)
+
+    def made(self, made: Made) -> None:
+        """Append what was made of a span."""
+        if not made.count:
             return
+        file, place = self._room(made.span.kind, made.count, made.size)
+        if made.hand is None:
+            self.disk.do(write_at, file, place, made.block)
+        elif self.file is not None:
+            made.hand.write(self.jobs.path(self.job, self.file.name), place)
+
+    def _room(self, kind: str, count: int, size: int, *, deleted: bool = False) -> tuple[int, int]:
+        """Return the open file and the place in it where so many lines and bytes of a type go."""
         what = "deleted" if deleted else "output"
         file = self.file
         if file is None or (file.type, file.kind) != (kind, what) or file.size > _LARGEST:
-            self.close()
+            self.leave()
             known = [f for f in self.job.files if (f.type, f.kind) == (kind, what)]
             if known and known[-1].size <= _LARGEST:
                 file = known[-1]
@@ -139,39 +164,54 @@ class _Writing:
                 file = File(kind, name, "deleted" if deleted else "output")
                 self.job.files.append(file)
             self.file = file
-            self.handle = self.jobs.path(self.job, file.name).open("ab")
-        content.append(b"")
-        block = b"\n".join(content)
-        self.disk.do(self.handle.write, block)
-        file.size += len(block)
-        file.count += len(content) - 1
-        self.job.written += len(content) - 1
+            self._open = os.open(self.jobs.path(self.job, file.name), os.O_WRONLY | os.O_CREAT, 0o666)
+        place = file.size
+        file.size += size
+        file.count += count
+        self.job.written += count
+        return self._open, place
 
-    def close(self) -> None:
-        """Have the open file made certain; `disk.settle` waits for it."""
-        if self.handle is not None:
-            self.disk.do(_finish, self.handle)
-            self.handle = self.file = None
+    def leave(self) -> None:
+        """Leave the file that is written; it is made certain and closed when all that goes into it was written."""
+        if self._open >= 0:
+            self._left.append((self._open, [hand.asked for hand in self.hands]))
+            self._open, self.file = -1, None
+        while self._left and all(h.answered >= n for h, n in zip(self.hands, self._left[0][1], strict=True)):
+            self.disk.do(_finish, self._left.popleft()[0])
+
+    def settle(self) -> None:
+        """Wait until all is written, and what was left certain."""
+        for hand in self.hands:
+            while hand.answered < hand.asked:
+                hand.hear(wait=True)
+        while self._left:
+            self.disk.do(_finish, self._left.popleft()[0])
+        self.disk.settle()
 
     def keep(self, place: tuple[int, int], *, now: bool = False) -> None:
         """Remember that everything up to a place is written, now and then so that it is certain."""
         self.job.place = place
         if now or time.monotonic() - self.certain > _CERTAIN_EVERY:
-            self.disk.settle()
-            if self.handle is not None:
-                self.handle.flush()
-                os.fsync(self.handle.fileno())
+            self.settle()
+            if self._open >= 0:
+                os.fsync(self._open)
             self.jobs.keep(self.job)
             self.certain = time.monotonic()
+
+    def end(self) -> None:
+        """Leave no file open, whatever was written of it."""
+        for file in (self._open, *(file for file, _ in self._left)):
+            if file >= 0:
+                os.close(file)
 
 
 Line = Callable[[bytes, int, int], bytes]
 """What makes the line of a resource of its body, version and time."""
 
 
-def _shown(request: Request, kind: str, predicate: Predicate) -> Line:
+def _shown(elements: Sequence[tuple[str, str]], kind: str, predicate: Predicate) -> Line:
     """Return what makes the line of a resource: without what the predicate masks, and only the elements asked for."""
-    names = tuple(name for type_, name in request.elements if type_ in ("", kind))
+    names = tuple(name for type_, name in elements if type_ in ("", kind))
     hidden = predicate.elements.get(kind)
     if not names and not hidden:
         return partial(with_meta, kind)
@@ -210,20 +250,66 @@ def _filtered(
                 break
 
 
+def lines_of(reads: Reads, predicate: Predicate) -> Make:
+    """Return what makes the lines of a span of all that the predicate lets be seen."""
+
+    def make(span: Span) -> list[bytes]:
+        line = _shown(span.elements, span.kind, predicate)
+        found = reads.walk_bodies(
+            predicate, span.kind, after=span.after, upto=span.upto, until=span.until, limit=_ALL,
+        )  # fmt: skip
+        return [line(body, version, updated) for _, version, updated, body in found]
+
+    return make
+
+
 def export(
-    jobs: Jobs[Job], job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event
-) -> bool:
+    jobs: Jobs[Job], job: Job, reads: Reads, predicate: Predicate, vocabulary: Vocabulary, stop: threading.Event,
+    hands: Sequence[Hand] = (),
+) -> bool:  # fmt: skip
     """Write what is left of a job, under the predicate of who asked; return False, early, when `stop` is set.
 
-    OSError when a file cannot be written.
+    `hands` are processes that make a share of the pieces, with the same predicate. OSError when a file cannot be
+    written.
     """
     disk = _Disk()
+    writing = _Writing(jobs, job, disk, hands)
     try:
-        whole = _export(_Writing(jobs, job, disk), reads, predicate, vocabulary, stop)
-        disk.settle()
+        whole = _export(writing, reads, predicate, vocabulary, stop)
+        writing.settle()
     finally:
         disk.end()
+        writing.end()
     return whole
+
+
+def _side_by_side(
+    writing: _Writing, reads: Reads, make: Make, number: int, kind: str, after: int, stop: threading.Event
+) -> int:
+    """Write all whole pieces of a type, each made here or beside, in order; return the last row that is written."""
+    elements = tuple(writing.job.request.elements)
+    start, upto = after, reads.walk_end(kind, after, _CHUNK)
+    under_way: deque[Made] = deque()
+    while upto or under_way:
+        upto = 0 if stop.is_set() else upto
+        for hand in writing.hands:
+            hand.hear()
+            while upto and hand.asked - hand.answered < _ORDERED:
+                under_way.append(hand.make(Span(kind, start, upto, writing.job.time, elements)))
+                start, upto = upto, reads.walk_end(kind, upto, _CHUNK)
+        own = sum(made.hand is None for made in under_way)
+        if upto and own < _BLOCKS:
+            span = Span(kind, start, upto, writing.job.time, elements)
+            under_way.append(Made(span, None, make(span)))
+            start, upto = upto, reads.walk_end(kind, upto, _CHUNK)
+        elif under_way and under_way[0].hand is not None and not under_way[0].hand.is_made(under_way[0]):
+            under_way[0].hand.hear(wait=True)
+        while under_way and (under_way[0].hand is None or under_way[0].hand.is_made(under_way[0])):
+            made = under_way.popleft()
+            writing.made(made)
+            after = made.span.upto
+            writing.keep((number, after))
+    return after
 
 
 def _export(
@@ -237,17 +323,19 @@ def _export(
         members = members_of(reads, predicate, request.group) or []
         patients = [id_ for id_ in members if not request.patients or id_ in request.patients]
     filtered = {kind for kind, _ in request.filters}
+    all_of_it = request.level == "system" and patients is None and not request.since
     first, after = job.place
     for number in range(first, len(types)):
         kind = types[number]
-        line = _shown(request, kind, predicate)
+        line = _shown(request.elements, kind, predicate)
         if kind in filtered and not (number == first and after):
             for rows in _filtered(reads, job, predicate, kind, vocabulary, patients):
                 writing.lines(kind, [line(row.body, row.version, row.updated) for row in rows])
+        elif writing.hands and all_of_it:
+            after = _side_by_side(writing, reads, lines_of(reads, predicate), number, kind, after, stop)
         while kind not in filtered:
             if stop.is_set():
                 writing.keep((number, after), now=True)
-                writing.close()
                 return False
             found = reads.walk_bodies(
                 predicate, kind, after=after, since=request.since, until=job.time, limit=_CHUNK, patients=patients,
@@ -262,7 +350,7 @@ def _export(
             _deleted(reads, writing, predicate, kind, job)
         after = 0
         writing.keep((number + 1, 0))
-    writing.close()
+    writing.leave()
     return True
 
 
