@@ -8,6 +8,8 @@ PORT ?= 8080
 MLLP ?= 2575
 DATA ?= data/demo
 SECONDS_EACH ?= 600
+# Tests wait for disks and other processes two fifths of their time: one more of them than there are processors.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 7 ] && n=7; echo $$((n + 1)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help
@@ -45,7 +47,7 @@ demo: $(VENV)/.run ## feed real messages through the whole pipeline, print a sum
 .PHONY: test
 test: $(VENV)/.dev ## set up everything and run all tests
 	@./tools/browser-packages
-	@$(BIN)/pytest -n 2 --dist loadfile -q $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## formatting, lint, types, import contracts, spelling, generated tables, short fuzz, dependency audit
