@@ -274,8 +274,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How long the writer waits for company before one commit, in milliseconds."""
     reserve_mb: int = 64
     """Room kept in the data folder for when the disk is full, so that reads can be recorded; 0 for none."""
-    in_flight: int = 256
-    """Messages that are being processed at once, at most."""
+    in_flight: int = 1024
+    """Messages at the workers, mapped and waiting for the store, or being stored, at most."""
     message_seconds: int = 60
     """Processing time after which a message is taken for poison."""
     search: SearchBounds = SearchBounds()

@@ -35,13 +35,14 @@ class Company:
         self._hurried |= awaited
 
     def take(self, coming: int, now: float) -> list[Item]:
-        """Return what is to be handed over now; `coming` is how many messages the workers have at hand."""
+        """Return what is to be handed over now, `ENOUGH` at most; `coming` is how many the workers have at hand."""
         ready = self._ready
         waits = coming >= _COMING and len(ready) < ENOUGH and not self._hurried
         if waits and now - self._since < PATIENCE:
             return []
-        self._ready, self._hurried = [], False
-        return ready
+        self._ready = ready[ENOUGH:]
+        self._hurried = self._hurried and bool(self._ready)
+        return ready[:ENOUGH]
 
     def patience(self, now: float, longest: float) -> float:
         """Return the seconds until what waits has waited long enough, `longest` at most."""

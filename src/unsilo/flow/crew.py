@@ -25,6 +25,8 @@ _log = logging.getLogger("unsilo.dispatch")
 
 AHEAD = 16
 """Jobs that a worker has at hand, so that it never waits for the next."""
+_PACKED_BYTES = 32 * 1024 * 1024
+"""What workers made of messages is kept in memory until it can be stored, up to so much; then they wait."""
 
 
 class Crew(Hands):
@@ -46,27 +48,31 @@ class Crew(Hands):
         self.broken: dict[str, str] = {}
 
     @property
-    def _flying(self) -> int:
-        """Messages at the workers, ready, and being committed."""
-        return len(self._at) + len(self._company) + self._committing
+    def _room(self) -> bool:
+        """Tell whether workers may be given more: what they make of messages waits here for its turn at the store.
+
+        Where nothing is under way, what waits may wait for a message that a lost worker gave back.
+        """
+        if not (self._at or self._company or self._committing):
+            return True
+        under_way = len(self._items) - len(self._todo) - len(self._stalled)
+        return under_way < self.settings.in_flight and self._packed < _PACKED_BYTES
 
     def _feed_workers(self) -> None:
         if self._stopping or time.monotonic() < self._pause_until:
             return
-        while self._order.ready and self._flying < self.settings.in_flight:
+        while self._todo and self._room:
             worker = min((w for w in self._workers if w.ready), key=lambda w: len(w.jobs), default=None)
             if worker is None or len(worker.jobs) >= AHEAD:
                 return
-            mid = self._order.take()
-            if mid is None:
-                return
+            mid = self._todo.popleft()
             item = self._items[mid]
             if item.feed in self.broken:
                 # Not the message's fault: it stays queued until the feed's map is mended and the node started again.
                 self._stalled.add(mid)
                 continue
             if any(key in self._parked for key in item.keys):
-                self._submit(item, "held")
+                self._settle(item, "held")
                 continue
             envelope = self._content(item)
             if envelope is None:
@@ -88,15 +94,14 @@ class Crew(Hands):
         except Exception as fault:  # noqa: BLE001 - the bytes of one message must not stop the others
             if is_storage_fault(fault):
                 self._pause_until = time.monotonic() + 0.5
-                self._order.give_back([item.mid])
+                self._todo.appendleft(item.mid)
             else:
                 self._poison(item, f"the original bytes could not be read ({type(fault).__name__})")
             return None
         if envelope is None:
             text = "the original bytes are no longer kept (retention)"
             issue = Issue("error", "not-found", text, rule="flow.content")
-            item.told = Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True)
-            self._submit(item, "dead")
+            self._settle(item, "dead", Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True))
             return None
         return envelope
 
@@ -124,18 +129,18 @@ class Crew(Hands):
                 continue
             if isinstance(answer, Done) and answer.shape is not None:
                 self._tell_shape(answer.shape)
-            mid = answer.mid if isinstance(answer, Fault) else answer.processed.mid
-            worker.answered(mid)
-            self._at.pop(mid, None)
-            item = self._items.get(mid)
+            worker.answered(answer.mid)
+            self._at.pop(answer.mid, None)
+            item = self._items.get(answer.mid)
             if item is None:
                 continue
             if isinstance(answer, Fault):
                 self._poison(item, f"the program failed on this message ({answer.text})")
             else:
-                item.told = answer.processed
-                item.kind = "dead" if answer.processed.failed else "done"
-                self._company.add(item, time.monotonic(), awaited=self._endings.awaited(mid))
+                item.answer = answer.processed
+                self._packed += len(answer.processed)
+                self._let_go(item)
+                self._settle(item, "dead" if answer.failed else "done")
 
     def _tell_shape(self, delta: Delta) -> None:
         try:
@@ -161,11 +166,10 @@ class Crew(Hands):
         for mid in jobs:
             self._at.pop(mid, None)
         self._workers[self._workers.index(worker)] = self._new_worker()
-        self._order.give_back(jobs)
+        self._todo.extendleft(reversed(jobs))
         if jobs:
             item = self._items[jobs[0]]
             item.faults += 1
             if item.faults >= TRIES:
-                taken = self._order.take()
-                if taken == item.mid:
-                    self._poison(item, f"a worker {why} on this message, {item.faults} times")
+                self._todo.popleft()
+                self._poison(item, f"a worker {why} on this message, {item.faults} times")

@@ -22,6 +22,8 @@ _log = logging.getLogger("unsilo.dispatch")
 
 _PAUSE = 0.008
 """Seconds that are given to answers to come together while the workers are busy: a turn costs as much as an answer."""
+_AT_STORE = 256
+"""Messages that the store has to write at once; what else is ready waits as it came from the workers."""
 _BACKLOG = 4000
 """Messages known here at once; what is more stays in the journal until there is room."""
 _HELD_BYTES = 64 * 1024 * 1024
@@ -122,13 +124,19 @@ class Dispatcher(Crew):
         if len(self._at) > AHEAD // 2:
             # The workers have enough at hand: answers and commits that come together cost one turn.
             time.sleep(_PAUSE)
-        for key, _mask in self._selector.select(self._company.patience(time.monotonic(), 0.2)):
+        room = self._committing < _AT_STORE
+        patience = self._company.patience(time.monotonic(), 0.2) if room else 0.2
+        for key, _mask in self._selector.select(patience):
             if key.fd == self._wake_in:
                 self._wakened()
             elif isinstance(key.data, Worker):
                 self._worker_speaks(key.data, key.fd)
-        for item in self._company.take(0 if self._stopping else len(self._at), time.monotonic()):
-            self._submit(item, item.kind)
+        while self._stopping or self._committing < _AT_STORE:
+            ready = self._company.take(0 if self._stopping else len(self._at), time.monotonic())
+            if not ready:
+                break
+            for item in ready:
+                self._submit(item, item.kind)
         for worker in [worker for worker in self._workers if worker.overdue]:
             self._worker_gone(worker, "took longer than a message may")
 
@@ -163,6 +171,7 @@ class Dispatcher(Crew):
         if item.mid not in self._items:
             self._items[item.mid] = item
             self._order.add(item.mid, item.keys)
+            self._todo.append(item.mid)
 
     def _requeued(self, items: list[Item]) -> None:
         for item in items:

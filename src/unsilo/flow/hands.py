@@ -16,6 +16,7 @@ from unsilo.flow.item import POISON, Item
 from unsilo.flow.order import Order
 from unsilo.flow.process import Processed
 from unsilo.flow.receive import Ending
+from unsilo.flow.wire import decode_processed
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Store
 from unsilo.storage.faults import is_storage_fault
@@ -39,6 +40,8 @@ class Hands:
         self.keys: Keys = lambda piece: piece.index
         self.extra: Callable[[], Container[str]] = tuple
         self._order = Order()
+        self._todo: deque[int] = deque()
+        self._packed = 0
         self._items: dict[int, Item] = {}
         self._parked: dict[str, int] = {}
         self._company = Company()
@@ -66,14 +69,39 @@ class Hands:
         _log.error("poison message", extra={"mid": item.mid, "feed": item.feed})
         hint = "what follows for the same patient is held until it is replayed or released"
         issue = Issue("fatal", "exception", text, hint=hint, rule=POISON)
-        item.told = Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True)
-        for key in item.keys:
-            self._parked.setdefault(key, item.mid)
-        self._submit(item, "dead")
+        self._settle(item, "poison", Processed(item.mid, item.id, "", [], [], b"", [issue], failed=True))
+
+    def _settle(self, item: Item, kind: str, told: Processed | None = None) -> None:
+        """Note how an item ends; it goes on when nothing stands before it any more."""
+        item.kind, item.told = kind, told
+        if self._order.leads(item.mid):
+            self._hand_over(item)
+
+    def _hand_over(self, item: Item) -> None:
+        """Let an item whose end is known, and before which nothing stands, go to the store."""
+        if any(key in self._parked for key in item.keys):
+            self._submit(item, "held")
+        elif item.kind == "held":  # what held it was released in the meantime
+            item.kind = ""
+            self._todo.appendleft(item.mid)
+        elif item.kind == "poison":
+            for key in item.keys:
+                self._parked[key] = item.mid
+            self._submit(item, "dead")
+        else:
+            self._company.add(item, time.monotonic(), awaited=self._endings.awaited(item.mid))
+
+    def _let_go(self, item: Item) -> None:
+        """Let go of the bytes of a message that needs them no more."""
+        if item.content is not None:
+            self._bytes -= len(item.content.content)
+            item.content = None
 
     def _submit(self, item: Item, kind: str) -> None:
         item.kind = kind
         told = item.told
+        if told is None and item.answer is not None and kind != "held":
+            told = decode_processed(item.answer)
         feed = self.settings.feeds.get(item.feed)
         at = clock.now()
         job: Callable[..., Committed]
@@ -94,10 +122,12 @@ class Hands:
         fault = done.exception()
         if fault is None:
             ended = done.result()
-            if item.content is not None:
-                self._bytes -= len(item.content.content)
+            self._let_go(item)
+            self._packed -= len(item.answer or b"")
             self._items.pop(item.mid, None)
-            self._order.done(item.mid)
+            for mid in self._order.done(item.mid):
+                if self._items[mid].kind and not self._stopping:
+                    self._hand_over(self._items[mid])
             self.processed += 1
             self._endings.ended(item.mid, Ending(ended.state, ended.issues))
             return

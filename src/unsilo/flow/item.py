@@ -13,7 +13,11 @@ POISON = "flow.poison"
 
 
 class Item(msgspec.Struct):
-    """One message on its way: `told` is what a worker made of it, to be committed again when the store was away."""
+    """One message on its way.
+
+    `kind` says how it ends as soon as that is known: `done`, `dead`, `held`, or `poison`. `answer` is what a worker
+    made of it, packed as it came, for it may have to wait; `told` what was found here instead.
+    """
 
     mid: int
     id: str
@@ -22,6 +26,7 @@ class Item(msgspec.Struct):
     format: str
     content: Envelope | None = None
     faults: int = 0
+    answer: msgspec.Raw | None = None
     told: Processed | None = None
     kind: str = ""
     again: bool = False

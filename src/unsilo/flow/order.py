@@ -1,4 +1,4 @@
-"""Who may run now: items keep the order of arrival for each of their keys, a merge waits for both of its patients."""
+"""Who may be stored now: items keep the order of arrival for each of their keys, a merge waits for both patients."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,11 @@ __all__ = ["Order"]
 
 
 class Order:
-    """Items (by number) with zero or more keys; an item may run when it is the first of every key that it has."""
+    """Items (by number) with zero or more keys; an item leads when it is the first of every key that it has."""
 
     def __init__(self) -> None:
         self._keys: dict[int, tuple[str, ...]] = {}
         self._queues: dict[str, deque[int]] = {}
-        self._ready: deque[int] = deque()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -26,43 +25,28 @@ class Order:
             return
         own = tuple(dict.fromkeys(keys))
         self._keys[item] = own
-        first = True
         for key in own:
-            queue = self._queues.setdefault(key, deque())
-            queue.append(item)
-            first = first and len(queue) == 1
-        if first:
-            self._ready.append(item)
+            self._queues.setdefault(key, deque()).append(item)
 
-    @property
-    def ready(self) -> int:
-        """How many items may run now."""
-        return len(self._ready)
-
-    def take(self) -> int | None:
-        """Return the next item that may run and count it as running, or None."""
-        return self._ready.popleft() if self._ready else None
-
-    def give_back(self, items: Iterable[int]) -> None:
-        """Put taken items back in front, in their order, to be taken again."""
-        self._ready.extendleft(reversed(list(items)))
+    def leads(self, item: int) -> bool:
+        """Tell whether nothing that is here stands before an item."""
+        return all(self._queues[key][0] == item for key in self._keys[item])
 
     def keys(self, item: int) -> tuple[str, ...]:
         """Return the keys of an item."""
         return self._keys.get(item, ())
 
-    def done(self, item: int) -> None:
-        """Forget a taken item and let what waited behind it run."""
+    def done(self, item: int) -> list[int]:
+        """Forget an item that led; return those that lead now and did not before, in the order of its keys."""
+        first: dict[int, None] = {}
         for key in self._keys.pop(item, ()):
             queue = self._queues[key]
             queue.remove(item)
-            if not queue:
+            if queue:
+                first[queue[0]] = None
+            else:
                 del self._queues[key]
-            elif self._leads(queue[0]):
-                self._ready.append(queue[0])
-
-    def _leads(self, item: int) -> bool:
-        return all(self._queues[key][0] == item for key in self._keys[item])
+        return [each for each in first if self.leads(each)]
 
     def items(self) -> Iterator[int]:
         """Iterate over every item that is known."""

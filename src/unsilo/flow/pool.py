@@ -22,6 +22,8 @@ COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
 _PIPE_BYTES = 1_048_576
 """What a pipe holds: some thirty answers, so that a worker goes on while the dispatcher does something else."""
 
+_READ_BYTES = 262_144
+
 
 def _widen(*pipes: IO[bytes]) -> None:
     """Let pipes hold more, where the system can do that and has room for it."""
@@ -102,7 +104,7 @@ class Worker:
         words: list[bytes] = []
         while True:
             try:
-                data = os.read(self._from.fileno(), 65536)
+                data = os.read(self._from.fileno(), _READ_BYTES)
             except BlockingIOError:
                 return words
             except OSError:
@@ -110,6 +112,8 @@ class Worker:
             if not data:
                 return words or None
             words += self._unframer.feed(data)
+            if len(data) < _READ_BYTES:
+                return words
 
     def answered(self, mid: int) -> None:
         """Note that a job has its answer."""

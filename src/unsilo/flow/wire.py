@@ -9,7 +9,10 @@ from unsilo.flow.shapes.watch import Delta
 from unsilo.kernel import Envelope
 from unsilo.terminology.maps import Snapshot
 
-__all__ = ["Fault", "Hello", "Job", "Ready", "Unframer", "decode_answer", "decode_hello", "decode_job", "encode"]
+__all__ = [
+    "Done", "Fault", "Hello", "Job", "Ready", "Unframer", "decode_answer", "decode_hello", "decode_job",
+    "decode_processed", "done", "encode",
+]  # fmt: skip
 
 
 class Hello(msgspec.Struct, array_like=True, tag=True):
@@ -47,16 +50,27 @@ class Ready(msgspec.Struct, array_like=True, tag=True):
 
 
 class Done(msgspec.Struct, array_like=True, tag=True):
-    """The message was processed; `shape` is what passed of its feed since the worker last said so."""
+    """The message was processed; `shape` is what passed of its feed since the worker last said so.
 
-    processed: Processed
+    What it became stays packed until it goes to the store (`decode_processed`); `failed` is said here too.
+    """
+
+    mid: int
+    failed: bool
+    processed: msgspec.Raw
     shape: Delta | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
 decode_hello = msgspec.msgpack.Decoder(Hello).decode
 decode_job = msgspec.msgpack.Decoder(Job).decode
+decode_processed = msgspec.msgpack.Decoder(Processed).decode
 decode_answer = msgspec.msgpack.Decoder(Done | Fault | Ready).decode
+
+
+def done(processed: Processed, shape: Delta | None = None) -> Done:
+    """Return the word that a message was processed."""
+    return Done(processed.mid, processed.failed, msgspec.Raw(_encoder.encode(processed)), shape)
 
 
 def encode(word: Hello | Job | Fault | Done | Ready) -> bytearray:

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO
 from unsilo.flow import process as steps
 from unsilo.flow.live_feed import live
 from unsilo.flow.shapes.watch import Watch
-from unsilo.flow.wire import Done, Fault, Ready, decode_hello, decode_job, encode
+from unsilo.flow.wire import Fault, Ready, decode_hello, decode_job, done, encode
 from unsilo.terminology.maps import NOTHING
 
 __all__ = ["bound_memory", "main", "serve", "word"]
@@ -57,7 +57,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     gc.freeze()
     # Trees and resources hold no cycles worth looking for at every turn; what there is goes between two messages.
     gc.disable()
-    done, maps, watch = 0, NOTHING, Watch()
+    answered, maps, watch = 0, NOTHING, Watch()
 
     def seen(state: steps.State) -> None:
         watch.note(state.envelope.feed, state.envelope.format, state.envelope.id, state.tree)
@@ -70,13 +70,13 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         feed = feeds.get(job.envelope.feed) or steps.orphan(job.envelope)
         try:
             made = steps.process(job.envelope, feed, job.mid, maps, None if job.again else seen)
-            answer = encode(Done(made, watch.take(job.envelope.feed)))
+            answer = encode(done(made, watch.take(job.envelope.feed)))
         except Exception as fault:  # noqa: BLE001 - whatever a message does to the program, the next one must run
             answer = encode(Fault(job.mid, _place(fault)))
         sink.write(answer)
         sink.flush()
-        done += 1
-        if done % _SWEEP == 0:
+        answered += 1
+        if answered % _SWEEP == 0:
             gc.collect()
 
 

@@ -80,6 +80,34 @@ def test_release_lets_what_was_held_go_on_in_order(tmp_path: Path) -> None:
     with_node(settings(tmp_path), scenario, workers=True)
 
 
+@pytest.mark.parametrize(("in_flight", "workers", "fault"), [(1024, 2, "DIE"), (2, 1, "FAIL")])
+def test_what_is_mapped_before_its_turn_is_stored_in_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_flight: int, workers: int, fault: str
+) -> None:
+    """Messages of one patient are mapped ahead; before a poison one they are stored in order, behind it held."""
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(Path(__file__).with_name("unkind_worker.py"))])
+    config = replace(settings(tmp_path), in_flight=in_flight, workers=workers)
+
+    async def queued(node: Node) -> None:
+        client = await node.connect()
+        for n in range(12):
+            name = f"{fault}^X" if n == 6 else f"Roe^N{n}"
+            await client.send(adt(f"a{n:02d}", "1", name=name, at=f"202601{n + 1:02d}"))
+        await client.send(adt("other", "2"))
+
+    async def processed(node: Node) -> None:
+        await node.settled(60)
+        found = states(node)
+        assert found.pop("other") == "done"
+        assert [found[f"a{n:02d}"] for n in range(12)] == ["done"] * 6 + ["dead"] + ["held"] * 5
+        versions = {row.version for row in rows_found(node.service.store, "Patient")}
+        assert versions == {6, 1}
+        assert node.service.dispatcher.waiting == 0
+
+    with_node(config, queued)
+    with_node(config, processed, workers=True)
+
+
 def test_a_node_with_the_fix_replays_the_poison_and_all_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

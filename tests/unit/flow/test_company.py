@@ -34,6 +34,17 @@ def test_behind_a_backlog_messages_are_handed_over_together_in_their_order() -> 
     assert company.take(0, 10.0) == []
 
 
+def test_what_is_more_than_enough_follows_after() -> None:
+    """Of a long row one company goes at a time, each in order; who hurries is not forgotten among the rest."""
+    company = Company()
+    for mid in range(2 * ENOUGH + 3):
+        company.add(_item(mid), 10.0, awaited=mid == 2 * ENOUGH + 2)
+    taken = [_mids(company.take(8, 10.0)) for _ in range(3)]
+    assert [len(part) for part in taken] == [ENOUGH, ENOUGH, 3]
+    assert [mid for part in taken for mid in part] == list(range(2 * ENOUGH + 3))
+    assert company.take(0, 10.0) == []
+
+
 def test_the_first_waits_no_longer_than_its_patience() -> None:
     """When the first has waited long enough, all go; what is left of its patience is told."""
     company = Company()

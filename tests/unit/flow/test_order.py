@@ -13,9 +13,11 @@ def test_one_key_runs_one_after_the_other_and_others_pass() -> None:
     order.add(2, ["a"])
     order.add(3, ["b"])
     order.add(4, [])
-    assert [order.take() for _ in range(4)] == [1, 3, 4, None]
-    order.done(1)
-    assert order.take() == 2
+    assert [order.leads(item) for item in (1, 2, 3, 4)] == [True, False, True, True]
+    assert order.done(4) == []
+    assert order.done(1) == [2]
+    assert order.leads(2)
+    assert order.done(2) == []
 
 
 def test_a_merge_waits_for_both_patients_and_holds_both() -> None:
@@ -25,24 +27,11 @@ def test_a_merge_waits_for_both_patients_and_holds_both() -> None:
     order.add(2, ["b"])
     order.add(3, ["a", "b"])
     order.add(4, ["b"])
-    assert [order.take(), order.take(), order.take()] == [1, 2, None]
-    order.done(1)
-    assert order.take() is None
-    order.done(2)
-    assert [order.take(), order.take()] == [3, None]
-    order.done(3)
-    assert order.take() == 4
-
-
-def test_given_back_items_come_again_first() -> None:
-    """Jobs of a lost worker are taken again in their order, before anything newer."""
-    order = Order()
-    for item in range(5):
-        order.add(item, [str(item)])
-    taken = [order.take(), order.take(), order.take()]
-    assert taken == [0, 1, 2]
-    order.give_back([0, 1, 2])
-    assert [order.take() for _ in range(5)] == [0, 1, 2, 3, 4]
+    order.add(5, ["a"])
+    assert order.done(1) == []
+    assert order.done(2) == [3]
+    assert not order.leads(4)
+    assert order.done(3) == [5, 4]
 
 
 @given(st.lists(st.lists(st.sampled_from("abcd"), max_size=3), max_size=40), st.randoms())
@@ -51,14 +40,13 @@ def test_every_item_runs_once_and_in_order_of_its_keys(items: list[list[str]], r
     order = Order()
     for number, keys in enumerate(items):
         order.add(number, keys)
-    running: list[int] = []
+    running = [number for number in range(len(items)) if order.leads(number)]
     finished: list[int] = []
-    while len(finished) < len(items):
-        while (item := order.take()) is not None:
-            running.append(item)
+    while running:
         chosen = running.pop(random.randrange(len(running)))  # type: ignore[attr-defined]
-        order.done(chosen)
+        running += order.done(chosen)
         finished.append(chosen)
+    assert sorted(finished) == list(range(len(items)))
     assert len(order) == 0
     for key in "abcd":
         own = [number for number, keys in enumerate(items) if key in keys]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from unsilo.config import Feed
 from unsilo.flow import process as steps
-from unsilo.flow.wire import Done, Fault, Hello, Job, Ready, Unframer, decode_answer, encode
+from unsilo.flow.wire import Done, Fault, Hello, Job, Ready, Unframer, decode_answer, decode_processed, encode
 from unsilo.flow.worker import serve
 from unsilo.kernel import seal
 
@@ -48,7 +48,10 @@ def test_a_worker_says_when_it_is_ready_and_answers_in_order() -> None:
     ready, *answers = run(encode(Hello(feeds, "")), *(encode(job) for job in jobs))
     assert isinstance(ready, Ready)
     assert list(ready.broken) == ["bad"]
-    told = [answer.processed for answer in answers if isinstance(answer, Done)]
+    assert [(answer.mid, answer.failed) for answer in answers if isinstance(answer, Done)] == [
+        (1, False), (2, True), (3, False)
+    ]  # fmt: skip
+    told = [decode_processed(answer.processed) for answer in answers if isinstance(answer, Done)]
     assert [one.mid for one in told] == [1, 2, 3]
     assert [one.failed for one in told] == [False, True, False]
     assert any(piece.type == "Patient" and piece.keys for piece in told[0].pieces)
