@@ -125,6 +125,33 @@ def admission(draw: random.Random, number: int) -> str:
     )
 
 
+def standing(draw: random.Random, number: int) -> str:
+    """A stay to which segments add that come in any number and order: what stood before decides what is added."""
+    kin = [
+        f"NK1|{at + 1}|{draw.choice(NAMES)}|SPO^Spouse^HL70063|{draw.choice(PLACES).format(number)}"
+        for at in range(draw.randrange(4))
+    ]
+    adds = [
+        f"PD1|||Ward {number % 2}^^1|{draw.choice(['1^Lang^Peter^^^^^^NPI', '1^Lang~2^Long', ''])}||||||||N",
+        f"PD1||||{draw.choice(['1^Lang^Peter^^^^^^NPI', '2^Long^Ada'])}",
+        f"PV2|||R07^{draw.choice(['Pain', 'Ache'])}^I10C|||||2024010{number % 9 + 1}|2024011{number % 9}|{number % 3}",
+        f"ROL||UP|PP^Primary^HL70443|{draw.choice(['1^Lang^Peter^^^^^^NPI', '3^New^Nan'])}",
+    ]
+    adds = [*kin, *draw.sample(adds, draw.randrange(len(adds) + 1))]
+    draw.shuffle(adds)
+    return "\n".join(
+        [
+            MSH % "ADT^A01^ADT_A01",
+            f"EVN|A01|2024010{1 + number % 9}1030",
+            f"PID|1||{number}^^^H^MR||{draw.choice(NAMES)}||19{10 + number}0517|F",
+            f"PV1|1|I|4E^12^{number % 4}^H|E|||7^Good^Ada||||||||||||{number}^^^H^VN",
+            *adds,
+            "IN1|1|PPO^Preferred^L|77^^^NAIC|Blue",
+            f"IN2|1||{draw.choice(['', '111-22-3333'])}|||{draw.choice(['', '1EG4'])}",
+        ]
+    )
+
+
 ORDERS = ("{0}^H", "{0}^LAB^1.2.3^ISO", "{0}", "{0}&H^{0}&LAB", "H", "{0}^H~{0}1^H", "{0}^ ^1.2.3^ISO", "^H")
 
 
@@ -143,7 +170,7 @@ def order(draw: random.Random, number: int) -> str:
     )
 
 
-@pytest.mark.parametrize("made", [admission, order])
+@pytest.mark.parametrize("made", [admission, standing, order])
 def test_forms_of_opened_fields_change_nothing(
     made: Callable[[random.Random, int], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -170,6 +197,26 @@ def test_a_new_name_needs_no_form_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
         patient = next(e.resource for e in mapped.entries if e.resource["resourceType"] == "Patient")
         assert patient["name"] == [{"family": f"Roe{number}", "given": [f"Ann{number}"]}]
     assert forms._kept[0] - before < 4
+
+
+def test_what_segments_add_comes_from_forms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second next of kin is added by a form; one whose fields never come again leaves the place to the map."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    monkeypatch.setattr(forms, "_IN_VAIN", 10)
+    maps = load("hl7v2", Site(feed="forms", organisation="adds"), tmp_path / "adds")
+    shaped = maps.program.function
+    for number in range(30):
+        kin = "\n".join(f"NK1|{at}|Roe^{name}{number}|SPO^Spouse^HL70063" for at, name in ((1, "Ann"), (2, "Bea")))
+        text = "\n".join([MSH % "ADT^A08^ADT_A01", f"PID|1||{number}^^^H^MR||Roe^Ann", kin, f"PD1||||{number}^Lang"])
+        message, content = parsed(text)
+        mapped = maps.run(message, seal("lab", "hl7v2", content, AT))
+        patient = next(e.resource for e in mapped.entries if e.resource["resourceType"] == "Patient")
+        assert [one["name"]["given"] for one in patient["contact"]] == [[f"Ann{number}"], [f"Bea{number}"]]
+    assert shaped("NK1[Patient]").segment == "NK1"
+    used = [f for shape in maps.program.shape_of.values() for f in shape.functions.values()]
+    added = [f.__globals__["known"] for f in used if "standing" in f.__globals__]
+    assert any(len(known) == 2 for known in added), "a first and a second contact have a form each"
+    assert all(known for known in added), "what never came again was left to the map"
 
 
 def test_forms_are_used_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,20 +59,33 @@ def fitting(failed: str) -> list[str]:
     ]
 
 
-def making(given: str) -> list[str]:
-    """Lines that make what the form in hand knows, from the holes `given` and the resources `found`."""
-    return [
+def making(given: str, adds: bool = False) -> list[str]:
+    """Lines that make what the form in hand knows, from the holes `given` and the resources `found`.
+
+    A form that `adds` puts it into what stands already.
+    """
+    lines = [
         "if form.news: found = form.open(run, d, found, at, keys)",
         "if form.said: form.say(run, at)",
         'new = [{"reference": found[n]} for n in form.given]',
         "run.refs += new",
-        f"d.body = form.make({given}*new)",
-        "d.told = told = form.rows[at]",
+    ]
+    if not adds:
+        return [*lines, f"d.body = form.make({given}*new)", "d.told = told = form.rows[at]"]
+    return [
+        *lines,
+        f"for name, value in form.make({given}*new).items():",
+        "    if name in body: body[name] += value",
+        "    else: body[name] = value",
+        "told = form.rows[at]",
     ]
 
 
-def source_of(plan: FormPlan) -> str:
-    """Python of `m`, which fills a fresh resource from a known form, else by `slow`, and learns."""
+def source_of(plan: FormPlan, adds: bool) -> str:
+    """Python of `m`, which fills a resource from a known form, else by `slow`, and learns.
+
+    The resource is fresh, or one that the segment `adds` to: then how it stands leads to the form, too.
+    """
     failed = "return slow(run, seg, i, d)"
     lines, apart = opening(plan, "lay{0}.learn(o, f[{0}])", failed)
     reads, given = convert(plan, failed)
@@ -83,17 +96,20 @@ def source_of(plan: FormPlan) -> str:
         lines.append(f"t{number}, g{number} = run.glance(d, {segment!r}, {field}, {rep})")
         places.append(f"g{number}")
     asked += asked_of(plan)
+    if adds:
+        lines.append("body = d.body")
+        asked.append("standing(body)")
     laid = "".join(f"{n}: y{n}, " for n in plan.opened)
     learn = f"return learn(run, seg, i, d, key, Given(({given}), {{{laid}}}), at)"
     lines += [
         f"key = ({''.join(f'{one}, ' for one in asked)})",
         f"at = ({', '.join(places)},)",
         "forms = known.get(key)",
-        f"if forms is None or d.rows: {learn}",
+        f"if forms is None{'' if adds else ' or d.rows'}: {learn}",
         *fitting(learn),
-        *making(given),
+        *making(given, adds),
         "d.rows += told.rows",
-        "run.formed = owner, forms",
+        *([] if adds else ["run.formed = owner, forms"]),
     ]
     return "\n".join(
         ["def m(run, seg, i, d):", "    f = seg.fields; S = run.S", *(f"    {line}" for line in lines), ""]

@@ -18,6 +18,7 @@ from unsilo.mapping.rows import MapRow
 from unsilo.mapping.runtime import sourced
 from unsilo.mapping.seal import Seal, sealed
 from unsilo.mapping.sources import Literal, Ref, parse_v2, parse_v2_ref
+from unsilo.mapping.v2.additions import Before, elements, standing_of
 from unsilo.mapping.v2.form import Form, FormLineage, Names, New, Said
 from unsilo.mapping.v2.form_plan import FormPlan, plan_of
 from unsilo.mapping.v2.form_source import source_of
@@ -34,6 +35,7 @@ _LONGEST = 1000
 _TRIES = 1000
 _FIELDS = 1000
 _WORTH = 20
+_IN_VAIN = 200
 _VARIANTS = 4
 _AGAIN = 3
 """How often the same coded fields come before their form is made: one patient's few messages are not worth it."""
@@ -49,15 +51,20 @@ _shared: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 Fill = Callable[[Any, Any, int, Draft], None]
 
 
-def formed(program: Program, name: str, facts: Facts, slow: Fill) -> Fill | None:
-    """Return what fills a fresh resource from a known form, else by `slow`; None where the map does not lend itself."""
+def formed(program: Program, name: str, facts: Facts, slow: Fill, leave: Callable[[], None]) -> Fill | None:
+    """Return what fills a resource from a known form, else by `slow`; None where the map does not lend itself.
+
+    The resource is a fresh one, or one that stands already: `facts` says which. `leave` is called where what is added
+    to one that stands never comes again.
+    """
     found = plan_of(program, name, facts)
-    if found is None:
+    names = () if facts.fresh or found is None else elements(program.tables.maps, name, facts)
+    if found is None or names is None:
         return None
-    forms = Forms(program, found, facts, slow)
+    forms = Forms(program, found, facts, slow, names, leave)
     space: dict[str, Any] = {"owner": forms, "known": forms.known, "learn": forms.learn, "slow": slow}
-    space |= {**program.converters, **forms.space()}
-    exec(source_of(found), space)  # noqa: S102 - our own generated source of numbers and quoted names
+    space |= {**program.converters, **forms.space(), "standing": standing_of(names)}
+    exec(source_of(found, not facts.fresh), space)  # noqa: S102 - our own generated source of numbers and quoted names
     function: Fill = space["m"]
     return function
 
@@ -99,8 +106,16 @@ class Given(NamedTuple):
 class Forms:
     """The forms of one map and shape."""
 
-    def __init__(self, program: Program, plan: FormPlan, facts: Facts, slow: Fill) -> None:
-        self.plan, self.facts, self.slow = plan, facts, slow
+    def __init__(
+        self,
+        program: Program,
+        plan: FormPlan,
+        facts: Facts,
+        slow: Fill,
+        names: tuple[str, ...],
+        leave: Callable[[], None],
+    ) -> None:
+        self.plan, self.facts, self.slow, self.names, self.leave = plan, facts, slow, names, leave
         self.rows = program.rows
         self.layouts = {field: Layouts(looked, program.converters) for field, looked in plan.opened.items()}
         self.known: dict[tuple[Any, ...], list[Form]] = {}
@@ -126,16 +141,20 @@ class Forms:
         seen = hash(key)
         times = self.times.get(seen, 0) + 1
         # What hexadecimal escapes mean depends on the character set.
-        again = times >= _AGAIN and not d.rows and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
+        stands = bool(d.rows) and self.facts.fresh
+        again = times >= _AGAIN and not stands and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
         if not again or _kept[0] >= _MOST_FORMS or len(self.known.get(key, ())) >= _VARIANTS:
             self.slow(run, seg, i, d)
             self.tries += 1
+            if self.tries == _IN_VAIN and not self.facts.fresh and not self.known:
+                self.leave()
             if self.tries % _TRIES == 0 and len(self.known) * _TRIES < self.tries * _WORTH:
                 self.times.clear()
             elif times > 1 or len(self.times) < _MOST_FORMS:
                 self.times[seen] = times
             return
         before, drafts, touched = run.made, len(run.drafts), run.touched
+        stood = None if self.facts.fresh else Before(d, self.names)
         run.made = watched = _Watched(before)
         told: list[tuple[Any, ...]] = []
         run.told = told
@@ -143,7 +162,7 @@ class Forms:
         run.made, run.told = dict(watched), None
         said = _said(told, given, at)
         if said is not None and run.touched == touched and not d.cleared:
-            form = self.form(run, seg, d, given, at, (before, watched.asked, run.drafts[drafts:]))
+            form = self.form(run, seg, d, given, at, (before, watched.asked, run.drafts[drafts:]), stood)
             if form is not None:
                 _kept[0] += 1
                 self.known.setdefault(key, []).append(form._replace(said=said))
@@ -158,21 +177,27 @@ class Forms:
         given: Given,
         at: tuple[int, ...],
         done: tuple[dict[Any, Any], dict[Any, None], list[Draft]],
+        stood: Before | None,
     ) -> Form | None:
-        """What a draft that was just filled has in common with the next of its kind; `done` is what came of it."""
+        """What a draft that was just filled has in common with the next of its kind; `done` is what came of it.
+
+        Of one that `stood` before it is what was added.
+        """
         before, asked, new = done
-        if not sourced(d.rows, 0):
+        added = (d, {}) if stood is None else stood.added(d)
+        if added is None or not sourced(added[0].rows, 0):
             return None
+        part, counts = added
         refs = [key for key in asked if key in before]
         if any(before[key] is None for key in refs):
             return None
         known = {id(draft): n for n, draft in enumerate([*(before[key] for key in refs), *new])}
         parents = {id(d): -1, **{id(draft): n for n, draft in enumerate(new)}}
-        rows = _slots(d.rows, at)
-        filled = self.filled(d, given, at[0])
+        rows = _slots(part.rows, at)
+        filled = self.filled(part, given, at[0])
         if rows is None or filled is None:
             return None
-        made = maker_of(d.body, filled, len(given.holes), known)
+        made = maker_of(part.body, filled, len(given.holes), known, counts)
         if made is None:
             return None
         news = []
@@ -186,10 +211,10 @@ class Forms:
             parent = parents[id(draft.parent)]
             where = (draft.type, draft.rule, draft.origin, draft.template or Named(), parent)
             news.append(New(*where, *own, FormLineage(lineage, None)))
-        added = [(key, value) for key, value in run.made.items() if key not in before]
-        if any(value is not None and id(value) not in parents for _, value in added):
+        named = [(key, value) for key, value in run.made.items() if key not in before]
+        if any(value is not None and id(value) not in parents for _, value in named):
             return None
-        keys = tuple((key, -1 if value is None else parents[id(value)]) for key, value in added)
+        keys = tuple((key, -1 if value is None else parents[id(value)]) for key, value in named)
         cited = {row[2][1:] for row, slot in rows if slot == 0 and row[2] is not None}
         certain = {*self.plan.coded, *(field for field, _ in self.plan.holes), *given.layouts}
         start = 3 if seg.name in HEADERS else 1
@@ -199,7 +224,7 @@ class Forms:
         if any(seg.fields[n] == text for n in self.plan.coded for text in self.texts(seg.fields, given)):
             return None  # what would be named by a text that differs is named by one that does not
         names, late = self.named(seg.fields, given, (tuple(refs), absent, keys))
-        whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)))
+        whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)) if stood is None else None)
         return Form(*made, whole, names, late, tuple(news))
 
     def texts(self, f: list[str], given: Given) -> dict[str, str]:

@@ -12,13 +12,14 @@ __all__ = ["maker_of", "value_at"]
 
 
 def maker_of(
-    body: Any, filled: dict[str, str], holes: int, known: dict[int, int]
+    body: Any, filled: dict[str, str], holes: int, known: dict[int, int], stood: dict[str, int] | None = None
 ) -> tuple[Callable[..., Any], tuple[int, ...]] | None:
     """A function that makes a body from holes and references, and which known resources those are to.
 
-    `filled` has Python over the holes `h0`... for the paths that are filled by them.
+    `filled` has Python over the holes `h0`... for the paths that are filled by them. Of the lists in `stood` only the
+    items behind so many are made.
     """
-    literal = _Literal(filled)
+    literal = _Literal(filled, stood or {})
     source = literal.write(body, "")
     if source is None or any(id(draft) not in known for draft in literal.referred):
         return None
@@ -40,8 +41,8 @@ def value_at(body: Any, path: str) -> Any:
 class _Literal:
     """Python for a body: parameters are holes `h0`... and references to drafts `r0`..., numbers are constants."""
 
-    def __init__(self, filled: dict[str, str]) -> None:
-        self.filled = filled
+    def __init__(self, filled: dict[str, str], stood: dict[str, int]) -> None:
+        self.filled, self.stood = filled, stood
         self.constants: dict[str, Any] = {}
         self.referred: list[Draft] = []
 
@@ -58,7 +59,8 @@ class _Literal:
                 None if any(part is None for _, part in inner) else f"{{{', '.join(f'{k!r}: {p}' for k, p in inner)}}}"
             )
         if isinstance(value, list):
-            parts = [self.write(item, f"{path}[{n}]") for n, item in enumerate(value)]
+            start = self.stood.get(path, 0)
+            parts = [self.write(item, f"{path}[{n}]") for n, item in enumerate(value[start:], start)]
             return None if None in parts else f"[{', '.join(str(part) for part in parts)}]"
         if value is None or isinstance(value, str | bool | int):
             return repr(value)

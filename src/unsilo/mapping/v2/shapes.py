@@ -85,7 +85,11 @@ class Shaped:
                     constants[number] = text if text in known else None
         facts = Facts(self.segment, shape.present, shape.plain, constants, fresh)
         self.variants += 1
-        shape.functions[key] = function = self.program.specialised(self.name, facts)
-        if fresh:
-            shape.functions[key] = function = formed(self.program, self.name, facts, function) or function
+        plain = self.program.specialised(self.name, facts)
+        functions = shape.functions
+
+        def leave() -> None:
+            functions[key] = plain
+
+        functions[key] = function = formed(self.program, self.name, facts, plain, leave) or plain
         return function
