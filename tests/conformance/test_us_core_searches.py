@@ -16,7 +16,7 @@ from unsilo.spec.parameters import parameter
 
 pytestmark = [pytest.mark.corpora, pytest.mark.slow, pytest.mark.timeout(600)]
 
-_WAYS = 4
+_WAYS = 2
 _KINDS = {"reference": "reference", "date": "date", "string": "string", "uri": "uri", "token": "token"}
 
 

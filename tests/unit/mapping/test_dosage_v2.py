@@ -35,6 +35,8 @@ def bodies(result: Mapped, kind: str) -> list[Json]:
         ("Q1J135", {"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon", "wed", "fri"]}),
         ("5ID", {"frequency": 5, "period": 1, "periodUnit": "d"}),
         ("PRNQ4H", {"frequency": 1, "period": 4, "periodUnit": "h"}),
+        ("Q4H PRN", {"frequency": 1, "period": 4, "periodUnit": "h"}),
+        ("PRN", None),
         ("QHS", {"frequency": 1, "period": 1, "periodUnit": "d", "when": ["HS"]}),
         ("ONCE", {"count": 1}),
         ("Q0H", None),
@@ -181,3 +183,12 @@ def test_a_message_of_an_unknown_type_is_read_by_what_it_holds() -> None:
     result = mapped("ZRX^Z01", "ORC|NW|1", "RXE||A^One^L|5||mg")
     assert len(bodies(result, "MedicationRequest")) == 1
     assert "mapping.v2.type" in {issue.rule for issue in result.issues}
+
+
+@pytest.mark.parametrize("timing", ["^Q6H PRN", "^PRNQ6H", "^Q6H^^^^PRN"])
+def test_as_needed_is_said_however_it_is_written(timing: str) -> None:
+    """PRN before or behind the pattern, or as the priority of an old order: as needed, every six hours."""
+    order = mapped("RDE^O01", "PID|1||M1", "ORC|RE|5", f"RXE|{timing}|X^Drug^L|5||mg", "RXR|PO")
+    dosage = bodies(order, "MedicationRequest")[0]["dosageInstruction"][0]
+    assert dosage["asNeededBoolean"] is True
+    assert dosage["timing"]["repeat"] == {"frequency": 1, "period": 6, "periodUnit": "h"}

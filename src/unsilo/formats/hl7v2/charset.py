@@ -83,8 +83,8 @@ def decode(content: bytes, declared: str, repetition_sep: str, override: str | N
     """Decode a message by `override` (a feed's setting), else by `declared` (MSH-18 as sent), else as ASCII or UTF-8.
 
     Every byte sequence gives a text that encodes back to the same bytes (see `exact`). When the chosen codec cannot
-    read the content, Windows-1252 is taken, or ISO 8859-1 for the few bytes that it lacks, with an Issue that says
-    where the first unreadable byte is.
+    read the content, UTF-8 is taken where it can, else Windows-1252, or ISO 8859-1 for the few bytes that it lacks,
+    with an Issue that says where the first unreadable byte is.
     """
     issues: list[Issue] = []
     codec = None
@@ -103,6 +103,10 @@ def decode(content: bytes, declared: str, repetition_sep: str, override: str | N
     try:
         text = content.decode(codec)
     except UnicodeDecodeError as error:
+        if _is_utf8(content):
+            text_issue = f"byte {error.start} cannot be read as {codec}, as told; the bytes are UTF-8"
+            issues.append(_issue("undeclared", text_issue, "set MSH-18 or the feed's charset"))
+            return Decoded(content.decode("utf_8"), "utf_8", issues)
         issues.append(_unreadable(error.start, codec))
         return _fallback(content, issues)
     if codec == _JAPANESE and "\x1b" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from unsilo.formats.hl7v2 import unescape
@@ -259,7 +260,7 @@ def ed_attachment(run: V2Run, node: str, at: Place, path: str, rule: str, rows: 
     found: Json = {}
     if 5 in pieces:
         _data(run, found, pieces, path, rule, rows, at, node)
-    elif 1 in pieces:
+    elif 1 in pieces and not re.search(r"\s", pieces[1][0]):
         found["url"] = pieces[1][0]
         rows.append(Row(f"{path}.url", f"{rule}>rp.1", pieces[1][1]))
     else:

@@ -43,7 +43,7 @@ _DURATION = re.compile(r"([SMHDWL])(\d{1,4})$")
 def repeat_of(pattern: str) -> Json | None:
     """What a repeat pattern says in numbers (HL7 v2.8.2, 2.A.65 RPT and table 0335); None for one that is not known."""
     text = pattern.strip().upper().replace(" ", "")
-    bare = text[3:] if text.startswith("PRN") and len(text) > 3 else text
+    bare = text.removeprefix("PRN").removesuffix("PRN") or text  # `PRNQ4H` in the table, `Q4H PRN` as people write
     if bare in _NAMED:
         return {key: list(value) if isinstance(value, list) else value for key, value in _NAMED[bare].items()}
     if found := _EVERY.match(bare):

@@ -14,6 +14,7 @@ from unsilo.kernel import Json, Row
 from unsilo.mapping.policy import ABSENT
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.uris import local_uri, universal_uri
+from unsilo.mapping.values import comma_number
 from unsilo.mapping.values import number as numeric
 
 __all__ = ["TEXTS"]
@@ -24,7 +25,7 @@ _DURATIONS = {
     "S": "seconds", "SEC": "seconds", "M": "minutes", "MIN": "minutes", "MN": "minutes", "MINUTES": "minutes",
     "H": "hours", "HR": "hours", "HOURS": "hours", "D": "days", "DAY": "days", "DAYS": "days",
 }  # fmt: skip
-_NUMBER = r"-?\d{1,12}(?:\.\d{1,12})?"
+_NUMBER = r"-?\d{1,12}(?:[.,]\d{1,12})?"
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})\s*(?:-|to)\s*(?P<high>{_NUMBER})")
 _ABOVE = re.compile(rf">\s*(?:OR\s*)?=\s*(?P<low>{_NUMBER})", re.IGNORECASE)
 _BELOW = re.compile(rf"<\s*(?:OR\s*)?=\s*(?P<high>{_NUMBER})", re.IGNORECASE)
@@ -327,7 +328,8 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     unit, part = run.clean(units[0])
     if unit and text.endswith(unit):
         text = text[: -len(unit)].rstrip()
-    value = numeric(_bounds(text)[which])
+    end = _bounds(text)[which]
+    value = comma_number(end) if "," in end else numeric(end)
     if value is None:
         return None
     found: Json = {"value": value}
@@ -339,7 +341,7 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
 
 
 def range_low(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> Json | None:
-    """The low end of a range (OBX-7) that is `3.5-5.1`, `3.5 to 5.1 mmol/L` or `>=60`, in the unit of the value."""
+    """The low end of a range (OBX-7) that is `3.5-5.1`, `3,5 to 5,1 mmol/L` or `>=60`, in the unit of the value."""
     return _bound(run, node, at, path, rule, rows, 0)
 
 

@@ -64,6 +64,7 @@ def test_delimiters_inside_double_byte_characters_do_not_split():
         (b"M\xfcller", b"UNICODE UTF-8", "cp1252", "hl7v2.charset.fallback"),
         (b"\xff\xff", b"BIG-5", "cp1252", "hl7v2.charset.fallback"),
         (b"\xa5\x81", b"8859/7", "iso8859_7", ""),
+        ("山田".encode(), b"~ISO IR87", "utf_8", "hl7v2.charset.undeclared"),
         (b"\xff", b"8859/7", "cp1252", "hl7v2.charset.fallback"),
         (b"plain", b"KLINGON", "ascii", "hl7v2.charset.unknown"),
         (b"M\xfcller", b"KLINGON", "cp1252", "hl7v2.charset.unknown"),
