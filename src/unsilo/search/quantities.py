@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from unsilo.fhir.index.keys import UCUM, stated_unit, unit_hash
+from unsilo.fhir.index.keys import UCUM
 from unsilo.search.ask import Ask
 from unsilo.search.numbers import as_float, measure
 from unsilo.search.text import pieces, plain
-from unsilo.storage.plan import Comparator
+from unsilo.storage.plan import Comparator, Unit
 from unsilo.units import interval
 
 __all__ = ["Amount", "amount"]
@@ -16,9 +16,9 @@ _WIDEST = 400  # a decimal exponent beyond what a float holds
 
 
 class Amount(NamedTuple):
-    """A quantity as the index holds it: unit key, comparator, bounds."""
+    """A quantity as a plan asks for it: unit, comparator, bounds."""
 
-    unit: int
+    unit: Unit
     how: Comparator
     lo: float
     hi: float
@@ -36,15 +36,15 @@ def amount(name: str, text: str, ask: Ask) -> Amount | None:
         ask.refuse(name, "is not a number", "such as gt5.4|http://unitsofmeasure.org|mg")
         return None
     how, lo, hi = found
+    bounds = as_float(lo), as_float(hi)
     if len(parts) == 1 or not any(parts[1:]):
-        return Amount(0, how, as_float(lo), as_float(hi))
+        return Amount(Unit("any", "", "", (lo, hi)), how, *bounds)
     if len(parts) != 3 or not parts[2]:
         ask.refuse(name, "a quantity is number, number|system|code or number||code")
         return None
     _, system, code = parts
     if not system:
-        return Amount(unit_hash("", code), how, as_float(lo), as_float(hi))
+        return Amount(Unit("named", "", code, (lo, hi)), how, *bounds)
     if system == UCUM and _fits(lo) and _fits(hi) and (turned := interval(lo, hi, code)) is not None:
-        canonical, low, high = turned
-        return Amount(stated_unit(canonical), how, low, high)
-    return Amount(unit_hash(system, code), how, as_float(lo), as_float(hi))
+        return Amount(Unit("ucum", system, code, (lo, hi)), how, *turned[1:])
+    return Amount(Unit("coded", system, code, (lo, hi)), how, *bounds)

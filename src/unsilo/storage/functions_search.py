@@ -89,9 +89,19 @@ def _own_num(idx: bytes, sps: str, how: str, lo: float, hi: float) -> bool:
     return any(key[0] in wanted and compare(key[1], key[2], lo, hi) for key in _READ["num"](idx))
 
 
-def _own_qty(idx: bytes, sps: str, unit: int, how: str, lo: float, hi: float) -> bool:
-    wanted, compare = _sps(sps), _NUMBERS[how]
-    return any(k[1] == unit and k[0] in wanted and compare(k[2], k[3], lo, hi) for k in _READ["qty"](idx))
+def _own_qty(idx: bytes, sps: str, how: str, units: str) -> bool:
+    wanted, compare, bounds = _sps(sps), _NUMBERS[how], _units(units)
+    return any(k[1] in bounds and k[0] in wanted and compare(k[2], k[3], *bounds[k[1]]) for k in _READ["qty"](idx))
+
+
+@lru_cache(maxsize=256)
+def _units(text: str) -> dict[int, tuple[float, float]]:
+    """Return what is asked by unit key."""
+    return _by_unit(msgspec.json.decode(text))
+
+
+def _by_unit(units: list[tuple[int, str, str]]) -> dict[int, tuple[float, float]]:
+    return {unit: (float(low), float(high)) for unit, low, high in units}
 
 
 def _own_str(idx: bytes, sps: str, how: str, text: str) -> bool:
@@ -124,14 +134,15 @@ def _own_tok(idx: bytes, sps: str, codes: str, system: int | None) -> bool:
 
 @lru_cache(maxsize=256)
 def _rest(text: str) -> tuple[Any, ...]:
-    return tuple(msgspec.json.decode(text))
+    span, low, high, said, exact, units = msgspec.json.decode(text)
+    return span, low, high, said, exact, None if units is None else _by_unit(units)
 
 
 def _own_cmp(
     idx: bytes, sps: str, code: int | None, system: int | None, code2: int | None, system2: int | None, rest: str
 ) -> bool:
     wanted = _sps(sps)
-    unit, span, low, high, text, exact = _rest(rest)
+    span, low, high, text, exact, by_unit = _rest(rest)
     for key in _READ["cmp"](idx):
         if (
             key[0] in wanted
@@ -139,8 +150,11 @@ def _own_cmp(
             and (system is None or key[2] == system)
             and (code2 is None or key[3] == code2)
             and (system2 is None or key[4] == system2)
-            and (unit is None or key[3] == unit)
-            and (span is None or _SPANS[span[0]](key[5], key[6], span[1], span[2]))
+            and (
+                span is None
+                or (by_unit is None and _SPANS[span[0]](key[5], key[6], span[1], span[2]))
+                or (by_unit is not None and key[3] in by_unit and _SPANS[span[0]](key[5], key[6], *by_unit[key[3]]))
+            )
             and (low is None or _SPANS[low[0]](key[5], key[5], low[1], low[2]))
             and (high is None or _SPANS[high[0]](key[6], key[6], high[1], high[2]))
             and (text is None or (key[7] == text if exact else key[7].startswith(text)))
@@ -214,7 +228,7 @@ def uris_of(idx: bytes, sps: frozenset[int]) -> list[str]:
 def functions() -> list[tuple[str, int, Callable[..., Any]]]:
     """Return (name, number of arguments, function) of all."""
     return [
-        ("own_dat", 5, _own_dat), ("own_num", 5, _own_num), ("own_qty", 6, _own_qty), ("own_str", 4, _own_str),
+        ("own_dat", 5, _own_dat), ("own_num", 5, _own_num), ("own_qty", 4, _own_qty), ("own_str", 4, _own_str),
         ("own_uri", 3, _own_uri), ("own_sys", 3, _own_sys), ("own_tok", 4, _own_tok),
         ("own_cmp", 7, _own_cmp), ("own_pos", 5, _own_pos),
         ("own_has", 3, _own_has), ("own_sort", 4, _own_sort), ("own_refs", 2, _own_refs),

@@ -1,5 +1,6 @@
 """What a search asks of the store, as plain structs: parameters by number, codes as hashes, types by number."""
 
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -38,6 +39,7 @@ __all__ = [
     "Sort",
     "Text",
     "Token",
+    "Unit",
     "Updated",
     "Uri",
     "Words",
@@ -118,11 +120,23 @@ class Number(msgspec.Struct, frozen=True, gc=False):
     hi: float
 
 
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """What a quantity is asked in: any unit, one of a name or code, one of a system, or what UCUM converts to `code`.
+
+    `exact` are the bounds as they were asked, in that unit.
+    """
+
+    kind: Literal["any", "named", "coded", "ucum"]
+    system: str
+    code: str
+    exact: tuple[Decimal, Decimal]
+
+
 class Quantity(msgspec.Struct, frozen=True, gc=False):
-    """A quantity under one unit key; bounds as of `Number`."""
+    """A quantity; bounds as of `Number`, of a unit of UCUM in its canonical one."""
 
     sp: Numbers
-    unit: int
+    unit: Unit
     how: Comparator
     lo: float
     hi: float
@@ -148,14 +162,14 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
 class Composite(msgspec.Struct, frozen=True, gc=False):
     """One row of a composite that meets all given parts; None: not asked.
 
-    `span` compares the range of a quantity, date or number as (comparator, low, high) of `Number`, of a date with `d`
-    before the comparator; `low` and `high` compare two numbers, each alone.
+    `span` compares the range of a quantity (as of `Quantity`), date or number as (comparator, low, high), of a date
+    with `d` before the comparator; `low` and `high` compare two numbers, each alone.
     """
 
     sp: Numbers
     token: tuple[int | None, str | None] | None = None
     token2: tuple[int | None, str | None] | None = None
-    unit: int | None = None
+    unit: Unit | None = None
     span: tuple[str, float, float] | None = None
     low: tuple[str, float, float] | None = None
     high: tuple[str, float, float] | None = None

@@ -1,14 +1,25 @@
 """Looks up what a plan names (Patients, targets of references) and counts its clauses, before it is rendered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from unsilo.fhir.index.units import ANY, bounds_in, spanned
 from unsilo.spec import r4
 from unsilo.storage import plan as p
 from unsilo.storage.render.dialect import Sql
-from unsilo.storage.render.leaf import Targets, leaps
+from unsilo.storage.render.leaf import (
+    Measure,
+    Measured,
+    Targets,
+    composite_heads,
+    leaps,
+    sps,
+    systems_met,
+    units_listed,
+    units_met,
+)
 from unsilo.storage.render.select import bounded_count
 from unsilo.storage.render.tree import Compartment, Tree
 
@@ -23,7 +34,7 @@ _ENOUGH = 64
 
 _RANK: dict[type, int] = {
     p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Coded: 3, p.Uri: 3, p.Codes: 4,
-    p.Composite: 4, p.Words: 4, p.Text: 5, p.Quantity: 6, p.Number: 6, p.Position: 6, p.Dates: 7, p.Date: 7,
+    p.Composite: 4, p.Words: 4, p.Text: 5, Measured: 6, p.Number: 6, p.Position: 6, p.Dates: 7, p.Date: 7,
     p.Updated: 7, p.Any: 7, p.All: 8, p.Chain: 8, p.Has: 8, p.Missing: 9, p.Not: 9,
 }  # fmt: skip
 """In which order clauses are counted: those that are likely to be the fewest first."""
@@ -35,6 +46,43 @@ def _numbers(tree: Tree, run: Run, types: Sequence[int], ids: Sequence[str], kin
     return tuple(row[0] for row in run(*tree.statement(Sql(named.text[1:-1], named.values))))
 
 
+def _asked(rows: Iterable[Any], unit: p.Unit, low: float, high: float) -> tuple[Measure, ...]:
+    """Return the units (rows of key and text) that can meet what is asked, with its bounds in each."""
+    bounds = bounds_in(unit.kind, unit.system, unit.code, unit.exact, (low, high))
+    met = {key: bounds(key, text) for key, text in rows}
+    return tuple((key, *found) for key, found in sorted(met.items()) if found is not None)
+
+
+def _measures(run: Run, node: p.Quantity) -> tuple[Measure, ...]:
+    if node.unit.kind == "any":
+        return ((ANY, node.lo, node.hi),)
+    span = spanned(node.unit.kind, node.unit.code)
+    rows = [row for one in node.sp for row in run(*units_met("ix_qty", "unit", Sql(sps((one,)), []), *span))]
+    return _asked(rows, node.unit, node.lo, node.hi)
+
+
+def _composite_measures(run: Run, node: p.Composite, unit: p.Unit) -> tuple[Measure, ...]:
+    """The same of a composite: the units of a code are met by leaps, all units where no code is said."""
+    head, close = composite_heads(node)
+    low, high = spanned(unit.kind, unit.code)
+    heads = [head]
+    if not close and node.token is not None and node.token[0] is not None:
+        heads = []
+        for one in node.sp:
+            code = Sql(f"{sps((one,))} AND x.code = ?", [node.token[0]])
+            systems = [row[0] for row in run(*systems_met("ix_cmp", code))] if node.token[1] is None else []
+            heads += [Sql(f"{code.text} AND x.sys = ?", [*code.values, system]) for system in systems]
+            if node.token[1] is not None:
+                heads.append(composite_heads(msgspec.structs.replace(node, sp=(one,)))[0])
+        close = True
+    if close:
+        rows = [row for each in heads for row in run(*units_met("ix_cmp", "code2", each, low, high))]
+    else:
+        rows = run(*units_listed(head, low, high))
+    span = node.span or ("eq", 0.0, 0.0)
+    return _asked(rows, unit, span[1], span[2])
+
+
 def resolved(tree: Tree, run: Run, node: Any) -> Any:
     """Return the node with row numbers in the place of ids; what names nothing that is known is `Never`."""
     if isinstance(node, p.Reference):
@@ -43,6 +91,12 @@ def resolved(tree: Tree, run: Run, node: Any) -> Any:
     if isinstance(node, p.Token) and node.code is not None and node.system is None:
         systems = tuple(row[0] for row in run(*leaps(node)))
         return p.Coded(node.sp, node.code, systems) if systems else p.NEVER
+    if isinstance(node, p.Quantity):
+        met = _measures(run, node)
+        return Measured(node, met) if met else p.NEVER
+    if isinstance(node, p.Composite) and node.unit is not None:
+        met = _composite_measures(run, node, node.unit)
+        return Measured(node, met) if met else p.NEVER
     if isinstance(node, p.Member):
         pats = _numbers(tree, run, [_PATIENT], [node.patient], node.kin)
         return Compartment(node.patient, node.types, node.kin, pats) if pats else p.NEVER

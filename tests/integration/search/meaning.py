@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from unsilo.fhir.index import IDENTIFIER, IndexRows, index
+from unsilo.fhir.index.units import bounds_in
 from unsilo.policy import Facts, Predicate, admits
 from unsilo.spec import r4
 from unsilo.storage import plan as p
@@ -120,10 +121,19 @@ def _numbers(world: World, node: p.Number, one: Row) -> bool:
     return any(sp in node.sp and _number(node.how, lo, hi, node.lo, node.hi) for sp, lo, hi in one.rows.num)
 
 
+def _bounds(unit: p.Unit, low: float, high: float, one: Row) -> Callable[[int], tuple[float, float] | None]:
+    """Return what says the bounds that are asked of a row under a unit key."""
+    texts = dict(one.rows.cod)
+    met = bounds_in(unit.kind, unit.system, unit.code, unit.exact, (low, high))
+    return lambda key: met(key, texts.get(key))
+
+
 def _quantity(world: World, node: p.Quantity, one: Row) -> bool:
+    asked = _bounds(node.unit, node.lo, node.hi, one)
     return any(
-        sp in node.sp and unit == node.unit and _number(node.how, lo, hi, node.lo, node.hi)
-        for sp, unit, lo, hi in one.rows.qty
+        sp in node.sp and (met := asked(key)) is not None and _number(node.how, lo, hi, *met)
+        for sp, key, lo, hi in one.rows.qty
+        if key
     )
 
 
@@ -154,12 +164,17 @@ def _composite(world: World, node: p.Composite, one: Row) -> bool:
             return _date(said[0][1:], lo, hi, said[1], said[2])  # type: ignore[arg-type]
         return _number(said[0], lo, hi, said[1], said[2])
 
+    def measured(key: int, lo: float, hi: float) -> bool:
+        if node.unit is None or node.span is None:
+            return within(node.span, lo, hi)
+        met = _bounds(node.unit, *node.span[1:], one)(key)
+        return met is not None and within((node.span[0], *met), lo, hi)
+
     return any(
         sp in node.sp
         and pair(node.token, c, s)
         and pair(node.token2, c2, s2)
-        and (node.unit is None or c2 == node.unit)
-        and within(node.span, lo, hi)
+        and measured(c2, lo, hi)
         and within(node.low, lo, lo)
         and within(node.high, hi, hi)
         and (node.text is None or (v == node.text if node.exact else v.startswith(node.text)))

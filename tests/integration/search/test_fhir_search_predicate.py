@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.search.made import LABEL, hospital, query
 from tests.integration.search.test_fhir_search_meaning import VOCABULARY, fill, put, search_of
+from unsilo.fhir.index.units import stated
 from unsilo.policy import And, Compartment, Label, Not, Predicate, Source, Types
 from unsilo.search import hidden, parse, plan
 from unsilo.storage import Store, open_store, render
@@ -19,6 +20,7 @@ from unsilo.storage.render import POSTGRES, SQLITE, Sight
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.search import SearchReads, run
 from unsilo.storage.view import View
+from unsilo.units import canonical
 
 STRICT = Predicate(
     tenant=0,
@@ -48,9 +50,10 @@ def guarded(text: str) -> None:
         assert f"({alias}.rid IN (" in text, (alias, text)
 
 
-def answers(*rows: tuple[int, ...]) -> Callable[[str, Sequence[object]], list[tuple[int, ...]]]:
-    """Make a store that answers every statement alike."""
-    return lambda _text, _values: [*rows]
+def answers(*rows: tuple[int, ...]) -> Callable[[str, Sequence[object]], list[tuple[object, ...]]]:
+    """Make a store that answers every statement alike, but for the units that it has met."""
+    gram = stated("http://unitsofmeasure.org", "g", "", canonical("g"))
+    return lambda text, _values: [gram] if "ix_code c ON c.code = s.v" in text else [*rows]
 
 
 def test_every_alias_of_every_statement(store: Store) -> None:

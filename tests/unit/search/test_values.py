@@ -6,7 +6,7 @@ import pytest
 
 from unsilo.fhir.dates import range_of
 from unsilo.fhir.index import IDENTIFIER, OF_TYPE, token_hash
-from unsilo.fhir.index.keys import string_key, type_hash, unit_hash
+from unsilo.fhir.index.keys import string_key, type_hash
 from unsilo.kernel import Issue
 from unsilo.search import Search, Vocabulary, parse
 from unsilo.search.numbers import measure, moment
@@ -226,13 +226,20 @@ def test_references() -> None:
 def test_quantities() -> None:
     """In any unit, in a stated one, in UCUM converted, in another system."""
     numbers = sp("Observation", "value-quantity")
-    assert one("Observation", "value-quantity", "gt5.4") == p.Quantity(numbers, 0, "gt", 5.4, 5.4)
-    assert one("Observation", "value-quantity", "5.4||mg") == p.Quantity(numbers, unit_hash("", "mg"), "eq", 5.35, 5.45)
+    exact = (Decimal("5.4"), Decimal("5.4"))
+    assert one("Observation", "value-quantity", "gt5.4") == p.Quantity(
+        numbers, p.Unit("any", "", "", exact), "gt", 5.4, 5.4
+    )
+    named = p.Unit("named", "", "mg", (Decimal("5.35"), Decimal("5.45")))
+    assert one("Observation", "value-quantity", "5.4||mg") == p.Quantity(numbers, named, "eq", 5.35, 5.45)
     milli = one("Observation", "value-quantity", "gt5400|http://unitsofmeasure.org|mg")
     whole = one("Observation", "value-quantity", "gt5.4|http://unitsofmeasure.org|g")
-    assert milli == whole
+    assert isinstance(milli, p.Quantity)
+    assert isinstance(whole, p.Quantity)
+    assert (milli.how, milli.lo, milli.hi) == (whole.how, whole.lo, whole.hi)
+    assert whole.unit == p.Unit("ucum", "http://unitsofmeasure.org", "g", exact)
     own = one("Observation", "value-quantity", "gt1|urn:own|x")
-    assert own == p.Quantity(numbers, unit_hash("urn:own", "x"), "gt", 1.0, 1.0)
+    assert own == p.Quantity(numbers, p.Unit("coded", "urn:own", "x", (Decimal(1), Decimal(1))), "gt", 1.0, 1.0)
     for wrong in ("x", "1|2", "1|s|", "1|s|c|d", "|s|c", "gt"):
         refused("Observation", ("value-quantity", wrong))
 
@@ -241,7 +248,8 @@ def test_composites() -> None:
     """Parts in the order of the definition, all of which one row has to meet."""
     numbers = sp("Observation", "code-value-quantity")
     node = one("Observation", "code-value-quantity", "s|a$gt5||mg")
-    assert node == p.Composite(numbers, (token_hash("a"), "s"), unit=unit_hash("", "mg"), span=("gt", 5.0, 5.0))
+    unit = p.Unit("named", "", "mg", (Decimal(5), Decimal(5)))
+    assert node == p.Composite(numbers, (token_hash("a"), "s"), unit=unit, span=("gt", 5.0, 5.0))
     dated = one("Observation", "code-value-date", "a$ge2020")
     assert isinstance(dated, p.Composite)
     assert dated.span is not None

@@ -1,6 +1,8 @@
 """Plans to SQL for both stores: every kind of clause, each store in its own words, every value bound."""
 
 import re
+from decimal import Decimal
+from math import inf
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from unsilo.policy import And, Compartment, Everything, Label, Not, Nothing, Or,
 from unsilo.spec import r4
 from unsilo.storage import plan as p
 from unsilo.storage.render import POSTGRES, SQLITE, Dialect, Sight
-from unsilo.storage.render.leaf import Targets, prefix_end
+from unsilo.storage.render.leaf import Measured, Targets, prefix_end
 from unsilo.storage.render.order import after_condition, order_by
 from unsilo.storage.render.select import count_query, included_query, page_query, referring_query, walk_of
 from unsilo.storage.render.tree import Compartment as Known
@@ -17,19 +19,27 @@ from unsilo.storage.render.tree import Tree
 
 OBSERVATION, PATIENT = r4.type_number("Observation"), r4.type_number("Patient")
 SP = (7,)
+ANY = p.Unit("any", "", "", (Decimal(1), Decimal(2)))
+UNITS = (
+    ((3, 1.0, 2.0),), ((3, 1.0, 2.0), (4, 1.0, 2.0), (5, 0.1, inf)),
+    tuple((n, float(n), float(n)) for n in range(1, 140)),
+)  # fmt: skip
 LEAVES: list[Any] = [
     p.Token(SP, 1, "s"), p.Token(SP, 1, ""), p.Token(SP, 1, None), p.Token(SP, None, "s"), p.Coded(SP, 1, (2, 3)),
     p.Codes(SP, ((1, "s"), (2, None), (3, ""))), p.Words(SP, "x"), p.Text(SP, "starts", "x"),
     p.Text(SP, "exact", "x", 5), p.Text(SP, "contains", "x"), p.Uri(SP, "is", ("a",)), p.Uri(SP, "is", ("a", "b")),
     p.Uri(SP, "below", ("a",)), Targets(SP, (1,)), Targets(SP, (1, 2)), p.Position(SP, 1.0, 2.0, 3.0),
-    p.Composite(SP, (1, "s"), unit=3, span=("gt", 1.0, 1.0)), p.Composite(SP, (1, ""), unit=3, span=("ne", 1.0, 1.0)),
-    p.Composite(SP, (1, "s"), (2, None), 3, ("gt", 1.0, 1.0), ("le", 2.0, 2.0), ("eq", 1.0, 2.0), "x"),
+    *(Measured(p.Composite(SP, (1, "s"), span=("gt", 1.0, 1.0)), units) for units in UNITS),
+    *(Measured(p.Composite(SP, (1, ""), span=("ne", 1.0, 1.0)), units) for units in UNITS),
+    Measured(p.Composite(SP, None, span=("ap", 1.0, 2.0)), UNITS[0]),
+    Measured(p.Composite(SP, (1, "s"), (2, None), None, ("gt", 1.0, 1.0), ("le", 2.0, 2.0)), UNITS[0]),
+    p.Composite(SP, (1, "s"), (2, None), None, ("gt", 1.0, 1.0), ("le", 2.0, 2.0), ("eq", 1.0, 2.0), "x"),
     p.Id((OBSERVATION,), ("a", "b")), p.Missing(SP, ("ref", "uri"), True), p.Missing(SP, ("dat",), False),
     p.InList(SP, "l"), Known("1", (OBSERVATION,), True, (4, 5)), p.NEVER, p.All(()), p.Any(()),
     p.Dates((p.Date(SP, "ge", 1, 2), p.Date(SP, "lt", 5, 6))),
     *(p.Date(SP, how, 10, 20) for how in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")),  # type: ignore[arg-type]
     *(p.Number(SP, how, 1.0, 2.0) for how in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")),  # type: ignore[arg-type]
-    *(p.Quantity(SP, 3, how, 1.0, 2.0) for how in ("eq", "gt", "ap")),  # type: ignore[arg-type]
+    *(Measured(p.Quantity(SP, ANY, how, 1.0, 2.0), units) for how in ("eq", "gt", "ap") for units in UNITS),  # type: ignore[arg-type]
     *(p.Updated(how, 10, 20) for how in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")),  # type: ignore[arg-type]
 ]  # fmt: skip
 NODES: list[Any] = [

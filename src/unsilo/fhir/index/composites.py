@@ -14,8 +14,9 @@ class Part(NamedTuple):
     """One part of a composite, in the order of its definition.
 
     `token` is in the row's first code and system, `token2` in the second ones; `quantity` has its unit key in the
-    second code (a row for each, as in `IndexRows.qty`) and its range in low and high; `date` has microseconds there as
-    floats, `number` a value; `from` is a number in low, `to` one in high; `text` is folded, `reference` a target.
+    second code (that of the stated unit, for a special one also that of the canonical unit) and its range in low and
+    high; `date` has microseconds there as floats, `number` a value; `from` is a number in low, `to` one in high; `text`
+    is folded, `reference` a target.
     """
 
     kind: str

@@ -5,16 +5,14 @@ from typing import Final
 from unsilo.fhir.index.composites import PAIRS
 from unsilo.fhir.index.paths import Step
 from unsilo.fhir.index.rows import IndexRows
-from unsilo.fhir.index.trie import Composite, Conversion, Node
+from unsilo.fhir.index.trie import Composite, Conversion, Node, with_text
 from unsilo.kernel import hash64
 from unsilo.spec.model import types
 
 __all__ = ["source"]
 
 _TABLES: Final = IndexRows.__struct_fields__
-_NAMES: Final = "abc"
-_WITH_TEXT: Final = 3
-"""Functions for `tok` that give as many keys also say the text of the code, for `cod`."""
+_NAMES: Final = "abcd"
 
 
 class _Writer:
@@ -89,12 +87,15 @@ class _Writer:
         names = _NAMES[: how.width]
         keys = ", ".join(names)
         self.say(depth, f"for {keys} in {how.function}({var}):")
-        sorts = how.table == "tok" and how.width == _WITH_TEXT
-        row = ", ".join(names[:2]) if sorts else keys
+        said = with_text(how.table, how.width)
+        row = ", ".join(names[:-1]) if said else keys
         for number in sorted(set(numbers)):
             self.say(depth + 1, f"{how.table}.append(({number + how.offset}, {row}))")
-        if sorts:
-            self.say(depth + 1, "cod.append((a, c))")
+        if said == "always":
+            self.say(depth + 1, f"cod.append((a, {names[-1]}))")
+        elif said:
+            self.say(depth + 1, f"if {names[-1]}:")
+            self.say(depth + 2, f"cod.append((a, {names[-1]}))")
 
     def _references(self, plain: list[int], tests: dict[Step, Node], var: str, depth: int) -> None:
         """Write the rows of a Reference, of those parameters too that take references to one type only."""
@@ -165,6 +166,11 @@ class _Writer:
             self.say(depth, f"for {item} in {into}:")
             for cell, at in _CELLS[part.slot].items():
                 cells[cell] = item if at is None else f"{item}[{at}]"
+            if part.slot == "quantity":  # by its number alone it is found under each unit that it has been stated in
+                self.say(depth + 1, f"if {item}[0]:")
+                depth += 1
+                self.say(depth + 1, f"if {item}[3]:")
+                self.say(depth + 2, f"cod.append(({item}[0], {item}[3]))")
         if any(part.slot == "date" for part in composite.parts):
             cells["low"], cells["high"] = f"float({cells['low']})", f"float({cells['high']})"
         for number in sorted(set(numbers)):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from unsilo.fhir.index import values
 from unsilo.fhir.index.rows import IndexRows
-from unsilo.fhir.index.trie import Conversion, conversions
+from unsilo.fhir.index.trie import Conversion, conversions, with_text
 from unsilo.fhir.path import Context, PathError, by_type
 from unsilo.fhir.path.checking import check
 from unsilo.fhir.path.run import Path, compile_once
@@ -56,9 +56,10 @@ class Interpreted:
         for keys in getattr(values, how.function)(value):
             if how.width == 1:
                 getattr(rows, how.table).append((number, keys))
-            elif how.table == "tok" and len(keys) == 3:
-                rows.tok.append((number, keys[0], keys[1]))
-                rows.cod.append((keys[0], keys[2]))
+            elif with_text(how.table, how.width):
+                getattr(rows, how.table).append((number, *keys[:-1]))
+                if keys[-1] or how.table == "tok":
+                    rows.cod.append((keys[0], keys[-1]))
             else:
                 getattr(rows, how.table).append((number, *keys))
 

@@ -20,7 +20,6 @@ __all__ = [
     "clean",
     "number",
     "reference_type",
-    "stated_unit",
     "string_key",
     "target",
     "text_key",
@@ -28,7 +27,6 @@ __all__ = [
     "token_hash",
     "token_key",
     "type_hash",
-    "unit_hash",
 ]
 
 LONGEST: Final = 400
@@ -138,24 +136,6 @@ def canonical_value(value: Decimal | int, unit: Canonical) -> float | None:
         return None if made is None else made.numerator / made.denominator
     except OverflowError:
         return None
-
-
-@lru_cache(maxsize=16_384)
-def _short_unit(system: str, code: str) -> int:
-    return hash64(f"{clean(system)}|{clean(code)}")
-
-
-def unit_hash(system: str, code: str) -> int:
-    """Return the unit key of a code in a system that is not converted; system "" for a unit named without one."""
-    if len(system) + len(code) <= _SHORT * 2:
-        return _short_unit(system, code)
-    return hash64(f"{clean(system)}|{clean(code)}")
-
-
-@lru_cache(maxsize=4096)
-def stated_unit(canonical_code: str) -> int:
-    """Return the unit key of all UCUM units that are converted to this canonical code."""
-    return hash64(f"ucum|{canonical_code}")
 
 
 def target(reference: str) -> str:

@@ -31,7 +31,7 @@ class IndexRows(msgspec.Struct, array_like=True):
     num: list[tuple[int, float, float]] = []
     """(sp, low, high); one value has both the same, what is open is infinite"""
     qty: list[tuple[int, int, float, float]] = []
-    """(sp, unit key, low, high); a quantity has a row for each unit key under which it is found (`quantity_rows`)"""
+    """(sp, unit key, low, high); a quantity has a row for its number alone and one for its unit (`units`)"""
     uri: list[tuple[int, Text]] = []
     """(sp, the URI cut to `LONGEST`)"""
     ref: list[tuple[int, Text]] = []
@@ -45,4 +45,4 @@ class IndexRows(msgspec.Struct, array_like=True):
     pos: list[tuple[int, float, float]] = []
     """(sp, latitude, longitude) in degrees"""
     cod: list[tuple[int, Text]] = []
-    """(hash of a code of `tok`, its `token_key` cut to `LONGEST_CODE`): by these tokens are sorted"""
+    """(hash of a code of `tok`, its `token_key` cut to `LONGEST_CODE`): by these tokens are sorted; (unit key, unit)"""

@@ -10,16 +10,23 @@ from unsilo.fhir.index.composites import Part, layout
 from unsilo.fhir.index.paths import Branch, Step, branches, inner, presence
 from unsilo.spec.parameters import SearchParameter
 
-__all__ = ["Composite", "Conversion", "Node", "conversions", "grow", "table"]
+__all__ = ["Composite", "Conversion", "Node", "conversions", "grow", "table", "with_text"]
 
 
 class Conversion(NamedTuple):
-    """How a parameter kind reads a datatype: `function` gives tuples of `width` keys for `table`."""
+    """How a parameter kind reads a datatype: `function` gives tuples of `width` keys for `table` (see `with_text`)."""
 
     table: str
     function: str
     width: int
     offset: int
+
+
+def with_text(table: str, width: int) -> str:
+    """Tell whether the last of a function's keys is the text of the first, for `cod`: "always", "some", or ""."""
+    if table == "tok" and width == 3:
+        return "always"
+    return "some" if table == "qty" else ""
 
 
 class Composite(NamedTuple):

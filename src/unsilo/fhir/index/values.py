@@ -16,14 +16,13 @@ from unsilo.fhir.index.keys import (
     clean,
     number,
     reference_type,
-    stated_unit,
     string_key,
     target,
     text_key,
     token,
     type_hash,
-    unit_hash,
 )  # fmt: skip
+from unsilo.fhir.index.units import ANY, LONGEST_UNIT, converted, stated
 from unsilo.units import Canonical, canonical
 
 __all__ = [
@@ -37,9 +36,11 @@ Token = tuple[int, str, str]
 """(key, system, text to sort by)"""
 Text = tuple[int, str]
 Span = tuple[int, int]
-Measure = tuple[int, float, float]
+Measure = tuple[int, float, float, str]
+"""(unit key, low, high, what the unit says: "" where the key is of no stated unit)"""
+_Said = tuple[Any, str, str, str, str]
+"""(value, comparator, unit, system, code)"""
 
-_LONGEST_UNIT: Final = 200
 _SHORT: Final = 256  # what is longer would only fill the caches
 _ADDRESS: Final = ("line", "city", "district", "state", "postalCode", "country", "text")
 _NAME: Final = ("family", "given", "prefix", "suffix", "text")
@@ -208,36 +209,39 @@ def _falls(unit: Canonical) -> bool:
     return one is not None and two is not None and two < one
 
 
-def _in_units(value: Any, comparator: str, unit: str, system: str, code: str) -> dict[int, tuple[float, float]]:
-    """Return the range of a quantity under each unit key under which it is found."""
-    stated = number(value)
-    if stated is None:
-        return {}
-    plain = _bounds(stated, comparator)
-    found = {0: plain}
-    if code:
-        found[unit_hash("", code)] = plain
-    if unit:
-        found[unit_hash("", unit)] = plain
-    if code and system:
-        base = canonical(code) if system == UCUM and len(code) <= _LONGEST_UNIT and isfinite(stated) else None
-        converted = canonical_value(value if type(value) is not float else Decimal(value), base) if base else None
-        if base is not None and converted is not None:
-            turned = _TURNED.get(comparator, "") if _falls(base) else comparator
-            found[stated_unit(base.code)] = _bounds(converted, turned)
-        else:
-            found[unit_hash(system, code)] = plain
-    return found
+def _base(value: Any, system: str, code: str) -> tuple[Canonical, float] | None:
+    """Return the canonical unit of a value's and the value in it; None where it is not converted."""
+    if system != UCUM or not code or len(code) > LONGEST_UNIT or not isfinite(number(value) or 0.0):
+        return None
+    base = canonical(code)
+    found = None if base is None else canonical_value(Decimal(value) if type(value) is float else value, base)
+    return None if base is None or found is None else (base, found)
+
+
+def _turned(base: Canonical, found: float, comparator: str) -> tuple[float, float]:
+    return _bounds(found, _TURNED.get(comparator, "") if _falls(base) else comparator)
+
+
+def _unit_of(unit: str, system: str, code: str, base: Canonical | None) -> tuple[int, str]:
+    return stated(system if code else "", code, "" if unit == code else unit, base)
 
 
 @lru_cache(maxsize=16_384)
 def _measured(value: Any, comparator: str, unit: str, system: str, code: str) -> tuple[Measure, ...]:
-    found = _in_units(value, comparator, unit, system, code)
-    return tuple((key, low, high) for key, (low, high) in found.items())
+    """Return a value under `ANY` and under its unit as it is stated; of a special unit in its canonical one too."""
+    number_ = number(value)
+    if number_ is None:
+        return ()
+    low, high = _bounds(number_, comparator)
+    met = _base(value, system, code)
+    key, text = _unit_of(unit, system, code, met[0] if met else None)
+    if met is None or met[0].special is None:
+        return (ANY, low, high, ""), (key, low, high, text)
+    return (ANY, low, high, ""), (key, low, high, text), (converted(met[0].code), *_turned(*met, comparator), "")
 
 
 def quantity_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
-    """Return (unit key, low, high) of a Quantity or of a type made of it (Age, Count, Distance, Duration)."""
+    """Return (unit key, low, high, unit) of a Quantity or of a type made of it (Age, Count, Distance, Duration)."""
     value = v.get("value")
     if type(value) is not Decimal and type(value) is not int and type(value) is not float:
         return ()
@@ -251,7 +255,7 @@ def quantity_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
 
 
 def money_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
-    """Return (unit key, low, high) of Money; the currency is a code of ISO 4217."""
+    """Return (unit key, low, high, unit) of Money; the currency is a code of ISO 4217."""
     value, currency = v.get("value"), _text(v, "currency")
     if type(value) is not Decimal and type(value) is not int and type(value) is not float:
         return ()
@@ -259,19 +263,38 @@ def money_keys(v: dict[str, Any]) -> tuple[Measure, ...]:
     return read(value, "", "", CURRENCIES if currency else "", currency)
 
 
+def _apart(first: _Said, last: _Said) -> list[Measure]:
+    """Return the keys of a Range whose ends differ in their units: under what these have in common."""
+    low, high = number(first[0]) or 0.0, number(last[0]) or 0.0
+    found: list[Measure] = [(ANY, low, high, "")]
+    system, code = (first[3], first[4]) if first[3:] == last[3:] else ("", "")
+    names = {first[2], first[4]} & {last[2], last[4]} - {""}
+    for name in sorted(names) or [""]:
+        key, text = stated(system if code else "", code, name, None)
+        found.append((key, low, high, text))
+    one, two = _base(first[0], *first[3:]), _base(last[0], *last[3:])
+    if one is not None and two is not None and one[0].code == two[0].code:
+        ends = _turned(*one, first[1]), _turned(*two, last[1])
+        found.append((converted(one[0].code), max(ends[0][0], ends[1][0]), min(ends[0][1], ends[1][1]), ""))
+    return found
+
+
 def range_keys(v: dict[str, Any]) -> list[Measure]:
-    """Return (unit key, low, high) of a Range: under the unit keys that the ends that are said have in common."""
-    ends = []
+    """Return (unit key, low, high, unit) of a Range: under the units that the ends that are said have in common."""
+    ends: list[_Said] = []
     for name, comparator in (("low", ">="), ("high", "<=")):
         end = v.get(name)
         if type(end) is dict and number(end.get("value")) is not None:
-            said = (_text(end, "unit"), _text(end, "system"), _text(end, "code"))
-            ends.append(_in_units(end.get("value"), comparator, *said))
+            ends.append((end.get("value"), comparator, _text(end, "unit"), _text(end, "system"), _text(end, "code")))
     if not ends:
         return []
-    first, last = ends[0], ends[-1]
-    met = [(key, max(first[key][0], last[key][0]), min(first[key][1], last[key][1])) for key in first if key in last]
-    return [(key, low, high) for key, low, high in met if low <= high]
+    if len(ends) == 2 and ends[0][2:] != ends[1][2:]:
+        met = _apart(*ends)
+    else:
+        last = {key: (low, high) for key, low, high, _ in _measured.__wrapped__(*ends[-1])}
+        first = [key for key in _measured.__wrapped__(*ends[0]) if key[0] in last]
+        met = [(key, max(low, last[key][0]), min(high, last[key][1]), text) for key, low, high, text in first]
+    return [key for key in met if key[1] <= key[2]]
 
 
 def string_keys(v: Any) -> list[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """Each kind of search clause as conditions on its narrow table: how its rows are gathered, and how one row is asked."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -21,10 +21,18 @@ from unsilo.storage.plan import (
 )
 from unsilo.storage.render.dialect import Dialect, Sql, numbers
 
-__all__ = ["Shape", "Targets", "leaps", "prefix_end", "shape", "sps"]
+__all__ = [
+    "Measure", "Measured", "Shape", "Targets", "composite_heads", "leaps", "prefix_end", "shape", "sps",
+    "systems_met", "units_listed", "units_met",
+]  # fmt: skip
 
 DAY = 86_400_000_000
+_BESIDE = 64
 _SYSTEM = "(SELECT id FROM system WHERE uri = ?)"
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class Targets(msgspec.Struct, frozen=True, gc=False):
@@ -32,6 +40,22 @@ class Targets(msgspec.Struct, frozen=True, gc=False):
 
     sp: tuple[int, ...]
     rids: tuple[int, ...]
+
+
+Measure: TypeAlias = tuple[int, float, float]
+"""(unit key, low, high): what is asked, in a unit that the store has met."""
+
+
+class Measured(msgspec.Struct, frozen=True, gc=False):
+    """A `plan.Quantity`, or a `plan.Composite` with one, whose units are known."""
+
+    of: Quantity | Composite
+    units: tuple[Measure, ...]
+
+    @property
+    def sp(self) -> tuple[int, ...]:
+        """The parameter."""
+        return self.of.sp
 
 
 class Shape(NamedTuple):
@@ -100,13 +124,23 @@ def _coded(node: Coded, _dialect: Dialect) -> Shape:
     return Shape("ix_tok", [where], where, ordered=len(node.sp) == 1 and len(node.systems) == 1)
 
 
+def _leaps(table: str, column: str, head: Sql, bounds: str = "") -> Sql:
+    """Return `s(v)`, the values that a column has under `head`, met by leaps over its rows; they are few."""
+    text = f"""WITH RECURSIVE s(v) AS (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds}
+UNION ALL SELECT (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds} AND {column} > s.v)
+FROM s WHERE s.v IS NOT NULL)"""
+    return Sql(text, [*head.values, *head.values])
+
+
 def leaps(node: Token) -> Sql:
-    """Return a statement for the systems that a code has, met by leaps over its rows; they are few."""
-    inner = sps(node.sp, "sp")
-    text = f"""WITH RECURSIVE s(v) AS (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ?
-UNION ALL SELECT (SELECT min(sys) FROM ix_tok WHERE {inner} AND code = ? AND sys > s.v) FROM s WHERE s.v IS NOT NULL)
-SELECT v FROM s WHERE v IS NOT NULL"""
-    return Sql(text, [node.code, node.code])
+    """Return a statement for the systems that a code has."""
+    return systems_met("ix_tok", Sql(f"{sps(node.sp)} AND x.code = ?", [node.code]))
+
+
+def systems_met(table: str, head: Sql) -> Sql:
+    """Return a statement for the code systems under `head`."""
+    met = _leaps(table, "x.sys", head)
+    return Sql(f"{met.text}\nSELECT v FROM s WHERE v IS NOT NULL", met.values)
 
 
 def _codes(node: Codes, dialect: Dialect) -> Shape:
@@ -132,6 +166,9 @@ def _codes(node: Codes, dialect: Dialect) -> Shape:
 
 
 def _either(parts: list[Sql]) -> Sql:
+    if len(parts) > _BESIDE:  # a long row of OR is deeper than SQLite's parser goes
+        half = len(parts) // 2
+        parts = [_either(parts[:half]), _either(parts[half:])]
     text = " OR ".join(f"({part.text})" for part in parts)
     return Sql(f"({text})", [value for part in parts for value in part.values])
 
@@ -262,10 +299,68 @@ def _number(node: Number, _dialect: Dialect) -> Shape:
     return _ranged("ix_num", Sql(sps(node.sp), []), node.how, node.lo, node.hi, own)
 
 
-def _quantity(node: Quantity, _dialect: Dialect) -> Shape:
-    own = Sql(f"own_qty({{0}}, '{numbers(node.sp)}', ?, '{node.how}', ?, ?)", [node.unit, node.lo, node.hi])
-    head = Sql(f"{sps(node.sp)} AND x.unit = ?", [node.unit])
-    return _ranged("ix_qty", head, node.how, node.lo, node.hi, own)
+def _measured(node: Measured, dialect: Dialect) -> Shape:
+    if isinstance(node.of, Composite):
+        return _composite(node.of, dialect, node.units)
+    of = node.of
+    own = Sql(f"own_qty({{0}}, '{numbers(of.sp)}', '{of.how}', ?)", [_json(_said(node.units))])
+    shapes = []
+    for (low, high), units in _together(node.units).items():
+        among = _units("x.unit", units, dialect)
+        head = Sql(f"{sps(of.sp)} AND {among.text}", among.values)
+        shapes.append(_ranged("ix_qty", head, of.how, low, high, own))
+    whole = _either([each.whole for each in shapes])
+    if len(shapes) > _BESIDE:
+        scans = [_through(Sql(sps(of.sp), []), "x.unit", node.units, whole, dialect)]
+    else:
+        scans = [scan for each in shapes for scan in each.scans]
+    return Shape("ix_qty", scans, whole, own)
+
+
+def _through(head: Sql, column: str, units: Sequence[Measure], whole: Sql, dialect: Dialect) -> Sql:
+    """Return one scan through all units, where they are more than a statement has room for."""
+    among = _units(column, [unit for unit, _, _ in units], dialect)
+    return Sql(f"{head.text} AND {among.text} AND {whole.text}", [*head.values, *among.values, *whole.values])
+
+
+def _said(units: Sequence[Measure]) -> list[tuple[int, str, str]]:
+    """Return units as JSON holds them, which knows nothing of the infinite."""
+    return [(unit, repr(low), repr(high)) for unit, low, high in units]
+
+
+def _together(units: Sequence[Measure]) -> dict[tuple[float, float], list[int]]:
+    """Return the units that are asked for the same numbers."""
+    found: dict[tuple[float, float], list[int]] = {}
+    for unit, low, high in units:
+        found.setdefault((low, high), []).append(unit)
+    return found
+
+
+def _units(column: str, units: Sequence[int], dialect: Dialect) -> Sql:
+    if len(units) == 1:
+        return Sql(f"{column} = ?", [units[0]])
+    many = dialect.many(units)
+    return Sql(f"{column} IN {many.text}", many.values)
+
+
+def units_met(table: str, column: str, head: Sql, low: int, high: int) -> Sql:
+    """Return a statement for the units (key, text or NULL) under `head`, of keys from `low` up to `high`."""
+    met = _leaps(table, f"x.{column}", head, f" AND x.{column} >= {low} AND x.{column} < {high}")
+    text = "SELECT s.v, c.v FROM s LEFT JOIN ix_code c ON c.code = s.v WHERE s.v IS NOT NULL"
+    return Sql(f"{met.text}\n{text}", met.values)
+
+
+def units_listed(head: Sql, low: int, high: int) -> Sql:
+    """Return a statement for the same as `units_met` of composites whose first code is open, which are read through."""
+    text = f"SELECT DISTINCT x.code2 AS v FROM ix_cmp x WHERE {head.text} AND x.code2 >= {low} AND x.code2 < {high}"
+    return Sql(f"SELECT s.v, c.v FROM ({text}) s LEFT JOIN ix_code c ON c.code = s.v", head.values)
+
+
+def composite_heads(node: Composite) -> tuple[Sql, bool]:
+    """Return the conditions on a composite's first code and system, and whether they are one range of the key."""
+    pair = node.token or (None, None)
+    said = _pair(pair, "x.code", "x.sys")
+    return Sql(f"{sps(node.sp)}{said.text}", said.values), None not in pair and len(node.sp) == 1
 
 
 def _uri(node: Uri, dialect: Dialect) -> Shape:
@@ -307,18 +402,16 @@ def _own_pair(pair: tuple[int | None, str | None] | None) -> Sql:
     return Sql(f"?, coalesce({_SYSTEM}, -1)", [code, system]) if system else Sql("?, 0", [code])
 
 
-def _composite(node: Composite, _dialect: Dialect) -> Shape:
+def _composite(node: Composite, dialect: Dialect, units: Sequence[Measure] = ()) -> Shape:
     text = sps(node.sp)
     values: list[Any] = []
     for pair, code, system in ((node.token, "x.code", "x.sys"), (node.token2, "x.code2", "x.sys2")):
         if pair is not None:
             said = _pair(pair, code, system)
             text, values = text + said.text, [*values, *said.values]
-    if node.unit is not None:
-        # Beside a unit there is no second system; said, it brings the range within reach.
-        alone = "" if node.token2 is not None else " AND x.sys2 = 0"
-        text, values = f"{text} AND x.code2 = ?{alone}", [*values, node.unit]
-    for span, low, high in ((node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi")):
+    for span, low, high in (
+        (None if units else node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi"),
+    ):  # fmt: skip
         if span is not None:
             whole, takes = _SPANS[span[0]]
             bound = {"a": span[1], "b": span[2]}
@@ -328,25 +421,42 @@ def _composite(node: Composite, _dialect: Dialect) -> Shape:
         begins = Sql("x.v = ?", [node.text]) if node.exact else _begins("x.v", node.text)
         text, values = f"{text} AND {begins.text}", [*values, *begins.values]
     where = Sql(text, values)
-    scans = _composite_scans(node, text, values) or [where]
     one, two = _own_pair(node.token), _own_pair(node.token2)
-    rest = msgspec.json.encode([node.unit, node.span, node.low, node.high, node.text, node.exact]).decode()
+    rest = _json([node.span, node.low, node.high, node.text, node.exact, _said(units) or None])
     own = Sql(f"own_cmp({{0}}, '{numbers(node.sp)}', {one.text}, {two.text}, ?)", [*one.values, *two.values, rest])
-    return Shape("ix_cmp", scans, where, own)
+    if not units:
+        return Shape("ix_cmp", [where], where, own)
+    scans, wholes = _composite_scans(node, where, units, dialect)
+    whole = _either(wholes)
+    if len(wholes) > _BESIDE:
+        scans = [_through(where, "x.code2", units, whole, dialect)]
+    return Shape("ix_cmp", scans, whole, own)
 
 
-def _composite_scans(node: Composite, text: str, values: list[Any]) -> list[Sql]:
-    """Return the ranges of the key in which a composite's numbers are; none where what stands before them is open."""
+def _composite_scans(
+    node: Composite, head: Sql, units: Sequence[Measure], dialect: Dialect
+) -> tuple[list[Sql], list[Sql]]:
+    """Return the ranges of the key in which a composite's quantities are, and what must hold of each, by its unit."""
     code, system = node.token or (None, None)
     within = len(node.sp) == 1 and code is not None and system is not None and node.token2 is None
-    if not within or node.unit is None or node.span is None or node.span[0] not in _NUMBERS:
-        return []
-    bound = {"a": node.span[1], "b": node.span[2]}
-    scan, takes, wide, wide_takes, _, _ = _NUMBERS[node.span[0]]
-    scans = [Sql(f"{text} AND {scan}", [*values, *(bound[c] for c in takes)])] if scan else []
-    if scan and wide:
-        scans.append(Sql(f"{text} AND x.hi > x.lo AND {wide}", [*values, *(bound[c] for c in wide_takes)]))
-    return scans
+    # Beside a unit there is no second system; said, it brings the range within reach.
+    alone = "" if node.token2 is not None else " AND x.sys2 = 0"
+    how = node.span[0] if node.span is not None else "eq"
+    scan, takes, wide, wide_takes, said, said_takes = _NUMBERS[how]
+    scans, wholes = [], []
+    for (low, high), keys in _together(units).items():
+        bound = {"a": low, "b": high}
+        among = _units("x.code2", keys, dialect)
+        text = f"{head.text} AND {among.text}{alone} AND {said}"
+        values = [*head.values, *among.values, *(bound[c] for c in said_takes)]
+        wholes.append(Sql(text, values))
+        if not within or not scan:
+            scans.append(wholes[-1])
+            continue
+        scans.append(Sql(f"{text} AND {scan}", [*values, *(bound[c] for c in takes)]))
+        if wide:
+            scans.append(Sql(f"{text} AND x.hi > x.lo AND {wide}", [*values, *(bound[c] for c in wide_takes)]))
+    return scans, wholes
 
 
 def _position(node: Position, dialect: Dialect) -> Shape:
@@ -360,7 +470,7 @@ def _position(node: Position, dialect: Dialect) -> Shape:
 
 _SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
     Token: _token, Coded: _coded, Codes: _codes, Words: _words, Text: _text, Date: _date, Dates: _dates,
-    Number: _number, Quantity: _quantity, Uri: _uri, Targets: _targets, Composite: _composite, Position: _position,
+    Number: _number, Measured: _measured, Uri: _uri, Targets: _targets, Composite: _composite, Position: _position,
 }  # fmt: skip
 
 

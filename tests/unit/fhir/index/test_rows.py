@@ -8,9 +8,11 @@ import pytest
 
 from unsilo.fhir import dates
 from unsilo.fhir.index import IDENTIFIER, OF_TYPE, IndexRows, index, patient_date, token_hash, version
-from unsilo.fhir.index.keys import canonical_forms, stated_unit, string_key, text_key, type_hash, unit_hash
+from unsilo.fhir.index.keys import canonical_forms, string_key, text_key, type_hash
+from unsilo.fhir.index.units import ANY, converted, said, stated
 from unsilo.kernel import hash64
 from unsilo.spec.parameters import parameters
+from unsilo.units import canonical
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 
@@ -52,7 +54,7 @@ def test_tokens() -> None:
     assert keys(rows, "tok", "Observation", "_security") == {(hash64("r"), "c")}
     assert (hash64("f1"), "f1") in rows.cod
     assert not keys(rows, "tok", "Observation", "_id"), "ids stand in the resource's own row"
-    assert {row[0] for row in rows.cod} == {row[1] for row in rows.tok}
+    assert {row[0] for row in rows.cod} == {row[1] for row in rows.tok} | {row[1] for row in rows.qty} - {ANY}
 
 
 def test_texts() -> None:
@@ -116,28 +118,32 @@ def test_logical_references() -> None:
 
 
 def test_quantities() -> None:
-    """A quantity is found as stated, by its unit, by its code, and in canonical units."""
-    found = keys(index(OBSERVATION), "qty", "Observation", "value-quantity")
-    plain = (5.4, 5.4)
-    assert {(0, *plain), (unit_hash("", "mg/L"), *plain), (unit_hash("", "mg/l"), *plain)} < found
-    converted = {row for row in found if row[0] == stated_unit("g.m-3")}
-    assert converted == {(stated_unit("g.m-3"), 5.4, 5.4)}
-    assert len(found) == 4
+    """A quantity is kept by its number alone and under its unit as it is stated, whose text is kept once."""
+    rows = index(OBSERVATION)
+    key, text = stated(UCUM, "mg/L", "mg/l", canonical("mg/L"))
+    assert keys(rows, "qty", "Observation", "value-quantity") == {(ANY, 5.4, 5.4), (key, 5.4, 5.4)}
+    assert (key, text) in rows.cod
+    assert said(text) == (UCUM, "mg/L", "mg/l")
+
+
+def _stated(low: float, high: float, system: str = "", code: str = "", name: str = "") -> set[tuple[Any, ...]]:
+    """Return the keys of a number in a unit that is not converted."""
+    return {(ANY, low, high), (stated(system, code, name, None)[0], low, high)}
 
 
 @pytest.mark.parametrize(
     ("quantity", "expected"),
-    [({"value": 5}, {(0, 5.0, 5.0)}),
-     ({"value": 5, "comparator": "<"}, {(0, -inf, nextafter(5.0, -inf))}),
-     ({"value": 5, "comparator": ">="}, {(0, 5.0, inf)}),
-     ({"value": 5, "comparator": ">"}, {(0, nextafter(5.0, inf), inf)}),
-     ({"value": 5, "comparator": "<="}, {(0, -inf, 5.0)}),
-     ({"value": 5, "system": "http://x", "code": "y"}, {(0, 5.0, 5.0), (unit_hash("", "y"), 5.0, 5.0),
-                                                        (unit_hash("http://x", "y"), 5.0, 5.0)}),
-     ({"value": 5, "system": UCUM, "code": "no unit"}, {(0, 5.0, 5.0), (unit_hash("", "no unit"), 5.0, 5.0),
-                                                        (unit_hash(UCUM, "no unit"), 5.0, 5.0)}),
+    [({"value": 5}, _stated(5.0, 5.0)),
+     ({"value": 5, "comparator": "<"}, _stated(-inf, nextafter(5.0, -inf))),
+     ({"value": 5, "comparator": ">="}, _stated(5.0, inf)),
+     ({"value": 5, "comparator": ">"}, _stated(nextafter(5.0, inf), inf)),
+     ({"value": 5, "comparator": "<="}, _stated(-inf, 5.0)),
+     ({"value": 5, "system": "http://x", "code": "y"}, _stated(5.0, 5.0, "http://x", "y")),
+     ({"value": 5, "system": "http://x", "unit": "y"}, _stated(5.0, 5.0, "", "", "y")),
+     ({"value": 5, "system": UCUM, "code": "no unit"}, _stated(5.0, 5.0, UCUM, "no unit")),
      ({"value": "5"}, set()), ({"value": True}, set()), ({"unit": "mg"}, set()), ({"value": [5]}, set()),
-     ({"value": Decimal("1E+999")}, {(0, inf, inf)}), ({"value": 10**400}, {(0, inf, inf)})],
+     ({"value": Decimal("1E+999"), "system": UCUM, "code": "g"}, _stated(inf, inf, UCUM, "g")),
+     ({"value": 10**400}, _stated(inf, inf))],
 )  # fmt: skip
 def test_odd_quantities(quantity: dict[str, Any], expected: set[tuple[Any, ...]]) -> None:
     """Comparators are open ranges; other systems are not converted; what is no number gives nothing."""
@@ -148,12 +154,23 @@ def test_odd_quantities(quantity: dict[str, Any], expected: set[tuple[Any, ...]]
 def test_ranges_and_money() -> None:
     """A Range reaches from low to high; Money's currency is its unit."""
     rows = index({"resourceType": "Condition", "onsetRange": {"low": {"value": 3, "unit": "a"}}})
-    assert keys(rows, "qty", "Condition", "onset-age") == {(0, 3.0, inf), (unit_hash("", "a"), 3.0, inf)}
+    assert keys(rows, "qty", "Condition", "onset-age") == _stated(3.0, inf, name="a")
     both = {"low": {"value": 3, "unit": "a"}, "high": {"value": 4, "unit": "a"}}
     rows = index({"resourceType": "Condition", "onsetRange": both})
-    assert (unit_hash("", "a"), 3.0, 4.0) in keys(rows, "qty", "Condition", "onset-age")
+    assert keys(rows, "qty", "Condition", "onset-age") == _stated(3.0, 4.0, name="a")
     rows = index({"resourceType": "Invoice", "totalNet": {"value": Decimal("9.50"), "currency": "EUR"}})
-    assert (unit_hash("urn:iso:std:iso:4217", "EUR"), 9.5, 9.5) in keys(rows, "qty", "Invoice", "totalnet")
+    assert keys(rows, "qty", "Invoice", "totalnet") == _stated(9.5, 9.5, "urn:iso:std:iso:4217", "EUR")
+
+
+def test_ranges_of_two_units() -> None:
+    """Ends in two units have in common their numbers, a name, and what both are converted to."""
+    ends = {"low": {"value": 1, "unit": "x", "system": UCUM, "code": "g"},
+            "high": {"value": 2000, "unit": "x", "system": UCUM, "code": "mg"}}  # fmt: skip
+    found = keys(index({"resourceType": "Condition", "onsetRange": ends}), "qty", "Condition", "onset-age")
+    assert found == _stated(1.0, 2000.0, name="x") | {(converted("g"), 1.0, 2.0)}
+    ends["high"] |= {"unit": "y", "value": 100}
+    found = keys(index({"resourceType": "Condition", "onsetRange": ends}), "qty", "Condition", "onset-age")
+    assert found == _stated(1.0, 100.0)  # and no gram is less than a tenth of one
 
 
 def test_special_units() -> None:
@@ -161,14 +178,12 @@ def test_special_units() -> None:
     for value, code, kelvin in ((37, "Cel", 310.15), (Decimal("98.6"), "[degF]", 310.15)):
         quantity = {"value": value, "system": UCUM, "code": code}
         rows = index({"resourceType": "Observation", "valueQuantity": quantity})
-        assert (stated_unit("K"), kelvin, kelvin) in keys(rows, "qty", "Observation", "value-quantity")
+        assert (converted("K"), kelvin, kelvin) in keys(rows, "qty", "Observation", "value-quantity")
     quantity = {"value": 7, "comparator": "<", "system": UCUM, "code": "[pH]"}
     rows = index({"resourceType": "Observation", "valueQuantity": quantity})
-    found = {row[1:] for row in keys(rows, "qty", "Observation", "value-quantity") if row[0] not in _PLAIN_PH}
+    plain = {ANY, stated(UCUM, "[pH]", "", canonical("[pH]"))[0]}
+    found = {row[1:] for row in keys(rows, "qty", "Observation", "value-quantity") if row[0] not in plain}
     assert [(low > 0, high) for low, high in found] == [(True, inf)]
-
-
-_PLAIN_PH = {0, unit_hash("", "[pH]")}
 
 
 def test_numbers() -> None:
@@ -217,9 +232,10 @@ def test_composites() -> None:
         (hash64("c1"), "", hash64("v1"), "", 0.0, 0.0, "")
     }
     found = keys(rows, "cmp", "Observation", "code-value-quantity")
-    assert (token_hash("GLU"), "L", 0, "", 5.4, 5.4, "") in found
-    assert (token_hash("2345-7"), LOINC, stated_unit("g.m-3"), "", 5.4, 5.4, "") in found
-    assert len(found) == 8
+    unit = stated(UCUM, "mg/L", "mg/l", canonical("mg/L"))[0]
+    assert found == {
+        (token_hash("GLU"), "L", unit, "", 5.4, 5.4, ""), (token_hash("2345-7"), LOINC, unit, "", 5.4, 5.4, "")
+    }  # fmt: skip
     assert not keys(rows, "cmp", "Observation", "component-code-value-quantity")
 
 
