@@ -106,7 +106,7 @@ def sparkline(series: Series, name: str, *, width: int = 132, height: int = 30) 
     last = f"the last {len(points)} of {len(series.points)}" if len(points) < len(series.points) else f"{len(points)}"
     label = (
         f"{name}: {last} results from {points[0].value} to {points[-1].value}, lowest {min(values)}, "
-        f"highest {max(values)} {series.unit}, {outside} flagged"
+        f"highest {max(values)} {series.said}, {outside} flagged"
     )
     body = _plot(points, 4, width - 5, 4, height - 4)
     return Markup(
@@ -129,7 +129,7 @@ def trend(series: Series, name: str, *, width: int = 760, height: int = 240) -> 
         x = 54 + (width - 70) * ((at - first) / (last - first) if last > first else 0.5)
         if 54 <= x <= width - 16:
             marks.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(_n(x), height - 12, words))
-    label = f"{name} in {series.unit or 'the reported unit'} over time; the table has every value"
+    label = f"{name} in {series.said or 'the reported unit'} over time; the table has every value"
     return _PICTURE.format("trend", width, height, width, height, label, Markup("").join([*marks, body]))
 
 

@@ -4,6 +4,7 @@ Dates are DD-MMM-YYYY and times 24 h with their zone; a number and its unit are 
 what is absent says so.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 __all__ = [
     "NOT_RECORDED", "address", "age", "concept", "date", "human_name", "identifier", "interpretation", "period",
-    "quantity", "reference_range", "telecom", "value",
+    "quantity", "reference_range", "telecom", "unit", "value",
 ]  # fmt: skip
 
 NOT_RECORDED: Final = "Not recorded"
@@ -36,6 +37,7 @@ _ABSENT: Final[dict[str, str]] = {
     "not-permitted": "Not permitted",
 }
 """Code system data-absent-reason (FHIR R4) in plain words."""
+_WORDS = re.compile(r"(^|[/.])\{([^{}]+)\}(?=[/.]|$)")
 _NAME_ORDER = ("official", "usual", "", "temp", "nickname", "anonymous", "maiden", "old")
 _FLAGS: Final[dict[str, str]] = {
     "HH": "HH critically high", "LL": "LL critically low", "H": "H high", "L": "L low", "N": "Normal",
@@ -161,6 +163,18 @@ def number(amount: Any) -> str:
     return str(amount)
 
 
+def unit(text: Any) -> str:
+    """Say a unit: an annotation of UCUM that stands for a unit is words, so `{beats}/min` is said without braces.
+
+    What is annotated itself (`mg{creat}`) stays as it is, and the unit of a bare number is not said.
+    """
+    if not isinstance(text, str) or text in ("1", "{unitless}"):
+        return ""
+    if "{" not in text:
+        return text
+    return _WORDS.sub(lambda found: found[1] + found[2].replace("_", NBSP), text)
+
+
 def quantity(node: Any) -> str:
     """Say a Quantity as `comparator number unit`, held together by no-break spaces; a number without unit says that."""
     if not isinstance(node, dict):
@@ -168,8 +182,7 @@ def quantity(node: Any) -> str:
     if node.get("value") is None:
         return absent(node)
     comparator = f"{node['comparator']}{NBSP}" if node.get("comparator") else ""
-    unit = node.get("unit") or node.get("code")
-    shown = "" if unit in ("1", "{unitless}") else str(unit or "")
+    shown = unit(node.get("unit") or node.get("code"))
     text = f"{comparator}{number(node['value'])}"
     return f"{text}{'' if shown == '%' else NBSP}{shown}" if shown else text
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from unsilo.fhir import present
 from unsilo.flow.read.describe import concept, title, value_text
 from unsilo.flow.read.fact import Fact, Mark, mark_of, void
 from unsilo.flow.read.grouping import of_same_thing
@@ -156,6 +157,11 @@ class Series(msgspec.Struct):
     unit: str
     points: list[Point]
 
+    @property
+    def said(self) -> str:
+        """Return the unit in words."""
+        return present.unit(self.unit)
+
 
 class Test(msgspec.Struct):
     """One row of the results table: all measurements of one test, newest first."""
@@ -220,7 +226,7 @@ def range_of(resource: Json) -> Range:
             text = str(entry["text"])
             return Range(text, *_bounds(text)) if lows is None and highs is None else Range(text, lows, highs)
         if lows is not None and highs is not None:
-            unit = str(low.get("unit") or high.get("unit") or "")
+            unit = present.unit(low.get("unit") or high.get("unit"))
             return Range(f"{number(lows)}–{number(highs)} {unit}".strip(), lows, highs)
         if lows is not None:
             return Range(f"≥ {quantity(low)}", lows, None)
