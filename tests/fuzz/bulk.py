@@ -68,7 +68,7 @@ def kick_off() -> Callable[[bytes], Hashable]:
 def files() -> Callable[[bytes], Hashable]:
     """Return what reads bytes as every kind of file."""
     from unsilo.flow.bulk.drafts import Order, drafts
-    from unsilo.flow.bulk.lines import pieces
+    from unsilo.flow.bulk.lines import lines_of, pieces
 
     folder = Path(tempfile.mkdtemp(prefix="unsilo-fuzz-"))
 
@@ -78,16 +78,21 @@ def files() -> Callable[[bytes], Hashable]:
             file = folder / name
             file.write_bytes(content)
             seen = 0
+            here, apart = [], []
             try:
+                for piece in pieces(file, unread=True):
+                    apart += lines_of(piece.part, name)[0] if piece.part is not None else piece.lines
                 for piece in pieces(file):
                     assert piece.last >= seen
                     seen = piece.last
+                    here += piece.lines
                     drafts(Order(name), piece.lines)
                     told.append((len(piece.lines) > 1, len(piece.issues)))
             except OSError as refused:
                 if refused.errno is not None:  # only an archive or XML is refused, in words
                     raise
                 told.append(str(refused))
+            assert here == apart
         return tuple(told)
 
     return run

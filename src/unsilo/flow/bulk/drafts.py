@@ -14,7 +14,7 @@ import msgspec
 
 from unsilo.config.settings import Validation
 from unsilo.fhir import codec
-from unsilo.flow.bulk.lines import Line
+from unsilo.flow.bulk.lines import Line, Part, lines_of
 from unsilo.flow.drafted import Gathering
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.outcome import Written
@@ -25,7 +25,7 @@ from unsilo.storage.packing import squeeze
 from unsilo.validation import Options
 from unsilo.validation.library import validator
 
-__all__ = ["Check", "Drafts", "Order", "begin", "drafted", "drafts"]
+__all__ = ["Check", "Drafts", "Order", "begin", "drafted", "drafted_of", "drafts"]
 
 Check = Literal["off", "warn", "reject"]
 
@@ -48,11 +48,15 @@ class Order(NamedTuple):
 
 
 class Drafts(msgspec.Struct, array_like=True):
-    """What some lines became: sheets of resources (`Drafted`, encoded and packed), and from which line each one is."""
+    """What some lines became: sheets of resources (`Drafted`, encoded and packed), and from which line each one is.
+
+    `read` says how many lines there were, those that could not be read among them.
+    """
 
     sheets: list[bytes]
     lines: list[list[int]]
     issues: list[Issue]
+    read: int = 0
 
 
 def _found(resource: Json, order: Order, judge: Judge | None) -> tuple[list[Issue], bool]:
@@ -86,11 +90,18 @@ def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft |
     return made, [msgspec.structs.replace(issue, severity="warning") for issue in issues]
 
 
-def drafts(order: Order, lines: Iterable[Line], judge: Judge | None = None) -> bytes:
-    """Make the drafts of some lines; their faults name file and line. MessagePack of `Drafts`."""
+def drafts(
+    order: Order, lines: Iterable[Line], judge: Judge | None = None, unread: Sequence[Issue] = ()
+) -> bytes:  # fmt: skip
+    """Make the drafts of some lines; their faults name file and line. MessagePack of `Drafts`.
+
+    `unread` are the faults of lines beside these that could not be read.
+    """
     sheets: list[tuple[Gathering, list[int]]] = []
-    told: list[Issue] = []
+    told = list(unread)
+    read = len(told)
     for number, content in lines:
+        read += 1
         made, issues = _drafted(content, order, judge)
         if made is not None:
             if not sheets or not sheets[-1][0].add(made):  # the first, or a later version of what was said already
@@ -101,7 +112,7 @@ def drafts(order: Order, lines: Iterable[Line], judge: Judge | None = None) -> b
             place = f"{order.name}:{number} {issue.where.path}".strip()
             told.append(msgspec.structs.replace(issue, where=Where(place)))
     packed = [squeeze(_encode(one.drafted())) for one, _ in sheets]  # an eighth: many wait for one commit
-    return _encode(Drafts(packed, [places for _, places in sheets], told))
+    return _encode(Drafts(packed, [places for _, places in sheets], told, read))
 
 
 _here: list[Judge] = []
@@ -122,6 +133,12 @@ def begin(settings: Validation) -> None:
     _here.append(Judge(settings))
 
 
-def drafted(order: Order, numbers: Sequence[int], contents: Sequence[bytes]) -> bytes:
+def drafted(order: Order, numbers: Sequence[int], contents: Sequence[bytes], unread: Sequence[Issue]) -> bytes:
     """Make drafts in a worker process; the parts of the lines come apart, which a pipe carries for a third."""
-    return drafts(order, map(Line, numbers, contents), _here[0])
+    return drafts(order, map(Line, numbers, contents), _here[0], unread)
+
+
+def drafted_of(order: Order, part: Part) -> bytes:
+    """Make drafts in a worker process of lines that it reads itself."""
+    lines, unread = lines_of(part, order.name)
+    return drafts(order, lines, _here[0], unread)

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from unsilo.flow.bulk.drafts import Check, Drafts, Order, begin, drafted, drafts
+from unsilo.flow.bulk.drafts import Check, Drafts, Order, begin, drafted, drafted_of, drafts
 from unsilo.flow.bulk.lines import LINES, Piece, files_in, pieces
 from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir.outcome import Caller, RefusedError
@@ -160,10 +160,12 @@ class Makers:
     def submit(self, order: Order, piece: Piece) -> Future[bytes]:
         """Have the drafts of a piece made."""
         if self._pool is not None:
+            if piece.part is not None:
+                return self._pool.submit(drafted_of, order, piece.part)
             numbers, contents = zip(*piece.lines, strict=True) if piece.lines else ((), ())
-            return self._pool.submit(drafted, order, numbers, contents)
+            return self._pool.submit(drafted, order, numbers, contents, piece.issues)
         future: Future[bytes] = Future()
-        future.set_result(drafts(order, piece.lines, self._judge))
+        future.set_result(drafts(order, piece.lines, self._judge, piece.issues))
         return future
 
     def close(self) -> None:
@@ -186,7 +188,7 @@ def _queue(
         after = progress.line if number == progress.done else 0
         named = order._replace(name=names[number])
         try:
-            for piece in pieces(files[number], after, names[number], most):
+            for piece in pieces(files[number], after, names[number], most, unread=ahead > 0):
                 waiting.append((number, piece, makers.submit(named, piece), None))
                 if len(waiting) > ahead:
                     yield waiting.popleft()
@@ -199,13 +201,15 @@ def _queue(
     yield from waiting
 
 
-def _count(at: Progress, number: int, piece: Piece | None, batches: list[Batch], issues: list[Issue]) -> None:
-    """Note what became of a piece, or that a file is at its end."""
+def _count(
+    at: Progress, number: int, piece: Piece | None, read: int, batches: list[Batch], issues: list[Issue]
+) -> None:  # fmt: skip
+    """Note what became of a piece, of which so many lines were read, or that a file is at its end."""
     if piece is None:
         at.done, at.line = number + 1, 0
     else:
         at.line = piece.last
-        at.read += len(piece.lines) + len(piece.issues)
+    at.read += read
     at.stored += sum(batch.stored for batch in batches)
     at.same += sum(batch.same for batch in batches)
     at.refused += len({i.where.path.partition(" ")[0] for i in issues if i.severity in ("error", "fatal")})
@@ -234,16 +238,16 @@ def import_files(
     if alone and ahead:  # while one commit lasts, all of the next is made: neither side waits for the other
         most, writing = _LOADED_LINES, 2 * _LOADED // _LOADED_LINES + ahead
         loading = service.store.loading(_LOADED)
-    under_way: deque[tuple[int, Piece | None, list[Issue], list[Future[Batch]]]] = deque()
+    under_way: deque[tuple[int, Piece | None, int, list[Issue], list[Future[Batch]]]] = deque()
 
     def settle(left: int) -> None:
         """Wait until no more than `left` pieces are being written, and tell of each in order."""
         while len(under_way) > left:
-            number, piece, issues, jobs = under_way.popleft()
+            number, piece, read, issues, jobs = under_way.popleft()
             batches = [job.result(_WAIT) for job in jobs]
             for batch in batches:
                 issues += batch.issues
-            _count(at, number, piece, batches, issues)
+            _count(at, number, piece, read, batches, issues)
             if told is not None:
                 told(at, issues)
 
@@ -252,14 +256,14 @@ def import_files(
         with loading as end:
             for number, piece, made, fault in _queue(own, files, called, at, order, ahead, most):
                 issues: list[Issue] = [fault] if fault is not None else []
-                jobs = []
+                jobs, read = [], 0
                 if piece is not None and made is not None:
                     found = _decode(made.result())
-                    issues = [*piece.issues, *found.issues]
+                    issues, read = found.issues, found.read
                     for held, lines in zip(found.sheets, found.lines, strict=True):
                         write = _Put(service, caller, called[number], held, lines, mode)
                         jobs.append(service.store.submit(write, _AFTER_OTHERS))
-                under_way.append((number, piece, issues, jobs))
+                under_way.append((number, piece, read, issues, jobs))
                 settle(writing)
                 if stopped():
                     break

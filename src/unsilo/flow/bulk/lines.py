@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from unsilo.fhir.references import rewrite
 from unsilo.kernel import Issue, Json, Limits, Where, json
 from unsilo.kernel.limits import DEFAULT
 
-__all__ = ["Line", "Piece", "files_in", "pieces"]
+__all__ = ["Line", "Part", "Piece", "files_in", "lines_of", "pieces"]
 
 LONGEST_LINE = DEFAULT.message_bytes
 LARGEST_BUNDLE = 64 * 1024 * 1024
@@ -36,6 +37,7 @@ _NOT_READ = {
 """How files begin that are no JSON, and what is said of them, once instead of for each line."""
 _GZIP = b"\x1f\x8b"
 _UUID = "urn:uuid:"
+_CHANGED = "it was changed while it was read"
 _CUT = "the packed file is cut short or damaged ({})"
 
 
@@ -46,12 +48,25 @@ class Line(NamedTuple):
     content: bytes
 
 
+class Part(NamedTuple):
+    """Whole lines of an NDJSON file, which whoever makes something of them reads: bytes `start` to `end` of the file
+    that has this number among files, after so many lines."""
+
+    path: str
+    file: int
+    start: int
+    end: int
+    after: int
+
+
 class Piece(NamedTuple):
-    """Some lines; `last` is the number of the last line that they and their faults reach to."""
+    """Some lines, or the part of a file where they are; `last` is the number of the last line that they and their
+    faults reach to."""
 
     lines: list[Line]
     issues: list[Issue]
     last: int
+    part: Part | None = None
 
 
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
@@ -80,15 +95,21 @@ def _look(path: Path) -> None:
         raise OSError("this is packed with gzip: let its name end with .gz")
 
 
-def pieces(path: Path, after: int = 0, name: str = "", most: int = LINES) -> Iterator[Piece]:
+def pieces(
+    path: Path, after: int = 0, name: str = "", most: int = LINES, *, unread: bool = False
+) -> Iterator[Piece]:  # fmt: skip
     """Yield the pieces of a file from the line after `after`, `most` lines each; OSError when it cannot be read.
 
-    `name` is what the file is called in reports.
+    `name` is what the file is called in reports. With `unread` lines of NDJSON are only counted (`lines_of`).
     """
     _look(path)
     ending = path.name.removesuffix(".gz").lower()
-    read = _whole if ending.endswith(".json") else _by_line
-    yield from read(path, after, name or path.name, most)
+    if ending.endswith(".json"):
+        yield from _whole(path, after, name or path.name, most)
+    elif unread and path.suffix != ".gz":
+        yield from _parts(path, after, most)
+    else:
+        yield from _by_line(path, after, name or path.name, most)
 
 
 def _fault(name: str, number: int, code: str, text: str) -> Issue:
@@ -100,27 +121,34 @@ def _skip_line(file: IO[bytes]) -> None:
         pass
 
 
+def _next(file: IO[bytes], name: str, number: int) -> tuple[bytes, Issue | None]:
+    """Return line `number`, which a file is at, or why it is not taken; nothing at the end."""
+    try:
+        content = file.readline(LONGEST_LINE + 1)
+        if len(content) <= LONGEST_LINE:
+            return content, None
+        if not content.endswith(b"\n"):
+            _skip_line(file)
+    except _DAMAGED as fault:
+        return b"", _fault(name, number, "structure", _CUT.format(fault))
+    if not content.strip():
+        return content, None
+    return content, _fault(name, number, "too-long", f"the line is longer than {LONGEST_LINE} bytes")
+
+
 def _by_line(path: Path, after: int, name: str, most: int) -> Iterator[Piece]:
     lines: list[Line] = []
     issues: list[Issue] = []
     size = number = 0
     with _opened(path) as file:
         while True:
-            try:
-                content = file.readline(LONGEST_LINE + 1)
-                too_long = len(content) > LONGEST_LINE
-                if too_long and not content.endswith(b"\n"):
-                    _skip_line(file)
-            except _DAMAGED as fault:
-                issues.append(_fault(name, number + 1, "structure", _CUT.format(fault)))
-                break
+            content, fault = _next(file, name, number + 1)
+            if fault is not None and (not content or number >= after):
+                issues.append(fault)
             if not content:
                 break
             number += 1
-            if number <= after or not content.strip():
-                continue
-            if too_long:
-                issues.append(_fault(name, number, "too-long", f"the line is longer than {LONGEST_LINE} bytes"))
+            if number <= after or fault is not None or not content.strip():
                 continue
             lines.append(Line(number, content))
             size += len(content)
@@ -129,6 +157,52 @@ def _by_line(path: Path, after: int, name: str, most: int) -> Iterator[Piece]:
                 lines, issues, size = [], [], 0
     if lines or issues:
         yield Piece(lines, issues, number)
+
+
+def _parts(path: Path, after: int, most: int) -> Iterator[Piece]:
+    """Yield where the lines of a file are; of each only its end is looked for."""
+    with path.open("rb") as file:
+        own = os.fstat(file.fileno()).st_ino
+        start = number = 0
+        while block := file.read(most * _EACH):
+            end = lines = 0
+            wanted = after - number if number < after else most
+            while lines < wanted and (found := block.find(b"\n", end) + 1):
+                end, lines = found, lines + 1
+            while not lines and block:  # a line longer than the block, or the last one without its end
+                found = block.find(b"\n") + 1
+                end += found or len(block)
+                lines = 1 if found else 0
+                block = b"" if found else file.read(_BYTES)
+            lines = lines or 1
+            if number >= after:
+                yield Piece([], [], number + lines, Part(str(path), own, start, start + end, number))
+            start, number = start + end, number + lines
+            file.seek(start)
+
+
+def lines_of(part: Part, name: str) -> tuple[list[Line], list[Issue]]:
+    """Read the lines of a part and their faults; one fault when the file is not what it was."""
+    lines: list[Line] = []
+    issues: list[Issue] = []
+    try:
+        with open(part.path, "rb") as file:
+            whole = os.fstat(file.fileno())
+            if whole.st_ino != part.file or whole.st_size < part.end:
+                raise OSError(_CHANGED)
+            file.seek(part.start)
+            number = part.after
+            while file.tell() < part.end:
+                number += 1
+                content, fault = _next(file, name, number)
+                if fault is not None:
+                    issues.append(fault)
+                elif content.strip():
+                    lines.append(Line(number, content))
+    except OSError as fault:
+        text = f"cannot be read: {fault.strerror or fault}"
+        return [], [Issue("error", "not-found", text, Where(name), rule="import.file")]
+    return lines, issues
 
 
 def _named(bundle: Json) -> dict[str, str]:
