@@ -9,17 +9,8 @@ from unsilo.fhir.index.units import ANY, bounds_in, spanned
 from unsilo.spec import r4
 from unsilo.storage import plan as p
 from unsilo.storage.render.dialect import Sql
-from unsilo.storage.render.leaf import (
-    Measure,
-    Measured,
-    Targets,
-    composite_heads,
-    leaps,
-    sps,
-    systems_met,
-    units_listed,
-    units_met,
-)
+from unsilo.storage.render.leaf import Measure, Measured, Targets, composite_heads, sps
+from unsilo.storage.render.met import leaps, systems_met, units_listed, units_met
 from unsilo.storage.render.select import bounded_count
 from unsilo.storage.render.tree import Compartment, Tree
 

@@ -20,10 +20,10 @@ from unsilo.storage.plan import (
     Words,
 )
 from unsilo.storage.render.dialect import Dialect, Sql, numbers
+from unsilo.storage.render.ranges import DATE_EDGE, DATE_WHOLE, SPANS, ranged
 
 __all__ = [
-    "Measure", "Measured", "Shape", "Targets", "composite_heads", "leaps", "prefix_end", "shape", "sps",
-    "systems_met", "units_listed", "units_met",
+    "Measure", "Measured", "Shape", "Targets", "composite_heads", "prefix_end", "shape", "sps",
 ]  # fmt: skip
 
 DAY = 86_400_000_000
@@ -124,25 +124,6 @@ def _coded(node: Coded, _dialect: Dialect) -> Shape:
     return Shape("ix_tok", [where], where, ordered=len(node.sp) == 1 and len(node.systems) == 1)
 
 
-def _leaps(table: str, column: str, head: Sql, bounds: str = "") -> Sql:
-    """Return `s(v)`, the values that a column has under `head`, met by leaps over its rows; they are few."""
-    text = f"""WITH RECURSIVE s(v) AS (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds}
-UNION ALL SELECT (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds} AND {column} > s.v)
-FROM s WHERE s.v IS NOT NULL)"""
-    return Sql(text, [*head.values, *head.values])
-
-
-def leaps(node: Token) -> Sql:
-    """Return a statement for the systems that a code has."""
-    return systems_met("ix_tok", Sql(f"{sps(node.sp)} AND x.code = ?", [node.code]))
-
-
-def systems_met(table: str, head: Sql) -> Sql:
-    """Return a statement for the code systems under `head`."""
-    met = _leaps(table, "x.sys", head)
-    return Sql(f"{met.text}\nSELECT v FROM s WHERE v IS NOT NULL", met.values)
-
-
 def _codes(node: Codes, dialect: Dialect) -> Shape:
     head = sps(node.sp)
     by_system: dict[str | None, list[int]] = {}
@@ -195,35 +176,10 @@ def _text(node: Text, dialect: Dialect) -> Shape:
     return Shape("ix_str", [where], where, own)
 
 
-_DATE_WHOLE: dict[str, tuple[str, str]] = {
-    "eq": ("x.lo >= ? AND x.lo < ? AND x.hi <= ?", "abb"),
-    "ne": ("NOT (x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "abb"),
-    "gt": ("x.hi > ?", "b"),
-    "lt": ("x.lo < ?", "a"),
-    "ge": ("(x.hi > ? OR x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "babb"),
-    "le": ("(x.lo < ? OR x.lo >= ? AND x.lo < ? AND x.hi <= ?)", "aabb"),
-    "sa": ("x.lo >= ?", "b"),
-    "eb": ("x.lo < ? AND x.hi <= ?", "aa"),
-    "ap": ("x.hi > ? AND x.lo < ?", "ab"),
-}
-"""FHIR R4 search.html#prefix on half-open bounds of a row (x.lo, x.hi) and of the asked value (a, b).
-
-What is contained begins and ends within: a period that ends before it begins is in nothing."""
-
-_DATE_EDGE: dict[str, tuple[str, str]] = {
-    "eq": ("x.lo >= ? AND x.lo < ?", "ab"),  # what is contained also begins before the end
-    "lt": ("x.lo < ?", "a"),
-    "le": ("x.lo < ?", "b"),
-    "sa": ("x.lo >= ?", "b"),
-    "eb": ("x.lo < ?", "a"),
-}
-"""What bounds the range of the key that is scanned, where the row's beginning says enough."""
-
-
 def _date(node: Date, _dialect: Dialect) -> Shape:
     head = sps(node.sp)
     bound = {"a": node.lo, "b": node.hi}
-    text, takes = _DATE_WHOLE[node.how]
+    text, takes = DATE_WHOLE[node.how]
     values = [bound[c] for c in takes]
     whole = Sql(f"{head} AND {text}", values)
     own = Sql(f"own_dat({{0}}, '{numbers(node.sp)}', '{node.how}', ?, ?)", [node.lo, node.hi])
@@ -233,8 +189,8 @@ def _date(node: Date, _dialect: Dialect) -> Shape:
         edge = min(node.lo - 1, late - DAY) if node.how == "ge" else late - DAY
         long = f"{head} AND x.hi - x.lo > 86400000000 AND x.hi > ? AND x.lo <= ? AND {text}"
         scans = [Sql(f"{head} AND x.lo > ? AND {text}", [edge, *values]), Sql(long, [late, edge, *values])]
-    elif node.how in _DATE_EDGE:
-        range_, takes = _DATE_EDGE[node.how]
+    elif node.how in DATE_EDGE:
+        range_, takes = DATE_EDGE[node.how]
         scans = [Sql(f"{head} AND {range_} AND {text}", [*(bound[c] for c in takes), *values])]
     else:
         scans = [whole]
@@ -260,43 +216,10 @@ def _dates(node: Dates, dialect: Dialect) -> Shape:
     return Shape("ix_dat", [first, Sql(long, [late, lowest, *whole.values])], whole, own)
 
 
-_NUMBERS: dict[str, tuple[str, str, str, str, str, str]] = {
-    # prefix: (scan, takes, scan of ranges, takes, whole, takes); a and b are the asked value's bounds
-    "eq": ("x.lo >= ? AND x.lo < ?", "ab", "", "", "x.lo >= ? AND x.lo < ? AND x.hi < ?", "abb"),
-    "ne": ("", "", "", "", "NOT (x.lo >= ? AND x.lo < ? AND x.hi < ?)", "abb"),
-    "gt": ("x.lo > ?", "b", "x.hi > ? AND x.lo <= ?", "bb", "x.hi > ?", "b"),
-    "ge": ("x.lo >= ?", "a", "x.hi > ? AND x.lo < ?", "ba", "(x.hi > ? OR x.lo >= ? AND x.hi <= ?)", "bab"),
-    "lt": ("x.lo < ?", "a", "", "", "x.lo < ?", "a"),
-    "le": ("x.lo <= ?", "a", "", "", "(x.lo < ? OR x.lo = ? AND x.hi <= ?)", "aaa"),
-    "sa": ("x.lo > ?", "b", "", "", "x.lo > ?", "b"),
-    "eb": ("x.lo < ?", "a", "", "", "x.lo < ? AND x.hi < ?", "aa"),
-    "ap": ("x.lo >= ? AND x.lo <= ?", "ab", "x.hi >= ? AND x.lo < ?", "aa", "x.hi >= ? AND x.lo <= ?", "ab"),
-}  # fmt: skip
-"""FHIR R4 search.html#prefix on a row's closed range (x.lo, x.hi); eq and ne ask for a half-open range."""
-
-
-_SPANS = {how: (whole, takes) for how, (_, _, _, _, whole, takes) in _NUMBERS.items()}
-_SPANS |= {f"d{how}": said for how, said in _DATE_WHOLE.items()}
-"""How a composite's range compares: numbers, and dates with a `d` before the prefix."""
-
-
-def _ranged(table: str, head: Sql, how: str, lo: float, hi: float, own: Sql) -> Shape:
-    bound = {"a": lo, "b": hi}
-    scan, takes, wide, wide_takes, said, said_takes = _NUMBERS[how]
-    asked = [bound[c] for c in said_takes]
-    whole = Sql(f"{head.text} AND {said}", [*head.values, *asked])
-    scans = [whole]
-    if scan:
-        scans = [Sql(f"{head.text} AND {scan} AND {said}", [*head.values, *(bound[c] for c in takes), *asked])]
-    if wide:
-        text = f"{head.text} AND x.hi > x.lo AND {wide} AND {said}"
-        scans.append(Sql(text, [*head.values, *(bound[c] for c in wide_takes), *asked]))
-    return Shape(table, scans, whole, own)
-
-
 def _number(node: Number, _dialect: Dialect) -> Shape:
     own = Sql(f"own_num({{0}}, '{numbers(node.sp)}', '{node.how}', ?, ?)", [node.lo, node.hi])
-    return _ranged("ix_num", Sql(sps(node.sp), []), node.how, node.lo, node.hi, own)
+    scans, whole = ranged(Sql(sps(node.sp), []), node.how, node.lo, node.hi)
+    return Shape("ix_num", scans, whole, own)
 
 
 def _measured(node: Measured, dialect: Dialect) -> Shape:
@@ -304,16 +227,16 @@ def _measured(node: Measured, dialect: Dialect) -> Shape:
         return _composite(node.of, dialect, node.units)
     of = node.of
     own = Sql(f"own_qty({{0}}, '{numbers(of.sp)}', '{of.how}', ?)", [_json(_said(node.units))])
-    shapes = []
+    scans: list[Sql] = []
+    wholes = []
     for (low, high), units in _together(node.units).items():
         among = _units("x.unit", units, dialect)
-        head = Sql(f"{sps(of.sp)} AND {among.text}", among.values)
-        shapes.append(_ranged("ix_qty", head, of.how, low, high, own))
-    whole = _either([each.whole for each in shapes])
-    if len(shapes) > _BESIDE:
+        found, met = ranged(Sql(f"{sps(of.sp)} AND {among.text}", among.values), of.how, low, high)
+        scans += found
+        wholes.append(met)
+    whole = _either(wholes)
+    if len(wholes) > _BESIDE:
         scans = [_through(Sql(sps(of.sp), []), "x.unit", node.units, whole, dialect)]
-    else:
-        scans = [scan for each in shapes for scan in each.scans]
     return Shape("ix_qty", scans, whole, own)
 
 
@@ -341,19 +264,6 @@ def _units(column: str, units: Sequence[int], dialect: Dialect) -> Sql:
         return Sql(f"{column} = ?", [units[0]])
     many = dialect.many(units)
     return Sql(f"{column} IN {many.text}", many.values)
-
-
-def units_met(table: str, column: str, head: Sql, low: int, high: int) -> Sql:
-    """Return a statement for the units (key, text or NULL) under `head`, of keys from `low` up to `high`."""
-    met = _leaps(table, f"x.{column}", head, f" AND x.{column} >= {low} AND x.{column} < {high}")
-    text = "SELECT s.v, c.v FROM s LEFT JOIN ix_code c ON c.code = s.v WHERE s.v IS NOT NULL"
-    return Sql(f"{met.text}\n{text}", met.values)
-
-
-def units_listed(head: Sql, low: int, high: int) -> Sql:
-    """Return a statement for the same as `units_met` of composites whose first code is open, which are read through."""
-    text = f"SELECT DISTINCT x.code2 AS v FROM ix_cmp x WHERE {head.text} AND x.code2 >= {low} AND x.code2 < {high}"
-    return Sql(f"SELECT s.v, c.v FROM ({text}) s LEFT JOIN ix_code c ON c.code = s.v", head.values)
 
 
 def composite_heads(node: Composite) -> tuple[Sql, bool]:
@@ -413,9 +323,9 @@ def _composite(node: Composite, dialect: Dialect, units: Sequence[Measure] = ())
         (None if units else node.span, "x.lo", "x.hi"), (node.low, "x.lo", "x.lo"), (node.high, "x.hi", "x.hi"),
     ):  # fmt: skip
         if span is not None:
-            whole, takes = _SPANS[span[0]]
+            compared, takes = SPANS[span[0]]
             bound = {"a": span[1], "b": span[2]}
-            text = f"{text} AND {whole.replace('x.lo', '@').replace('x.hi', high).replace('@', low)}"
+            text = f"{text} AND {compared.replace('x.lo', '@').replace('x.hi', high).replace('@', low)}"
             values = [*values, *(bound[c] for c in takes)]
     if node.text is not None:
         begins = Sql("x.v = ?", [node.text]) if node.exact else _begins("x.v", node.text)
@@ -442,20 +352,14 @@ def _composite_scans(
     # Beside a unit there is no second system; said, it brings the range within reach.
     alone = "" if node.token2 is not None else " AND x.sys2 = 0"
     how = node.span[0] if node.span is not None else "eq"
-    scan, takes, wide, wide_takes, said, said_takes = _NUMBERS[how]
-    scans, wholes = [], []
+    scans: list[Sql] = []
+    wholes = []
     for (low, high), keys in _together(units).items():
-        bound = {"a": low, "b": high}
         among = _units("x.code2", keys, dialect)
-        text = f"{head.text} AND {among.text}{alone} AND {said}"
-        values = [*head.values, *among.values, *(bound[c] for c in said_takes)]
-        wholes.append(Sql(text, values))
-        if not within or not scan:
-            scans.append(wholes[-1])
-            continue
-        scans.append(Sql(f"{text} AND {scan}", [*values, *(bound[c] for c in takes)]))
-        if wide:
-            scans.append(Sql(f"{text} AND x.hi > x.lo AND {wide}", [*values, *(bound[c] for c in wide_takes)]))
+        here = Sql(f"{head.text} AND {among.text}{alone}", [*head.values, *among.values])
+        found, whole = ranged(here, how, low, high)
+        scans += found if within else [whole]
+        wholes.append(whole)
     return scans, wholes
 
 
