@@ -1,4 +1,4 @@
-"""Statements for what an index holds below the beginning of its key: the systems of a code, the units of a parameter."""
+"""Statements for what an index holds below the beginning of its key: systems of a code, units of a parameter."""
 
 from unsilo.storage.plan import Token
 from unsilo.storage.render.dialect import Sql
