@@ -12,9 +12,9 @@ __all__ = ["All", "Any_", "Not", "Test", "Tree", "parse_condition"]
 class Test(NamedTuple):
     """One predicate over `ref` (empty: the row's own source).
 
-    `op` is VALUED, NUMERIC, COMPARED (a number behind < <= > or >=, or with a decimal comma), EQUALS, IN, STARTS,
-    CONTAINS, KNOWN (a code that the vocabulary named by `values` translates), COUNT or LENGTH; `values` are texts to
-    compare with (or one reference when `by_ref`), `compare` and `number` belong to COUNT and LENGTH.
+    `op` is VALUED, NUMERIC, COMPARED (a number behind < <= > or >=), EQUALS, IN, STARTS, CONTAINS, KNOWN (a code that
+    the vocabulary named by `values` translates), COUNT or LENGTH; `values` are texts to compare with (or one reference
+    when `by_ref`), `compare` and `number` belong to COUNT and LENGTH.
     """
 
     ref: str

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from unsilo.mapping.rows import CodeRow
 
-__all__ = ["Code", "Memo", "Vocabulary", "comma_number", "converters", "hl7_table_uri", "number"]
+__all__ = ["Code", "Memo", "Vocabulary", "converters", "hl7_table_uri", "number"]
 
 _MEMO = 8000
 _DECIMAL = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$")
-_COMPARED = re.compile(r"\s*([<>]=?)?\s*(\S+)\s*")
+_COMPARED = re.compile(r"\s*([<>]=?)\s*(\S+)\s*")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}$")
 _COMMA = re.compile(r"([+-]?\d{1,40}),(\d{1,40})$")
 _BOOLEANS = {
@@ -46,10 +46,10 @@ class Memo(dict[str, Any]):
 
 
 def number(text: str) -> int | Decimal | None:
-    """Return a number with its digits as sent, None when it is none; `+` and bare points are put in JSON's form."""
+    """Return a number with its digits as sent, None when it is none; `+`, bare points and commas get JSON's form."""
     text = text.strip()
     if not _DECIMAL.match(text):
-        return None
+        return _with_comma(text)
     if "." in text:
         try:
             return Decimal(text)
@@ -58,21 +58,18 @@ def number(text: str) -> int | Decimal | None:
     return int(text) if not text.lstrip("+-").startswith("00") or len(text) < 3 else Decimal(text.lstrip("+"))
 
 
-def comma_number(text: str) -> Decimal | None:
-    """Return a number with a decimal comma (`4,1`), None when it is none or may be one of thousands (`1,234`)."""
-    found = _COMMA.match(text.strip())
+def _with_comma(text: str) -> Decimal | None:
+    """A number with a decimal comma (`4,1`); none where it may part thousands (`1,234`)."""
+    found = _COMMA.match(text)
     if found is None or (len(found[2]) == 3 and _THOUSANDS.match(found[1])):
         return None
     return Decimal(f"{found[1]}.{found[2]}".lstrip("+"))
 
 
-def _compared(text: str) -> tuple[str | None, int | Decimal | None]:
-    """A comparison and its number, or a number alone that is not written as HL7 does; plain ones are not for here."""
+def _compared(text: str) -> tuple[str, int | Decimal] | tuple[None, None]:
     found = _COMPARED.fullmatch(text)
-    if found is None:
-        return None, None
-    value = comma_number(found[2]) if "," in found[2] else number(found[2]) if found[1] else None
-    return (found[1], value) if value is not None else (None, None)
+    value = number(found[2]) if found else None
+    return (found[1], value) if found and value is not None else (None, None)
 
 
 def _integer(low: int) -> Callable[[str], int | None]:

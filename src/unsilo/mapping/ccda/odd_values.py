@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Any, Final
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.units import is_ucum
 from unsilo.mapping.ccda.walk import clean_text, path_of
-from unsilo.mapping.values import comma_number, number
+from unsilo.mapping.values import number
 
 __all__ = ["odd_number", "odd_quantity", "time_of_day", "value_words"]
 
@@ -20,16 +19,14 @@ _GROUPED: Final = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+")
 _TIME: Final = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)?(?:[.+-].*)?")
 
 
-def _spelled(text: str) -> int | Decimal | None:
-    """A number, with commas where these can mean one thing only: `1,234.5` and `1,5`, not `1,234`."""
-    if (value := comma_number(text)) is not None:
-        return value
-    return number(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
+def _plain(text: str) -> str:
+    """A number without commas between thousands, where these can mean one thing only: `1,234` stays as it is."""
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
 
 
 def odd_number(run: Any, node: str, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
     """A number with commas where a quantity may have no comparator (FHIR R4 SimpleQuantity); others are said."""
-    value = _spelled(node)
+    value = number(_plain(node))
     if value is None:
         run.misfit("decimal", rule, at)
         return
@@ -47,7 +44,7 @@ def odd_quantity(_run: Any, node: Node, _at: Locator, _path: str, rule: str, row
         return
     text, unit = (said.get("value") or "").strip(), (said.get("unit") or said.get("code") or "").strip()
     found = _COMPARED.fullmatch(text)
-    value = _spelled(found[2] if found else text)
+    value = number(_plain(found[2] if found else text))
     if value is None:
         words = text if unit in ("", "1") else f"{text} {unit}"
         target["valueString"] = words

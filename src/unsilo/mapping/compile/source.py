@@ -45,7 +45,7 @@ class Source(ABC):
         if test.op == "NUMERIC":
             return f"(run.decimal[{text}] is not None)"
         if test.op == "COMPARED":
-            return f"(run.program.converters['compared'][{text}] is not None)"
+            return f"(run.program.converters['comparator'][{text}] is not None)"
         if test.op == "KNOWN":
             return f"{self.constant(f'vocabulary({test.values[0]!r})')}.knows({text})"
         if test.op == "IN":

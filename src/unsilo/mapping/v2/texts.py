@@ -14,7 +14,6 @@ from unsilo.kernel import Json, Row
 from unsilo.mapping.policy import ABSENT
 from unsilo.mapping.v2.run import DELETE, V2Run
 from unsilo.mapping.v2.uris import local_uri, universal_uri
-from unsilo.mapping.values import comma_number
 from unsilo.mapping.values import number as numeric
 
 __all__ = ["TEXTS"]
@@ -328,8 +327,7 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     unit, part = run.clean(units[0])
     if unit and text.endswith(unit):
         text = text[: -len(unit)].rstrip()
-    end = _bounds(text)[which]
-    value = comma_number(end) if "," in end else numeric(end)
+    value = numeric(_bounds(text)[which])
     if value is None:
         return None
     found: Json = {"value": value}
