@@ -6,6 +6,7 @@ from time import time_ns
 __all__ = ["from_instant", "instant", "now"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGIN = _EPOCH.replace(tzinfo=None)
 
 
 def now() -> int:
@@ -15,8 +16,7 @@ def now() -> int:
 
 def instant(at: int) -> str:
     """Return `at` (microseconds since 1970) as a FHIR `instant` in UTC with milliseconds."""
-    when = _EPOCH + timedelta(microseconds=at)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+    return (_BEGIN + timedelta(microseconds=at)).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_instant(text: str) -> int:

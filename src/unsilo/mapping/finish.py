@@ -106,4 +106,5 @@ def _default_authority(draft: Draft, system: str) -> None:
         kinds = {coding.get("code") for coding in item.get("type", {}).get("coding", ())}
         if "value" in item and "system" not in item and not kinds - {"MR", "PI", "PT"}:
             item["system"] = system
+            draft.mixed = True
             draft.rows.append(Row(f"identifier[{index}].system", "site.default_authority", None))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from unsilo.kernel import Locator, Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["Made", "Memory", "Named", "Template", "Told", "begin", "room", "told"]
+__all__ = ["Made", "Memory", "Named", "Template", "Told", "begin", "copies", "room", "told"]
 
 _MOST = 1024
 _LONGEST = 200
@@ -51,7 +53,8 @@ class Told(NamedTuple):
 
     All that stands in the fields of segment `segment` (its index) which are not in `look` is cited; `away` has the
     citations of other segments and of those fields, `touched` the segments that these are in. Without a `segment`
-    (-1) `away` has all citations. `seal` is what is known of the resource's end.
+    (-1) `away` has all citations. `seal` is what is known of the resource's end, `lacks` what is missing in it of what
+    it needs (`policy.Lack`) by the elements that it has; None where that may differ.
     """
 
     rows: tuple[Row, ...]
@@ -60,14 +63,21 @@ class Told(NamedTuple):
     away: frozenset[Locator]
     touched: frozenset[int]
     seal: Any = None
+    lacks: dict[tuple[str, ...], list[Any]] | None = None
 
 
-def told(rows: tuple[Row, ...], segment: int = -1, look: tuple[int, ...] = (), seal: Any = None) -> Told:
+def told(
+    rows: tuple[Row, ...],
+    segment: int = -1,
+    look: tuple[int, ...] = (),
+    seal: Any = None,
+    lacks: dict[tuple[str, ...], list[Any]] | None = None,
+) -> Told:
     """Say of v2 lineage rows what `Told` holds."""
     away = [place for _, _, place in rows if isinstance(place, tuple)]
     if segment >= 0:
         away = [place for place in away if place[0] != segment or place[1] in look]
-    return Told(rows, segment, look, frozenset(away), frozenset([place[0] for place in away]), seal)
+    return Told(rows, segment, look, frozenset(away), frozenset([place[0] for place in away]), seal, lacks)
 
 
 class _Rows(dict[int, tuple[Row, ...]]):
@@ -184,6 +194,16 @@ class Made:
             if template.before == [(origin[0].name, origin[1]) in made for origin in template.origins]:
                 return template
         return None
+
+
+def copies(value: Any) -> Callable[[], Any]:
+    """What makes a value of dicts, lists and primitives anew each time."""
+    constants: dict[str, Any] = {}
+    source = _literal(value, constants)
+    if source is None:
+        return partial(deepcopy, value)
+    made: Callable[[], Any] = eval(f"lambda: {source}", constants)  # noqa: S307 - a literal of our own making
+    return made
 
 
 def _literal(value: Any, constants: dict[str, Any], referred: list[Draft] | None = None) -> str | None:

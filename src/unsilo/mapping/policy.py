@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from unsilo.kernel import Json, Row
+from unsilo.mapping.memory import copies
 from unsilo.mapping.model import Clock, Draft, Reading
 from unsilo.mapping.rows import ResourceRow
 from unsilo.spec.r4 import child
 
-__all__ = ["Policies", "Policy"]
+__all__ = ["Lack", "Policies", "Policy"]
+
+_MOST = 4096
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
@@ -39,19 +42,28 @@ class Policy(NamedTuple):
         return frozenset(steps[0] for steps in lacks)
 
 
-class _Mark(NamedTuple):
-    """What stands for an element that was not sent: `key` in the body, whether it is a list, lineage, what is said."""
+class Lack(NamedTuple):
+    """An element that was not sent, and what stands for it: `key` in the node at `place` of the body, with lineage.
 
+    `make` gives its value, `text` is what is said of it, "" for nothing.
+    """
+
+    place: tuple[str | int, ...]
     key: str
-    many: bool
-    reason: str
-    rows: tuple[Row, Row]
+    make: Callable[[], Any]
+    rows: tuple[Row, ...]
     text: str
+    rule: str
 
-    def put(self, body: Json) -> None:
-        """Mark the element."""
-        extension = {"extension": [{"url": ABSENT, "valueCode": self.reason}]}
-        body[self.key] = [extension] if self.many else extension
+    def put(self, run: Any, draft: Draft) -> None:
+        """Put in what stands for the element."""
+        node: Any = draft.body
+        for step in self.place:
+            node = node[step]
+        node[self.key] = self.make()
+        draft.rows += self.rows
+        if self.text:
+            run.issue("information", "required", self.text, None, self.rule)
 
 
 class Policies:
@@ -61,7 +73,8 @@ class Policies:
         self.rows = resources
         self.reading = reading
         self.ready: dict[str, Policy] = {}
-        self.marks: dict[tuple[str, str], _Mark | None] = {}
+        self.marks: dict[tuple[str, str], Lack | None] = {}
+        self.known: dict[tuple[str, str, tuple[str | int, ...]], Lack] = {}
 
     def of(self, kind: str) -> Policy:
         """The policy of a resource type."""
@@ -96,45 +109,65 @@ class Policies:
         needs, clock, rank_of, ranks, security, deep, plain = policy
         body = draft.body
         if not (plain <= body.keys() and deep.isdisjoint(body)):
-            for rule, steps, value, loud in needs:
-                if not _met(body, steps):
-                    self._need(run, draft, body, draft.type, steps, "", (rule, value, loud))
+            told = draft.told
+            if told is None or told.lacks is None or draft.mixed or (deep and draft.links):
+                self._fill(run, draft, needs)
+            else:  # what a form made lacks the same where it has the same elements
+                lacks = told.lacks.get(tuple(body))
+                if lacks is None:
+                    told.lacks[tuple(body)] = self._fill(run, draft, needs)
+                else:
+                    for lack in lacks:
+                        lack.put(run, draft)
         if security:
             _label(run, draft, security)
         return run.clock(draft, clock), ranks.get(body.get(rank_of, ""), 0) if ranks else 0
 
-    def mark(self, kind: str, name: str, rule: str, value: str) -> _Mark | None:
+    def _fill(self, run: Any, draft: Draft, needs: list[tuple[str, list[str], str, bool]]) -> list[Lack]:
+        """Put in what stands for each element that is needed and not there; return what was lacking."""
+        found: list[Lack] = []
+        for rule, steps, value, loud in needs:
+            if not _met(draft.body, steps):
+                self._need(run, draft, (draft.body, draft.type, steps, ()), (rule, value, loud), found)
+        return found
+
+    def mark(self, kind: str, name: str, rule: str, value: str, loud: bool) -> Lack | None:
         """How an element of a resource itself is marked as absent; None where more than its name decides."""
         if (kind, rule) not in self.marks:
             element = child(kind, name)
             known = value.startswith("?") and name.isalpha() and element is not None
             plain = known and element is not None and not element.path.endswith("[x]")
-            self.marks[kind, rule] = _mark(kind, name, rule, value[1:], element) if plain else None
+            text = f"{kind}.{name} was not sent; it is marked absent" if loud else ""
+            self.marks[kind, rule] = _absent((), name, name, value[1:], rule, element, text) if plain else None
         return self.marks[kind, rule]
 
     def _need(
-        self, run: Any, draft: Draft, node: Json, context: str, steps: list[str], path: str, need: tuple[str, str, bool]
+        self,
+        run: Any,
+        draft: Draft,
+        at: tuple[Json, str, list[str], tuple[str | int, ...]],
+        need: tuple[str, str, bool],
+        found: list[Lack],
     ) -> None:
+        """Fill what is lacking in a node: `at` is the node, its type, the steps from there, and the way to it."""
+        node, context, steps, place = at
         rule, value, loud = need
-        mark = self.mark(draft.type, steps[0], rule, value) if len(steps) == 1 and not path else None
+        mark = self.mark(draft.type, steps[0], rule, value, loud) if len(steps) == 1 and not place else None
         if mark is not None:
             if node.keys().isdisjoint((steps[0], mark.key, f"_{steps[0]}")):
-                mark.put(node)
-                draft.rows += mark.rows
-                if loud:
-                    run.issue("information", "required", mark.text, None, rule)
+                mark.put(run, draft)
+                found.append(mark)
             return
         name, _, others = steps[0].partition("|")
         if others and any(other in node for other in others.split("|")):
             return
         element = child(context, name)
-        here = f"{path}.{name}" if path else name
         if len(steps) > 1:
             below = node.get(name)
             for index, item in enumerate(below) if isinstance(below, list) else ((-1, below),):
                 if isinstance(item, dict) and element is not None:
-                    at = here if index < 0 else f"{here}[{index}]"
-                    self._need(run, draft, item, element.context, steps[1:], at, need)
+                    inside = (*place, name) if index < 0 else (*place, name, index)
+                    self._need(run, draft, (item, element.context, steps[1:], inside), need, found)
             return
         choice = name.endswith("[x]")
         if name in node or (f"_{name}" in node and value.startswith("?")):
@@ -145,16 +178,30 @@ class Policies:
             stem = element.path.rpartition(".")[2][:-3]
             if any(key.startswith(stem) for key in node):
                 return  # the choice holds another type
+        known = self.known.get((draft.type, rule, place))
+        if known is None:
+            known = self._lack(draft.type, (name, element), place, need)
+            if len(self.known) < _MOST:
+                self.known[draft.type, rule, place] = known
+        known.put(run, draft)
+        found.append(known)
+
+    def _lack(
+        self, kind: str, what: tuple[str, Any], place: tuple[str | int, ...], need: tuple[str, str, bool]
+    ) -> Lack:
+        """What is put in for a needed element, by name and definition, of the node at a place."""
+        (name, element), (rule, value, loud) = what, need
+        here = _path(place, name)
+        text = (
+            f"{kind}.{here} was not sent; it is marked {'absent' if value.startswith('?') else value}" if loud else ""
+        )
         if value.startswith("?"):
-            _absent(draft, node, here, name, value[1:], rule, element)
-        else:
-            filled: Any = msgspec.json.decode(value) if value[:1] in "{[" else _typed(value, element)
-            node[name] = [filled] if element is not None and element.many and not isinstance(filled, list) else filled
-            _cite(draft.rows, here, node[name], rule)
-        if loud:
-            said = "absent" if value.startswith("?") else value
-            text = f"{draft.type}.{'.'.join(p for p in here.split('.'))} was not sent; it is marked {said}"
-            run.issue("information", "required", text, None, rule)
+            return _absent(place, here, name, value[1:], rule, element, text)
+        filled: Any = msgspec.json.decode(value) if value[:1] in "{[" else _typed(value, element)
+        filled = [filled] if element is not None and element.many and not isinstance(filled, list) else filled
+        rows: list[Row] = []
+        _cite(rows, here, filled, rule)
+        return Lack(place, name, copies(filled), tuple(rows), text, rule)
 
 
 def _met(node: Json, steps: list[str], at: int = 0) -> bool:
@@ -168,16 +215,16 @@ def _met(node: Json, steps: list[str], at: int = 0) -> bool:
     return not isinstance(below, dict) or _met(below, steps, at + 1)
 
 
-def _mark(kind: str, name: str, rule: str, reason: str, element: Any) -> _Mark:
-    draft = Draft(kind, rule)
-    _absent(draft, draft.body, name, name, reason, rule, element)
-    key = next(key for key in draft.body if key != "resourceType")
-    first, second = draft.rows
-    text = f"{kind}.{name} was not sent; it is marked absent"
-    return _Mark(key, isinstance(draft.body[key], list), reason, (first, second), text)
+def _path(place: tuple[str | int, ...], name: str) -> str:
+    """The path of an element below the node at a place."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in place]
+    return "".join([*steps, f".{name}"])[1:]
 
 
-def _absent(draft: Draft, node: Json, here: str, name: str, reason: str, rule: str, element: Any) -> None:
+def _absent(
+    place: tuple[str | int, ...], here: str, name: str, reason: str, rule: str, element: Any, text: str
+) -> Lack:
+    """How an element at the path `here` is marked as absent."""
     extension = {"extension": [{"url": ABSENT, "valueCode": reason}]}
     if name.endswith("[x]"):
         kind = element.types[0] if element else "string"
@@ -188,9 +235,8 @@ def _absent(draft: Draft, node: Json, here: str, name: str, reason: str, rule: s
     key, at = (f"_{name}", here[: len(here) - len(name)] + "_" + name) if primitive else (name, here)
     if many:
         at += "[0]"
-    node[key] = [extension] if many else extension
-    draft.rows.append(Row(f"{at}.extension[0].url", rule, None))
-    draft.rows.append(Row(f"{at}.extension[0].valueCode", rule, None))
+    rows = (Row(f"{at}.extension[0].url", rule, None), Row(f"{at}.extension[0].valueCode", rule, None))
+    return Lack(place, key, copies([extension] if many else extension), rows, text, rule)
 
 
 def _typed(value: str, element: Any) -> Any:

@@ -20,6 +20,7 @@ class FormLineage(dict[tuple[int, ...], Told]):
     def __init__(self, rows: list[tuple[Row, int]], look: tuple[int, ...] | None, seal: Seal | None = None) -> None:
         super().__init__()
         self.rows, self.look, self.seal = rows, look, seal
+        self.lacks: dict[tuple[str, ...], list[Any]] = {}
 
     def __missing__(self, places: tuple[int, ...]) -> Told:
         rows = tuple(
@@ -28,7 +29,7 @@ class FormLineage(dict[tuple[int, ...], Told]):
                 for row, slot in self.rows
             ]
         )
-        made = told(rows) if self.look is None else told(rows, places[0], self.look, self.seal)
+        made = told(rows) if self.look is None else told(rows, places[0], self.look, self.seal, self.lacks)
         if room(places[0]):
             self[places] = made
         return made
