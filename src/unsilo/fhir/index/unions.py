@@ -1,4 +1,4 @@
-"""Parameters that are others taken together: their keys are not kept twice."""
+"""Parameters that are others taken together, or another by a second name: their keys are not kept twice."""
 
 from functools import cache
 
@@ -15,10 +15,10 @@ def _reads(one: SearchParameter) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 @cache
 def unions(resource_type: str) -> dict[int, tuple[int, ...]]:
-    """Map the parameters of a type that are unions of others to those others' numbers.
+    """Map the parameters of a type that are unions of others, or the same text as another, to those others' numbers.
 
     Observation's `combo-value-quantity` is `value-quantity` and `component-value-quantity`. What is left of a union's
-    paths by the others makes it no union.
+    paths by the others makes it no union. Patient's `phonetic` is `name`.
     """
     paths = {
         one.number: frozenset(alternatives(one.expression))
@@ -28,6 +28,10 @@ def unions(resource_type: str) -> dict[int, tuple[int, ...]]:
     found: dict[int, tuple[int, ...]] = {}
     for one in parameters(resource_type).values():
         whole = paths.get(one.number, frozenset())
+        twin = _twin(one, whole, paths, resource_type)
+        if twin:
+            found[one.number] = (twin,)
+            continue
         if len(whole) < 2:
             continue
         parts = [
@@ -38,6 +42,18 @@ def unions(resource_type: str) -> dict[int, tuple[int, ...]]:
         if parts and frozenset().union(*(paths[part] for part in parts)) == whole:
             found[one.number] = tuple(parts)
     return found
+
+
+def _twin(one: SearchParameter, whole: frozenset[str], paths: dict[int, frozenset[str]], resource_type: str) -> int:
+    """Return the first parameter that reads the same texts, as Patient's `name` does for `phonetic`; 0 for none."""
+    if one.kind != "string" or not whole:
+        return 0
+    same = [
+        other.number
+        for other in parameters(resource_type).values()
+        if paths.get(other.number) == whole and _reads(other) == _reads(one) and other.number < one.number
+    ]
+    return min(same, default=0)
 
 
 @cache
