@@ -7,6 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from unsilo.api.exchange import Exchange
 from unsilo.api.whole import WHOLE, Whole
 
 __all__ = ["HEAD_BYTES", "HEAD_SECONDS", "BoundedProtocol", "raise_file_limit"]
@@ -44,10 +45,11 @@ class _Joined:
     Written one after the other they are two calls of the system here, two packets, and two at the client.
     """
 
-    __slots__ = ("_head", "_loop", "_transport")
+    __slots__ = ("_head", "_loop", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop, self._head = transport, loop, b""
+        self.is_closing = transport.is_closing  # asked twice a request
 
     def write(self, data: bytes) -> None:
         """Send, but hold back what ends like a head until the loop turns."""
@@ -86,6 +88,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head, self._completed = True, False
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._blank: dict[str, Any] = {}
+        self._begun: Exchange | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing ends too."""
@@ -109,6 +113,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             open_before, self._completed = self._head, False
             super().data_received(part)
+            if self._begun is not None:
+                self._answer()
             if self._head and self._deadline is None:
                 self._begin()
             # A head that began inside this part, after a body, is counted from the next part on.
@@ -122,7 +128,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A further request of a connection has its own bounds."""
-        super().on_message_begin()
+        if not self._blank:
+            super().on_message_begin()
+            self._blank = dict(self.scope)  # what is the same for all requests of this connection
+        else:
+            self.url, self.expect_100_continue = b"", False
+            self.headers = []
+            self.scope = {**self._blank, "headers": self.headers, "state": self.app_state.copy()}  # type: ignore[typeddict-item]
         self._end()
         self._head, self._head_bytes = True, 0  # the clock starts where this read does not end the head too
 
@@ -130,11 +142,42 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head has ended; the body has the bounds of who reads it."""
         self._end()
         self._completed = True
+        if self._plain():
+            return
         scope = self.scope
         super().on_headers_complete()
         # Who answers with a whole needs no messages; its task has not begun yet.
         if self.cycle is not None and self.cycle.scope is scope:
             scope[WHOLE] = Whole(self.cycle)  # type: ignore[literal-required]
+
+    def _plain(self) -> bool:
+        """Begin an exchange for a request to the FHIR server as most are; False for any other."""
+        url, before = self.url, self.cycle
+        if url[:6] != b"/fhir/" or (before is not None and not before.response_complete) or self.expect_100_continue:
+            return False
+        path, _, query = url.partition(b"?")
+        parser = self.parser
+        if path.find(b"%") >= 0 or url.find(b"#") >= 0 or not url.isascii() or self.root_path:
+            return False
+        if parser.get_http_version() != "1.1" or parser.should_upgrade():
+            return False
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["method"], scope["query_string"] = parser.get_method().decode("ascii"), query
+        scope["path"], scope["raw_path"] = path.decode("ascii"), path
+        self.cycle = self._begun = Exchange(self, scope, keep_alive=parser.should_keep_alive())
+        scope[WHOLE] = Whole(self.cycle)
+        return True
+
+    def _answer(self) -> None:
+        """Answer what came as a whole; what did not gets a task that waits for the rest."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return
+        if begun.more_body:
+            begun.slow()
+            self._start_asgi_task(begun, self.app)
+        else:
+            begun.begin(self.app)
 
     def _begin(self) -> None:
         self._end()

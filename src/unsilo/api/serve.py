@@ -5,7 +5,6 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -58,7 +57,10 @@ class Fhir(Node):
         ask = Ask(scope, receive)
         status = 500
         try:
-            answer = await self._caught(ask, lambda: self._answer(ask))
+            try:
+                answer = await self._answer(ask)
+            except Exception as error:  # noqa: BLE001 - what it says goes to the client or into the log
+                answer = self._refusal(ask, error)
             status = answer.status
             await self._send(ask, answer, send)
         except GoneError:
@@ -66,20 +68,19 @@ class Fhir(Node):
         finally:
             self.requests.note(ask.pattern, ask.method, status, time.perf_counter() - began)
 
-    async def _caught(self, ask: Ask, work: Callable[[], Awaitable[Answer]]) -> Answer:
-        try:
-            return await work()
-        except Refused as refused:
-            headers = [(k.encode(), v.encode()) for k, v in (refused.headers or {}).items()]
-            return answers.fail(refused.issues, refused.status, headers)
-        except GoneError:
-            raise
-        except TooLongError:
-            text, hint = "this takes longer than is allowed", "ask for less: a narrower search, fewer types, no total"
-            return answers.failed(413, "too-costly", text, "seconds", hint=hint)
-        except Exception:  # noqa: BLE001 - the client gets an OperationOutcome, the log the place
-            _log.exception("a request failed", extra={"route": ask.pattern})
-            return answers.failed(500, "exception", "the program failed on this request", "fault")
+    def _refusal(self, ask: Ask, error: Exception) -> Answer:
+        """Return what to answer where an interaction ended with an exception; GoneError where nobody is there."""
+        match error:
+            case Refused():
+                headers = [(k.encode(), v.encode()) for k, v in (error.headers or {}).items()]
+                return answers.fail(error.issues, error.status, headers)
+            case GoneError():
+                raise error
+            case TooLongError():
+                hint = "ask for less: a narrower search, fewer types, no total"
+                return answers.failed(413, "too-costly", "this takes longer than is allowed", "seconds", hint=hint)
+        _log.error("a request failed", extra={"route": ask.pattern}, exc_info=error)
+        return answers.failed(500, "exception", "the program failed on this request", "fault")
 
     async def _answer(self, ask: Ask) -> Answer:
         ways = self._place(ask)
@@ -118,19 +119,25 @@ class Fhir(Node):
             return self._other(ask, ways)
         if row.scope and not Client(ask.actor, ask.scopes).may(row.scope):
             return await self._deny(ask, row, short_of(row.scope))
-        return await self._caught(ask, lambda: row.handler(self, ask))
+        try:
+            return await row.handler(self, ask)
+        except Exception as error:  # noqa: BLE001 - what it says goes to the client or into the log
+            return self._refusal(ask, error)
 
     def _place(self, ask: Ask) -> dict[str, Interaction]:
         scope = ask.scope
         ask.pattern = "/fhir/*"
         path: bytes = scope.get("raw_path") or scope["path"].encode()
-        parts = path.split(b"/")[2:]
-        if parts and not parts[-1]:
-            parts.pop()
         try:
-            ask.parts = [(unquote_to_bytes(part) if b"%" in part else part).decode() for part in parts]
+            if path.find(b"%") < 0:  # `in` would make an exception of its own before it looks
+                parts = path.decode().split("/")[2:]
+            else:
+                parts = [unquote_to_bytes(part).decode() for part in path.split(b"/")[2:]]
         except UnicodeDecodeError:
             return {}
+        if parts and not parts[-1]:
+            parts.pop()
+        ask.parts = parts
         ways = self.table.find(ask.parts)
         if ways:
             row = next(iter(ways.values()))

@@ -77,6 +77,8 @@ async def body(ask: Ask, limit: int, seconds: float) -> bytes:
     here = whole.body() if whole is not None else None
     try:
         if here is None:
+            if whole is not None and whole.gone:
+                raise GoneError
             async with asyncio.timeout(seconds):
                 content = await _gather(ask, limit)
         elif len(here) > limit:
