@@ -94,10 +94,10 @@ class WalkReads:
         bodies = unpack_all([row[3] for row in rows])
         return [(row[0], row[1], row[2], body) for row, body in zip(rows, bodies, strict=True)]
 
-    def walk_end(self, type_: str, after: int, count: int) -> int:
+    def walk_end(self, predicate: Predicate, type_: str, after: int, count: int) -> int:
         """Return the row number of the live row of a type that is the `count`-th after another; 0 when there are fewer.
 
-        It is found in an index alone, so that pieces of one length can be read side by side.
+        Where all may be seen it is found in an index alone, so that pieces of one length can be read side by side.
         """
-        rows = self._walk("r.rid", Predicate(), type_, after=after, limit=1, skip=count - 1)
+        rows = self._walk("r.rid", predicate, type_, after=after, limit=1, skip=count - 1)
         return int(rows[0][0]) if rows else 0

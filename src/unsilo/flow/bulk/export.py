@@ -53,7 +53,7 @@ class Reads(Protocol):
     ) -> list[tuple[int, int, int, bytes]]:  # fmt: skip
         """Return row number, version, time and body of the next rows of a type."""
 
-    def walk_end(self, type_: str, after: int, count: int) -> int:
+    def walk_end(self, predicate: Predicate, type_: str, after: int, count: int) -> int:
         """Return the row number of the live row of a type that is the `count`-th after another; 0 for none."""
 
     def search(self, plan: Plan) -> Page:
@@ -284,11 +284,11 @@ def export(
 
 
 def _side_by_side(
-    writing: _Writing, reads: Reads, make: Make, number: int, kind: str, after: int, stop: threading.Event
+    writing: _Writing, reads: Reads, predicate: Predicate, number: int, kind: str, after: int, stop: threading.Event
 ) -> int:
     """Write all whole pieces of a type, each made here or beside, in order; return the last row that is written."""
-    elements = tuple(writing.job.request.elements)
-    start, upto = after, reads.walk_end(kind, after, _CHUNK)
+    make, elements = lines_of(reads, predicate), tuple(writing.job.request.elements)
+    start, upto = after, reads.walk_end(predicate, kind, after, _CHUNK)
     under_way: deque[Made] = deque()
     while upto or under_way:
         upto = 0 if stop.is_set() else upto
@@ -296,12 +296,12 @@ def _side_by_side(
             hand.hear()
             while upto and hand.asked - hand.answered < _ORDERED:
                 under_way.append(hand.make(Span(kind, start, upto, writing.job.time, elements)))
-                start, upto = upto, reads.walk_end(kind, upto, _CHUNK)
+                start, upto = upto, reads.walk_end(predicate, kind, upto, _CHUNK)
         own = sum(made.hand is None for made in under_way)
         if upto and own < _BLOCKS:
             span = Span(kind, start, upto, writing.job.time, elements)
             under_way.append(Made(span, None, make(span)))
-            start, upto = upto, reads.walk_end(kind, upto, _CHUNK)
+            start, upto = upto, reads.walk_end(predicate, kind, upto, _CHUNK)
         elif under_way and under_way[0].hand is not None and not under_way[0].hand.is_made(under_way[0]):
             under_way[0].hand.hear(wait=True)
         while under_way and (under_way[0].hand is None or under_way[0].hand.is_made(under_way[0])):
@@ -332,7 +332,7 @@ def _export(
             for rows in _filtered(reads, job, predicate, kind, vocabulary, patients):
                 writing.lines(kind, [line(row.body, row.version, row.updated) for row in rows])
         elif writing.hands and all_of_it:
-            after = _side_by_side(writing, reads, lines_of(reads, predicate), number, kind, after, stop)
+            after = _side_by_side(writing, reads, predicate, number, kind, after, stop)
         while kind not in filtered:
             if stop.is_set():
                 writing.keep((number, after), now=True)
