@@ -7,10 +7,13 @@ from unsilo.storage.render.leaf import sps
 __all__ = ["leaps", "systems_met", "units_listed", "units_met"]
 
 
-def _leaps(table: str, column: str, head: Sql, bounds: str = "") -> Sql:
-    """Return `s(v)`, the values that a column has under `head`, met by leaps over its rows; they are few."""
-    text = f"""WITH RECURSIVE s(v) AS (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds}
-UNION ALL SELECT (SELECT min({column}) FROM {table} x WHERE {head.text}{bounds} AND {column} > s.v)
+def _leaps(table: str, column: str, head: Sql, low: str = "", high: str = "") -> Sql:
+    """Return `s(v)`, the values that a column has under `head`, met by leaps over its rows; they are few.
+
+    A leap has one lower bound: of two SQLite would begin at the wrong one.
+    """
+    text = f"""WITH RECURSIVE s(v) AS (SELECT min({column}) FROM {table} x WHERE {head.text}{low}{high}
+UNION ALL SELECT (SELECT min({column}) FROM {table} x WHERE {head.text} AND {column} > s.v{high})
 FROM s WHERE s.v IS NOT NULL)"""
     return Sql(text, [*head.values, *head.values])
 
@@ -28,7 +31,7 @@ def systems_met(table: str, head: Sql) -> Sql:
 
 def units_met(table: str, column: str, head: Sql, low: int, high: int) -> Sql:
     """Return a statement for the units (key, text or NULL) under `head`, of keys from `low` up to `high`."""
-    met = _leaps(table, f"x.{column}", head, f" AND x.{column} >= {low} AND x.{column} < {high}")
+    met = _leaps(table, f"x.{column}", head, f" AND x.{column} >= {low}", f" AND x.{column} < {high}")
     text = "SELECT s.v, c.v FROM s LEFT JOIN ix_code c ON c.code = s.v WHERE s.v IS NOT NULL"
     return Sql(f"{met.text}\n{text}", met.values)
 
