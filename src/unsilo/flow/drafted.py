@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from unsilo.flow.process import Draft
+from unsilo.storage.packing import unpack_body
 from unsilo.storage.sheet import Maker, Sheet
 
 __all__ = ["Drafted", "Gathering", "Patient"]
@@ -33,7 +34,7 @@ class Drafted(msgspec.Struct, array_like=True):
         for n in range(sheet.count):
             (kind, id_), one = sheet.names[n], people.get(n)
             yield Draft(
-                kind, id_, sheet.bodies[n], sheet.digests[n], _NOTHING, b"", 0, sheet.ranks[n], [],
+                kind, id_, unpack_body(sheet.bodies[n]), sheet.digests[n], _NOTHING, b"", 0, sheet.ranks[n], [],
                 one.record if one else b"", one.keys if one else [], made=sheet.ready(n),
             )  # fmt: skip
 

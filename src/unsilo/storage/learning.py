@@ -54,12 +54,15 @@ class Learner:
         self._late = False
         self._busy = False
         self._thread: threading.Thread | None = None
+        self.committed: dict[str, tuple[int, bytes]] = {}
+        """The newest dictionary of each kind that is certain to stay: its number and content."""
 
     def load(self) -> None:
         """Read what the store has learned so far."""
         found = self._kept()
-        for number, _kind, content in found:
+        for number, kind, content in found:
             bodies.register(number, content)
+            self.committed[kind] = number, content
         kinds = [kind for _number, kind, _content in found]
         self._learned = min(kinds.count("body"), len(_WHEN))
         self._late = self._learned > 0 and "lineage" not in kinds  # an older version learned nothing of lineage
@@ -91,6 +94,7 @@ class Learner:
                 made = bodies.learn(taken) if taken and (kind == "lineage" or not self._late) else None
                 if made is not None:
                     self._writer.submit(partial(_keep, kind, *made), 1).result()
+                    self.committed[kind] = made
         except Exception as fault:  # noqa: BLE001 - the store is only larger without it
             _log.warning("nothing was learned", extra={"fault": type(fault).__name__})
         self._learned += not self._late

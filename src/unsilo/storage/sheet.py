@@ -39,6 +39,7 @@ COLUMNS: Final[dict[str, Columns]] = {
 class Sheet(msgspec.Struct, array_like=True, gc=False):
     """Resources in order, no two of one name; `count` of them, whose names stand first in `names`.
 
+    `bodies` are as the store keeps them: JSON, or packed with a dictionary that is in the store (`bodies.pack_all`).
     Each resource has a run of `sys` (places in `systems` from 1, the first of a run is 0 for none) and one of `tgt`
     (places in `names`), which end where `sys_ends` and `tgt_ends` say. In `tables` (flat, `COLUMNS`) a code system is a
     place of `sys`, a resource that is referred to a place of `tgt`, the own one its place in the order; in `images`,

@@ -118,6 +118,13 @@ class Store(
             self._writer.end_of_load()
             self._writer.load = self._checkpointer.left_alone = 0
 
+    def dictionary(self, kind: str) -> tuple[int, bytes] | None:
+        """Return number and content of the dictionary with which others may pack `body` before it comes to the store.
+
+        It is committed, so that what is packed with it can be read for ever; None while nothing is learned.
+        """
+        return self._learner.committed.get(kind)
+
     def view(self, *, shared: bool = False) -> View:
         """Return a view with a connection of its own, for a reader that must not wait for others, or a `shared` one."""
         if shared:

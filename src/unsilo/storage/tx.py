@@ -105,7 +105,12 @@ class ResourceTx:
         if found is None or not found.bare:
             return found
         key = (resource_type, id_)
-        read = self._read(resource_type, id_)
+        row = self._job.res.get(found.rid) or self._group.res.get(found.rid)
+        read: Stored | None
+        if row is not None and row[3] == found.version:  # it came packed and waits to be written
+            read = msgspec.structs.replace(found, body=unpack_body(row[-2]), idx=row[-1], bare=False)
+        else:
+            read = self._read(resource_type, id_)
         if read is None or read.version != found.version:
             raise StaleVersionError(f"{resource_type}/{id_} is not at version {found.version}")
         read = msgspec.structs.replace(read, clock=max(read.clock, found.clock))  # it may wait in `clocks`

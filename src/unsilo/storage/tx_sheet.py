@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from unsilo.storage.bodies import raw
+from unsilo.storage.bodies import PACKED, raw
 from unsilo.storage.keys import TABLES, placed_image
 from unsilo.storage.packing import clean
 from unsilo.storage.rows import Stored
@@ -14,7 +14,7 @@ __all__ = ["Made", "SheetTx"]
 
 
 class Made(NamedTuple):
-    """A first version of a resource: its JSON, the digest of that, event time, rank, packed lineage (b"" none)."""
+    """A first version of a resource: its JSON, packed or not, its digest, event time, rank and lineage (b"" none)."""
 
     body: bytes
     digest: bytes
@@ -60,8 +60,12 @@ class SheetTx(ResourceTx):
                 sheet.images[n], systems[s : (s := sheet.sys_ends[n])], targets[u : (u := sheet.tgt_ends[n])]
             )
             kind, id_ = name
-            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, clock, rank, mid, digest, raw(body), idx)
-            job.current[name] = Stored(rid, kind, id_, 1, LIVE, at, clock, rank, mid, digest, body, False, 1, idx)
+            bare = body[:1] == PACKED  # who wants it has it unpacked (`ResourceTx._look`), which hardly anybody does
+            kept = body if bare else raw(body)
+            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, clock, rank, mid, digest, kept, idx)
+            job.current[name] = Stored(
+                rid, kind, id_, 1, LIVE, at, clock, rank, mid, digest, b"" if bare else body, False, 1, idx, bare
+            )  # fmt: skip
             job.rids[name] = rid
             if lineage:
                 job.rows["lineage"].append((rid, 1, lineage))

@@ -11,7 +11,9 @@ from tests.unit.storage.keyed import ids_found, person
 from unsilo.fhir.index import index
 from unsilo.kernel import json
 from unsilo.storage import Store, Stored, Tx, open_store, terms
+from unsilo.storage.bodies import PACKED, Dictionary, learn, pack_all
 from unsilo.storage.keys import TABLES, Image, Ready, read_image, ready
+from unsilo.storage.learning import _keep
 from unsilo.storage.sheet import COLUMNS, Maker, Sheet
 
 WAIT = 30
@@ -221,6 +223,43 @@ def test_what_comes_after_in_the_same_job_and_group(store: Store, expected: dict
         gone = [row for row in expected[table] if "Observation/r1" in row]
         assert sorted([*found[table], *gone]) == expected[table], table
     assert found["types"]["Observation"] == 8
+
+
+def test_bodies_that_come_packed(store: Store, expected: dict[str, Any]) -> None:
+    """They are stored as they come, and read whole at once: in the job, in the group, in history, after opening."""
+    assert store.dictionary("body") is None
+    learned = learn([json.encode(result(f"s{n}", "Patient/a", f"{n}-2", n)) for n in range(400)])
+    assert learned is not None
+    store.submit(lambda tx: _keep("body", *learned, tx)).result(WAIT)
+    made = sheet(*RESOURCES)
+    plain, made.bodies = made.bodies, pack_all(made.bodies, Dictionary(*learned))
+    assert sum(body[:1] == PACKED for body in made.bodies) > 5
+    seen: list[bytes] = []
+
+    def job(tx: Tx) -> None:
+        assert whole(tx, made)
+        for kind, id_ in made.names[: made.count]:
+            head, now = tx.head(kind, id_), tx.current(kind, id_)
+            assert head is not None
+            assert now is not None
+            assert (head.version, head.digest) == (now.version, now.digest) == (1, b"d" * 16)
+            seen.append(now.body)
+        put(tx, result("r0", "Patient/b", "other", 99))
+
+    first = store.submit(job)
+    second = store.submit(lambda tx: put(tx, result("r1", "Patient/b", "other", 99)))
+    for each in (first, second):
+        each.result(WAIT)
+    assert seen == plain
+    assert store.read("Observation", "r3").body == plain[5]  # type: ignore[union-attr]
+    for id_, place in (("r0", 2), ("r1", 3)):
+        assert store.history("Observation", id_)[-1].body == plain[place]
+        store.submit(lambda tx, place=place: put(tx, RESOURCES[place])).result(WAIT)
+    found = content(store)
+    assert {table: found[table] for table in TABLES} == {table: expected[table] for table in TABLES}
+    with open_store(store.directory) as again:
+        assert again.dictionary("body") == learned
+        assert again.read("Observation", "r3").body == plain[5]  # type: ignore[union-attr]
 
 
 def test_a_failed_job_leaves_nothing_of_its_sheet(store: Store, expected: dict[str, Any]) -> None:

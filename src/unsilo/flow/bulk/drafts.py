@@ -21,6 +21,7 @@ from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.judge import Judge
 from unsilo.flow.process import Draft
 from unsilo.kernel import Issue, Json, Where
+from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.packing import squeeze
 from unsilo.validation import Options
 from unsilo.validation.library import validator
@@ -38,13 +39,15 @@ _structure = Options(invariants=False)
 
 
 class Order(NamedTuple):
-    """What is asked of some lines: the file's name for reports, the check, the one type that is taken (or all), and
-    how strictly the node's own judge looks at what this client writes."""
+    """What is asked of some lines: the file's name for reports, the check, the one type that is taken (or all), how
+    strictly the node's own judge looks at what this client writes, and the store's dictionary (number, content) with
+    which the resources are packed here, while whoever writes has enough to do."""
 
     name: str
     check: Check = "off"
     only: str = ""
     way: Check = "off"
+    dictionary: tuple[int, bytes] | None = None
 
 
 class Drafts(msgspec.Struct, array_like=True):
@@ -111,11 +114,24 @@ def drafts(
         for issue in issues[:_MOST_TOLD]:
             place = f"{order.name}:{number} {issue.where.path}".strip()
             told.append(msgspec.structs.replace(issue, where=Where(place)))
-    packed = [squeeze(_encode(one.drafted())) for one, _ in sheets]  # an eighth: many wait for one commit
+    held = [one.drafted() for one, _ in sheets]
+    if order.dictionary is not None:
+        packer = _packer(*order.dictionary)
+        for one in held:
+            one.sheet.bodies = pack_all(one.sheet.bodies, packer)
+    packed = [squeeze(_encode(one)) for one in held]  # an eighth: many wait for one commit
     return _encode(Drafts(packed, [places for _, places in sheets], told, read))
 
 
 _here: list[Judge] = []
+_packers: dict[int, Dictionary] = {}
+
+
+def _packer(number: int, content: bytes) -> Dictionary:
+    if number not in _packers:
+        _packers.clear()
+        _packers[number] = Dictionary(number, content)
+    return _packers[number]
 
 
 def _end_with_the_parent() -> None:

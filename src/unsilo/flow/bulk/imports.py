@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -180,15 +181,21 @@ _Made = tuple[int, Piece | None, Future[bytes] | None, Issue | None]
 
 
 def _queue(
-    makers: Makers, files: Sequence[Path], names: Sequence[str], progress: Progress, order: Order, ahead: int, most: int
-) -> Iterator[_Made]:
-    """Yield what is made of the files in order, some pieces ahead of the one that is written."""
+    makers: Makers, files: Sequence[Path], names: Sequence[str], progress: Progress, order: Order, ahead: int,
+    most: int, dictionary: Callable[[], tuple[int, bytes] | None],
+) -> Iterator[_Made]:  # fmt: skip
+    """Yield what is made of the files in order, some pieces ahead of the one that is written.
+
+    `dictionary` gives what worker processes pack resources with.
+    """
     waiting: deque[_Made] = deque()
     for number in range(progress.done, len(files)):
         after = progress.line if number == progress.done else 0
         named = order._replace(name=names[number])
         try:
             for piece in pieces(files[number], after, names[number], most, unread=ahead > 0):
+                if ahead:
+                    named = named._replace(dictionary=dictionary())
                 waiting.append((number, piece, makers.submit(named, piece), None))
                 if len(waiting) > ahead:
                     yield waiting.popleft()
@@ -252,9 +259,10 @@ def import_files(
                 told(at, issues)
 
     try:
+        dictionary = partial(service.store.dictionary, "body")
         called = list(names) or [path.name.replace(" ", "%20") for path in files]
         with loading as end:
-            for number, piece, made, fault in _queue(own, files, called, at, order, ahead, most):
+            for number, piece, made, fault in _queue(own, files, called, at, order, ahead, most, dictionary):
                 issues: list[Issue] = [fault] if fault is not None else []
                 jobs, read = [], 0
                 if piece is not None and made is not None:

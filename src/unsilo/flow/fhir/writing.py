@@ -16,6 +16,7 @@ from unsilo.kernel import Issue, Json, Where, json
 from unsilo.policy import Predicate
 from unsilo.spec.r4 import resource_types
 from unsilo.storage import AuditRow, Stored, Tx
+from unsilo.storage.packing import unpack_body
 from unsilo.storage.plan import Plan
 
 __all__ = ["Writing", "content"]
@@ -122,7 +123,7 @@ class Writing:
             self.settings.referential_integrity != "off"
             or self.caller.predicate != Predicate()
             or any(kind in extra or kind == "SearchParameter" for kind in {kind for kind, _ in own})
-            or any(_REPLACED in sheet.bodies[one.place] for one in held.people)
+            or any(_REPLACED in unpack_body(sheet.bodies[one.place]) for one in held.people)
             or not tx.is_new(sheet)
         ):
             return False
