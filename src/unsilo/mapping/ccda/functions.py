@@ -27,6 +27,7 @@ from unsilo.mapping.ccda.people import (
     proficiency,
     step_number,
 )
+from unsilo.mapping.ccda.qualifiers import expression, qualified_words
 from unsilo.mapping.ccda.sections import section, section_code
 from unsilo.mapping.ccda.timing import end_of_width, organizer_time, timing
 from unsilo.mapping.ccda.units import is_ucum
@@ -192,6 +193,29 @@ def _concern(vocabulary: str) -> Callable[..., Json | None]:
     return status
 
 
+def _entered_in_error(node: Element) -> Element | None:
+    """The status code that says that an observation, or the concern around it, was entered in error."""
+    for owner in (node, node.around("act")):
+        code: Element | None = path_of("statusCode/@code").first(owner) if owner is not None else None
+        if code is not None and code.get("code") == "nullified":
+            return code
+    return None
+
+
+def _nullified(system: str) -> Callable[..., Json | None]:
+    """Make the function that gives the verification status of what was entered in error."""
+
+    def status(_run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+        code = _entered_in_error(node)
+        if code is None:
+            return None
+        rows.append(Row(f"{path}.coding[0].system", rule, None))
+        rows.append(Row(f"{path}.coding[0].code", rule, f"{code.path}/@code"))
+        return {"coding": [{"system": system, "code": "entered-in-error"}]}
+
+    return status
+
+
 _concern_of_allergy = _concern("AllergyConcern")
 
 
@@ -200,6 +224,8 @@ def allergy_status(run: Any, node: Element, at: Locator, path: str, rule: str, r
 
     An end beside an active concern is no proof: senders put other times there, and an allergy too many harms less.
     """
+    if _entered_in_error(node) is not None:
+        return None
     mark = len(rows)
     said = _concern_of_allergy(run, node, at, path, rule, rows)
     end = path_of("effectiveTime/high/@value").first(node)
@@ -306,6 +332,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "body": body,
     "code_system": code_system,
     "condition_concern_status": _concern("ProblemConcern"),
+    "allergy_nullified": _nullified("http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"),
+    "condition_nullified": _nullified("http://terminology.hl7.org/CodeSystem/condition-ver-status"),
     "concern_author": concern_author,
     "concern_time": concern_time,
     "coverage_order": coverage_order,
@@ -313,6 +341,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dicom_uid": dicom_uid,
     "entry_reference": entry_reference,
     "ethnicity": ethnicity,
+    "expression": expression,
     "family_parts": family_parts,
     "gender_identity": gender_identity,
     "instance_id": instance_id,
@@ -336,6 +365,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "proficiency": proficiency,
     "pronouns": pronouns,
     "race": race,
+    "qualified_words": qualified_words,
     "refills": refills,
     "section": section,
     "section_code": section_code,
