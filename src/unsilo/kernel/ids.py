@@ -11,11 +11,15 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 """Base 32 (RFC 4648) of ten bits, in small letters: `base64.b32encode` takes twice as long, and ids come by dozens."""
 _HALVES = Struct(">QQ")
+_FIRST = Struct(">QQ16x").unpack
+"""The halves of the first 128 bits of a SHA-256."""
 
 
 def content_id(*parts: str) -> str:
     """Return the FHIR id (26 characters of `[a-z2-7]`, 128 bits) that the same parts always give (FHIR R4 `id`)."""
-    return _said(*_HALVES.unpack_from(sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()))
+    text = "\x1f".join(parts)
+    high, low = _FIRST(sha256(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")).digest())
+    return _said(high, low)
 
 
 def _said(high: int, low: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from unsilo.kernel import Json, Locator, Row, content_id
@@ -19,15 +20,19 @@ Said = dict[str, tuple[str, Locator]]
 """What the source says about itself: `occurred` (FHIR dateTime), `sender`, `control`, each with its place."""
 
 
-class _Targets(dict[int, Row]):
-    def __missing__(self, number: int) -> Row:
-        row = Row(f"target[{number}].reference", "provenance.target", None)
-        if number < 1000:
-            self[number] = row
-        return row
+_USUAL = 1000
 
 
-_TARGETS = _Targets()
+@cache
+def _targets() -> list[Row]:
+    """The lineage of targets, by number, of as many as messages usually have."""
+    return [_target(number) for number in range(_USUAL)]
+
+
+def _target(number: int) -> Row:
+    return Row(f"target[{number}].reference", "provenance.target", None)
+
+
 _ID = Row("id", "provenance.id", None)
 _FIXED = [
     Row("recorded", "provenance.recorded", None),
@@ -44,7 +49,7 @@ _NO_SENDER = Row("agent[0].who.display", "provenance.agent.who", None)
 def provenance(run: Any, targets: list[str], facts: Said) -> Entry:
     """Return the Provenance of all resources of a run (FHIR R4 provenance.html), with its lineage."""
     envelope = run.envelope
-    rows = [_ID, *map(_TARGETS.__getitem__, range(len(targets))), *_FIXED]
+    rows = [_ID, *_targets()[: len(targets)], *map(_target, range(_USUAL, len(targets))), *_FIXED]
     body: Json = {"resourceType": "Provenance", "id": content_id("Provenance", envelope.id)}
     body["target"] = [{"reference": target} for target in targets]
     occurred, place = facts.get("occurred", ("", None))

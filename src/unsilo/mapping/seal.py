@@ -20,7 +20,8 @@ __all__ = ["Seal", "sealed"]
 class _Kin(NamedTuple):
     """What all results of one order have in common: how their keys begin by which rule, their references, and time.
 
-    It holds for what makes none of the variables `names` and whose segments are none of those `asked` for the time.
+    It holds for what makes none of the variables `names` and whose segments are none of those `asked` for the time; in
+    the group itself that is known of all of its segments but those.
     """
 
     rule: int
@@ -45,6 +46,13 @@ class _Rule(NamedTuple):
     scoped: bool
     counted: bool
 
+    def key(self, run: Any, draft: Draft, start: str) -> str:
+        """The key that begins with a text, up to what makes it good anywhere or counts it."""
+        tail = self.tail
+        if tail is None:
+            tail = SEP.join([part if isinstance(part, str) else part(run, draft) for part in self.parts])
+        return f"{start}{SEP}{tail}" if start and self.parts else start or tail
+
 
 class Seal:
     """The `rules` that may give a resource its id, in order; the general ones decide where none of them does.
@@ -66,9 +74,16 @@ class Seal:
         """
         if draft.ref:
             return draft.ref
-        kin = self.kin(draft)
-        if kin is not None:
-            return self.join(run, draft, kin)
+        frame, links = draft.frame, draft.links
+        holder = frame.parent or frame
+        if type(links) is Links:
+            kin: _Kin | None = holder.memo.get((self.family, links.key))
+            if kin is not None and self.akin(draft, kin, holder):
+                return self.join(run, draft, kin)
+        shared = holder is frame or frame.vars.keys().isdisjoint(self.names)
+        lead: tuple[int, str] | None = holder.memo.get(self.family) if shared else None
+        if lead is not None:
+            return self.name(run, draft, *lead)
         draft.ref = "?"
         for number, rule in enumerate(self.rules):
             starts: list[str] = []
@@ -78,23 +93,22 @@ class Seal:
                     break
                 starts.append(start)
             else:
-                return self.name(run, draft, number, starts)
+                start = SEP.join(starts)
+                if shared and start and self.told(holder, number):
+                    holder.memo[self.family] = number, start  # which rule holds depends on the variables alone
+                return self.name(run, draft, number, start)
         draft.ref = ""
         settled: str = run.program.identities.settle(run, draft)
         return settled
 
-    def name(self, run: Any, draft: Draft, number: int, starts: list[str]) -> str:
-        """Give a draft its reference by the rule that holds."""
+    def name(self, run: Any, draft: Draft, number: int, start: str) -> str:
+        """Give a draft its reference by the rule that holds; `start` is what its key begins with."""
         rule = self.rules[number]
-        if rule.tail is not None:
-            key = SEP.join([*starts, rule.tail])
-        else:
-            key = SEP.join([*starts, *[part if isinstance(part, str) else part(run, draft) for part in rule.parts]])
+        key = rule.key(run, draft, start)
         if not rule.scoped:
             key = f"{run.site.organisation or run.envelope.feed}{SEP}{key}"
         if rule.counted:
-            counts = run.ordinals
-            slot = self.kind, key
+            counts, slot = run.ordinals, (self.kind, key)
             count = counts[slot] = counts.get(slot, 0) + 1
             key = f"{key}{SEP}{count}"
         draft.key = key
@@ -102,30 +116,33 @@ class Seal:
         draft.ref = ref = f"{self.kind}/{ident}"
         draft.rows.append(rule.row)
         if rule.counted and run.close(draft):  # nothing else gets this id, so that nothing will be merged with it
-            self.remember(draft, number, SEP.join(starts))
+            self.remember(draft, number, start)
         return ref
 
-    def kin(self, draft: Draft) -> _Kin | None:
-        """What the group around knows of results like this one; None where this one has to be looked at."""
-        frame, links = draft.frame, draft.links
-        if frame.parent is None or type(links) is not Links:
-            return None
-        kin: _Kin | None = frame.parent.memo.get((self.family, links.key))
-        if kin is None or self.rules[kin.rule].tail is None or not frame.vars.keys().isdisjoint(kin.names):
-            return None
-        if draft.node.name in kin.asked or not frame.segments.keys().isdisjoint(kin.asked):
-            return None
+    def told(self, group: Any, number: int) -> bool:
+        """True where a group knows what all variables name that the rules up to `number` ask for."""
+        return all(name in group.memo for rule in self.rules[: number + 1] for name in rule.variables)
+
+    def akin(self, draft: Draft, kin: _Kin, holder: Any) -> bool:
+        """True where what the group around knows of results holds for this one, too."""
+        frame, node = draft.frame, draft.node
+        if node.name in kin.asked:
+            return False
+        if frame is not holder and not (
+            frame.vars.keys().isdisjoint(kin.names) and frame.segments.keys().isdisjoint(kin.asked)
+        ):
+            return False
+        rule = self.rules[kin.rule]
+        if not (rule.counted and rule.scoped):
+            return False
         body, names = draft.body, kin.references.names
-        if not names.isdisjoint(body) or (self.needs and not self.needs <= body.keys() | names):
-            return None
-        return kin
+        return names.isdisjoint(body) and (not self.needs or self.needs <= body.keys() | names)
 
     def join(self, run: Any, draft: Draft, kin: _Kin) -> str:
         """Give a draft its reference, the references that it makes and its clock."""
         kind, rule = self.kind, self.rules[kin.rule]
-        key = f"{kin.start}{SEP}{rule.tail}"
-        counts = run.ordinals
-        slot = kind, key
+        key = rule.key(run, draft, kin.start) if rule.tail is None else f"{kin.start}{SEP}{rule.tail}"
+        counts, slot = run.ordinals, (kind, key)
         number = counts[slot] = counts.get(slot, 0) + 1
         draft.key = key = f"{key}{SEP}{number}"
         body = draft.body
@@ -141,14 +158,15 @@ class Seal:
 
     def remember(self, draft: Draft, number: int, start: str) -> None:
         """Keep for the group around what was found for a draft that is closed, where it holds for all of its kind."""
-        links, group = draft.links, draft.frame.parent
+        links, frame = draft.links, draft.frame
+        group = frame.parent or frame
         assert isinstance(links, Links)  # noqa: S101 - what is closed has them
-        rule = self.rules[number]
-        if group is None or not rule.scoped or rule.tail is None or not draft.frame.vars.keys().isdisjoint(self.names):
+        if not start or not self.rules[number].scoped:
+            return
+        if group is not frame and not frame.vars.keys().isdisjoint(self.names):
             return
         when, references = group.memo.get(self.clock.key), group.memo.get(links.key)
-        tried = [name for one in self.rules[: number + 1] for name in one.variables]
-        if when is not None and references is not None and all(name in group.memo for name in tried):
+        if when is not None and references is not None and self.told(group, number):
             names = self.names | links.asked
             group.memo[self.family, links.key] = _Kin(number, start, names, references, *when)
 
