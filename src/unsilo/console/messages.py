@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from unsilo.console.facts import download
+from unsilo.console.foresee import foreseeing
 from unsilo.console.gate import Asked, whole
 from unsilo.console.render import home_zone, page
 from unsilo.fhir.leaves import leaves
@@ -122,7 +123,7 @@ def message_page(asked: Asked) -> Response:
     made = resources_of(asked, row, envelope, tree)
     for person in {r["person"] for r in made} or {0}:
         asked.audit("read message", person=person, what=f"message {row.id}", mid=row.mid)
-    return page(
+    shown = page(
         "message.html", asked.view, zone=home_zone(asked.service.settings), title=f"Message {row.control_id or row.id}",
         row=row, state=STATES.get(row.state, (row.state, "idle")), outcome=outcome, unread=unread,
         overlay=asked.service.overlays.used(row.feed, row.id), may_overlays=asked.may("overlay.read"),
@@ -134,6 +135,7 @@ def message_page(asked: Asked) -> Response:
         parent=store.message(row.parent) if row.parent else None,
         may_replay=asked.may("message.replay"), ack=row.ack.replace("\r", "\n"),
     )  # fmt: skip
+    return foreseeing(asked, shown, (resource["uid"] for resource in made))
 
 
 def original_file(asked: Asked) -> Response:

@@ -5,9 +5,9 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response
 
+from unsilo.console.foresee import foreseeing
 from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.golden import in_review, rows_of
 from unsilo.console.note_rows import by_kind, shown_notes
@@ -17,7 +17,7 @@ from unsilo.flow.golden.lead import lead
 from unsilo.flow.golden.person import golden_of_facts
 from unsilo.flow.read.banner import Banner
 from unsilo.flow.read.fact import Fact
-from unsilo.flow.read.load import Loaded, Waiting, find, foresee, head, load, sureness, waiting
+from unsilo.flow.read.load import Loaded, Waiting, find, head, load, sureness, waiting
 from unsilo.flow.read.load import view as view_of_person
 from unsilo.flow.read.occasions import occasions
 from unsilo.flow.read.person import PersonView
@@ -32,8 +32,6 @@ __all__ = ["find_page", "frame", "person_page", "print_page", "section_page", "u
 
 _PAGE = 60
 _MOST_HITS = 20
-_FORESEEN = 2
-"""Persons found by a search, up to which it is all but certain whose page is opened next."""
 _STATES: dict[str, tuple[str, str]] = {
     "dead": ("message of this person failed", "messages of this person failed"),
     "held": ("message is held behind a failed one", "messages are held behind a failed one"),
@@ -52,16 +50,7 @@ def find_page(asked: Asked) -> Response:
             asked.audit("find", person=hit.person, what="found by a search")
     more = len(hits) > _MOST_HITS
     shown = page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more)
-    if 0 < len(hits) <= _FORESEEN:  # once the answer is out: a long record then opens at once
-        shown.background = BackgroundTask(_foresee, asked, hits)
-    return shown
-
-
-def _foresee(asked: Asked, hits: list[PersonHit]) -> None:
-    service = asked.service
-    zone = home_zone(service.settings)
-    for hit in hits:
-        foresee(service.store, service.settings.feeds, hit.uid, asked.user.id, zone, service.same)
+    return foreseeing(asked, shown, (hit.uid for hit in hits))
 
 
 def _found(asked: Asked, hits: list[PersonHit]) -> list[tuple[str, Banner, int]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from unsilo.console.foresee import foreseeing
 from unsilo.console.gate import Asked, origin_of, refusal
 from unsilo.console.render import Notice, home_zone, page
 from unsilo.console.svg import balance
@@ -74,7 +75,7 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
         facts = len(store.facts(person.person)) if person is not None else 0
         sides.append({"line": _line(asked, id_), "uid": person.uid if person else "", "facts": facts})
     parts = pair.verdict.parts if pair.verdict is not None else ()
-    return page(
+    shown = page(
         "pair.html", asked.view, zone=home_zone(asked.service.settings), title="Are these one person?", notice=notice,
         row=row, sides=sides, said=[one for one in store.opinions(row.left, row.right) if _shown(row, one)],
         kinds=_KINDS, waits=row.state in ("open", "unsure", "second"), two=_by_two(asked, row),
@@ -85,6 +86,7 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
         together=pair.left_person == pair.right_person, states=_STATES, tones=_TONES,
         others=[other for other in review.ranked(store) if other.row.n != row.n][:1], may_link=asked.may("person.link"),
     )  # fmt: skip
+    return foreseeing(asked, shown, (side["uid"] for side in sides))
 
 
 _KINDS = {

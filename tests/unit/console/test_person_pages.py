@@ -34,6 +34,21 @@ def test_a_fact_leads_to_its_bytes_and_the_download_is_exact(node: Any) -> None:
     assert "sandbox" in original.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(("user", "ready"), [("engineer", False), ("steward", True)])
+def test_whose_message_was_read_has_a_page_that_is_ready(
+    node: Any, monkeypatch: pytest.MonkeyPatch, user: str, ready: bool
+) -> None:
+    """A search and a message lead to one person: the page is worked out, for those who may open it only."""
+    asked_for: list[str] = []
+    monkeypatch.setattr(load, "foresee", lambda _store, _feeds, uid, *_rest: asked_for.append(uid))
+    row = node.service.store.search_messages("100")[0]
+    assert node.client(user).get(f"/messages/{row.id}").status_code == 200
+    assert asked_for == ([node.people["demirci"]] if ready else [])
+    if ready:
+        node.client(user).get("/people?q=200")
+        assert asked_for[1:] == [node.people["attack"]]
+
+
 def test_a_fact_of_another_person_is_not_there(node: Any) -> None:
     """Neither the fact nor its original opens under somebody else's address."""
     client = node.client("clinician")
