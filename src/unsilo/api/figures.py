@@ -46,6 +46,7 @@ METRICS: dict[str, tuple[str, str]] = {
 }
 """Every metric: its type and what it says."""
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -59,7 +60,7 @@ class Requests:
 
     def note(self, pattern: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS") else "other"
+        known = method if method in _METHODS else "other"
         self.count[pattern, known, status] += 1
         self._buckets[pattern][bisect_left(_BOUNDS, seconds)] += 1
         self._seconds[pattern] += seconds

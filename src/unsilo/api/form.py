@@ -22,7 +22,7 @@ GENERAL = ("_format", "_pretty", "_summary", "_elements")
 
 def written(ask: Ask, body: bytes) -> bytes:
     """Return JSON bytes in the form that the client asked for."""
-    indent = ask.control("_pretty") == "true" if b"_pretty" in ask.query else False
+    indent = ask.control("_pretty") == "true" if ask.query.find(b"_pretty") >= 0 else False
     if ask.media is not None and ask.media.xml:
         return xml.encode(json.decode(body), pretty=indent)
     return msgspec.json.format(body, indent=2) if indent else body
@@ -44,7 +44,7 @@ def known(ask: Ask, *names: str) -> None:
 
 def cut(ask: Ask) -> Callable[[bytes], bytes] | None:
     """Return what makes a resource smaller as `_summary` and `_elements` say; None when it stays whole."""
-    if b"_summary" not in ask.query and b"_elements" not in ask.query:
+    if ask.query.find(b"_summary") < 0 and ask.query.find(b"_elements") < 0:
         return None
     summary, elements = ask.control("_summary"), ask.control("_elements")
     if summary is not None and summary not in _SUMMARIES:
@@ -67,6 +67,8 @@ def cut(ask: Ask) -> Callable[[bytes], bytes] | None:
 
 def shown(ask: Ask, predicate: Predicate) -> Callable[[Stored], bytes]:
     """Return what makes the bytes of a stored version as this client may see it and asked for it."""
+    if not ask.query and not predicate.elements:
+        return resource_bytes
     return _made(cut(ask), predicate)
 
 

@@ -11,9 +11,10 @@ class Policies:
 
     def __init__(self, settings: Settings) -> None:
         tables = getattr(settings, "policies", {})
-        self._named = {name: predicate_of(table) for name, table in tables.items()}
-        self._general = self._named.get("*", Predicate())
+        named = {name: predicate_of(table) for name, table in tables.items()}
+        self._named = {prefix + name: held for name, held in named.items() for prefix in ("", "client:")}
+        self._general = named.get("*", Predicate())
 
     def of(self, actor: str) -> Predicate:
         """Return the predicate of `client:NAME`, or of whoever has no token."""
-        return self._named.get(actor.removeprefix("client:"), self._general)
+        return self._named.get(actor, self._general)

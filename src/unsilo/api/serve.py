@@ -193,7 +193,7 @@ class Fhir(Node):
         headers = [*answer.headers, (b"cache-control", b"no-store"), (b"x-request-id", ask.request_id.encode())]
         if body:
             headers.append((b"content-type", type_))
-            if len(body) >= _GZIP_FROM and b"gzip" in ask.headers.get(b"accept-encoding", b""):
+            if len(body) >= _GZIP_FROM and ask.headers.get(b"accept-encoding", b"").find(b"gzip") >= 0:
                 body = await _zipped(body)
                 headers.append((b"content-encoding", b"gzip"))
             headers.append((b"vary", b"Accept, Accept-Encoding"))

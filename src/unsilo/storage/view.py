@@ -23,6 +23,7 @@ Before = tuple[int, int, int]
 
 _SQL = load("view")
 _NOW = "r.rid, r.type, r.fhir_id, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body, 0"
+_READ = "r.rid, r.version, r.state, r.updated, r.clock, r.rank, r.mid, r.digest, r.body"
 _PAST = "r.rid, r.type, r.fhir_id, h.version, h.state, h.updated, h.clock, h.rank, h.mid, h.digest, h.body, h.late"
 _NEXT = """COALESCE((SELECT min(n.updated) FROM hist n WHERE n.rid = h.rid AND n.version > h.version AND n.late = 0),
 r.updated)"""
@@ -73,13 +74,13 @@ class View(SearchReads, WalkReads):
             if type_ not in r4.resource_types():
                 return None
             opened = Sight(predicate, self._readers.dialect).opened("r", [r4.type_number(type_)], states=(0, 1))
-            sql = f"SELECT {_NOW} FROM {opened.table} WHERE {opened.where} AND r.fhir_id = ?"  # noqa: S608
+            sql = f"SELECT {_READ} FROM {opened.table} WHERE {opened.where} AND r.fhir_id = ?"  # noqa: S608
             known = (predicate, sql, opened.values)
             if len(self._reads) > _MOST_CACHED:
                 self._reads.clear()
             self._reads[id(predicate), type_] = known
         row = self._readers.row(known[1], [*known[2], id_])
-        return None if row is None else _make(row[0], type_, *row[2:10], unpack_body(row[10]))
+        return None if row is None else _make(row[0], type_, id_, *row[1:8], unpack_body(row[8]))
 
     def version(self, predicate: Predicate, type_: str, id_: str, version: int) -> Stored | None:
         """Return one version; None when there is none, or it or the resource is hidden."""
