@@ -67,7 +67,7 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
     if row is None:
         return _absent(asked)
     pair = review.pair_of(store, row)
-    sides = []
+    sides: list[dict[str, Any]] = []
     for id_, number in ((row.left, pair.left_person), (row.right, pair.right_person)):
         person = store.person(number) if number is not None else None
         if person is not None:
