@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from unsilo.fhir.index import OF_TYPE, token_hash
-from unsilo.fhir.index.keys import text_key, type_hash
+from unsilo.fhir.index import token_hash
+from unsilo.fhir.index.keys import text_key, typed
 from unsilo.kernel import Issue
 from unsilo.search.ask import Ask, Terminology
 from unsilo.search.text import pieces, plain
@@ -49,15 +49,13 @@ def _texts(sp: tuple[int, ...]) -> Callable[[str, str, Ask], p.Node | None]:
 
 
 def _typed(sp: tuple[int, ...]) -> Callable[[str, str, Ask], p.Node | None]:
-    numbers = tuple(number + OF_TYPE for number in sp)
-
     def read(name: str, text: str, ask: Ask) -> p.Node | None:
         parts = pieces(text, "|")
         if len(parts) != 3 or not all(parts):
             ask.refuse(name, "`:of-type` takes type system|type code|value")
             return None
         system, code, value = map(plain, parts)
-        return p.Token(numbers, type_hash(code, value), system)
+        return p.Token(sp, token_hash(value), typed(system, code))
 
     return read
 

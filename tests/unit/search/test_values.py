@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from unsilo.fhir.dates import range_of
-from unsilo.fhir.index import IDENTIFIER, OF_TYPE, token_hash
-from unsilo.fhir.index.keys import string_key, type_hash
+from unsilo.fhir.index import IDENTIFIER, token_hash
+from unsilo.fhir.index.keys import string_key, typed
 from unsilo.kernel import Issue
 from unsilo.search import Search, Vocabulary, parse
 from unsilo.search.numbers import measure, moment
@@ -121,8 +121,7 @@ def test_token_modifiers() -> None:
     """:text, :of-type and :missing; those that need a terminology say that it is not loaded."""
     numbers = sp("Patient", "identifier")
     assert one("Patient", "identifier:text", "Médical Rec") == p.Words(numbers, "medical rec")
-    typed = p.Token((numbers[0] + OF_TYPE,), type_hash("MR", "7"), "s")
-    assert one("Patient", "identifier:of-type", "s|MR|7") == typed
+    assert one("Patient", "identifier:of-type", "s|MR|7") == p.Token(numbers, token_hash("7"), typed("s", "mr"))
     refused("Patient", ("identifier:of-type", "MR|7"))
     missing = one("Patient", "identifier:missing", "true")
     assert isinstance(missing, p.All)

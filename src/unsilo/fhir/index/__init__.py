@@ -10,13 +10,13 @@ from unsilo.fhir.index.composites import Part, layout
 from unsilo.fhir.index.custom import Custom, compile_parameter
 from unsilo.fhir.index.keys import LONGEST, token_hash, token_key
 from unsilo.fhir.index.patients import patient_date
-from unsilo.fhir.index.rows import IDENTIFIER, OF_TYPE, IndexRows
+from unsilo.fhir.index.rows import IDENTIFIER, IndexRows
 from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import Json
 from unsilo.spec.model import types
 
 __all__ = [
-    "IDENTIFIER", "LONGEST", "NOT_INDEXED", "OF_TYPE", "Custom", "IndexRows", "Part", "compile_parameter", "index",
+    "IDENTIFIER", "LONGEST", "NOT_INDEXED", "Custom", "IndexRows", "Part", "compile_parameter", "index",
     "indexed", "kept_as", "layout", "patient_date", "token_hash", "token_key", "version",
 ]  # fmt: skip
 

@@ -26,7 +26,7 @@ __all__ = [
     "token",
     "token_hash",
     "token_key",
-    "type_hash",
+    "typed",
 ]
 
 LONGEST: Final = 400
@@ -73,9 +73,12 @@ def token_hash(code: str) -> int:
     return token(code)[0]
 
 
-def type_hash(code: str, value: str) -> int:
-    """Return the key under which `:of-type` finds an Identifier: by its type's code and its value."""
-    return hash64(token_key(code), token_key(value))
+def typed(system: str, code: str) -> str:
+    """Return what stands for the system of an Identifier's value under which `:of-type` finds it.
+
+    So its row is beside that of the value in its own system, on a page that is written in any case.
+    """
+    return f"{clean(system)}\x1f{token_key(code)}"
 
 
 def _text_key(text: str) -> str:

@@ -4,12 +4,10 @@ from typing import TypeAlias
 
 import msgspec
 
-__all__ = ["IDENTIFIER", "OF_TYPE", "IndexRows"]
+__all__ = ["IDENTIFIER", "IndexRows"]
 
 IDENTIFIER = 1_000_000
 """Added to `sp`: token keys of `Reference.identifier`, for the modifier `:identifier`."""
-OF_TYPE = 2_000_000
-"""Added to `sp`: token keys of an Identifier's type and value, for the modifier `:of-type`."""
 
 Text: TypeAlias = str
 
@@ -20,7 +18,7 @@ class IndexRows(msgspec.Struct, array_like=True):
     tok: list[tuple[int, int, Text]] = []
     """(sp, hash of the code as `token_key` writes it or 0, system or "").
 
-    For `:of-type` also (sp + OF_TYPE, hash of `type_key(type code, value)`, system of the type).
+    For `:of-type` also (sp, hash of the value, `keys.typed` of the type).
     """
     txt: list[tuple[int, int, Text]] = []
     """(sp, hash of the text, folded text), for `:text`"""

@@ -20,7 +20,7 @@ from unsilo.fhir.index.keys import (
     target,
     text_key,
     token,
-    type_hash,
+    typed,
 )  # fmt: skip
 from unsilo.fhir.index.units import ANY, LONGEST_UNIT, converted, stated
 from unsilo.units import Canonical, canonical
@@ -118,13 +118,14 @@ def identifier_texts(v: dict[str, Any]) -> list[Text]:
 
 
 def identifier_types(v: dict[str, Any]) -> list[Text]:
-    """Return the keys for `:of-type`: each coding of the type, with the value."""
+    """Return the keys for `:of-type`: the value, in each coding of the type."""
     kind, value = v.get("type"), _text(v, "value")
     codings = kind.get("coding") if type(kind) is dict else None
     if not value or type(codings) is not list:
         return []
+    key, _ = token(value)
     return [
-        (type_hash(code, value), clean(_text(coding, "system")))
+        (key, typed(_text(coding, "system"), code))
         for coding in codings
         if type(coding) is dict and (code := _text(coding, "code"))
     ]

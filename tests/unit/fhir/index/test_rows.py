@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from unsilo.fhir import dates
-from unsilo.fhir.index import IDENTIFIER, OF_TYPE, IndexRows, index, patient_date, token_hash, version
-from unsilo.fhir.index.keys import canonical_forms, string_key, text_key, type_hash
+from unsilo.fhir.index import IDENTIFIER, IndexRows, index, patient_date, token_hash, version
+from unsilo.fhir.index.keys import canonical_forms, string_key, text_key, typed
 from unsilo.fhir.index.units import ANY, converted, said, stated
 from unsilo.kernel import hash64
-from unsilo.spec.parameters import parameters
+from unsilo.spec.parameters import all_parameters, parameters
 from unsilo.units import canonical
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -114,7 +114,7 @@ def test_logical_references() -> None:
     rows = index({"resourceType": "Observation", "subject": {"type": "Patient", "identifier": {"value": "A"}}})
     assert keys(rows, "idn", "Observation", "subject") == {(hash64("a"), "")}
     assert keys(rows, "idn", "Observation", "patient") == {(hash64("a"), "")}
-    assert IDENTIFIER < OF_TYPE
+    assert all(one.number < IDENTIFIER for one in all_parameters())
 
 
 def test_quantities() -> None:
@@ -213,7 +213,7 @@ def test_patient_keys() -> None:
     assert keys(rows, "tok", "Patient", "phone") == {(hash64("1"), "phone")}
     assert keys(rows, "tok", "Patient", "email") == {(hash64("e@x"), "email")}
     assert len(keys(rows, "tok", "Patient", "telecom")) == 2
-    assert keys(rows, "tok", "Patient", "identifier", OF_TYPE) == {(type_hash("mr", "1"), "t")}
+    assert keys(rows, "tok", "Patient", "identifier") == {(hash64("1"), ""), (hash64("1"), typed("t", "mr"))}
     assert keys(rows, "txt", "Patient", "identifier") == {text_key("record no")}
     assert keys(rows, "tok", "Patient", "deceased") == {(hash64("false"), "")}
     assert keys(rows, "tok", "Patient", "active") == {(hash64("true"), "")}
