@@ -1,5 +1,6 @@
 """A cheap HTTP load: keep-alive connections on one epoll, requests made of bytes, nothing parsed but lengths."""
 
+import re
 import select
 import socket
 import time
@@ -11,12 +12,14 @@ __all__ = ["Figures", "get", "load", "one", "post", "put"]
 
 
 class Figures(NamedTuple):
-    """What a load did: answers by status, seconds, times of each answer in seconds, the last body of each status."""
+    """What a load did: answers by status, seconds, times of each answer in seconds, the last body of each status, and
+    the seconds that the generator itself computed, on the same cores as the server."""
 
     statuses: Counter[int]
     seconds: float
     times: list[float]
     bodies: dict[int, bytes]
+    own: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -56,75 +59,78 @@ def put(path: str, body: bytes) -> bytes:
     return _with_body("PUT", path, body)
 
 
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+
+
 class _Connection:
     """One connection with at most one request under way."""
+
+    __slots__ = ("_send", "began", "got", "recv", "socket", "waiting", "whole")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
+        self._send, self.recv = self.socket.send, self.socket.recv
         self.began = 0.0
-        self.waiting = b""
-        self.got = bytearray()
+        self.waiting = self.got = b""
         self.whole = -1
 
     def send(self, request: bytes) -> None:
         self.began = time.perf_counter()
-        self.got.clear()
+        self.got = b""
         self.whole = -1
-        self.waiting = request
-        self.flush()
+        try:
+            sent = self._send(request)
+        except BlockingIOError:
+            sent = 0
+        self.waiting = request[sent:]
 
     def flush(self) -> None:
         while self.waiting:
             try:
-                self.waiting = self.waiting[self.socket.send(self.waiting) :]
+                self.waiting = self.waiting[self._send(self.waiting) :]
             except BlockingIOError:
                 return
 
     def read(self) -> bool:
         """Take what came; True when the answer is whole. ConnectionError when the server hung up."""
-        part = self.socket.recv(262_144)
+        part = self.recv(262_144)
         if not part:
             raise ConnectionError("the server closed the connection")
-        self.got += part
+        self.got = got = self.got + part if self.got else part
         if self.whole == -1:
-            end = self.got.find(b"\r\n\r\n")
+            end = got.find(b"\r\n\r\n")
             if end < 0:
                 return False
-            head = bytes(self.got[:end]).lower()
-            at = head.find(b"\r\ncontent-length:")
-            if at >= 0:
-                line = head[at + 17 :].split(b"\r\n", 1)[0]
-                self.whole = end + 4 + int(line)
+            said = _LENGTH.search(got, 0, end)
+            if said is not None:
+                self.whole = end + 4 + int(said[1])
             else:
-                self.whole = -2 if b"chunked" in head else end + 4
+                self.whole = -2 if b"chunked" in got[:end].lower() else end + 4
         if self.whole == -2:
-            return self.got.endswith(b"\r\n0\r\n\r\n")
-        return len(self.got) >= self.whole
-
-    @property
-    def status(self) -> int:
-        return int(self.got[9:12])
-
-    @property
-    def body(self) -> bytes:
-        return bytes(self.got).partition(b"\r\n\r\n")[2]
+            return got.endswith(b"\r\n0\r\n\r\n")
+        return len(got) >= self.whole
 
 
 def load(port: int, requests: Iterable[bytes], *, connections: int = 16, seconds: float = 1e9) -> Figures:
-    """Send the requests over the connections, each waiting for its answer; stop at the end or after `seconds`."""
+    """Send the requests over the connections, each waiting for its answer; stop at the end or after `seconds`.
+
+    Of each answer the status is counted and the length checked; the last whole answer of each status is kept.
+    """
     todo: Iterator[bytes] = iter(requests)
     poll = select.epoll()
-    lines = {}
+    lines: dict[int, _Connection] = {}
     for _ in range(connections):
         line = _Connection(port)
         lines[line.socket.fileno()] = line
-    statuses: Counter[int] = Counter()
+    statuses: Counter[bytes] = Counter()
+    last: dict[bytes, bytes] = {}
     times: list[float] = []
-    bodies: dict[int, bytes] = {}
+    clock, least = time.perf_counter, select.EPOLLIN
     busy = 0
-    began = time.perf_counter()
+    own = time.process_time()
+    began = clock()
     until = began + seconds
     both = select.EPOLLIN | select.EPOLLOUT
     for number, line in lines.items():
@@ -132,7 +138,7 @@ def load(port: int, requests: Iterable[bytes], *, connections: int = 16, seconds
         if request is None:
             break
         line.send(request)
-        poll.register(number, both if line.waiting else select.EPOLLIN)
+        poll.register(number, both if line.waiting else least)
         busy += 1
     while busy:
         for number, event in poll.poll():
@@ -140,14 +146,15 @@ def load(port: int, requests: Iterable[bytes], *, connections: int = 16, seconds
             if event & select.EPOLLOUT:
                 line.flush()
                 if not line.waiting:
-                    poll.modify(number, select.EPOLLIN)
-            if not event & select.EPOLLIN or not line.read():
+                    poll.modify(number, least)
+            if not event & least or not line.read():
                 continue
-            now = time.perf_counter()
+            now = clock()
             times.append(now - line.began)
-            status = line.status
+            got = line.got
+            status = got[9:12]
             statuses[status] += 1
-            bodies[status] = line.body
+            last[status] = got
             request = next(todo, None) if now < until else None
             if request is None:
                 busy -= 1
@@ -156,11 +163,13 @@ def load(port: int, requests: Iterable[bytes], *, connections: int = 16, seconds
             line.send(request)
             if line.waiting:
                 poll.modify(number, both)
-    spent = time.perf_counter() - began
+    spent = clock() - began
+    own = time.process_time() - own
     for line in lines.values():
         line.socket.close()
     poll.close()
-    return Figures(statuses, spent, times, bodies)
+    bodies = {int(status): got.partition(b"\r\n\r\n")[2] for status, got in last.items()}
+    return Figures(Counter({int(status): n for status, n in statuses.items()}), spent, times, bodies, own)
 
 
 def one(port: int, request: bytes) -> tuple[int, bytes]:

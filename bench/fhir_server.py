@@ -6,7 +6,8 @@ python -m bench.fhir_server --database postgresql:///bench --peer none
 
 The load generator runs on the same cores as the server. `--connections` keep-alive connections send one request each
 at a time; p50 and p99 of slow searches are taken with two connections, so that they say how long a search takes and
-not how long the queue is. `cpu` is what the server computed for each request, whatever else the machine did.
+not how long the queue is. `cpu` is what the server computed for each request, whatever else the machine did, and what
+the load generator computed beside it.
 """
 
 import argparse
@@ -201,9 +202,14 @@ def run(server: Server, folder: Path, asked: argparse.Namespace, patients: int) 
 def posted(server: Server, folder: Path, asked: argparse.Namespace) -> tuple[int, Figures]:
     """Transactions as they come from elsewhere: POST entries that refer to each other by `urn:uuid`.
 
-    Some go before: the server has just been started, and starts what drafts transactions when the first one comes.
+    As many go before uncounted, and the processes that they start come to rest: a node starts them once.
     """
-    load(server.port, Requests(folder, server.base, asked.entries, make=True).write(people(40, seed=98)))
+    first = Requests(folder, server.base, asked.entries, make=True).write(people(200, seed=98))
+    load(server.port, first, connections=asked.loaders)
+    before = -1.0
+    while (now := server.cpu()) - before > 0.02:
+        before = now
+        time.sleep(0.5)
     requests = Requests(folder, server.base, asked.entries, make=True).write(people(200, seed=99))
     return requests.resources, load(server.port, requests, connections=asked.loaders)
 
@@ -217,12 +223,14 @@ def show(server: Server, told: dict[str, Any]) -> None:
           f"cpu {told['cpu'] * 1000:.2f} ms each")  # fmt: skip
     number, figures = told["post"]
     state = "" if figures.good() else f"  REFUSED {dict(figures.statuses)}"
-    print(f"  {'transactions of POST, urn':26} {number / figures.seconds:9,.0f} resources/s{state}")
+    print(f"  {'transactions of POST, urn':26} {number / figures.seconds:9,.0f} resources/s, what drafts them "
+          f"running{state}")  # fmt: skip
     for name, line in told["lines"].items():
         figures = line["figures"]
         state = "" if figures.good() else f"  REFUSED {dict(figures.statuses)}"
         print(f"  {name:20} {figures.rate:8,.0f}/s  p50 {figures.at(0.5):7.2f} ms  p99 {figures.at(0.99):7.2f} ms  "
-              f"cpu {line['cpu'] * 1000:6.2f} ms  {line['entries']:4} entries  "
+              f"cpu {line['cpu'] * 1000:6.2f} ms and {figures.own / len(figures.times) * 1000:.3f} of the load  "
+              f"{line['entries']:4} entries  "
               f"target {_TARGETS.get(name, '-')}{state}")  # fmt: skip
     if told["size"] > count.size / 2:  # otherwise the resources are in a database elsewhere
         print(
