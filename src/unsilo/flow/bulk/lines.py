@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -183,25 +184,38 @@ def _parts(path: Path, after: int, most: int) -> Iterator[Piece]:
 
 def lines_of(part: Part, name: str) -> tuple[list[Line], list[Issue]]:
     """Read the lines of a part and their faults; one fault when the file is not what it was."""
-    lines: list[Line] = []
-    issues: list[Issue] = []
     try:
         with open(part.path, "rb") as file:
             whole = os.fstat(file.fileno())
             if whole.st_ino != part.file or whole.st_size < part.end:
                 raise OSError(_CHANGED)
             file.seek(part.start)
-            number = part.after
-            while file.tell() < part.end:
-                number += 1
-                content, fault = _next(file, name, number)
-                if fault is not None:
-                    issues.append(fault)
-                elif content.strip():
-                    lines.append(Line(number, content))
+            return _read(file, part, name)
     except OSError as fault:
         text = f"cannot be read: {fault.strerror or fault}"
         return [], [Issue("error", "not-found", text, Where(name), rule="import.file")]
+
+
+def _read(file: IO[bytes], part: Part, name: str) -> tuple[list[Line], list[Issue]]:
+    size = part.end - part.start
+    if size <= LONGEST_LINE:  # as nearly always: then no line of it is too long
+        content = file.read(size)
+        if len(content) < size:
+            raise OSError(_CHANGED)
+        numbered = enumerate(io.BytesIO(content), part.after + 1)
+        return [Line(number, line) for number, line in numbered if not line.isspace()], []
+    lines: list[Line] = []
+    issues: list[Issue] = []
+    number = part.after
+    while file.tell() < part.end:
+        number += 1
+        content, fault = _next(file, name, number)
+        if not content:
+            raise OSError(_CHANGED)
+        if fault is not None:
+            issues.append(fault)
+        elif content.strip():
+            lines.append(Line(number, content))
     return lines, issues
 
 
