@@ -99,8 +99,7 @@ def test_by_keyboard(opened: Any) -> None:
     expect(page.locator("main")).to_contain_text("It cannot be used as it is.")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
 def test_nothing_stands_in_the_way(
     node: tuple[str, Service], opened: Any, scheme: str, width: int, tmp_path: Path
 ) -> None:
