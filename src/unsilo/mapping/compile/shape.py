@@ -27,19 +27,19 @@ class Facts(NamedTuple):
 
 
 class Shape:
-    """The fields of a segment that are there, and those that are not plain; what was compiled for it."""
+    """The fields of a segment that are there, and the numbers of those not plain; what was compiled for it."""
 
-    def __init__(self, mask: tuple[bool, ...], odd: tuple[bool, ...] | None) -> None:
+    def __init__(self, mask: tuple[bool, ...], odd: tuple[int, ...] | None) -> None:
         self.present = frozenset(number for number, there in enumerate(mask) if there)
-        self.plain = frozenset(n for n in self.present if not odd or not odd[n])
+        self.plain = self.present.difference(odd or ())
         self.plans: dict[Any, Any] = {}
         self.functions: dict[Any, Any] = {}
 
 
-class Shapes(dict[tuple[tuple[bool, ...], "tuple[bool, ...] | None"], Shape]):
+class Shapes(dict[tuple[tuple[bool, ...], "tuple[int, ...] | None"], Shape]):
     """Shapes by what they say; beyond a bound they are made anew each time."""
 
-    def __missing__(self, key: tuple[tuple[bool, ...], tuple[bool, ...] | None]) -> Shape:
+    def __missing__(self, key: tuple[tuple[bool, ...], tuple[int, ...] | None]) -> Shape:
         shape = Shape(*key)
         if len(self) < 4096:
             self[key] = shape

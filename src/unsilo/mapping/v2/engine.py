@@ -21,7 +21,7 @@ from unsilo.mapping.v2.actions import actions_of
 from unsilo.mapping.v2.amend import amended, list_as_sent
 from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_cut
 from unsilo.mapping.v2.dosage import item_of
-from unsilo.mapping.v2.frames import Frame, Placed, Structure
+from unsilo.mapping.v2.frames import Here, Placed, Structure
 from unsilo.mapping.v2.lines import continue_text, continues, is_line
 from unsilo.mapping.v2.parents import link_parents, link_persons
 from unsilo.mapping.v2.quick import Spot
@@ -193,10 +193,10 @@ class V2Map:
         if shape is not None:
             known = shape.plans.get(key)
             plan = known if known is not None else self.pruned(key, plan, shape)
-        here: _Here | None = None
+        here: Here | None = None
         for row, make, own, name, functions, links, backs, test, once in plan:
             if test is not None:
-                here = here or _Here(frame, segment)
+                here = here or Here(frame, segment)
                 if not test(run, segment, index, here):
                     continue
             draft: Draft | None
@@ -221,7 +221,7 @@ class V2Map:
                 for function in functions:
                     function(run, segment, index, draft)
                 draft.node, draft.frame = own_node, own_frame
-                if run.formed is not None and len(plan) == len(functions) == 1 and test is None and new:
+                if run.formed is not None and len(plan) == len(functions) == 1 and new:
                     spot.learn(run, segment, draft, plan[0])
             if links:
                 draft.joins(links)
@@ -276,15 +276,6 @@ class V2Map:
         if element:
             return item_of(self.program.general(name), element)
         return self.program.function(name)
-
-
-class _Here:
-    """What a condition sees: a segment in its group."""
-
-    __slots__ = ("frame", "node")
-
-    def __init__(self, frame: Frame, node: Any) -> None:
-        self.frame, self.node = frame, node
 
 
 def _whole(function: Any, row: str) -> Any:

@@ -9,7 +9,7 @@ from unsilo.formats.hl7v2 import Message, Segment
 from unsilo.mapping.model import Draft
 from unsilo.mapping.rows import StructureRow
 
-__all__ = ["Frame", "Placed", "Structure"]
+__all__ = ["Frame", "Here", "Placed", "Structure"]
 
 
 class Frame:
@@ -36,6 +36,15 @@ class Frame:
                 return found
             frame = frame.parent
         return None
+
+
+class Here:
+    """What a condition sees: a segment in its group."""
+
+    __slots__ = ("frame", "node")
+
+    def __init__(self, frame: Frame, node: Segment) -> None:
+        self.frame, self.node = frame, node
 
 
 class Placed(NamedTuple):

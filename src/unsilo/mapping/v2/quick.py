@@ -13,7 +13,7 @@ from unsilo.mapping.v2.form import Form
 from unsilo.mapping.v2.form_plan import asked_of
 from unsilo.mapping.v2.form_source import convert, fitting, making, opening
 from unsilo.mapping.v2.forms import Forms
-from unsilo.mapping.v2.frames import Frame
+from unsilo.mapping.v2.frames import Frame, Here
 from unsilo.mapping.values import Memo
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Way:
         space: dict[str, Any] = {
             **memos,
             **owner.space(),
-            "texts": self.texts, "Draft": Draft, "links": planned.links,
+            "texts": self.texts, "Draft": Draft, "links": planned.links, "test": planned.test, "Here": Here,
             "get": itemgetter(*[n for n in range(size) if n not in _loose(owner) and n not in owner.plan.opened]),
             **{f"back{n}": made for n, (_, made) in enumerate(planned.backs)},
             **{f"known{n}": texts for n, texts in selectors.items()},
@@ -136,6 +136,7 @@ def _source(planned: Planned, owner: Forms, selectors: dict[int, frozenset[str]]
         "if forms is None: return False",
         *there,
         *(f"if f[{n}] in known{n}: return False" for n in selectors),
+        *([] if planned.test is None else ["if not test(run, seg, i, Here(frame, seg)): return False"]),
         *plain,
         "S = run.S",
         *reads,

@@ -202,7 +202,8 @@ class V2Run(Run):
         escape, sub, repeat = self.E, self.B, self.P
         odd = None
         if escape in raw or sub in raw or repeat in raw:
-            odd = tuple([escape in f or sub in f or repeat in f for f in segment.fields])
+            fields = segment.fields
+            odd = tuple([n for n, f in enumerate(fields) if f and (sub in f or repeat in f or escape in f)])
         found: Shape = self.program.shape_of[tuple(map(bool, segment.fields)), odd]
         return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from unsilo.formats.hl7v2 import Message, Segment, unescape
 from unsilo.formats.hl7v2.message import HEADERS
@@ -15,6 +17,9 @@ from unsilo.mapping.v2.unread import LARGE, Field, Unread
 __all__ = ["labels_of", "unconsumed"]
 
 Rest = list[Field] | Unread
+
+_LONGEST = 128
+"""Of messages up to how many segments the names of segments are remembered."""
 
 
 class _Cited:
@@ -109,16 +114,22 @@ def unconsumed(message: Message, last: Entry, run: V2Run, seen: frozenset[int] =
 
 def labels_of(message: Message) -> list[str]:
     """The names of the segments, numbered where several have the same name."""
-    counts: dict[str, int] = {}
-    labels = []
-    for segment in message.segments:
-        name = segment.name
-        number = counts[name] = counts.get(name, 0) + 1
-        labels.append(f"{name}[{number}]" if number > 1 else name)
-    for index, segment in enumerate(message.segments):
-        if labels[index] == segment.name and counts[segment.name] > 1:
-            labels[index] = f"{segment.name}[1]"
-    return labels
+    names = tuple([segment.name for segment in message.segments])
+    return _labels(names) if len(names) <= _LONGEST else list(_numbered(names))
+
+
+@lru_cache(maxsize=256)
+def _labels(names: tuple[str, ...]) -> list[str]:
+    """The same for messages of usual length, whose segments often have the names of those before."""
+    return list(_numbered(names))
+
+
+def _numbered(names: tuple[str, ...]) -> Iterator[str]:
+    several = {name for name, count in Counter(names).items() if count > 1}
+    counts: Counter[str] = Counter()
+    for name in names:
+        counts[name] += 1
+        yield f"{name}[{counts[name]}]" if name in several else name
 
 
 def _components(message: Message, segment: Segment, label: str, number: int, cited: set[Locator], found: Rest) -> None:
