@@ -1,6 +1,7 @@
 """One request below `/fhir` as the interactions see it, and the answer that they give: no framework in between."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -140,12 +141,7 @@ class Ask:
     def prefer(self) -> dict[str, str]:
         """The preferences of the client (RFC 7240): `return`, `handling`."""
         if self._prefer is None:
-            said: dict[str, str] = {}
-            for part in re.split(r"[,;]", self.header(b"prefer")):
-                name, _, value = part.partition("=")
-                if name.strip():
-                    said.setdefault(name.strip().lower(), value.strip().strip('"'))
-            self._prefer = said
+            self._prefer = dict(_preferences(self.header(b"prefer")))
         return self._prefer
 
     @prefer.setter
@@ -156,6 +152,16 @@ class Ask:
     def lenient(self) -> bool:
         """True when unknown parameters are to be left out, with a warning (`Prefer: handling=lenient`)."""
         return self.prefer.get("handling", "").lower() == "lenient"
+
+
+@lru_cache(maxsize=256)
+def _preferences(said: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in re.split(r"[,;]", said):
+        name, _, value = part.partition("=")
+        if name.strip():
+            found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return found
 
 
 def parse_pairs(text: str) -> list[tuple[str, str]]:

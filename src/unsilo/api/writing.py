@@ -80,7 +80,8 @@ def condition(ask: Ask, name: bytes) -> str:
     """Return the search of a condition's header as the client wrote it, without address and type."""
     said = ask.header(name)
     text = said.partition("?")[2] if "?" in said else said
-    parse_pairs(text)
+    if text:
+        parse_pairs(text)
     return text
 
 

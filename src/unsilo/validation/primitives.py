@@ -111,7 +111,7 @@ def _string(value: Any) -> str:
 def _code(value: Any) -> str:
     if wrong := _text(value):
         return wrong
-    if value != value.strip() or "  " in value or any(c in value for c in "\t\r\n"):
+    if value != value.strip() or "  " in value or "\t" in value or "\r" in value or "\n" in value:
         return "is not a code: no white space at the ends, single spaces within"
     return ""
 
