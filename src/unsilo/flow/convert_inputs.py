@@ -68,12 +68,16 @@ def _archive(path: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def inputs(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield (file, its path below the given folder) for files and, recursively and in order, for folders."""
+def inputs(paths: Iterable[Path], *, broken: bool = False) -> Iterator[tuple[Path, Path]]:
+    """Yield (file, its path below the given folder) for files and, recursively and in order, for folders.
+
+    With `broken` a link in a folder that leads nowhere is a file too, for whoever says of each what cannot be read.
+    """
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
-                if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
+                here = file.is_file() or (broken and file.is_symlink() and not file.exists())
+                if here and not any(part.startswith(".") for part in file.relative_to(path).parts):
                     yield file, file.relative_to(path)
         else:
             yield path, Path(path.name)
@@ -90,7 +94,7 @@ def listed(paths: Iterable[Path]) -> list[Input]:
     named: dict[str, Input] = {}
     seen: set[Path] = set()
     for path in paths:
-        for file, below in inputs([path]):
+        for file, below in inputs([path], broken=True):
             if file.absolute() in seen:
                 continue
             seen.add(file.absolute())

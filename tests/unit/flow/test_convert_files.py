@@ -21,6 +21,8 @@ def test_folders_are_kept_and_bad_files_do_not_stop_the_others(tmp_path: Path) -
     (source / "deep" / "b.json").write_bytes(FHIR)
     (source / "bad.hl7").write_bytes(b"nothing")
     (source / ".hidden").write_bytes(b"x")
+    (source / "moved.hl7").symlink_to(tmp_path / "elsewhere.hl7")
+    (source / "round").symlink_to(source)
     told: list[Conversion] = []
     summary = convert_files([source, tmp_path / "missing.hl7"], out, FEED, told=lambda done, _: told.append(done))
     assert sorted(str(f.relative_to(out)) for f in out.rglob("*.json")) == [
@@ -28,9 +30,9 @@ def test_folders_are_kept_and_bad_files_do_not_stop_the_others(tmp_path: Path) -
         "a.txt.json",
         "deep/b.json.json",
     ]
-    assert (summary.files, summary.converted, summary.exit_status) == (5, 3, 1)
-    assert {name for name, _why in summary.failed} == {"bad.hl7", "missing.hl7"}
-    assert len(told) == 5
+    assert (summary.files, summary.converted, summary.exit_status) == (6, 3, 1)
+    assert {name for name, _why in summary.failed} == {"bad.hl7", "missing.hl7", "moved.hl7"}
+    assert len(told) == 6
 
 
 class Killer(type(Path())):  # type: ignore[misc]
