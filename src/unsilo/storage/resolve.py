@@ -8,6 +8,7 @@ import msgspec
 from unsilo.fhir.index.units import ANY, bounds_in, spanned
 from unsilo.spec import r4
 from unsilo.storage import plan as p
+from unsilo.storage.faults import TooLongError
 from unsilo.storage.render.dialect import Sql
 from unsilo.storage.render.leaf import Measure, Measured, Targets, composite_heads, sps
 from unsilo.storage.render.met import leaps, systems_met, units_listed, units_met
@@ -22,6 +23,9 @@ Run = Callable[[str, Sequence[Any]], list[Any]]
 _PATIENT = r4.type_number("Patient")
 _ENOUGH = 64
 """Rows of a clause with which a search begins without counting the others."""
+
+_MOST_BOUNDS = 1000
+"""Units of different size that a search in another one is turned into: a hospital has a dozen of a dimension."""
 
 _RANK: dict[type, int] = {
     p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Coded: 3, p.Uri: 3, p.Codes: 4,
@@ -38,10 +42,15 @@ def _numbers(tree: Tree, run: Run, types: Sequence[int], ids: Sequence[str], kin
 
 
 def _asked(rows: Iterable[Any], unit: p.Unit, low: float, high: float) -> tuple[Measure, ...]:
-    """Return the units (rows of key and text) that can meet what is asked, with its bounds in each."""
+    """Return the units (rows of key and text) that can meet what is asked, with its bounds in each.
+
+    TooLongError where they are more than a statement has room for.
+    """
     bounds = bounds_in(unit.kind, unit.system, unit.code, unit.exact, (low, high))
-    met = {key: bounds(key, text) for key, text in rows}
-    return tuple((key, *found) for key, found in sorted(met.items()) if found is not None)
+    met = {key: found for key, text in rows if (found := bounds(key, text)) is not None}
+    if len(set(met.values())) > _MOST_BOUNDS:
+        raise TooLongError(f"a value in more than {_MOST_BOUNDS} units that are converted")
+    return tuple((key, *found) for key, found in sorted(met.items()))
 
 
 def _measures(run: Run, node: p.Quantity) -> tuple[Measure, ...]:

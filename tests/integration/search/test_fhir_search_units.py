@@ -14,6 +14,7 @@ from unsilo.policy import Predicate
 from unsilo.search import plan
 from unsilo.search.vocabulary import Vocabulary
 from unsilo.storage import Store, Tx, open_store
+from unsilo.storage.faults import TooLongError
 from unsilo.storage.search import run
 
 UCUM = "http://unitsofmeasure.org"
@@ -118,6 +119,27 @@ def test_very_many_units(store: Store) -> None:
             assert found(store, [(name, f"{code}1||{units[7]}")], few) == {"o7"}
 
 
+def test_units_without_end(store: Store) -> None:
+    """Of too many sizes to be turned into a search says so; by a name, and beside a code of its own, it answers."""
+
+    def job(tx: Tx) -> None:
+        for n in range(1002):
+            quantity = {"value": 1, "system": UCUM, "code": f"{n + 2}.g/L", "unit": f"unit {n}"}
+            body = {"resourceType": "Observation", "id": f"o{n}", "status": "final", "code": CODE}
+            if n == 7:
+                body["code"] = {"coding": [{"system": "urn:c", "code": "alone"}]}
+            put(tx, {**body, "valueQuantity": quantity}, AT + n)
+
+    store.submit(job).result(60)
+    said = f"ge8|{UCUM}|g/L"
+    for pair in (("value-quantity", said), ("code-value-quantity", f"urn:c|c${said}")):
+        with pytest.raises(TooLongError):
+            found(store, [pair], 2000)
+    assert found(store, [("value-quantity", "1||unit 7")], 2000) == {"o7"}
+    assert found(store, [("code-value-quantity", f"urn:c|alone${said}")], 2000) == {"o7"}
+    assert len(found(store, [("code-value-quantity", "urn:c|c$1")], 0)) == 100
+
+
 def _former(rows: IndexRows) -> IndexRows:
     """Return keys as they were: a row for any unit, one for a code, one in the canonical unit."""
     keys = (0, hash64("|mg/dL"), hash64("ucum|g.m-3"))
@@ -127,19 +149,30 @@ def _former(rows: IndexRows) -> IndexRows:
     return rows
 
 
+def former(store: Store) -> None:
+    """Fill a store as a former version did."""
+
+    def job(tx: Tx) -> None:
+        for body in bodies():
+            tx.put("Observation", body["id"], json.encode(body), index=_former(index(body)), lineage=[], at=AT)
+        tx._connection.execute("UPDATE keep SET value = ? WHERE name = 'index'", (b"former",))
+
+    store.submit(job).result(30)
+
+
+def is_of_now(store: Store) -> None:
+    """Tell that it answers as any other, and that none of the former keys is left."""
+    for said, wanted in ASKED:
+        assert found(store, [("value-quantity", said)], 2000) == set(wanted), said
+        assert found(store, [("code-value-quantity", f"urn:c|c${said}")], 2000) == set(wanted), said
+    kept = store._readers.rows("SELECT count(*) FROM ix_cmp WHERE code2 = ?", (hash64("ucum|g.m-3"),))
+    assert kept[0][0] == 0
+
+
 def test_a_store_of_a_former_version(tmp_path: Path) -> None:
     """Its keys are made anew when it is opened, and none of the former ones stays."""
     with open_store(tmp_path / "s") as store:
-
-        def job(tx: Tx) -> None:
-            for body in bodies():
-                tx.put("Observation", body["id"], json.encode(body), index=_former(index(body)), lineage=[], at=AT)
-
-        store.submit(job).result(30)
-        store.submit(lambda tx: tx._connection.execute("UPDATE keep SET value = x'00' WHERE name = 'index'")).result(30)
+        former(store)
     with open_store(tmp_path / "s") as store:
-        for said, wanted in ASKED:
-            assert found(store, [("value-quantity", said)], 2000) == set(wanted), said
-        kept = store._readers.rows("SELECT count(*) FROM ix_cmp WHERE code2 = ?", (hash64("ucum|g.m-3"),))
-        assert kept == [(0,)]
-        assert not [issue for issue in store.verify() if "index" in issue.rule]
+        is_of_now(store)
+        assert not [each for each in store.verify() if "index" in each.rule]
