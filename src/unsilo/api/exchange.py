@@ -5,6 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from unsilo.api.whole import WHOLE
+
 __all__ = ["Exchange"]
 
 
@@ -55,6 +57,8 @@ class Exchange(RequestResponseCycle):
         try:
             waited = self._work.send(None)
         except StopIteration:
+            scope: Any = self.scope
+            scope.pop(WHOLE, None)  # it refers to this exchange: each would be left to the garbage collector
             return
         if waited is None:  # `asyncio.sleep(0)`
             self._loop.call_soon(self._go)

@@ -1,6 +1,8 @@
 """What came as a whole is answered at once, what comes slowly or in a row as ever."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,7 +10,7 @@ import uvicorn
 
 from unsilo.api.exchange import Exchange
 from unsilo.api.heads import BoundedProtocol
-from unsilo.api.whole import WHOLE
+from unsilo.api.whole import WHOLE, Whole
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 _HOST = b" HTTP/1.1\r\nHost: a\r\n"
@@ -145,3 +147,27 @@ def test_a_future_that_fails_is_heard_of() -> None:
         return said
 
     assert asyncio.run(run()) == ["gone"]
+
+
+def test_nothing_is_left_to_the_collector() -> None:
+    """Request and answer are forgotten when the answer has left: nothing refers to itself."""
+
+    class Connection:
+        transport = flow = logger = loop = on_response_complete = None
+        server_state = type("State", (), {"default_headers": []})
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        return
+
+    scope: dict[str, Any] = {}
+    one = Exchange(Connection(), scope, keep_alive=True)
+    one.disconnected = True
+    scope[WHOLE] = Whole(one)
+    seen = weakref.ref(one)
+    one.begin(app)
+    gc.disable()
+    try:
+        del one
+        assert seen() is None
+    finally:
+        gc.enable()
