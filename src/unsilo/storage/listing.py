@@ -3,8 +3,8 @@
 from typing import Any
 
 __all__ = [
-    "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "numbered_query", "people_query",
-    "prefix_end", "terms_query", "versions_query",
+    "OF_PERSON", "audit_query", "facts_query", "is_dense", "matches_query", "messages_query", "numbered_query",
+    "people_query", "prefix_end", "terms_query", "versions_query",
 ]  # fmt: skip
 
 Query = tuple[str, list[Any]]
@@ -157,6 +157,14 @@ def is_dense(matches: int) -> bool:
     return matches > _DENSE
 
 
+OF_PERSON = """n IN (WITH RECURSIVE asked (person) AS (VALUES (?)),
+run (k) AS (SELECT max(run) FROM audit_of UNION ALL SELECT k - 1 FROM run WHERE k > 0)
+SELECT o.n FROM run CROSS JOIN asked CROSS JOIN audit_of o ON o.run = run.k AND o.person = asked.person
+UNION ALL SELECT a.n FROM asked CROSS JOIN audit a
+ON a.n >= COALESCE((SELECT max(run) + 1 FROM audit_of), 0) << 14 AND a.person = asked.person AND a.person <> 0)"""
+"""A person's rows of the audit trail: those of the runs that are gathered, newest first, and of the rows after them."""
+
+
 def audit_query(
     columns: str, person: int | None, actor: str, action: str, since: int, until: int, limit: int, before: int | None
 ) -> Query:
@@ -164,7 +172,7 @@ def audit_query(
     where: list[str] = []
     values: list[Any] = []
     for sql, value, wanted in (
-        ("person <> 0 AND person = ?", person, person is not None),
+        (OF_PERSON, person, person is not None),
         ("actor = ?", actor, bool(actor)),
         ("action = ?", action, bool(action)),
         ("at >= ?", since, bool(since)),

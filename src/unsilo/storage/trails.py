@@ -10,11 +10,13 @@ from unsilo.spec.r4 import type_number
 from unsilo.storage.packing import scrub
 from unsilo.storage.statements import load, repeated
 
-__all__ = ["keep", "write"]
+__all__ = ["gather", "keep", "next_run", "write"]
 
-_SQL = load("resource")
+_SQL, _AUDIT = load("resource"), load("audit")
 _BOUND = 64
 """Rows up to which their values are bound, which takes half as long as to read them out of JSON."""
+_RUN = 14
+"""A run is what has the same number but for its last bits."""
 _PATIENT = type_number("Patient")
 
 
@@ -55,3 +57,14 @@ def keep(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
         connection.execute(_SQL["audit"], (msgspec.json.encode(rows).decode(), _PATIENT))
     else:
         connection.audit(rows)
+
+
+def next_run(connection: sqlite3.Connection) -> int | None:
+    """Return the number of the oldest whole run of audit rows that is not gathered, None when there is none."""
+    run, newest = connection.execute(_AUDIT["next_run"]).fetchone()
+    return int(run) if newest >= ((run + 1) << _RUN) - 1 else None
+
+
+def gather(connection: sqlite3.Connection, run: int) -> None:
+    """Note of which persons the rows of a run tell, in one statement that is its own transaction."""
+    connection.execute(_AUDIT["gather"], (run,))

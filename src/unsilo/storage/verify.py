@@ -36,6 +36,10 @@ CHECKS: dict[str, tuple[str, str]] = {
     "message_without_key": ("message {0} cannot be found by its control id", "restore a backup"),
 }
 """Statement -> text of the issue and what to do; every row that the statement gives is an issue."""
+_HERE: dict[str, tuple[str, str]] = {
+    "audit_of": ("run {0} of the audit trail tells of persons {1} times, gathered are {2}", "restore a backup"),
+}
+"""The same of what only a store in files has."""
 
 
 def issue(rule: str, text: str, hint: str = "", path: str = "") -> Issue:
@@ -58,7 +62,7 @@ def _sound(path: Path) -> tuple[sqlite3.Connection | None, list[Issue]]:
 
 def _tables(connection: sqlite3.Connection) -> list[Issue]:
     found: list[Issue] = []
-    for name, (text, hint) in CHECKS.items():
+    for name, (text, hint) in (CHECKS | _HERE).items():
         rows = connection.execute(_SQL[name]).fetchmany(MOST)
         found += [issue(name, text.format(*row), hint) for row in rows]
     return found

@@ -18,6 +18,8 @@ _SQLITES = {
     "names": {"feed_insert", "resource_type_insert", "system_insert", "key_kind_insert"},
     "message": {"finish", "top_mid"},
     "person": {"model_add"},
+    "audit": {"next_run", "gather"},
+    "verify": {"audit_of"},
     "resource": {"audit", "audit_alone", "audit_bound"},
 }
 """Statements that are run on SQLite only, only for many rows at once, or never for more than one."""

@@ -5,6 +5,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from unsilo.storage.listing import OF_PERSON
 from unsilo.storage.statements import load, statements_of
 
 __all__ = ["Bulk", "bulk", "own", "translate"]
@@ -36,6 +37,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A list is a condition of an index; a subquery would be joined last.
     (re.compile(r"\bIN \(SELECT unnest\(CAST\(\? AS (\w+)\[\]\)\) AS value\)"), r"= ANY (CAST(? AS \1[]))"),
     (re.compile(r"max\(g\.whole\)"), "bool_or(g.whole)"),
+    (re.compile(re.escape(OF_PERSON)), "person <> 0 AND person = ?"),
     (re.compile(r"folded_key\(m\.keys, m\.type, m\.control_id, \?, \?\)"), _KEY_OF_MESSAGE.replace("\\", r"\\")),
 )
 _EXISTS = re.compile(r"\bEXISTS \((?=SELECT)")

@@ -81,3 +81,8 @@ SELECT DISTINCT day FROM message WHERE removed_on = 0 ORDER BY day
 
 -- name: of_day
 SELECT slot, id, sha256 FROM message WHERE removed_on = 0 AND day = ?
+
+-- name: audit_of
+SELECT g.run, COALESCE(t.n, 0), g.n FROM (SELECT run, count(*) - 1 AS n FROM audit_of GROUP BY run) g
+LEFT JOIN (SELECT n >> 14 AS run, count(*) AS n FROM audit WHERE person <> 0 GROUP BY 1) t ON t.run = g.run
+WHERE g.n <> COALESCE(t.n, 0)
