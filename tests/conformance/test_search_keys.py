@@ -14,7 +14,8 @@ from tests.unit.fhir.made import resource as made_up
 from unsilo.fhir import codec
 from unsilo.fhir.bundle import entries
 from unsilo.fhir.index import IndexRows, index, indexed, kept_as, layout, values
-from unsilo.fhir.index.trie import conversions
+from unsilo.fhir.index.trie import conversions, with_text
+from unsilo.fhir.index.units import ANY
 from unsilo.fhir.path import Context, PathError, by_type, compile_path
 from unsilo.kernel import Json
 from unsilo.spec.model import types
@@ -58,7 +59,7 @@ def rows_of(one: SearchParameter, value: Any, name: str) -> Iterator[tuple[str, 
         return
     for how in conversions().get((one.kind, name), ()):
         for keys in getattr(values, how.function)(value):
-            row = (keys,) if how.width == 1 else keys[:2] if how.table == "tok" else keys
+            row = (keys,) if how.width == 1 else keys[:-1] if with_text(how.table, how.width) else keys
             yield how.table, (one.number + how.offset, *row)
 
 
@@ -83,6 +84,10 @@ def composite(one: SearchParameter, resource: Json) -> Iterator[tuple[str, Row]]
             [key for node, name in found(text, focus, kind, resource) for key in part_of(part.kind, node, name)]
             for part, text in zip(one.components, expressions, strict=True)
         ]
+        lists = [
+            [key for key in keys if slot != "quantity" or key[0] != ANY]  # by its number alone it is not kept here
+            for slot, keys in zip(slots, lists, strict=True)
+        ]
         for keys in product(lists):
             cells: dict[str, Any] = {"code": 0, "system": "", "c2": 0, "s2": "", "lo": 0.0, "hi": 0.0, "text": ""}
             for slot, key in zip(slots, keys, strict=True):
@@ -91,7 +96,7 @@ def composite(one: SearchParameter, resource: Json) -> Iterator[tuple[str, Row]]
                 elif slot == "token2":
                     cells["c2"], cells["s2"] = key[:2]
                 elif slot == "quantity":
-                    cells["c2"], cells["lo"], cells["hi"] = key
+                    cells["c2"], cells["lo"], cells["hi"] = key[:3]
                 elif slot in ("date", "number"):
                     cells["lo"], cells["hi"] = float(key[0]), float(key[1])
                 elif slot == "from":

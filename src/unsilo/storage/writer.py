@@ -93,6 +93,8 @@ class Writer(Turns, Guarded):
         now = time.perf_counter()
         if now < self._gathering or self.reserve.full or self._broken:
             return
+        if not isinstance(self._connection, sqlite3.Connection):  # PostgreSQL has an index
+            return
         self._gathering = now + _GATHER_SECONDS
         error = self._guarded([], self._gather_run)
         if error is not None and not is_storage_fault(error):

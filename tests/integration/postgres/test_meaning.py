@@ -11,6 +11,8 @@ _MODULES = ("accounts", "audit", "messages", "people", "receive", "resources", "
 _APART = {
     "test_no_secret_is_in_the_files": "test_store.test_no_secret_is_in_the_tables",
     "test_the_audit_trail_only_grows": "test_store.test_the_audit_trail_only_grows",
+    "test_rows_are_gathered_by_person_a_run_at_a_time": "test_meaning.test_audit_rows_of_readings_name_their_persons",
+    "test_packed_bodies_are_read_after_opening": "test_meaning.test_sheet_bodies_that_come_packed",
     "test_a_failed_job_leaves_no_version_and_no_stub": "test_store.test_a_failed_job_leaves_no_row",
 }
 """Tests that ask SQLite's files, with what asks the same here."""

@@ -226,7 +226,7 @@ def test_what_comes_after_in_the_same_job_and_group(store: Store, expected: dict
 
 
 def test_bodies_that_come_packed(store: Store, expected: dict[str, Any]) -> None:
-    """They are stored as they come, and read whole at once: in the job, in the group, in history, after opening."""
+    """They are stored as they come, and read whole at once: in the job, in the group, in history."""
     assert store.dictionary("body") is None
     learned = learn([json.encode(result(f"s{n}", "Patient/a", f"{n}-2", n)) for n in range(400)])
     assert learned is not None
@@ -257,6 +257,16 @@ def test_bodies_that_come_packed(store: Store, expected: dict[str, Any]) -> None
         store.submit(lambda tx, place=place: put(tx, RESOURCES[place])).result(WAIT)
     found = content(store)
     assert {table: found[table] for table in TABLES} == {table: expected[table] for table in TABLES}
+
+
+def test_packed_bodies_are_read_after_opening(store: Store) -> None:
+    """The dictionary that they need is there again."""
+    learned = learn([json.encode(result(f"s{n}", "Patient/a", f"{n}-2", n)) for n in range(400)])
+    assert learned is not None
+    store.submit(lambda tx: _keep("body", *learned, tx)).result(WAIT)
+    made = sheet(*RESOURCES)
+    plain, made.bodies = made.bodies, pack_all(made.bodies, Dictionary(*learned))
+    assert store.submit(lambda tx: whole(tx, made)).result(WAIT)
     with open_store(store.directory) as again:
         assert again.dictionary("body") == learned
         assert again.read("Observation", "r3").body == plain[5]  # type: ignore[union-attr]

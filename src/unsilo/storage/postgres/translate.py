@@ -23,6 +23,7 @@ _KEY_OF_MESSAGE = """EXISTS (SELECT 1 FROM message_key k JOIN key_kind n ON n.id
 WHERE k.mid = m.mid AND (w.kind = '' OR n.name = w.kind) AND starts_with(k.value, w.begins))"""
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(re.escape(OF_PERSON)), "person <> 0 AND person = ?"),
     (re.compile(r"^INSERT OR IGNORE (.*)$", re.DOTALL), r"INSERT \1 ON CONFLICT DO NOTHING"),
     (re.compile(r" INDEXED BY \w+| NOT INDEXED"), ""),
     (re.compile(r"\bCROSS JOIN (\w+ \w+) ON\b"), r"JOIN \1 ON"),
@@ -37,7 +38,6 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A list is a condition of an index; a subquery would be joined last.
     (re.compile(r"\bIN \(SELECT unnest\(CAST\(\? AS (\w+)\[\]\)\) AS value\)"), r"= ANY (CAST(? AS \1[]))"),
     (re.compile(r"max\(g\.whole\)"), "bool_or(g.whole)"),
-    (re.compile(re.escape(OF_PERSON)), "person <> 0 AND person = ?"),
     (re.compile(r"folded_key\(m\.keys, m\.type, m\.control_id, \?, \?\)"), _KEY_OF_MESSAGE.replace("\\", r"\\")),
 )
 _EXISTS = re.compile(r"\bEXISTS \((?=SELECT)")
