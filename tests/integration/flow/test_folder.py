@@ -19,10 +19,13 @@ def watching(tmp_path: Path, **feed: object) -> Settings:
 
 async def finish(watch: FolderWatch, node: Node, looks: int = 3) -> None:
     """Look until everything that lies there was put away."""
-    for _ in range(looks):
+    working = Path(node.service.settings.feeds["adt"].folder) / "working"
+    for n in range(600):
         await asyncio.to_thread(watch.look)
         await asyncio.sleep(0.05)
         await node.settled()
+        if n >= looks and not (working.is_dir() and any(working.iterdir())):
+            break
     await asyncio.to_thread(watch.look)
 
 
