@@ -48,8 +48,9 @@ def fhirpath(
 
 
 def _single(expression: str, file: Path, lenient: bool) -> None:
-    from unsilo.fhir.path import Context, PathError
+    from unsilo.fhir.path import PathError
     from unsilo.fhir.path.answering import answer, read
+    from unsilo.flow.evaluate import surroundings
 
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -60,7 +61,7 @@ def _single(expression: str, file: Path, lenient: bool) -> None:
         issues(document.issues)
         raise SystemExit(FAILED)
     try:
-        found = answer(expression, document.value, Context(trace=_traced), lenient=lenient)
+        found = answer(expression, document.value, surroundings(_traced), lenient=lenient)
     except PathError as fault:
         sys.stderr.write(f"unsilo: {fault}\n")
         raise SystemExit(FAILED) from None
@@ -91,9 +92,9 @@ def _print(value: Any) -> None:
 
 def _batch(lines: Path, lenient: bool) -> None:
     """Answer every line; what is wrong with a line is its answer, so the exit status is 0."""
-    from unsilo.fhir.path import Context
+    from unsilo.flow.evaluate import surroundings
 
-    context = Context()
+    context = surroundings()
     if str(lines) == "-":
         for reply in _replies(sys.stdin.buffer, Path(), context, lenient):
             _print(reply)

@@ -120,8 +120,10 @@ def _compiled(key: str, expression: str) -> Holds | None:
     def holds(value: Any, type_: str, run: Run) -> bool:
         if skip is not None and skip(value, type_, run):
             return True
+        run.unanswered = False
         try:
-            return program.truth(value, run.context(), kind=type_) is True
+            # Where nobody can say whether a code is in a value set, nobody can say that the rule is broken.
+            return program.truth(value, run.context(), kind=type_) is True or run.unanswered
         except PathError:
             return True  # a rule that cannot be worked out says nothing against the resource
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -11,6 +11,7 @@ from unsilo.fhir.path import Context
 from unsilo.kernel import Issue, Json, Where
 from unsilo.kernel.issue import Code, Severity
 from unsilo.validation.entries import Entries
+from unsilo.validation.node import Binding
 from unsilo.validation.place import At, expression
 
 __all__ = ["Options", "Resolve", "Run", "Terminology"]
@@ -18,11 +19,33 @@ __all__ = ["Options", "Resolve", "Run", "Terminology"]
 MOST = 1000
 """Issues of one resource; a resource with more is wrong as a whole."""
 
+_TYPES = frozenset(
+    f"http://hl7.org/fhir/StructureDefinition/{name}"
+    for name in ("Resource", "DomainResource", "Element", "BackboneElement")
+)
+"""Definitions that are met by what a node is."""
+
+_DEEPEST = 8
+"""Profiles that may ask for one another by `conformsTo()` while one resource is checked."""
+
 Resolve = Callable[[str], Json | None]
 """Finds what a reference leads to; None when it is not there."""
 
 Terminology = Callable[[str, str, str], bool | None]
 """Tells whether (value set, system, code) holds; None when it cannot say. Asked only where no definition is here."""
+
+
+class Definitions(Protocol):
+    """What rules ask of the validator."""
+
+    def knows(self, profile: str) -> bool:
+        """Tell whether a profile is here."""
+
+    def meets(self, profile: str, value: Any, run: Run) -> bool:
+        """Tell whether a value meets a profile."""
+
+    def in_binding(self, binding: Binding, value: Any, run: Run) -> bool | None:
+        """Tell whether a code, Coding or CodeableConcept is in a value set; None when nobody can say."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -43,19 +66,26 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """The state of one validation. `said` keeps what was said already, since a profile repeats what its base says."""
+    """The state of one validation. `said` keeps what was said already, since a profile repeats what its base says.
+
+    `knowledge` is the validator, which `memberOf()` and `conformsTo()` ask; `unanswered` is set when nobody could say
+    whether a code is in a value set. `depth` counts the profiles that are tried within one another.
+    """
 
     __slots__ = (
         "_context",
         "_context_of",
         "contained",
+        "depth",
         "entries",
         "issues",
+        "knowledge",
         "options",
         "places",
         "resource",
         "root",
         "said",
+        "unanswered",
     )
 
     def __init__(self, root: Json, options: Options) -> None:
@@ -67,6 +97,9 @@ class Run:
         self.entries: Entries | None = None
         self.contained: Json | None = None
         self.places: dict[str, At] = {}
+        self.knowledge: Definitions | None = None
+        self.unanswered = False
+        self.depth = 0
         self._context: Context | None = None
         self._context_of: Json | None = None
 
@@ -87,24 +120,25 @@ class Run:
                 resource=self.resource,
                 root=self.contained or self.resource,
                 resolve=self.resolve,
-                member_of=self._member_of if self.options.terminology is not None else None,
+                member_of=self.member_of,
+                conforms_to=self.conforms_to,
             )
         return self._context
 
-    def _member_of(self, value: Any, url: str) -> bool | None:
-        """Tell whether a code, Coding or CodeableConcept belongs to a value set (FHIRPath memberOf)."""
-        port = self.options.terminology
-        if port is None or not isinstance(value, str | dict):
+    def member_of(self, value: Any, url: str) -> bool | None:
+        """Tell whether a code, Coding or CodeableConcept belongs to a value set; None when nobody can say."""
+        found = None
+        if self.knowledge is not None and isinstance(value, str | dict):
+            found = self.knowledge.in_binding(Binding("", url), value, self)
+        self.unanswered = self.unanswered or found is None
+        return found
+
+    def conforms_to(self, value: Any, url: str) -> bool | None:
+        """Tell whether a node meets a profile; None for one that is not here, asks for itself, or is a mere type."""
+        val = self.knowledge
+        if val is None or not isinstance(value, dict) or url in _TYPES or self.depth >= _DEEPEST:
             return None
-        if isinstance(value, str):
-            return port(url, "", value)
-        codings = value["coding"] if isinstance(value.get("coding"), list) else [value]
-        said = [
-            port(url, str(each.get("system", "")), each["code"])
-            for each in codings
-            if isinstance(each, dict) and isinstance(each.get("code"), str)
-        ]
-        return True if True in said else None if None in said or not said else False
+        return val.meets(url, value, self) if val.knows(url) else None
 
     def resolve(self, reference: str) -> Json | None:
         """Return the resource that a reference leads to: contained, in the same Bundle, or wherever `options` look."""

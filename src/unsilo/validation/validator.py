@@ -44,6 +44,7 @@ class Validator:
         self, value: Any, at: At, run: Run, *, profiles: tuple[str, ...] = (), held: bool = False
     ) -> None:
         """Check a whole resource at its place: its type, the profiles it claims, those asked for."""
+        run.knowledge = self
         if type(value) is not dict:
             run.error("structure", at, "structure.resource", "must be a resource, which is an object")
             return
@@ -113,6 +114,10 @@ class Validator:
         """Tell whether a code, Coding or CodeableConcept meets a binding; None when nobody can say."""
         type_ = "code" if type(value) is str else "CodeableConcept" if "coding" in value else "Coding"
         return bindings.in_value_set(binding.value_set, type_, value, run, self)
+
+    def knows(self, profile: str) -> bool:
+        """Tell whether a profile, an extension or a type is here."""
+        return self.shapes.of_profile(profile) is not None
 
     def meets(self, profile: str, value: Any, run: Run) -> bool:
         """Tell whether a value meets a profile without an error."""

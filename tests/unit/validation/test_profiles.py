@@ -13,32 +13,14 @@ from unsilo.validation.validator import Validator
 PRESSURE, COLOUR = subjects.RANGE + "pressure", subjects.RANGE + "colour"
 
 
-class Own:
-    """A package made of a few definitions."""
-
-    def __init__(self, *definitions):
-        self._known = {each["url"]: each for each in definitions}
-
-    def structure(self, url):
-        """Return a StructureDefinition."""
-        found = self._known.get(url.partition("|")[0])
-        return found if found and found["resourceType"] == "StructureDefinition" else None
-
-    def value_set(self, url):
-        """Return a ValueSet."""
-        found = self._known.get(url.partition("|")[0])
-        return found if found and found["resourceType"] == "ValueSet" else None
-
-    def code_system(self, url):
-        """There is none."""
-
-
 @pytest.fixture(scope="module")
 def val():
     """A validator with the two profiles of our own."""
     pressure = subjects.pressure_profile(core.structure("Observation"))
     colour = subjects.colour_extension(core.structure("Extension"))
-    return Validator(Library(Own(pressure, colour, subjects.COLOURS), core), ("Observation", "Patient", "Organization"))
+    return Validator(
+        Library(subjects.Own(pressure, colour, subjects.COLOURS), core), ("Observation", "Patient", "Organization")
+    )
 
 
 def _errors(val, resource, *profiles):

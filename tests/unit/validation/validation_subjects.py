@@ -171,3 +171,23 @@ COLOURS: Json = {
     "resourceType": "ValueSet", "url": "http://example.org/ValueSet/colours", "status": "active",
     "compose": {"include": [{"system": "http://example.org/colours", "concept": [{"code": "red"}, {"code": "blue"}]}]},
 }  # fmt: skip
+
+
+class Own:
+    """A package made of a few definitions."""
+
+    def __init__(self, *definitions):
+        self._known = {each["url"]: each for each in definitions}
+
+    def structure(self, url):
+        """Return a StructureDefinition."""
+        found = self._known.get(url.partition("|")[0])
+        return found if found and found["resourceType"] == "StructureDefinition" else None
+
+    def value_set(self, url):
+        """Return a ValueSet."""
+        found = self._known.get(url.partition("|")[0])
+        return found if found and found["resourceType"] == "ValueSet" else None
+
+    def code_system(self, url):
+        """There is none."""

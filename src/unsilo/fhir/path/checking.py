@@ -16,9 +16,12 @@ _Kinds: TypeAlias = frozenset[Kind] | None
 
 _ABSTRACT: Final = frozenset(("Resource", "DomainResource", "Element", "BackboneElement"))
 _SAME: Final = frozenset(
-    "where first last tail skip take single distinct trace exclude intersect checkModifiers slice sort".split()
+    (
+        "where first last tail skip take single distinct trace exclude intersect checkModifiers slice sort "
+        "defineVariable"
+    ).split()
 )
-_INSIDE: Final = frozenset("where select all exists repeat aggregate iif sort trace".split())
+_INSIDE: Final = frozenset("where select all exists repeat repeatAll aggregate iif sort trace defineVariable".split())
 _ORDERED: Final = frozenset("first last tail skip take".split())
 _UNORDERED: Final = frozenset(("children", "descendants"))
 _GIVES: Final[dict[str, Kind]] = {
@@ -150,7 +153,7 @@ class _Checker:
             return self.cast(step)
         inner = found if name in _INSIDE else this
         given = [self.infer(argument, inner) for argument in step.arguments]
-        if name == "repeat":
+        if name in ("repeat", "repeatAll"):
             return self.repeated(step, given[0])
         if name in _SAME:
             return found

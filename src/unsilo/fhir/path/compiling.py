@@ -7,6 +7,7 @@ from unsilo.fhir.path.arithmetic import OPERATORS, negated
 from unsilo.fhir.path.context import Site, State
 from unsilo.fhir.path.equality import equal_items, plain
 from unsilo.fhir.path.errors import PathError
+from unsilo.fhir.path.functions.defining import WHOLE
 from unsilo.fhir.path.functions.filtering import as_type, is_of_type
 from unsilo.fhir.path.kinds import INTEGER, STRING, Items, system_kind
 from unsilo.fhir.path.navigate import StepRun, member, own_member, placed_member
@@ -33,6 +34,11 @@ _TRUTHS: Final = frozenset(
 )
 
 assert functions  # noqa: S101 - importing it fills the registry
+
+
+def _defines(node: Chain) -> bool:
+    """Whether a path names something; the name holds until the path ends."""
+    return any(isinstance(step, Call) and step.name == "defineVariable" for step in node.steps)
 
 
 class Compiler:
@@ -77,7 +83,7 @@ class Compiler:
             if not node.steps and node.base is not None:
                 return self.truth(node.base)
             last = node.steps[-1]
-            entry = FUNCTIONS.get(last.name) if isinstance(last, Call) else None
+            entry = FUNCTIONS.get(last.name) if isinstance(last, Call) and not _defines(node) else None
             if isinstance(last, Call) and entry is not None and entry.decide is not None:
                 shorter = Chain(node.base, node.steps[:-1], node.at)
                 before = self._chain(shorter) if shorter.steps or node.base else this_item
@@ -102,6 +108,8 @@ class Compiler:
             return lambda state: [(state.index, INTEGER, None)]
         if name == "$total":
             return lambda state: state.total
+        if name == WHOLE:
+            return lambda state: state.whole
         return variable(name[1:], self._site(node.at, name))
 
     def _unary(self, node: Unary) -> ExprRun:
@@ -122,6 +130,19 @@ class Compiler:
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _chain(self, node: Chain) -> ExprRun:
+        if not _defines(node):
+            return self._steps(node)
+        inner = self._steps(node)
+
+        def scoped(state: State) -> Items:
+            names = state.names
+            found = inner(state)
+            state.names = names
+            return found
+
+        return scoped
+
+    def _steps(self, node: Chain) -> ExprRun:
         if node.base is not None:
             start = self.items(node.base)
             steps = [self._step(step) for step in node.steps]

@@ -63,18 +63,21 @@ class Place(NamedTuple):
 
 
 _NONE: Final[Items] = []
+_NO_NAMES: Final[Mapping[str, Items]] = {}
 
 
 class State:
     """What changes while an expression runs."""
 
-    __slots__ = ("context", "index", "input", "left", "this", "total", "when")
+    __slots__ = ("context", "index", "input", "left", "names", "this", "total", "when", "whole")
 
     def __init__(self, item: Item, context: Context) -> None:
         self.this = item
         self.input = item
         self.index = 0
         self.total = _NONE
+        self.names: Mapping[str, Items] = _NO_NAMES  # what defineVariable() has named so far
+        self.whole = _NONE  # all items of the input, for an argument that is evaluated once with them
         self.context = context
         self.left = context.budget
         self.when = context.now

@@ -23,6 +23,7 @@ CALENDAR: Final = {word: unit for unit in UCUM_OF for word in (unit, unit + "s")
 
 _VARIABLE: Final = ("year", "month")
 _FROM_UCUM: Final = {code: word for word, code in UCUM_OF.items()}
+_TERM: Final = re.compile(r"([./]?)((?:[A-Za-z%'_]|\[[^\[\]]+\])+)([1-9])?")
 _TEXT: Final = re.compile(r"([+-]?[0-9]{1,64}(?:\.[0-9]{1,64})?)\s*(?:'([^']{1,1000})'|([a-z]{1,20}))?")
 
 
@@ -166,8 +167,33 @@ class Quantity:
         ours, theirs = self.canonical(), other.canonical()
         if ours is None or theirs is None or ours.special or theirs.special or len(self.unit) > 200:
             return None
-        left = "" if self.unit == "1" else _grouped(self.unit)
-        return Quantity(value, f"{left}{'/' if divide else '.'}{_grouped(other.unit)}")
+        return Quantity(value, _product(self.unit, other.unit, divide))
+
+
+def _powers(unit: str) -> dict[str, int] | None:
+    """Return the symbols of a plain product with their powers; None when there is more to it (`10*3.(m/s)`)."""
+    found: dict[str, int] = {}
+    place = 0
+    while place < len(unit):
+        term = _TERM.match(unit, place)
+        if term is None or (place == 0 and term[1] == ".") or (place and not term[1]):
+            return None
+        found[term[2]] = found.get(term[2], 0) + int(term[3] or 1) * (-1 if term[1] == "/" else 1)
+        place = term.end()
+    return found
+
+
+def _product(one: str, other: str, divide: bool) -> str:
+    """Return the product or quotient of two units, like symbols taken together: cm times cm is cm2 (6.6.1, 6.6.2)."""
+    ours, theirs = _powers("" if one == "1" else one), _powers(other)
+    if ours is None or theirs is None:
+        left = "" if one == "1" else _grouped(one)
+        return f"{left}{'/' if divide else '.'}{_grouped(other)}"
+    for symbol, power in theirs.items():
+        ours[symbol] = ours.get(symbol, 0) + (-power if divide else power)
+    above = [f"{symbol}{power if power > 1 else ''}" for symbol, power in ours.items() if power > 0]
+    below = [f"/{symbol}{-power if power < -1 else ''}" for symbol, power in ours.items() if power < 0]
+    return ".".join(above) + "".join(below) or "1"
 
 
 def _grouped(unit: str) -> str:

@@ -34,6 +34,9 @@ def variable(name: str, site: Site) -> ExprRun:
         return lambda state: [state.input]
 
     def run(state: State) -> Items:
+        named = state.names.get(name)
+        if named is not None:
+            return named
         given = state.context.variables
         if name not in given:
             site.fail("there is no such variable")

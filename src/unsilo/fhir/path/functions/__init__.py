@@ -4,7 +4,9 @@ from unsilo.fhir.path.functions import (
     additions,
     boundary,
     combining,
+    components,
     conversion,
+    defining,
     existence,
     filtering,
     math,
@@ -14,6 +16,6 @@ from unsilo.fhir.path.functions import (
 )
 
 __all__ = [
-    "additions", "boundary", "combining", "conversion", "existence", "filtering", "math", "strings", "subsetting",
-    "walking",
+    "additions", "boundary", "combining", "components", "conversion", "defining", "existence", "filtering", "math",
+    "strings", "subsetting", "walking",
 ]  # fmt: skip

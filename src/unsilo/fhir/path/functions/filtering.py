@@ -52,6 +52,29 @@ def _select(build: Build, call: Call, site: Site) -> StepRun:
     return run
 
 
+@special("repeatAll", 1)
+def _repeat_all(build: Build, call: Call, site: Site) -> StepRun:
+    """Repeat without asking whether an item was found before; what finds itself ends with the budget."""
+    project = build.items(call.arguments[0])
+
+    def run(state: State, items: Items) -> Items:
+        this, index = state.this, state.index
+        out: Items = []
+        wave = items
+        while wave:
+            following: Items = []
+            for n, item in enumerate(wave):
+                state.this, state.index = item, n
+                following += project(state)
+            state.spend(len(wave) + 4 * len(following))
+            out += following
+            wave = following
+        state.this, state.index = this, index
+        return out
+
+    return run
+
+
 @special("repeat", 1)
 def _repeat(build: Build, call: Call, site: Site) -> StepRun:
     project = build.items(call.arguments[0])
