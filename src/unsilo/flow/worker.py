@@ -16,13 +16,15 @@ from unsilo.flow.shapes.watch import Watch
 from unsilo.flow.wire import Fault, Ready, decode_hello, decode_job, done, encode
 from unsilo.terminology.maps import NOTHING
 
-__all__ = ["bound_memory", "main", "serve", "word"]
+__all__ = ["bound_memory", "main", "serve", "sweep", "word"]
 
 
 _MEMORY = 3 * 1024**3
 """Address space of a worker in bytes."""
 _SWEEP = 200
-"""Messages between two garbage collections."""
+"""Messages between two searches for cycles among what is new since the last one."""
+_SWEEP_ALL = 20 * _SWEEP
+"""Messages between two searches of all that is held: each takes as long as thirty messages."""
 
 
 def word(stream: IO[bytes]) -> bytes | None:
@@ -76,8 +78,13 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.write(answer)
         sink.flush()
         answered += 1
-        if answered % _SWEEP == 0:
-            gc.collect()
+        sweep(answered)
+
+
+def sweep(answered: int) -> None:
+    """Collect cycles where it is time to, after so many words; nobody else does (`gc.disable`)."""
+    if answered % _SWEEP == 0:
+        gc.collect(2 if answered % _SWEEP_ALL == 0 else 0)
 
 
 def bound_memory() -> None:

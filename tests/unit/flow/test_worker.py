@@ -1,6 +1,7 @@
 """The words between dispatcher and worker, and a worker that answers every job in order."""
 
 import gc
+import weakref
 from io import BytesIO
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from unsilo.config import Feed
 from unsilo.flow import process as steps
 from unsilo.flow.wire import Done, Fault, Hello, Job, Ready, Unframer, decode_answer, decode_processed, encode
-from unsilo.flow.worker import serve
+from unsilo.flow.worker import serve, sweep
 from unsilo.kernel import seal
 
 ADT = b"MSH|^~\\&|A|B|C|D|20260101||ADT^A08|1|P|2.5\rEVN|A08|20260101\rPID|1||7^^^KH^MR||Roe^Jane||19700101|F\r"
@@ -79,3 +80,31 @@ def test_a_cut_word_ends_the_worker() -> None:
     """Half a word, or none at all, is the end of the input."""
     assert run() == []
     assert len(run(encode(Hello([], "")), encode(Job(1, seal("a", "hl7v2", ADT, 1)))[:-3])) == 1
+
+
+class Ring:
+    """Something that holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_cycles_are_let_go_young_ones_soon_and_old_ones_at_last() -> None:
+    """Where nothing else collects, a new cycle goes at the next sweep, one that has become old at one of all."""
+    gc.disable()
+    try:
+        old = Ring()
+        gone_old = weakref.ref(old)
+        gc.collect(0)
+        young = Ring()
+        gone_young = weakref.ref(young)
+        del young, old
+        sweep(199)
+        assert gone_young() is not None
+        sweep(200)
+        assert gone_young() is None
+        assert gone_old() is not None
+        sweep(4000)
+        assert gone_old() is None
+    finally:
+        gc.enable()

@@ -9,15 +9,12 @@ from typing import BinaryIO
 import msgspec
 
 from unsilo.flow.fhir.ahead import Ahead, ahead
-from unsilo.flow.worker import bound_memory, word
+from unsilo.flow.worker import bound_memory, sweep, word
 from unsilo.kernel import Limits
 from unsilo.validation.form import Form
 from unsilo.validation.library import validator
 
 __all__ = ["Hello", "decode_answer", "main", "serve"]
-
-_SWEEP = 200
-"""Transactions between two garbage collections."""
 
 
 class Hello(msgspec.Struct, array_like=True):
@@ -53,8 +50,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             answer = _encode(None)
         _say(sink, answer)
         done += 1
-        if done % _SWEEP == 0:
-            gc.collect()
+        sweep(done)
 
 
 def _say(sink: BinaryIO, content: bytes) -> None:
