@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, node, settings_of, trace
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, needs_store, node, settings_of, trace
 from unsilo.cli.output import FAILED, WRONG, fail, issues, say, say_json, table
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def user_add(
 
 def user_list(data: DataOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the users, never their passwords."""
-    with node(settings_of(config, data)) as service:
+    with node(needs_store(settings_of(config, data))) as service:
         users = service.store.users.all()
     if as_json:
         say_json([{"name": u.name, "display": u.display, "roles": u.roles, "disabled": u.disabled} for u in users])
@@ -75,7 +75,7 @@ def user_link(name: NameArgument, data: DataOption = None, config: ConfigOption 
     """Print a link that signs a user in once, within a day."""
     from unsilo.flow import access
 
-    settings = settings_of(config, data)
+    settings = needs_store(settings_of(config, data))
     with node(settings) as service:
         user = _user(service, name)
         trace(service.store, "sign-in link", f"for {name}")
@@ -84,7 +84,7 @@ def user_link(name: NameArgument, data: DataOption = None, config: ConfigOption 
 
 def user_disable(name: NameArgument, data: DataOption = None, config: ConfigOption = None) -> None:
     """Disable a user and end all sessions; what the user did stays under that name."""
-    with node(settings_of(config, data)) as service:
+    with node(needs_store(settings_of(config, data))) as service:
         user = _user(service, name)
         user.disabled = True
         trace(service.store, "user disable", name)
@@ -120,7 +120,7 @@ def token_list(data: DataOption = None, config: ConfigOption = None, as_json: Js
     """List the tokens, never their secrets."""
     from unsilo.kernel import clock
 
-    with node(settings_of(config, data)) as service:
+    with node(needs_store(settings_of(config, data))) as service:
         tokens = service.store.users.tokens()
     if as_json:
         say_json(tokens)
@@ -134,7 +134,7 @@ def token_list(data: DataOption = None, config: ConfigOption = None, as_json: Js
 
 def token_revoke(name: NameArgument, data: DataOption = None, config: ConfigOption = None) -> None:
     """End a token at once."""
-    with node(settings_of(config, data)) as service:
+    with node(needs_store(settings_of(config, data))) as service:
         if not any(token.name == name for token in service.store.users.tokens()):
             fail(WRONG, f"there is no token {name}")
         trace(service.store, "revoke token", name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, JsonOption, settings_of
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, placed, progress, say, say_json, several
+from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, nothing_in, placed, progress, say, say_json, several
 from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
@@ -30,12 +30,15 @@ def _feed(fmt: str, named: str, config: Path | None) -> "Feed":
         fail(WRONG, f"there is no format {fmt}", f"auto, {', '.join(FORMATS)}")
     chosen = "" if fmt == "auto" else fmt
     if not named:
+        if config is not None:
+            settings_of(config, None)  # nothing is taken from it, yet one that is missing or wrong is told
         return Feed("convert", chosen)
     import msgspec
 
-    feed = settings_of(config, None).feeds.get(named)
+    feeds = settings_of(config, None).feeds
+    feed = feeds.get(named)
     if feed is None:
-        fail(WRONG, f"there is no feed {named} in the settings")
+        fail(WRONG, f"there is no feed {named} in the settings", f"there are {', '.join(sorted(feeds))}")
     return msgspec.structs.replace(feed, format=chosen or feed.format)
 
 
@@ -105,6 +108,8 @@ def convert(
             summary = convert_files(inputs, out, source, lines=jsonl, workers=workers, told=told, at=moment)
         except OSError as fault:
             fail(NOT_NOW, f"{fault.filename or out} cannot be written: {fault.strerror or fault}")
+    if not summary.files:
+        nothing_in(inputs, [])
     if as_json:
         say_json(summary)
     else:

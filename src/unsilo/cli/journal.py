@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, store_of, trace, who
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, needs_store, node, settings_of, store_of, trace, who
 from unsilo.cli.output import (
     FAILED,
     NOT_NOW,
@@ -17,6 +17,7 @@ from unsilo.cli.output import (
     fail,
     human,
     issues,
+    nothing_in,
     placed,
     progress,
     say,
@@ -26,6 +27,8 @@ from unsilo.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from unsilo.storage import MessageRow
 
 __all__ = ["ingest", "messages", "replay", "send"]
@@ -44,7 +47,9 @@ def _files(inputs: list[Path]) -> list[Path]:
     missing = [path for path in inputs if not path.exists()]
     if missing:
         fail(WRONG, f"there is no {missing[0]}")
-    return [file for file, _name in listed(inputs)]
+    files = [file for file, _name in listed(inputs)]
+    nothing_in(inputs, files)
+    return files
 
 
 def ingest(
@@ -88,7 +93,11 @@ def ingest(
 def _ingest_remote(files: list[Path], feed: str, url: str, token: str, states: Counter[str], *, quiet: bool) -> None:
     from unsilo.client import Client, ClientError
 
-    with Client(url, token) as client, progress(len(files), "ingest", quiet=quiet) as shown:
+    try:
+        client = Client(url, token)
+    except ClientError as fault:
+        fail(WRONG, str(fault), "for example http://127.0.0.1:8080")
+    with client, progress(len(files), "ingest", quiet=quiet) as shown:
         for file in files:
             try:
                 answer = client.ingest(feed, file.read_bytes(), wait=True)
@@ -128,13 +137,7 @@ def send(
     """
     from unsilo.flow.send import Sender, send_all
 
-    context = None
-    if tls or ca or certificate:
-        import ssl
-
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
-        if certificate:
-            context.load_cert_chain(certificate)
+    context = _tls(ca, certificate) if tls or ca or certificate else None
     files = _files(inputs)
     codes: Counter[str] = Counter()
     good = 0
@@ -159,6 +162,21 @@ def send(
             f"longest wait {longest * 1000:.0f} ms"
         )
     raise SystemExit(OK if good == total else FAILED)
+
+
+def _tls(ca: Path | None, certificate: Path | None) -> "SSLContext":
+    """Return how TLS is spoken; exits with 2 when a file of it is missing or none of PEM."""
+    import ssl
+
+    at = ca
+    try:
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        at = certificate
+        if certificate:
+            context.load_cert_chain(certificate)
+    except OSError as fault:  # SSLError is one, whose strerror is its text
+        fail(WRONG, f"{at} cannot be used: {fault.strerror or fault}", "a PEM file is needed")
+    return context
 
 
 def _contents(files: list[Path]) -> Iterator[bytes]:
@@ -251,9 +269,7 @@ def replay(
         if dry:
             fail(WRONG, "a dry run needs no --url", "it can be done while the node runs")
         _replay_remote(url, token, list(ids or []), cause, feed, state, reason, rate, as_json)
-    settings = settings_of(config, data)
-    if not has_store(settings):
-        fail(NOT_NOW, f"there is no store in {settings.data}")
+    settings = needs_store(settings_of(config, data))
     with node(settings, working=not dry) as service:
         store = service.store
         wanted = list(ids or [])

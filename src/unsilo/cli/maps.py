@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, node, settings_of, trace, who
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, needs_store, node, settings_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, say, say_json, several, table
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ LaterOption = Annotated[
 
 
 def _settings(config: Path | None, data: Path | None) -> Any:
-    settings = settings_of(config, data)
-    if not has_store(settings):
-        fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
-    return settings
+    return needs_store(settings_of(config, data))
 
 
 @contextmanager
@@ -98,6 +95,10 @@ def listing(
     as_json: JsonOption = False,
 ) -> None:
     """List decisions, the last moved first."""
+    from unsilo.terminology.maps.entry import STATES
+
+    if state and state not in STATES:
+        fail(WRONG, f"there is no state {state}", ", ".join(STATES))
     with node(_settings(config, data)) as service:
         trace(service.store, "read maps", "decisions about codes")
         found = service.maps.entries(state)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from unsilo.storage import Store
 
 __all__ = [
-    "ConfigOption", "DataOption", "JsonOption", "holding", "is_free", "node", "settings_of", "store_of", "trace", "who",
+    "ConfigOption", "DataOption", "JsonOption", "holding", "is_free", "needs_store", "node", "settings_of", "store_of",
+    "trace", "who",
 ]  # fmt: skip
 
 DataOption = Annotated[
@@ -34,6 +35,8 @@ def settings_of(config: Path | None, data: Path | None, **overrides: Any) -> "Se
     """
     from unsilo.config import load
 
+    if data is not None and data.exists() and not data.is_dir():
+        fail(WRONG, f"{data} is not a folder", "--data names the folder of the store")
     if config is None and data is not None and "UNSILO_CONFIG" not in os.environ and (data / "unsilo.toml").is_file():
         config = data / "unsilo.toml"
     result = load(config, os.environ, {"data": data, **overrides})
@@ -48,20 +51,20 @@ def has_store(settings: "Settings") -> bool:
     return bool(settings.database) or (settings.data / "unsilo.db").exists()
 
 
+def needs_store(settings: "Settings") -> "Settings":
+    """Return the settings when there is a store to be opened; exits with 3 rather than make one by a slip of --data."""
+    if not has_store(settings):
+        fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
+    return settings
+
+
 @contextmanager
 def store_of(settings: "Settings") -> "Iterator[Store]":
     """Open the store of a node, which may be running; exits with 3 when there is none."""
-    from unsilo.storage import NoDriverError, StoreTooNewError, open_store
+    from unsilo.storage import open_store
 
-    if not has_store(settings):
-        fail(NOT_NOW, f"there is no store in {settings.data}", "name it with --data, or make one with unsilo serve")
-    try:
-        store = open_store(settings.data, database=settings.database)
-    except (OSError, NoDriverError, StoreTooNewError) as fault:
-        fail(
-            NOT_NOW, f"the store in {'the database' if settings.database else settings.data} cannot be opened: {fault}"
-        )
-    with store:
+    needs_store(settings)
+    with open_store(settings.data, database=settings.database) as store:
         yield store
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "fail",
     "human",
     "issues",
+    "nothing_in",
     "progress",
     "say",
     "say_json",
@@ -81,6 +82,12 @@ def placed(source: str, found: Iterable[Issue]) -> list[Issue]:
     ]
 
 
+def nothing_in(inputs: Sequence[Path], found: Sequence[object]) -> None:
+    """Say on standard error that the folders a command was given hold nothing: a slip of the path, or an idle feed."""
+    if not found:
+        sys.stderr.write(f"unsilo: there is nothing to read in {', '.join(map(str, inputs))}\n")
+
+
 def fail(status: int, text: str, hint: str = "") -> NoReturn:
     """Say why nothing was done, and end with an exit status."""
     sys.stderr.write(f"unsilo: {text}{f' ({hint})' if hint else ''}\n")
@@ -91,7 +98,7 @@ def fail(status: int, text: str, hint: str = "") -> NoReturn:
 def spoken() -> Iterator[None]:
     """Run a command; what the operating system refuses, such as a full disk under standard output, is said in a line.
 
-    Faults of the program keep their traceback.
+    So is why a store cannot be opened. Faults of the program keep their traceback.
     """
     if sys.stdout is None:  # closed by who started the command
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
@@ -110,6 +117,12 @@ def spoken() -> Iterator[None]:
                 raise SystemExit(FAILED) from None
             fail(NOT_NOW, f"standard output cannot be written: {why}")
         fail(NOT_NOW, f"{fault.filename}: {why}" if fault.filename else why)
+    except Exception as fault:
+        from unsilo.storage import NotOpenedError
+
+        if not isinstance(fault, NotOpenedError):
+            raise
+        fail(NOT_NOW, str(fault))
 
 
 def _is_number(cell: str) -> bool:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsilo.cli.node import ConfigOption, DataOption, JsonOption, is_free, node, settings_of, trace, who
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, several
+from unsilo.cli.node import ConfigOption, DataOption, JsonOption, is_free, needs_store, node, settings_of, trace, who
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, nothing_in, progress, say, say_json, several
 
 if TYPE_CHECKING:
     from unsilo.config import Settings
@@ -78,7 +78,9 @@ def import_(
     at = msgspec.json.decode(state.read_bytes(), type=Progress) if state.exists() else Progress()
     if at.done or at.line:
         say(f"going on after {several(at.read, 'resource')} of a former run") if not as_json else None
-    total = sum(1 for _ in files_in(paths))
+    found_files = list(files_in(paths))
+    nothing_in(paths, found_files)
+    total = len(found_files)
     shown = 0
     with node(settings) as service, progress(total, "import", quiet=as_json) as bar:
         log = report.open("ab") if report is not None else None
@@ -135,7 +137,7 @@ def export(
     With --person and --to, one person's record as a C-CDA document or as HL7 v2 messages.
     """
     if person or to != "ndjson":
-        _person(out, person, to, settings_of(config, data), as_json)
+        _person(out, person, to, needs_store(settings_of(config, data)), as_json)
     import shutil
     import threading
 
@@ -148,7 +150,7 @@ def export(
     from unsilo.policy import Predicate
     from unsilo.storage import open_store
 
-    settings = settings_of(config, data)
+    settings = needs_store(settings_of(config, data))
     pairs = [("_type", name) for name in types or ()] + ([("_since", since)] if since else [])
     request, wrong = read("system", pairs)
     if request is None:

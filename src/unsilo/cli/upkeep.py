@@ -53,14 +53,20 @@ def verify(
 
     Exit status 1 when something is wrong.
     """
+    from unsilo.storage import StoreDamagedError
+    from unsilo.storage import verify as verify_files
+
     settings = settings_of(config, data)
-    with store_of(settings) as store, progress(None, "verify", quiet=as_json):
-        found = store.verify(contents=not fast)
+    try:
+        with store_of(settings) as store, progress(None, "verify", quiet=as_json):
+            found = store.verify(contents=not fast)
+    except StoreDamagedError:
+        found = verify_files(settings.data, contents=not fast)
     if as_json:
         say_json({"sound": not found, "issues": found})
     else:
         issues(found)
-        say("the store is sound" if not found else f"{len(found)} things are wrong")
+        say(f"{several(len(found), 'fault')} found" if found else "the store is sound")
     raise SystemExit(FAILED if found else OK)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, progress
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, nothing_in, progress
 
 __all__ = ["validate"]
 
@@ -34,15 +34,18 @@ def validate(
 
     packages = []
     for each in package or []:
+        if not each.exists():
+            fail(WRONG, f"there is no {each}")
         try:
             packages.append(read_package(each))
-        except (OSError, PackageError) as fault:
+        except PackageError as fault:
             fail(NOT_NOW, f"{each} cannot be used: {fault}")
     listed: list[Path] = []
     if not any(file.exists() for file in files):
         fail(WRONG, f"there is no {files[0]}")
     for file in files:  # one that is missing has its line among the others
         listed += [f for f in sorted(file.rglob("*")) if f.is_file()] if file.is_dir() else [file]
+    nothing_in(files, listed)
     failed = 0
     with progress(len(listed), "validate") as shown:
         now = clock.now() if plausibility else 0

@@ -100,7 +100,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]] |
         with path.open("w", encoding="utf-8", newline="") as out:
             _rows(out, header, rows)
         return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, str(path)) from None  # not the name of what stands in for it
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             _rows(out, header, rows)

@@ -2,7 +2,14 @@
 
 from unsilo.storage.accounts import Accounts, ClientToken, User
 from unsilo.storage.backup import backup, restore
-from unsilo.storage.faults import Hooks, NotDurableError, StaleVersionError, StoreTooNewError
+from unsilo.storage.faults import (
+    Hooks,
+    NotDurableError,
+    NotOpenedError,
+    StaleVersionError,
+    StoreDamagedError,
+    StoreTooNewError,
+)
 from unsilo.storage.keys import terms
 from unsilo.storage.maps import CodeCount, put_entry, read_entry
 from unsilo.storage.opening import NoDriverError, is_database, open_store
@@ -53,6 +60,7 @@ __all__ = [
     "MessageRow",
     "NoDriverError",
     "NotDurableError",
+    "NotOpenedError",
     "OutboxRow",
     "Outcome",
     "OverlayVersion",
@@ -64,6 +72,7 @@ __all__ = [
     "Source",
     "StaleVersionError",
     "Store",
+    "StoreDamagedError",
     "StoreTooNewError",
     "Stored",
     "Tx",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 __all__ = [
-    "Hooks", "NotDurableError", "StaleVersionError", "StoreTooNewError", "TooLongError", "is_full",
-    "is_storage_fault",
+    "Hooks", "NotDurableError", "NotOpenedError", "StaleVersionError", "StoreDamagedError", "StoreTooNewError",
+    "TooLongError", "is_full", "is_storage_fault",
 ]  # fmt: skip
 
 
@@ -24,8 +24,16 @@ class TooLongError(Exception):
     """A search took longer than it may; narrow it, or ask for fewer at a time."""
 
 
-class StoreTooNewError(Exception):
+class NotOpenedError(Exception):
+    """The store cannot be opened, for a reason outside the program; the text names it and says what to do."""
+
+
+class StoreTooNewError(NotOpenedError):
     """This store was written by a newer version of unsilo; install that version, or restore an older backup."""
+
+
+class StoreDamagedError(NotOpenedError):
+    """A file of this store is damaged, or is none of a store; restore a backup."""
 
 
 def _nothing(_name: str) -> None:

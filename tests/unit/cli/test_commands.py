@@ -106,10 +106,28 @@ def test_wrong_command_lines_end_with_2(run: CliRunner, tmp_path: Path) -> None:
         ["user", "add", "ann", "--role", "king", *data], ["token", "add", "t", "--scope", "all", *data],
         ["user", "link", "nobody", *data], ["token", "revoke", "nobody", *data],
         ["status", "--config", str(tmp_path / "none.toml")],
+        ["convert", __file__, "--out", str(tmp_path / "o"), "--config", str(tmp_path / "none.toml")],
+        ["ingest", __file__, "--feed", "default", "--url", "nonsense"],
+        ["send", __file__, "--port", "1", "--ca", str(tmp_path / "none.pem")],
+        ["send", __file__, "--port", "1", "--certificate", __file__],
+        ["validate", __file__, "--package", str(tmp_path / "none.tgz")],
     ):  # fmt: skip
         result = run.invoke(app, arguments)
         assert result.exit_code == 2, (arguments, result.output)
         assert "Traceback" not in result.output
+
+
+def test_an_empty_folder_is_told(run: CliRunner, tmp_path: Path) -> None:
+    """A folder without a file is no failure, for a feed may be idle, yet a slip of the path is seen."""
+    (tmp_path / "in").mkdir()
+    source = str(tmp_path / "in")
+    for arguments in (
+        ["convert", source, "--out", str(tmp_path / "o")], ["validate", source], ["send", source, "--port", "1"],
+        ["import", source, "--data", str(tmp_path / "s")],
+    ):  # fmt: skip
+        result = run.invoke(app, arguments)
+        assert result.exit_code == 0, (arguments, result.output)
+        assert f"there is nothing to read in {source}" in result.output
 
 
 def test_without_a_store_nothing_is_made(run: CliRunner, tmp_path: Path) -> None:
