@@ -40,7 +40,7 @@ def message_states(data: Path) -> dict[str, int]:
 class NodeProcess:
     """One node: `start` returns how long it took to be ready, `kill` is SIGKILL to it and its workers' input."""
 
-    def __init__(self, folder: Path, *, workers: int = 1, wrap: list[str] | None = None) -> None:
+    def __init__(self, folder: Path, *, workers: int = 0, wrap: list[str] | None = None) -> None:
         self.folder, self.data = folder, folder / "data"
         self.port, self.http = free_port(), free_port()
         self.wrap = wrap or []

@@ -32,7 +32,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "unsilo_messages_queued": ("gauge", "Messages that wait to be processed."),
     "unsilo_messages_dead": ("gauge", "Dead letters: messages that could not be processed."),
     "unsilo_messages_held": ("gauge", "Messages held back behind a dead letter of the same key."),
-    "unsilo_workers": ("gauge", "Worker processes that are configured."),
+    "unsilo_workers": ("gauge", "Worker processes that run at most."),
     "unsilo_writer_waiting": ("gauge", "Receipts and jobs that wait for the writer."),
     "unsilo_deliveries": ("gauge", "Notifications by destination and state (waiting, sent, dead, dropped)."),
     "unsilo_delivery_waiting_seconds": ("gauge", "Age of the oldest notification that waits, by destination."),

@@ -267,7 +267,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     public_url: str = ""
     """Address under which others reach this node; empty: the one they asked."""
     workers: int = 0
-    """Worker processes; 0 for one less than the cores, at least one."""
+    """Worker processes at most; 0 for one a core. The first is always there, others come with a backlog."""
     readers: int = 2
     """Database connections that read."""
     group_ms: float = 2.0
@@ -313,7 +313,12 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def worker_count(self) -> int:
-        """The number of worker processes that will run."""
+        """The number of worker processes that run at most."""
+        return self.workers or os.cpu_count() or 1
+
+    @property
+    def drafting_count(self) -> int:
+        """The number of drafting processes that run at most: a sender waits for them, so the node keeps its core."""
         return self.workers or max(1, (os.cpu_count() or 1) - 1)
 
     @property

@@ -1,4 +1,4 @@
-"""The worker processes of a node: they are given messages, heard, and replaced when they are gone."""
+"""The worker processes of a node: as many as there is work for; given messages, heard, replaced when they are gone."""
 
 import logging
 import selectors
@@ -25,6 +25,8 @@ _log = logging.getLogger("unsilo.dispatch")
 
 AHEAD = 16
 """Jobs that a worker has at hand, so that it never waits for the next."""
+_REST = 300.0
+"""Seconds without work after which a worker ends, the last one apart: idle, each holds some 60 to 140 MB."""
 _PACKED_BYTES = 32 * 1024 * 1024
 """What workers made of messages is kept in memory until it can be stored, up to so much; then they wait."""
 
@@ -57,6 +59,29 @@ class Crew(Hands):
             return True
         under_way = len(self._items) - len(self._todo) - len(self._stalled)
         return under_way < self.settings.in_flight and self._packed < _PACKED_BYTES
+
+    @property
+    def _short_handed(self) -> bool:
+        """Tell whether as much as a worker has at hand waits, while every worker has enough, or there is none."""
+        if not self._workers:
+            return True
+        waits = len(self._todo) >= AHEAD and len(self._workers) < self.settings.worker_count and self._room
+        return waits and all(worker.ready and len(worker.jobs) >= AHEAD for worker in self._workers)
+
+    def _staff(self, now: float) -> None:
+        """Start a worker when there is work for one more; let go who had none for long."""
+        if now >= self._start_at and not self._stopping and self._short_handed:
+            self._workers.append(self._new_worker())
+        for worker in self._workers[1:]:
+            if worker.ready and not worker.jobs and now - worker.since > _REST:
+                self._workers.remove(worker)
+                self._part_with(worker)
+
+    def _part_with(self, worker: Worker) -> None:
+        for fd in (worker.reads, worker.writes):
+            with suppress(KeyError):
+                self._selector.unregister(fd)
+        worker.kill()
 
     def _feed_workers(self) -> None:
         if self._stopping or time.monotonic() < self._pause_until:
@@ -150,10 +175,7 @@ class Crew(Hands):
 
     def _worker_gone(self, worker: Worker, why: str) -> None:
         """Replace a worker; the message it was at is under suspicion, those that waited are not."""
-        for fd in (worker.reads, worker.writes):
-            with suppress(KeyError):
-                self._selector.unregister(fd)
-        worker.kill()
+        self._part_with(worker)
         self.restarts += 1
         _log.error("worker replaced", extra={"reason": why, "ready": worker.ready})
         if not worker.ready:

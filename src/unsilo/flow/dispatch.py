@@ -96,7 +96,8 @@ class Dispatcher(Crew):
         """What keeps messages from being processed, in words; empty when nothing does."""
         if self._thread is None or not self._thread.is_alive():
             return "the dispatcher does not run"
-        return "worker processes do not start" if self._failed_starts > 1 else ""
+        stuck = self._failed_starts > 1 and not any(worker.ready for worker in list(self._workers))
+        return "worker processes do not start" if stuck else ""
 
     # -- the dispatcher's thread --------------------------------------------------------------------------------------
 
@@ -112,9 +113,8 @@ class Dispatcher(Crew):
         if self._behind and not self._stopping and len(self._items) < _BACKLOG // 2:
             self._read_journal()
         self._again_when_due()
-        while len(self._workers) < self.settings.worker_count and time.monotonic() >= self._start_at:
-            self._workers.append(self._new_worker())
         self._feed_workers()
+        self._staff(time.monotonic())
         for worker in self._workers:
             key = self._selector.get_map().get(worker.writes)
             if worker.full and key is None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flow_node import Node, adt, replace, settings, with_node
 
 from tests.unit.storage.keyed import rows_found
-from unsilo.flow import pool, replay
+from unsilo.flow import crew, pool, replay
+from unsilo.kernel import json
+from unsilo.sources.mllp.frames import wrap
 
 
 @pytest.fixture
@@ -103,6 +106,58 @@ def test_what_is_mapped_before_its_turn_is_stored_in_its_turn(
         versions = {row.version for row in rows_found(node.service.store, "Patient")}
         assert versions == {6, 1}
         assert node.service.dispatcher.waiting == 0
+
+    with_node(config, queued)
+    with_node(config, processed, workers=True)
+
+
+async def until(told: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is true."""
+    for _ in range(int(seconds * 50)):
+        if told():
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError
+
+
+def test_workers_come_with_a_backlog_keep_each_patients_order_and_go_when_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second worker starts where much waits; one is killed; every patient has its versions in their order."""
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(Path(__file__).with_name("unkind_worker.py"))])
+    config = replace(settings(tmp_path), workers=2)
+    patients, each = 4, 30
+
+    async def queued(node: Node) -> None:
+        client = await node.connect()
+        for n in range(each):
+            for patient in range(patients):
+                client.write(wrap(adt(f"{patient}-{n}", f"p{patient}", name=f"SLOW^N{n}", at=f"20260101{n:06d}")))
+        for _ in range(patients * each):
+            assert b"|AA|" in (await client.answer() or b"")
+
+    async def processed(node: Node) -> None:
+        dispatcher = node.service.dispatcher
+        await until(lambda: len(dispatcher._workers) == 2)
+        late = dispatcher._workers[-1]
+        await until(lambda: len(late.jobs) > 1 or dispatcher.idle)
+        late.process.kill()
+        await until(lambda: dispatcher.restarts == 1)
+        await node.settled(120)
+        assert set(states(node).values()) == {"done"}
+        store = node.service.store
+        rows = rows_found(store, "Patient")
+        assert len(rows) == patients
+        for row in rows:
+            told = [json.decode(version.body)["name"][0]["given"] for version in store.history("Patient", row.id)]
+            assert told == [[f"N{n}"] for n in reversed(range(each))]
+        monkeypatch.setattr(crew, "_REST", 0.0)
+        await until(lambda: len(dispatcher._workers) == 1)
+        client = await node.connect()
+        await client.send(adt("last", "p0"))
+        await node.settled()
+        assert states(node)["last"] == "done"
+        assert dispatcher.restarts == 1
 
     with_node(config, queued)
     with_node(config, processed, workers=True)

@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or fails on messages that say so."""
+"""A worker that dies, hangs, dawdles or fails on messages that say so."""
 
 import os
 import time
@@ -15,6 +15,8 @@ def process(envelope: Any, *rest: Any) -> Any:
         os._exit(9)
     if b"HANG" in envelope.content:
         time.sleep(60)
+    if b"SLOW" in envelope.content:
+        time.sleep(0.05)
     if b"FAIL" in envelope.content:
         raise RuntimeError("as asked")
     return kind(envelope, *rest)
