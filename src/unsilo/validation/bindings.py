@@ -55,7 +55,11 @@ def _shown(value: Any) -> str:
 
 def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowledge) -> None:
     """Check a value against its binding: required is an error, extensible a warning, what nobody knows is said."""
-    if binding.strength not in ("required", "extensible") or type_ not in _CODED:
+    if type_ not in _CODED:
+        return
+    if binding.strength not in ("required", "extensible"):
+        if binding.most:
+            _within_most(binding, type_, value, at, run, val)
         return
     if type_ == "Quantity" and "code" not in value and "unit" not in value:
         return
@@ -80,10 +84,17 @@ def check(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowl
     elif type_ != "CodeableConcept" or value.get("coding"):
         text = f"{shown}is not in the value set {name}, which has to be used where a code of it fits"
         run.say("warning", "code-invalid", at, "binding.extensible", text, binding.value_set)
-    if binding.most and in_value_set(binding.most, type_, value, run, val) is False:
-        run.error(
-            "code-invalid", at, "binding.max", f"{shown}is not in the value set {_name(binding.most)}", binding.most
-        )
+    if binding.most:
+        _within_most(binding, type_, value, at, run, val)
+
+
+def _within_most(binding: Binding, type_: str, value: Any, at: At, run: Run, val: Knowledge) -> None:
+    """Check a value against the largest set that its element allows, however strong the binding is (maxValueSet)."""
+    if type_ == "CodeableConcept" and not value.get("coding") and binding.strength not in ("required", "extensible"):
+        return  # a text alone leaves the preferred codes aside
+    if in_value_set(binding.most, type_, value, run, val) is False:
+        text = f"{_shown(value)}is not in the value set {_name(binding.most)}"
+        run.error("code-invalid", at, "binding.max", text, binding.most)
 
 
 def check_coding(value: Any, at: At, run: Run, val: Knowledge) -> None:

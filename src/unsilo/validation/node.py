@@ -161,7 +161,10 @@ def build(definition: Json) -> Node:
             raise ValueError(f"{definition.get('url', 'a profile')}: {node.id} has no parent in the snapshot")
         known[node.id] = node
         if ":" in last:
-            sliced = known.get(f"{parent_id}.{last.partition(':')[0]}")
+            # A slice of a slice (`lab/sodium`) divides that one; where it is not defined, the element.
+            name, _, within = last.partition(":")
+            outer = f":{within.rpartition('/')[0]}" if "/" in within else ""
+            sliced = known.get(f"{parent_id}.{name}{outer}") or known.get(f"{parent_id}.{name}")
             if sliced is None:
                 raise ValueError(f"{definition.get('url', 'a profile')}: {node.id} divides what is not there")
             sliced.slices.append(node)

@@ -37,6 +37,9 @@ def check(targets: tuple[str, ...], value: Json, at: At, run: Run, val: Knowledg
     """Check the type of what a reference points to, and that it can be found where that is asked for."""
     kind = target_type(value, run, val)
     allowed = val.types_of(targets)
+    said = value.get("type")
+    if kind and type(said) is str and said in val.resources and said != kind:
+        run.error("value", at, "reference.type", f"refers to a {kind}, but its type says {said}")
     if kind and allowed and kind not in allowed:
         text = f"refers to a {kind}; allowed: {', '.join(sorted(allowed))}"
         run.error("value", at, "reference.target", text)

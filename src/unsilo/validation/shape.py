@@ -65,12 +65,12 @@ class Field:
 
 
 class Need:
-    """An element that must be there: under one of the keys (more than one for a choice)."""
+    """An element that must be there: under one of the keys (more than one for a choice); or a slice of it."""
 
-    __slots__ = ("keys", "label", "least")
+    __slots__ = ("keys", "label", "least", "rule")
 
-    def __init__(self, label: str, keys: tuple[str, ...], least: int) -> None:
-        self.label, self.keys, self.least = label, keys, least
+    def __init__(self, label: str, keys: tuple[str, ...], least: int, rule: str = "cardinality.min") -> None:
+        self.label, self.keys, self.least, self.rule = label, keys, least, rule
 
 
 class Shape:

@@ -8,7 +8,7 @@ from unsilo.kernel import Json
 from unsilo.validation.invariants import prepare
 from unsilo.validation.node import Binding, Node, TypeRef, build
 from unsilo.validation.primitives import PRIMITIVES
-from unsilo.validation.shape import Field, Need, Shape, Slice
+from unsilo.validation.shape import Field, Need, Shape, Slice, json_name
 from unsilo.validation.slicing import Known, matcher
 from unsilo.validation.value_sets import Definitions
 
@@ -103,9 +103,11 @@ class Shapes:
             fields = self._fields(child, top, shape)
             for field in fields:
                 shape.fields[field.key] = field
+            label = f"{child.name}[x]" if child.choice else child.name
+            keys = tuple(field.key for field in fields)
             if child.least > 0 and fields:
-                label = f"{child.name}[x]" if child.choice else child.name
-                needs.append(Need(label, tuple(field.key for field in fields), child.least))
+                needs.append(Need(label, keys, child.least))
+            needs += _slice_needs(child, label, keys)
         shape.needs = tuple(needs)
         if node is top:  # those of an element within stand with its field
             shape.rules = prepare(node.rules)
@@ -128,6 +130,8 @@ class Shapes:
                 field.inline = True
             if node.choice:
                 self._narrow_choice(field, node)
+                if field.node is node and node.slices and _by_type(node) and node.slicing.rules == "closed":  # type: ignore[union-attr]
+                    field.most = 0  # no slice is of this type
             made.append(field)
         for field in made:
             if node.name == "id" and shape.root.children.get("meta") is not None:
@@ -183,6 +187,25 @@ class Shapes:
         """Return the binding that matters: required, or extensible."""
         binding = field.binding
         return binding if binding is not None and binding.strength in ("required", "extensible") else None
+
+
+def _slice_needs(node: Node, label: str, keys: tuple[str, ...]) -> list[Need]:
+    """Return what slices demand where their element is not there at all, or is there with another type of a choice."""
+    wanted = [each for each in node.slices if each.least > 0] if keys else []
+    if node.choice and _by_type(node):
+        return [
+            Need(f"{label}:{each.slice_name}", (json_name(node.name, each.types[0].code),), each.least, "slice.min")
+            for each in wanted
+            if len(each.types) == 1
+        ]
+    if node.least:
+        return []  # the element itself is demanded
+    return [Need(f"{label}:{each.slice_name}", keys, each.least, "slice.min") for each in wanted]
+
+
+def _by_type(node: Node) -> bool:
+    """Tell whether a choice is divided by its types."""
+    return node.slicing is not None and [(d.kind, d.path) for d in node.slicing.discriminators] == [("type", "$this")]
 
 
 def _many(node: Node) -> bool:

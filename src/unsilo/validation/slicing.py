@@ -30,6 +30,9 @@ class Known(Protocol):
     def meets(self, profile: str, value: Any, run: Run) -> bool:
         """Tell whether a value meets a profile."""
 
+    def led_to(self, reference: Any, run: Run) -> str:
+        """Return the resource type that a reference leads to, "" when nobody can say."""
+
     def targets(self, reference: Any, run: Run) -> Any | None:
         """Return the resource that a reference leads to within the same document; None when it is elsewhere."""
 
@@ -77,12 +80,17 @@ def _children(node: Node, known: Known) -> Iterator[dict[str, Node]]:
             yield base.children
 
 
+def _targets(node: Node, known: Known) -> list[Node]:
+    """Return the roots of what a reference may lead to."""
+    urls = [url for each in node.types for url in each.targets]
+    return [target for url in urls if (target := known.node_of_profile(url)) is not None]
+
+
 def _descend(found: _Found, step: str, known: Known) -> _Found | None:
     node = found.node
     if step == "resolve()":
-        profiles = [url for each in node.types for url in each.targets]
-        target = known.node_of_profile(profiles[0]) if profiles else None
-        return _Found(target, None, None) if target is not None else None
+        targets = _targets(node, known)
+        return _Found(targets[0], None, None) if targets else None
     if step.startswith("ofType("):
         return found
     if step.startswith("extension("):
@@ -155,8 +163,8 @@ def _test(how: Discriminator, node: Node, known: Known) -> Match | None:
         wanted = target.least > 0
         return lambda item, run: bool(values_at(item, steps, known, run)) is wanted
     if how.kind == "type":
-        codes = {each.code for each in target.types}
-        return lambda item, run: any(_has_type(each, codes) for each in values_at(item, steps, known, run))
+        codes = _codes(node, target, steps, known)
+        return lambda item, run: any(_has_type(each, said, codes) for each, said in _typed(item, steps, known, run))
     if how.kind == "profile":
         profiles = [url for each in target.types for url in (each.profiles or each.targets)]
         return lambda item, run: any(
@@ -181,7 +189,34 @@ def _test(how: Discriminator, node: Node, known: Known) -> Match | None:
     return None
 
 
-def _has_type(value: Any, codes: set[str]) -> bool:
+def _codes(node: Node, target: Node, steps: list[str], known: Known) -> set[str]:
+    """Return the types that a slice allows where its discriminator leads; a resource's root is its own type."""
+    if steps and steps[-1] == "resolve()":
+        holder = _narrow(_Found(node, node.fixed, node.pattern), steps[:-1], known)
+        return {each.path for each in _targets(holder.node, known)} if holder is not None else set()
+    return {each.code for each in target.types} or ({target.path} if "." not in target.path else set())
+
+
+def _typed(value: Any, steps: list[str], known: Known, run: Run) -> list[tuple[Any, str]]:
+    """Return the values at a path with what the JSON name of a choice says of their type (`Quantity`), else ""."""
+    if steps and steps[-1] == "resolve()":
+        return [(each, known.led_to(each, run)) for each in values_at(value, steps[:-1], known, run)]
+    if not steps or "(" in steps[-1]:
+        return [(each, "") for each in values_at(value, steps, known, run)]
+    name = steps[-1]
+    found: list[tuple[Any, str]] = []
+    for holder in values_at(value, steps[:-1], known, run):
+        for key, held in holder.items() if type(holder) is dict else ():
+            said = key.removeprefix(name)
+            if key == name or (len(said) < len(key) and said[:1].isupper()):
+                told = "" if key == name else said
+                found += [(each, told) for each in held] if type(held) is list else [(held, told)]
+    return found
+
+
+def _has_type(value: Any, said: str, codes: set[str]) -> bool:
+    if said:
+        return said in codes or said[0].lower() + said[1:] in codes
     if type(value) is dict:
         kind = value.get("resourceType")
         return kind in codes or (kind is None and not codes & _SIMPLE)

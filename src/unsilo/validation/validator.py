@@ -10,7 +10,7 @@ from unsilo.validation import bindings, bundle, extra
 from unsilo.validation.entries import Entries
 from unsilo.validation.node import Binding, Node
 from unsilo.validation.place import At
-from unsilo.validation.references import resolved
+from unsilo.validation.references import resolved, target_type
 from unsilo.validation.run import Options, Run
 from unsilo.validation.shape import Shape
 from unsilo.validation.shapes import BASE, Shapes
@@ -132,6 +132,10 @@ class Validator:
     def targets(self, reference: Any, run: Run) -> Json | None:
         """Return the resource that a reference leads to; None when it is not within reach."""
         return resolved(reference, run)
+
+    def led_to(self, reference: Any, run: Run) -> str:
+        """Return the resource type that a reference leads to, "" when nobody can say."""
+        return target_type(reference if type(reference) is dict else {"reference": reference}, run, self)
 
     # What references ask.
 

@@ -14,7 +14,13 @@ from unsilo.units import canonical
 __all__ = ["Codes", "Definitions", "ValueSets"]
 
 _DEEP = 16
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z0-9]{2,8})*", re.ASCII)
+_LANGUAGE = re.compile(
+    r"[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z0-9]{2,8})*"
+    r"(?:-[A-WY-Za-wy-z0-9](?:-[A-Za-z0-9]{2,8})+)*(?:-[Xx](?:-[A-Za-z0-9]{1,8})+)?"
+    r"|[Xx](?:-[A-Za-z0-9]{1,8})+|[Ii]-[A-Za-z]{2,8}",
+    re.ASCII,
+)
+"""A language tag (RFC 5646, 2.1); no language of more than three letters has been registered."""
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:\s*;.*)?", re.ASCII)
 
 
@@ -55,6 +61,18 @@ GRAMMARS: dict[str, Callable[[str], bool]] = {
 """Code systems whose codes are told by their form, because nobody can list them."""
 
 
+_FORMS: dict[str, re.Pattern[str]] = {
+    "urn:iso:std:iso:4217": re.compile("[A-Z]{3}", re.ASCII),
+    "urn:iso:std:iso:3166": re.compile(r"[A-Z]{2,3}|[0-9]{3}|[A-Z]{2}-[A-Z0-9]{1,3}", re.ASCII),
+}
+"""Code systems that are not here, but whose codes all have one form: what has another is no code of theirs."""
+
+
+def _possible(system: str, code: str) -> bool:
+    form = _FORMS.get(system)
+    return form is None or form.fullmatch(code) is not None
+
+
 class Codes(msgspec.Struct):
     """The codes of a value set: `listed` by system; `formed` systems are told by their form; `open` systems are
     named by the set, but not known here, so nobody can say whether a code of theirs belongs to it."""
@@ -72,7 +90,7 @@ class Codes(msgspec.Struct):
             return True
         if system in self.formed:
             return GRAMMARS[system](code)
-        if system in self.open or not self.whole:
+        if (system in self.open and _possible(system, code)) or not self.whole:
             return None
         return False
 
@@ -82,7 +100,7 @@ class Codes(msgspec.Struct):
             return True
         if any(GRAMMARS[system](code) for system in self.formed):
             return True
-        return None if self.open or not self.whole else False
+        return None if any(_possible(system, code) for system in self.open) or not self.whole else False
 
     def systems(self) -> set[str]:
         """Return the systems that the set draws from."""

@@ -12,7 +12,7 @@ from unsilo.validation.extra import BY_TYPE
 from unsilo.validation.knowledge import Knowledge
 from unsilo.validation.place import At
 from unsilo.validation.run import Run
-from unsilo.validation.shape import RESOURCE, Field, Shape, Slice
+from unsilo.validation.shape import RESOURCE, Field, Shape
 
 __all__ = ["check_field", "check_object", "check_rules", "meets_shape"]
 
@@ -59,7 +59,7 @@ def check_object(shape: Shape, value: Any, at: At, run: Run, val: Knowledge, *, 
                 break
         else:
             text = f"{shape.label}.{need.label} is required (at least {need.least}), none is here"
-            run.error("required", at, "cardinality.min", text)
+            run.error("required", at, need.rule, text)
     for rule, holds in shape.rules if run.options.invariants else ():
         if not holds(value, shape.type, run):
             _broken(rule, at, run)
@@ -103,7 +103,7 @@ def check_field(field: Field, held: Any, shadow: Any, shape: Shape, at: At, run:
             run.error("structure", here, "cardinality.max", f"{field.key} must not be given in this profile")
         _one(field, held, shadow, here, run, val)
         if field.slicing is not None and field.node.slices and not field.group:
-            _slices(field, [held], shape, at, run, val, single=True)
+            _slices(field, [(-1, held)], shape, at, run, val)
         return
     if type(held) is not list:
         if held is not None or shadow is None:
@@ -134,7 +134,7 @@ def check_field(field: Field, held: Any, shadow: Any, shape: Shape, at: At, run:
             val,
         )
     if field.slicing is not None and field.node.slices:
-        _slices(field, held, shape, at, run, val)
+        _slices(field, list(enumerate(held)), shape, at, run, val)
 
 
 def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Knowledge) -> None:
@@ -157,10 +157,11 @@ def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Knowledge
     if code in RESOURCE:
         val.check_resource(value, at, run, profiles=field.type.profiles, held=True)
         return
+    if code in val.resources:  # a profile that allows certain resources only
+        _held(field, value, at, run, val)
+        return
     shape = field.shape or val.shapes.of_type(code)
     if shape is None:
-        if val.shapes.structure("http://hl7.org/fhir/StructureDefinition/" + code) is None and code in val.resources:
-            return
         val.check_resource(value, at, run, profiles=(), held=True)
         return
     if _depth(at) > _DEEP:
@@ -182,6 +183,21 @@ def _one(field: Field, value: Any, shadow: Any, at: At, run: Run, val: Knowledge
         extensions.check(field, value, at, run, val)
     elif field.type.profiles and not field.inline:
         _profiled(field.type.profiles, value, at, run, val)
+
+
+def _held(field: Field, value: Any, at: At, run: Run, val: Knowledge) -> None:
+    """Check a resource within another where only some types are allowed."""
+    kind = value.get("resourceType") if type(value) is dict else None
+    allowed = {each.code for each in field.node.types}
+    profiles = next((each.profiles for each in field.node.types if each.code == kind), ())
+    if type(kind) is str and kind in val.resources and kind not in allowed:
+        run.error("value", at, "structure.type", f"is a {kind}; allowed: {', '.join(sorted(allowed))}")
+    one = len(profiles) == 1
+    val.check_resource(value, at, run, profiles=profiles if one else (), held=True)
+    if not one and type(kind) is str:  # any of several profiles will do
+        known = [(url, found) for url in profiles if (found := val.shapes.of_profile(url)) is not None]
+        if known and not any(meets_shape(found, value, run, val) for _, found in known):
+            run.error("structure", at, "profile.none", "meets none of " + ", ".join(url for url, _ in known))
 
 
 def _shown(value: Any) -> str:
@@ -248,39 +264,42 @@ def meets_shape(shape: Shape, value: Any, run: Run, val: Knowledge) -> bool:
 
 
 def _slices(
-    field: Field, items: list[Any], shape: Shape, at: At, run: Run, val: Knowledge, *, single: bool = False
+    field: Field, items: list[tuple[int, Any]], shape: Shape, at: At, run: Run, val: Knowledge, within: str = ""
 ) -> None:
+    """Check the slices of an element; `items` with their places. A slice may be divided itself (`within` it)."""
     slicing = field.slicing
     if slicing is None:
         return
     known = val.shapes.slices_of(field, shape.root, val)
-    counts = dict.fromkeys((each.name for each in known), 0)
+    members: list[list[tuple[int, Any]]] = [[] for _ in known]
+    called = within or field.name
     last = -1
-    for i, item in enumerate(items):
+    stray: At | None = None
+    for i, item in items:
         if item is None:
             continue
-        found: tuple[int, Slice] | None = None
-        for n, each in enumerate(known):
-            if each.match(item, run):
-                found = (n, each)
-                break
-        here = At(at, field.step, field.key, -1 if single else i, field.kind)
-        if found is None:
+        n = next((n for n, each in enumerate(known) if each.match(item, run)), None)
+        here = At(at, field.step, field.key, i, field.kind)
+        if n is None:
+            stray = here if slicing.rules == "openAtEnd" else stray
             if slicing.rules == "closed" and known:
-                run.error("structure", here, "slice.closed", f"fits no slice of {field.name}, and no other is allowed")
+                run.error("structure", here, "slice.closed", f"fits no slice of {called}, and no other is allowed")
             continue
-        n, each = found
-        counts[each.name] += 1
+        each = known[n]
+        members[n].append((i, item))
         if slicing.ordered and n < last:
             run.error("structure", here, "slice.order", f"{each.name} stands after a later slice")
+        if stray is not None:
+            run.error("structure", here, "slice.order", f"{each.name} stands after what belongs to the end")
         last = max(last, n)
         _one(each.field, item, None, here, run, val)
-    for each in known:
-        if counts[each.name] < each.least:
-            text = (
-                f"{field.name}:{each.name} is required (at least {each.least}), {counts[each.name] or 'none'} is here"
-            )
+    for each, found in zip(known, members, strict=True):
+        count = len(found)
+        if count < each.least:
+            text = f"{field.name}:{each.name} is required (at least {each.least}), {count or 'none'} is here"
             run.error("required", at, "slice.min", text)
-        if each.most is not None and counts[each.name] > each.most:
-            text = f"{field.name}:{each.name}: at most {each.most} allowed, {counts[each.name]} are here"
+        if each.most is not None and count > each.most:
+            text = f"{field.name}:{each.name}: at most {each.most} allowed, {count} are here"
             run.error("structure", at, "slice.max", text)
+        if found and each.field.node.slices:
+            _slices(each.field, found, shape, at, run, val, f"{field.name}:{each.name}")

@@ -90,3 +90,32 @@ def test_codes_told_by_their_form():
     assert sets.codes("http://x/m").has_code("text/plain; charset=utf-8") is True
     assert sets.codes("http://x/u").has("http://unitsofmeasure.org", "mg/dL") is True
     assert sets.codes("http://x/u").has("http://unitsofmeasure.org", "mg/dl/") is False
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("USD", None), ("usd", False), ("US$", False), ("", False)],
+)
+def test_the_form_of_a_code_of_a_system_that_is_not_here(code, said):
+    """Nobody here lists the currencies, but a code of another form is none of them."""
+    found = ValueSets(Sets(s={"include": [{"system": "urn:iso:std:iso:4217"}]})).codes("http://x/s")
+    assert found is not None
+    assert found.has("urn:iso:std:iso:4217", code) is said
+    assert found.has_code(code) is said
+
+
+@pytest.mark.parametrize(
+    ("tag", "good"),
+    [
+        *(
+            (tag, True)
+            for tag in "en de-CH-1996 zh-cmn-Hans-CN sr-Latn-RS es-419 en-u-co-phonebk de-x-a x-a i-hak".split()
+        ),
+        *((tag, False) for tag in "english e en- zz-q en-a x 12 de_CH".split()),
+    ],
+)
+def test_language_tags(tag, good):
+    """Tags as RFC 5646 builds them."""
+    found = ValueSets(Sets(s={"include": [{"system": "urn:ietf:bcp:47"}]})).codes("http://x/s")
+    assert found is not None
+    assert found.has_code(tag) is good
