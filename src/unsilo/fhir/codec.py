@@ -13,7 +13,7 @@ from unsilo.kernel import Issue, Json, Limits, Result, Where
 from unsilo.kernel import json as lossless
 from unsilo.kernel.limits import DEFAULT
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "read"]
 
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
@@ -77,12 +77,12 @@ def _skeleton(content: bytes) -> bytes:
     return b"".join(content.split(b'"')[::2])
 
 
-def _deepest(content: bytes) -> int:
-    """Return an upper bound of nesting, cheaply: brackets outside strings."""
-    if content.count(b"{") + content.count(b"[") < 50:
-        return 50
+def _is_deep(content: bytes, most: int) -> bool:
+    """Tell whether brackets outside strings are nested deeper than `most`; hardly a document has so many of them."""
+    if content.count(b"{") + content.count(b"[") <= most:
+        return False
     brackets = _skeleton(content).translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > most
 
 
 def _number(text: str) -> Decimal:
@@ -94,22 +94,22 @@ def _number(text: str) -> Decimal:
 _quick = msgspec.json.Decoder(float_hook=_number)
 
 
-def _quickly(body: bytes) -> Any:
-    """Return the value of an ordinary document, None for one at which the strict decoder has to look.
+def _quickly(body: bytes) -> tuple[Any, bytes]:
+    """Return the value of an ordinary document and its own words, None for one where the strict decoder has to look.
 
     This decoder is as strict but for two things: it takes the last of equal keys, and integers of any length. A key
     that it dropped is missed when the value is written again: there are fewer colons then, unless colons are escaped.
     """
     if b"\\" in body and b"\\u00" in body:
-        return None
+        return None, b""
     try:
         value = _quick.decode(body)
     except (_FoundError, ValueError, RecursionError):
-        return None
+        return None, b""
     written = lossless.encode(value)
     kept = written == body or written.count(b":") == body.count(b":")
     whole = kept and _LONG_NUMBER not in body.translate(_DIGITS)
-    return value if whole else None
+    return (value, written) if whole else (None, b"")
 
 
 def _refuse(kind: str, pointer: str = "", span: tuple[int, int] | None = None) -> Result[Json]:
@@ -119,7 +119,13 @@ def _refuse(kind: str, pointer: str = "", span: tuple[int, int] | None = None) -
 
 
 def decode(content: bytes, limits: Limits = DEFAULT) -> Result[Json]:
-    """Read one JSON object from foreign bytes; never raises.
+    """Read one JSON object from foreign bytes; never raises. What is refused stands with `read`."""
+    return read(content, limits)[0]
+
+
+def read(content: bytes, limits: Limits = DEFAULT) -> tuple[Result[Json], bytes]:
+    """Read one JSON object from foreign bytes; never raises. Beside it stands what `encode` makes of it, where that
+    was needed to read it, else nothing.
 
     Refused, each with an Issue that holds the byte position and JSON pointer: anything RFC 8259 does not allow
     (NaN, Infinity, trailing data, control characters), duplicate keys, lone surrogates, numbers of more than 64
@@ -128,7 +134,7 @@ def decode(content: bytes, limits: Limits = DEFAULT) -> Result[Json]:
     """
     issues: list[Issue] = []
     if len(content) > limits.message_bytes:
-        return _refuse("size", span=(limits.message_bytes, len(content)))
+        return _refuse("size", span=(limits.message_bytes, len(content))), b""
     body = content
     if content.startswith(_BOM):
         body = content[3:]
@@ -138,26 +144,26 @@ def decode(content: bytes, limits: Limits = DEFAULT) -> Result[Json]:
         text = body.decode("utf-8")
     except UnicodeDecodeError as e:
         shift = len(content) - len(body)
-        return _refuse("encoding", span=(e.start + shift, e.end + shift))
+        return _refuse("encoding", span=(e.start + shift, e.end + shift)), b""
     if not text.strip(" \t\r\n"):
-        return _refuse("empty", span=(0, len(content)))
-    if _deepest(body) > limits.json_depth:
-        return _locate(content, limits, "depth")
-    value = _quickly(body)
+        return _refuse("empty", span=(0, len(content))), b""
+    if _is_deep(body, limits.json_depth):
+        return _locate(content, limits, "depth"), b""
+    value, written = _quickly(body)
     if value is None:
         try:
             value, end = _decoder.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))
         except (_FoundError, ValueError, RecursionError):
-            return _locate(content, limits, "malformed")
+            return _locate(content, limits, "malformed"), b""
         if text[end:].strip(" \t\r\n"):
-            return _locate(content, limits, "trailing")
+            return _locate(content, limits, "trailing"), b""
         if _SURROGATE_ESCAPE.search(body):
             fault = scan.first_fault(content, limits.json_depth)
             if fault is not None:
-                return _refuse(fault.kind, fault.pointer, (fault.start, fault.end))
+                return _refuse(fault.kind, fault.pointer, (fault.start, fault.end)), b""
     if not isinstance(value, dict):
-        return _refuse("object", span=(0, len(content)))
-    return Result(value, issues)
+        return _refuse("object", span=(0, len(content))), b""
+    return Result(value, issues), written
 
 
 def _locate(content: bytes, limits: Limits, otherwise: str) -> Result[Json]:

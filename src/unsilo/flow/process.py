@@ -262,9 +262,9 @@ def prepare_resource(
     return piece
 
 
-def draft_resource(resource: Json, rank: int) -> Draft:
-    """Make one resource ready as `prepare_resource` does, to be written by this process."""
-    body = codec.encode(resource)
+def draft_resource(resource: Json, rank: int, words: bytes = b"") -> Draft:
+    """Make one resource ready as `prepare_resource` does, to be written by this process; `words` is it encoded."""
+    body = words or codec.encode(resource)
     piece = Draft(
         resource["resourceType"], resource["id"], body, body_digest(body), _NOTHING, b"", 0, rank, [],
         made=keys_of(resource),

@@ -30,11 +30,14 @@ _ZSTD = b"\x28"  # how a frame of zstd begins; an encoded lineage begins as an a
 _LARGEST = 1 << 30  # what SQLite can hold in one value
 
 
-def squeeze(content: bytes) -> bytes:
-    """Compress with zstd level 3; the result says its own length."""
-    tool = getattr(_local, "compressor", None)
+def squeeze(content: bytes, level: int = 3) -> bytes:
+    """Compress with zstd; the result says its own length."""
+    tools: dict[int, zstandard.ZstdCompressor] | None = getattr(_local, "compressors", None)
+    if tools is None:
+        tools = _local.compressors = {}
+    tool = tools.get(level)
     if tool is None:
-        tool = _local.compressor = zstandard.ZstdCompressor(level=3, write_checksum=False)
+        tool = tools[level] = zstandard.ZstdCompressor(level=level, write_checksum=False)
     return bytes(tool.compress(content))
 
 

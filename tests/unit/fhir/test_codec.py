@@ -147,8 +147,27 @@ def test_the_quick_decoder_changes_no_answer(edits: list[tuple[int, bytes, int]]
         content = content[:at] + piece + content[at + cut :]
     quick, found = codec._quickly, codec.decode(content)
     try:
-        codec._quickly = lambda _body: None  # type: ignore[assignment]
+        codec._quickly = lambda _body: (None, b"")
         strict = codec.decode(content)
     finally:
         codec._quickly = quick
     assert repr(found) == repr(strict)  # 1 and 1.0 differ, and the order of keys counts
+    read, words = codec.read(content)
+    assert repr(read) == repr(found)
+    assert words in (b"", codec.encode(found.value or {}))
+
+
+def test_what_a_document_says_comes_with_it() -> None:
+    """So that nobody who keeps it has to write it again; of what the strict decoder has to read it does not."""
+    assert codec.read(b'{"a" : 1.50, "b":[]}\n')[1] == b'{"a":1.50,"b":[]}'
+    assert codec.read(b'{"a":1e2}')[1] == b""
+    assert codec.read(b'{"a":')[1] == b""
+
+
+@pytest.mark.parametrize("most", [3, 60, 100])
+def test_the_depth_that_is_asked_for_is_the_depth_that_is_taken(most: int) -> None:
+    """One step deeper is refused, however few brackets there are."""
+    limits = Limits(json_depth=most)
+    fits, deeper = (b'{"a":' * n + b"1" + b"}" * n for n in (most, most + 1))
+    assert codec.decode(fits, limits).value is not None
+    assert [issue.rule for issue in codec.decode(deeper, limits).issues] == ["fhir.json.depth"]

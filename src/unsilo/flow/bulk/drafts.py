@@ -34,6 +34,8 @@ _MOST_TOLD = 5
 """Faults of one line that are told."""
 _BEHIND = 3
 """How far workers stand back: two of them and who writes, or a node that serves, then share two cores by halves."""
+_WAITING = 1
+"""How hard what waits for a commit is packed: a quarter of its size in two thirds of the time."""
 _encode = msgspec.msgpack.Encoder().encode
 _structure = Options(invariants=False)
 
@@ -75,7 +77,7 @@ def _found(resource: Json, order: Order, judge: Judge | None) -> tuple[list[Issu
 
 def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft | None, list[Issue]]:
     """Return a resource ready for the store, and what is to be said; None when it is refused."""
-    read = codec.decode(content)
+    read, words = codec.read(content)
     if read.value is None:
         return None, read.issues
     resource = read.value
@@ -83,7 +85,7 @@ def _drafted(content: bytes, order: Order, judge: Judge | None) -> tuple[Draft |
     if order.only and kind != order.only:
         text = f"a {kind[:64]} in a file of {order.only}" if "resourceType" in resource else "resourceType is missing"
         return None, [Issue("error", "value", text, Where("resourceType"), rule="import.type")]
-    made = draft(kind, resource, id_ if isinstance(id_, str) else sha256(content.strip()).hexdigest()[:40])
+    made = draft(kind, resource, id_ if isinstance(id_, str) else sha256(content.strip()).hexdigest()[:40], words)
     part = whole(kind, resource) if not isinstance(made, Written) else made
     if part is not None or isinstance(made, Written):
         return None, part.issues if part is not None else []
@@ -119,7 +121,7 @@ def drafts(
         packer = _packer(*order.dictionary)
         for one in held:
             one.sheet.bodies = pack_all(one.sheet.bodies, packer)
-    packed = [squeeze(_encode(one)) for one in held]  # an eighth: many wait for one commit
+    packed = [squeeze(_encode(one), _WAITING) for one in held]  # many wait for one commit
     return _encode(Drafts(packed, [places for _, places in sheets], told, read))
 
 

@@ -43,9 +43,12 @@ def own_words(resource: Json, id_: str) -> Json:
     One that is so already is returned itself.
     """
     meta = resource.get("meta")
-    in_order = tuple(islice(resource, 3)) == _FRONT and resource["id"] == id_
-    if in_order and meta and type(meta) is dict and _OWN.isdisjoint(meta):
-        return resource
+    front = tuple(islice(resource, 3))
+    if front[:2] == _FRONT[:2] and resource["id"] == id_:
+        if "meta" not in resource:
+            return resource
+        if front == _FRONT and meta and type(meta) is dict and _OWN.isdisjoint(meta):
+            return resource
     kept = {k: v for k, v in meta.items() if k not in _OWN} if isinstance(meta, dict) else meta
     made: Json = {"resourceType": resource["resourceType"], "id": id_}
     if kept:
@@ -54,8 +57,11 @@ def own_words(resource: Json, id_: str) -> Json:
     return made
 
 
-def draft(kind: str, resource: Any, id_: str) -> Draft | Written:
-    """Make a resource ready for the store under an id, or say why it cannot be stored."""
+def draft(kind: str, resource: Any, id_: str, words: bytes = b"") -> Draft | Written:
+    """Make a resource ready for the store under an id, or say why it cannot be stored.
+
+    `words` is what `codec.encode` makes of the resource, where somebody knows it (`codec.read`).
+    """
     if not isinstance(resource, dict):
         return refusal(kind, 400, "structure", "a resource is one JSON object", rule="object")
     said = resource.get("resourceType")
@@ -74,7 +80,7 @@ def draft(kind: str, resource: Any, id_: str) -> Draft | Written:
     whole = own_words(resource, id_)
     status = resource.get("status")
     rank = _RANKS.get(status, 0) if kind in _RANKED and isinstance(status, str) else 0
-    return draft_resource(whole, rank)
+    return draft_resource(whole, rank, words if whole is resource else b"")
 
 
 def whole(kind: str, resource: Any) -> Written | None:
