@@ -3,7 +3,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# A distribution builds its own Python with profiles: it takes two thirds to nine tenths of the time of one built without.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3 python; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PORT ?= 8080
 MLLP ?= 2575
 DATA ?= data/demo
@@ -17,8 +18,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.python:
-	@if [ -z "$(PYTHON)" ]; then echo "unsilo needs Python 3.11 or newer: install it, for example 'apt-get install python3 python3-venv'."; exit 1; fi
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it, for example 'apt-get install python3-venv'."; exit 1; }
+	@if [ -z "$(PYTHON)" ]; then echo "unsilo needs Python 3.11 or newer with its venv module: install it, for example 'apt-get install python3 python3-venv'."; exit 1; fi
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 

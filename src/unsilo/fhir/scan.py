@@ -7,10 +7,11 @@ from typing import NamedTuple
 __all__ = ["LONGEST_NUMBER", "Fault", "Token", "first_fault", "huge", "spans", "tokens"]
 
 _TOKEN = re.compile(
-    rb'[ \t\r\n]*+(?:(?P<string>"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+")'
+    rb'[ \t\r\n]*+(?:(?P<string>"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrtu])*+")'
     rb"|(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
     rb"|(?P<word>true|false|null)|(?P<mark>[{}\[\],:]))"
 )
+_NO_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*+\\u(?![0-9a-fA-F]{4})")
 _SURROGATE = re.compile(rb"\\\\|\\u(?:(?P<high>[dD][89abAB][0-9a-fA-F]{2})|(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))")
 _LOW_NEXT = re.compile(rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _ESCAPE = re.compile(rb'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))')
@@ -64,6 +65,11 @@ def _unquote(raw: bytes) -> str:
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _wrong_escape(content: bytes, start: int, end: int) -> bool:
+    """Tell whether a string has `\\u` without the four digits that belong to it."""
+    return content.find(b"\\u", start, end) >= 0 and _NO_ESCAPE.search(content, start, end) is not None
+
+
 def _lone_surrogate(content: bytes, start: int, end: int) -> int | None:
     """Return where an escaped surrogate without its partner stands, or None."""
     position = start
@@ -97,7 +103,7 @@ def tokens(content: bytes, depth: int = 1_000_000) -> Iterator[Token | Fault]:
     done = False
     while True:
         hit = _TOKEN.match(content, position)
-        if hit is None:
+        if hit is None or (hit.lastgroup == "string" and _wrong_escape(content, *hit.span("string"))):
             rest = content[position : position + 4096].lstrip(b" \t\r\n")
             if done and not content[position:].strip(b" \t\r\n"):
                 return

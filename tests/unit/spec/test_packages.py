@@ -375,13 +375,15 @@ def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
 def test_bounds_hold(tmp_path: Path, bounds: Bounds) -> None:
     """An archive, what it unpacks to, a file of it and their number may not be larger."""
     members = {f"package/f{i}.json": b'{"x":"' + b" " * 10_000 + b'"}' for i in range(5)}
-    path = packed(tmp_path / "bomb.tgz", {"package/package.json": MANIFEST} | members)
+    members["package/package.json"] = MANIFEST
+    path = packed(tmp_path / "bomb.tgz", members)
     assert read_package(path).name == "x"
     with pytest.raises(PackageError, match=r"bomb\.tgz: .*(larger|more than)"):
         read_package(path, bounds)
     folder = tmp_path / "f"
-    with tarfile.open(path) as made:
-        made.extractall(folder, filter="data")
+    for name, content in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
     if bounds.archive > 100:
         with pytest.raises(PackageError, match="larger"):
             read_package(folder, bounds)

@@ -22,7 +22,7 @@ class Token(NamedTuple):
 
 
 _TOKEN: Final = re.compile(
-    r"""(?P<space>(?:[ \t\r\n\f\ufeff]|//[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)++)
+    r"""(?P<space>(?:[ \t\r\n\f\ufeff]++|//[^\n]*+|/\*.*?\*/)+)
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |`(?P<quoted>(?:[^`\\]|\\.)*+)`
     |'(?P<string>(?:[^'\\]|\\.)*+)'

@@ -11,7 +11,7 @@ __all__ = ["span"]
 _MARKUP = re.compile(
     rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
     rb"|</(?P<close>[^\s>]++)\s*>"
-    rb"""|<(?P<open>[^\s/>!?]++)(?P<attributes>(?:[^"'>/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)(?P<empty>/?)>""",
+    rb"""|<(?P<open>[^\s/>!?]++)(?P<attributes>(?:[^"'>]++|"[^"]*+"|'[^']*+')*+)>""",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(rb"""([^\s=/]+)\s*=\s*(?:"([^"]*+)"|'([^']*+)')""")
@@ -37,7 +37,7 @@ def _scan(body: bytes, framed: bool) -> dict[str, tuple[int, int, int, int]]:
             number = counts[name] = counts.get(name, 0) + 1
             parent = open_elements[-1][0] if open_elements else ""
             path = f"{parent}/{name}[{number}]" if open_elements or number > 1 else f"/{name}"
-            if hit["empty"]:
+            if hit["attributes"].endswith(b"/"):
                 found[path] = (hit.start(), hit.end(), hit.end(), hit.end())
                 scope = outer
             else:

@@ -15,9 +15,9 @@ from unsilo.kernel.limits import DEFAULT
 
 __all__ = ["parse"]
 
-_DECLARATION = re.compile(rb"\s*<\?xml\b([^?]|\?(?!>))*+\?>", re.DOTALL)
+_DECLARATION = re.compile(rb"\s*<\?xml\b.*?\?>", re.DOTALL)
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
-_PROLOG = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_BEFORE = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _PREFIXES = re.compile(rb"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 _DECLARED = re.compile(rb"xmlns:([A-Za-z_][\w.-]*)\s*=")
 _FRAME: Final = "fragment"
@@ -169,8 +169,9 @@ def parse(content: bytes, limits: Limits = DEFAULT) -> Result[Document]:
     text = _decode(content, issues)
     if text is None:
         return Result(None, issues)
-    prolog = _PROLOG.match(text.body)
-    first = prolog.end() if prolog else 0
+    first = 0
+    while before := _BEFORE.match(text.body, first):
+        first = before.end()
     if text.body[first : first + 2] == b"<!" and text.body[first : first + 9].upper() == b"<!DOCTYPE":
         at = text.start + len(text.body[:first].decode("utf-8").encode(text.codec))
         return Result(None, [*issues, _issue("doctype", where=Where("", (at, at + 9)))])
