@@ -159,14 +159,14 @@ _DEEPER = frozenset(("act", "observation", "organizer", "procedure", "encounter"
 _ANY_PROBLEM = frozenset("55607006 404684003 64572001 282291009 418799008 409586006".split())
 
 
-_ANY_OF_ITS_SORT = frozenset(("410942007", "71388002"))
+_ANY_OF_ITS_SORT = frozenset(("410942007", "71388002", "105590001"))
 
 
 def _denied(node: ElementTree.Element, kinds: tuple[str, ...]) -> bool:
     """Tell whether a negated entry has no resource with its code: a finding, or "no known" of any sort."""
     if "Observation" in kinds or "FamilyMemberHistory" in kinds:
         return True
-    said = _coded(node, "code") | _coded(node, "consumable")
+    said = _coded(node, "code") | _coded(node, "consumable") | _coded(node, "participant")
     return bool(_codes(node.find(f"{V3}value")) & _ANY_PROBLEM or said & _ANY_OF_ITS_SORT)
 
 

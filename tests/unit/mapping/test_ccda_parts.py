@@ -179,6 +179,12 @@ def medication(times: str) -> dict[str, Any]:
     return found[0]
 
 
+def every(value: str, unit: str, begin: str = "", more: str = "") -> str:
+    """A time that repeats, perhaps from a moment on."""
+    phase = f'<phase><low value="{begin}"/></phase>' if begin else ""
+    return f'<effectiveTime xsi:type="PIVL_TS" {more}>{phase}<period value="{value}" unit="{unit}"/></effectiveTime>'
+
+
 @pytest.mark.parametrize(
     ("times", "timing"),
     [
@@ -203,6 +209,25 @@ def medication(times: str) -> dict[str, Any]:
             '<effectiveTime xsi:type="SXPR_TS"><comp xsi:type="EIVL_TS"><event code="HS"/></comp></effectiveTime>',
             {"repeat": {"when": ["HS"]}},
         ),
+        (
+            '<effectiveTime xsi:type="EIVL_TS"><event code="AC"/><offset><low value="-1" unit="h"/></offset></effectiveTime>',
+            {"repeat": {"when": ["AC"], "offset": 60}},
+        ),
+        (
+            every("1", "wk", "20240304", 'alignment="DW"') + every("12", "h", more='operator="A"'),
+            {"repeat": {"frequency": 1, "period": 12, "periodUnit": "h", "dayOfWeek": ["mon"]}},
+        ),
+        (
+            every("1", "wk", "20240304") + every("7", "d", "20240307"),
+            {"repeat": {"frequency": 2, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon", "thu"]}},
+        ),
+        (
+            every("1", "d", "202403040800") + every("24", "h", "202403042030"),
+            {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d", "timeOfDay": ["08:00:00", "20:30:00"]}},
+        ),
+        (every("8", "h") * 2, {"repeat": {"frequency": 1, "period": 8, "periodUnit": "h"}}),
+        (every("8", "h") + every("2", "d"), None),
+        (every("1", "wk", "20249999") + every("1", "wk", "20240304"), None),
         ('<effectiveTime xsi:type="PIVL_TS"><period value="1" unit="fortnight"/></effectiveTime>', None),
         ('<effectiveTime nullFlavor="UNK"/>', None),
     ],

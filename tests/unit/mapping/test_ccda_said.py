@@ -19,13 +19,15 @@ _CSM = (
 )
 
 
-def made(section: str, concern: str, observation: str, body: str, status: str, kind: str) -> dict[str, Any]:
+def made(
+    section: str, concern: str, observation: str, body: str, status: str, kind: str, more: str = ""
+) -> dict[str, Any]:
     """The one resource of a type from a concern with one observation."""
     entry = (
         f'<entry><act classCode="ACT" moodCode="EVN"><templateId root="{_TEMPLATES}.4.{concern}"/>'
         f'<id root="1.9" extension="c"/><code code="CONC" codeSystem="2.16.840.1.113883.5.6"/>'
         f'<statusCode code="{status}"/><entryRelationship typeCode="SUBJ">'
-        f'<observation classCode="OBS" moodCode="EVN"><templateId root="{_TEMPLATES}.4.{observation}"/>'
+        f'<observation classCode="OBS" moodCode="EVN" {more}><templateId root="{_TEMPLATES}.4.{observation}"/>'
         f'<id root="1.9" extension="o"/><code code="ASSERTION" codeSystem="2.16.840.1.113883.5.4"/>'
         f'<statusCode code="completed"/>{body}</observation></entryRelationship></act></entry>'
     )
@@ -87,6 +89,55 @@ def test_what_was_entered_in_error_is_not_shown_as_held(end: str) -> None:
     allergy = made("6.1", "30", "7", value, "nullified", "AllergyIntolerance")
     assert allergy["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
     assert "clinicalStatus" not in allergy
-    condition = problem(f'<value xsi:type="CD" code="22298006" {_SNOMED}/>', "nullified")
+    condition = problem(f'<value xsi:type="CD" code="22298006" {_SNOMED}/>', "nullified", end)
+    assert "abatementDateTime" not in condition
     assert condition["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
     assert "clinicalStatus" not in condition
+
+
+_ALLERGY = f'<value xsi:type="CD" code="419199007" {_SNOMED}/>'
+_TO = '<participant typeCode="CSM"><participantRole><playingEntity>{}</playingEntity></participantRole></participant>'
+
+
+@pytest.mark.parametrize(
+    ("substance", "code", "text"),
+    [
+        ("105590001", "716186003", "No known allergies"),
+        ("410942007", "409137002", "No known drug allergies"),
+        ("762766007", "429625007", "No known food allergies"),
+    ],
+)
+def test_a_negated_allergy_to_any_substance_is_none_known(substance: str, code: str, text: str) -> None:
+    """ "No allergy to substance" does not refute one allergy: it says that there are none of a sort."""
+    body = _ALLERGY + _TO.format(f'<code code="{substance}" {_SNOMED}/>')
+    found = made("6.1", "30", "7", body, "active", "AllergyIntolerance", 'negationInd="true"')
+    assert found["code"] == {"coding": [{"system": "http://snomed.info/sct", "code": code}], "text": text}
+    assert "verificationStatus" not in found
+
+
+def severity(reactions: int) -> dict[str, Any]:
+    """An allergy that is said to be severe itself, with so many reactions."""
+    inner = (
+        '<entryRelationship typeCode="{}"><observation classCode="OBS" moodCode="EVN">'
+        f'<templateId root="{_TEMPLATES}.4.{{}}"/><code code="x"/><value xsi:type="CD" code="{{}}" {_SNOMED} '
+        'displayName="{}"/></observation></entryRelationship>'
+    )
+    body = _ALLERGY + _CSM + inner.format("SUBJ", 8, "24484000", "Severe")
+    for _ in range(reactions):
+        body += inner.format("MFST", 9, "271807003", "Rash")
+    return made("6.1", "30", "7", body, "active", "AllergyIntolerance")
+
+
+def test_the_severity_of_an_allergy_is_never_lost() -> None:
+    """It is that of the one reaction, and a note where there is none or more than one."""
+    assert severity(1)["reaction"][0]["severity"] == "severe"
+    assert "note" not in severity(1)
+    for reactions in (0, 2):
+        assert severity(reactions)["note"] == [{"text": "Severity: Severe"}]
+
+
+def test_a_substance_that_has_a_name_only_is_not_absent() -> None:
+    """A name stands for the code that is not sent."""
+    found = made("6.1", "30", "7", _ALLERGY + _TO.format('<code nullFlavor="UNK"/><name>Latex</name>'), "active",
+                 "AllergyIntolerance")  # fmt: skip
+    assert found["code"] == {"text": "Latex"}

@@ -13,9 +13,9 @@ from unsilo.formats.ccda import Document, Node
 from unsilo.kernel import Envelope, Issue, Locator, Row
 from unsilo.kernel.json import encode
 from unsilo.mapping.ccda.functions import FUNCTIONS
-from unsilo.mapping.ccda.links import refer_entries
+from unsilo.mapping.ccda.links import name_dispensed, refer_entries
 from unsilo.mapping.ccda.narrative import xhtml_of
-from unsilo.mapping.ccda.recognise import NO_INFORMATION, NONE_KNOWN, OTHER_PERSON, recognise
+from unsilo.mapping.ccda.recognise import NO_INFORMATION, NONE_KNOWN, OTHER_PERSON, RISK, recognise
 from unsilo.mapping.ccda.run import CcdaRun, Frame
 from unsilo.mapping.ccda.unconsumed import unconsumed
 from unsilo.mapping.ccda.walk import Path, clean_text, path_of
@@ -41,6 +41,7 @@ _KIND = "kind="
 _UNSAID = {
     OTHER_PERSON: "a statement about somebody else than the patient is no resource; it is read in the document's text",
     NO_INFORMATION: "a statement that itself has a nullFlavor is no resource; it is read in the document's text",
+    RISK: "what is only feared or defined is no resource; it is read in the document's text",
     NONE_KNOWN: "that there are none of a sort is said by the section of the Composition",
 }
 _DAY = re.compile(r"\d{8}[\d.+Z:T -]+$")
@@ -101,6 +102,7 @@ class CcdaMap:
                 run.issue("information", "not-supported", _UNSAID[kind], node.path or None, f"ccda.{kind}")
         drafts = run.drafts
         refer_entries(run)
+        name_dispensed(run)
         _one_person_each(run)
         origins = [(draft, draft.node) for draft in run.drafts]
         entries = finish(run, _facts(run, tree))

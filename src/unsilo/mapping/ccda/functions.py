@@ -12,6 +12,7 @@ from typing import Any
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.ccda.allergies import no_known_text, outer_severity, severity_note
 from unsilo.mapping.ccda.attachments import body, note_body, original
 from unsilo.mapping.ccda.authorities import OID, UUID, code_system, instance_system, oid_uri
 from unsilo.mapping.ccda.devices import udi_name, udi_part, udi_safety
@@ -23,6 +24,7 @@ from unsilo.mapping.ccda.people import (
     concern_author,
     concern_time,
     family_parts,
+    family_when,
     person_words,
     proficiency,
     step_number,
@@ -45,8 +47,6 @@ _SCHEMES = {
 }  # fmt: skip
 """Scheme of a TEL value -> ContactPoint.system (v3 URLScheme)."""
 _ALLERGY_STATUS = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
-_NO_KNOWN = {"416098002": "drug", "419511003": "drug", "59037007": "drug", "414285001": "food", "418471000": "food",
-             "235719002": "food", "426232007": "environmental"}  # fmt: skip
 
 
 def _bare(run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows, target: Json) -> None:
@@ -202,16 +202,25 @@ def _entered_in_error(node: Element) -> Element | None:
     return None
 
 
-def _nullified(system: str) -> Callable[..., Json | None]:
-    """Make the function that gives the verification status of what was entered in error."""
+_OF_NOTHING = frozenset(("clinicalStatus", "abatementDateTime"))
 
-    def status(_run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+
+def _nullified(system: str) -> Callable[..., None]:
+    """Make the function that gives the verification status of what was entered in error.
+
+    A clinical status and an end that were said beside it are taken back: they are of nothing (FHIR R4 ait-2, con-4, 5).
+    """
+
+    def status(_run: Any, node: Element, _at: Locator, _path: str, rule: str, rows: Rows, target: Json) -> None:
         code = _entered_in_error(node)
         if code is None:
-            return None
-        rows.append(Row(f"{path}.coding[0].system", rule, None))
-        rows.append(Row(f"{path}.coding[0].code", rule, f"{code.path}/@code"))
-        return {"coding": [{"system": system, "code": "entered-in-error"}]}
+            return
+        for name in _OF_NOTHING & target.keys():
+            del target[name]
+            rows[:] = [row for row in rows if row.path.partition(".")[0] != name]
+        target["verificationStatus"] = {"coding": [{"system": system, "code": "entered-in-error"}]}
+        rows.append(Row("verificationStatus.coding[0].system", rule, None))
+        rows.append(Row("verificationStatus.coding[0].code", rule, f"{code.path}/@code"))
 
     return status
 
@@ -240,29 +249,6 @@ def negated(run: Any, _node: Element, at: Locator, _path: str, rule: str, *_: An
     """A negated observation has no place in FHIR's Observation: shown as one, it would say the opposite."""
     text = "a negated observation is not made a resource; it is read in the document's text"
     run.issue("warning", "not-supported", text, at, rule, "what was not found is best sent as a coded result")
-
-
-def no_known_text(_run: Any, node: Element, at: Locator, path: str, rule: str, rows: Rows) -> str:
-    """In words what a negated allergy without a substance says."""
-    code = path_of("value/@code").says(node)
-    kind = _NO_KNOWN.get(code, "")
-    rows.append(Row(path, rule, f"{at}/@negationInd"))
-    return f"No known {kind + ' ' if kind else ''}allergies"
-
-
-def outer_severity(run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> str | None:
-    """The severity said of the allergy itself, where it has one reaction only that says none (C-CDA 1.1 style)."""
-    owner = node.around("observation")
-    if owner is None:
-        return None
-    if path_of('entryRelationship/observation[kind="reaction"]').count(owner) != 1:
-        return None
-    found = path_of('entryRelationship/observation[kind="severity"]/value/@code').first(owner)
-    hit = run.program.vocabulary("Severity")[found.get("code") or ""] if found is not None else None
-    if found is None or hit is None or not hit.code:
-        return None
-    rows.append(Row(path, rule, f"{found.path}/@code"))
-    return str(hit.code)
 
 
 def administration_unit(_run: Any, node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> str | None:
@@ -343,6 +329,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ethnicity": ethnicity,
     "expression": expression,
     "family_parts": family_parts,
+    "family_when": family_when,
     "gender_identity": gender_identity,
     "instance_id": instance_id,
     "laboratory_report": laboratory_report,
@@ -369,6 +356,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "refills": refills,
     "section": section,
     "section_code": section_code,
+    "severity_note": severity_note,
     "sex": sex,
     "sop_class": sop_class,
     "step_number": step_number,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Locator, Row
 from unsilo.mapping.model import Draft
 
-__all__ = ["entry_reference", "refer_entries"]
+__all__ = ["entry_reference", "name_dispensed", "refer_entries"]
 
 _MAY: Final = {
     "addresses": frozenset(("Condition", "Observation", "MedicationStatement", "ServiceRequest")),
 }
 """Element -> the types that it may refer to (FHIR R4 Goal)."""
+_DRUG: Final = "medicationCodeableConcept"
 
 
 def entry_reference(run: Any, node: Node, _at: Locator, path: str, rule: str, _rows: list[Row]) -> None:
@@ -41,6 +43,19 @@ def refer_entries(run: Any) -> None:
                 place = f"{ident.path}/@{'extension' if ident.get('extension') else 'root'}"
                 draft.rows.append(Row(f"{element}[{len(items)}].reference", rule, place))
                 items.append(run.refer(target))
+
+
+def name_dispensed(run: Any) -> None:
+    """Let a dispense that names no product of its own be of the medication whose entry holds it (C-CDA 2.1, 3.68)."""
+    orders = {draft.node: draft for draft in run.drafts if draft.type == "MedicationRequest"}
+    for draft in run.drafts:
+        if draft.type != "MedicationDispense" or _DRUG in draft.body:
+            continue
+        order = orders.get(draft.node.around("substanceAdministration"))
+        if order is None or _DRUG not in order.body:
+            continue
+        draft.body[_DRUG] = deepcopy(order.body[_DRUG])
+        draft.rows += [row for row in order.rows if row.path.startswith(_DRUG)]
 
 
 def _named(draft: Draft) -> list[Node]:

@@ -10,7 +10,15 @@ from unsilo.mapping.ccda.authorities import code_system
 from unsilo.mapping.ccda.walk import clean_text, path_of
 from unsilo.mapping.runtime import NOTHING
 
-__all__ = ["concern_author", "concern_time", "family_parts", "person_words", "proficiency", "step_number"]
+__all__ = [
+    "concern_author",
+    "concern_time",
+    "family_parts",
+    "family_when",
+    "person_words",
+    "proficiency",
+    "step_number",
+]
 
 Rows = list[Row]
 _PROFICIENCY: Final = "http://hl7.org/fhir/StructureDefinition/patient-proficiency"
@@ -32,6 +40,17 @@ def family_parts(_run: Any, node: Node, _at: Locator, path: str, rule: str, rows
     parts = owner.by["family"] if owner is not None else [node]
     now = [part for part in parts if "BR" not in (part.get("qualifier") or "").split()]
     return _words(now or parts, path, rule, rows)
+
+
+def family_when(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
+    """The time of a relative's condition as a note beside the age at which it began: FHIR R4 has one onset only."""
+    for way in ("effectiveTime/@value", "effectiveTime/low/@value"):
+        time = path_of(way).first(node)
+        when = run.dateTime[(time.get("value") or "").strip()] if time is not None else None
+        if time is not None and when:
+            rows.append(Row(f"{path}.text", rule, f"{time.path}/@value"))
+            return {"text": f"{when} (time of the condition)"}
+    return None
 
 
 def person_words(_run: Any, node: Node, _at: Locator, path: str, rule: str, rows: Rows) -> str | None:

@@ -17,7 +17,7 @@ from unsilo.formats.ccda import Document, Node
 from unsilo.mapping.ccda.walk import path_of, valued_node
 from unsilo.mapping.values import number
 
-__all__ = ["NONE_KNOWN", "NO_INFORMATION", "OTHER_PERSON", "STATEMENTS", "Kinds", "recognise"]
+__all__ = ["NONE_KNOWN", "NO_INFORMATION", "OTHER_PERSON", "RISK", "STATEMENTS", "Kinds", "recognise"]
 
 _HL7: Final = "2.16.840.1.113883.10.20."
 STATEMENTS: Final = frozenset(
@@ -29,6 +29,7 @@ _LINKS: Final = ("entry", "entryRelationship", "component")
 OTHER_PERSON: Final = "other-person"
 NONE_KNOWN: Final = "none-known"
 NO_INFORMATION: Final = "no-information"
+RISK: Final = "risk"
 _FAMILY: Final = frozenset(("family-organizer", "family", "family-history"))
 _OPEN: Final = frozenset(
     "other act cluster health-concern intervention planned-act procedure equipment-organizer panel advance-organizer "
@@ -146,6 +147,10 @@ def _placed(kind: str, node: Node, around: str) -> str:
         if kind == "immunization" and node.attrs.get("negationInd") == "true":
             return kind  # not given
         return _IN_PLANS[kind]
+    if mood and mood != "EVN" and kind in _OBSERVED:
+        return "goal" if mood == "GOL" else "planned-observation" if mood in _PLANNED else RISK
+    if kind == "refusal" and not _refused(node):
+        return "indication"
     if kind in _STATED and _says_nothing(node):
         return NO_INFORMATION
     if kind == "family" and around != "family-organizer":
@@ -161,6 +166,17 @@ def _placed(kind: str, node: Node, around: str) -> str:
     if kind == "health-concern" and not _holds_statements(node):
         return "bare-concern"
     return kind
+
+
+_OBSERVED: Final = frozenset("allergy diagnosis health-status other problem result social vital".split())
+"""Kinds that say that something is so: in another mood than EVN it is asked for, aimed at or feared (CDA R2 4.3.6)."""
+
+
+def _refused(node: Node) -> bool:
+    """Tell whether a reason is one for a vaccine not given; without a template it may be one for giving it."""
+    link = node.parent
+    given = link.parent if link is not None else None
+    return "templateId" in node.by or (given is not None and given.attrs.get("negationInd") == "true")
 
 
 _STATED: Final = frozenset(("allergy", "problem"))

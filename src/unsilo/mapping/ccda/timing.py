@@ -7,11 +7,13 @@ of them (CDA R2 data types GTS, FHIR R4 Timing).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Final
 
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
+from unsilo.mapping.ccda.cycles import clock, distinct_cycles, phase_of, weekday
 from unsilo.mapping.ccda.walk import path_of
 
 __all__ = ["end_of_width", "organizer_time", "timing"]
@@ -51,11 +53,13 @@ def _local(node: Node) -> str:
 def timing(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[Row]) -> Json | None:
     """Return the Timing of a substanceAdministration, or None when its times say nothing FHIR can hold."""
     made = _Made(run, path, rule, rows)
-    for time in path_of("effectiveTime").all(node):
-        _one(made, time)
-        if _local(time) == "SXPR_TS":
-            for part in path_of("comp").all(time):
-                _one(made, part)
+    times = [part for time in path_of("effectiveTime").all(node) for part in (time, *time.by.get("comp", ()))]
+    repeated = distinct_cycles([time for time in times if _is_cycle(time)])
+    for time in times:
+        if not _is_cycle(time):
+            _one(made, time)
+        elif repeated and time is repeated[0]:
+            _cycles(made, repeated)
     result: Json = {}
     if made.events:
         result["event"] = made.events
@@ -64,16 +68,59 @@ def timing(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[
     return result or None
 
 
+def _is_cycle(time: Node) -> bool:
+    """Tell whether a time repeats after a period (PIVL_TS)."""
+    if path_of("frequency").first(time) is not None:
+        return False
+    return _local(time) == "PIVL_TS" or path_of("period").first(time) is not None
+
+
 def _one(made: _Made, time: Node) -> None:
-    kind = _local(time)
     if path_of("frequency").first(time) is not None:
         _frequency(made, time)
-    elif kind == "PIVL_TS" or path_of("period").first(time) is not None:
-        _period(made, time)
-    elif kind == "EIVL_TS" or path_of("event").first(time) is not None:
+    elif _local(time) == "EIVL_TS" or path_of("event").first(time) is not None:
         _event(made, time)
     else:
         _bounds(made, time)
+
+
+def _cycles(made: _Made, times: list[Node]) -> None:
+    """One period, or several that are days of the week or times of the day; of others none is told.
+
+    Each of several alone would be another dose: every Monday, of "every twelve hours on Mondays".
+    """
+    days = [time for time in times if weekday(time)]
+    hours = [time for time in times if clock(time)]
+    rest = [time for time in times if not weekday(time)]
+    if len(times) == 1:
+        _period(made, times[0])
+        if times[0].get("alignment") == "DW":
+            _list(made, "dayOfWeek", days, weekday)
+    elif len(days) == len(times):
+        _often(made, times, "wk")
+        _list(made, "dayOfWeek", days, weekday)
+    elif len(hours) == len(times) and "when" not in made.repeat:
+        _often(made, times, "d")
+        _list(made, "timeOfDay", hours, clock)
+    elif len(rest) == 1 and days and all(time.get("operator") == "A" for time in times[1:]):
+        _period(made, rest[0])
+        _list(made, "dayOfWeek", days, weekday)
+    else:
+        made.misfit(times[1], "xsi:type", "period of FHIR beside another one")
+
+
+def _often(made: _Made, times: list[Node], unit: str) -> None:
+    """So many times a day or week: one for each of the periods."""
+    for name, value in (("frequency", len(times)), ("period", 1), ("periodUnit", unit)):
+        made.repeat[name] = value
+        made.rows.append(Row(f"{made.path}.repeat.{name}", made.rule, None))
+
+
+def _list(made: _Made, name: str, times: list[Node], said: Callable[[Node], str]) -> None:
+    """The days or hours at which periods begin."""
+    for number, time in enumerate(times):
+        made.repeat.setdefault(name, []).append(said(time))
+        made.cite(f"repeat.{name}[{number}]", phase_of(time), "value")
 
 
 def _bounds(made: _Made, time: Node) -> None:
@@ -116,9 +163,14 @@ def _bounds(made: _Made, time: Node) -> None:
 
 
 def organizer_time(run: Any, node: Node, _at: Locator, path: str, rule: str, rows: list[Row]) -> str | None:
-    """The time of the organizer, for a member that has none at all; of an interval only when it is a moment."""
-    organizer = node.parent.parent if node.parent is not None else None
-    if organizer is None or organizer.name != "organizer":
+    """The time of the organizer or observation of which something without any time is a component (COMP).
+
+    An interval counts only when it is a moment.
+    """
+    organizer = _whole(node)
+    while organizer is not None and organizer.name == "observation" and "effectiveTime" not in organizer.by:
+        organizer = _whole(organizer)
+    if organizer is None or organizer.name not in ("organizer", "observation"):
         return None
     time = path_of("effectiveTime/@value").first(organizer)
     if time is None:
@@ -132,6 +184,13 @@ def organizer_time(run: Any, node: Node, _at: Locator, path: str, rule: str, row
     if when is not None:
         rows.append(Row(path, rule, f"{time.path}/@value"))
     return when
+
+
+def _whole(node: Node) -> Node | None:
+    """The statement that a node is a component of."""
+    link = node.parent
+    part = link is not None and (link.name == "component" or link.get("typeCode") == "COMP")
+    return link.parent if part and link is not None else None
 
 
 def end_of_width(low: str, width: Node) -> str | None:
@@ -201,5 +260,6 @@ def _event(made: _Made, time: Node) -> None:
     if low is not None:
         amount = made.run.decimal[low.get("value") or ""]
         minutes = _MINUTES.get(low.get("unit") or "", 0)
-        if isinstance(amount, int) and minutes and amount > 0:
-            made.put("offset", amount * minutes, low, "value")
+        before = code.startswith("AC")  # the sign may say it once more
+        if isinstance(amount, int) and minutes and (amount > 0 or before):
+            made.put("offset", abs(amount) * minutes, low, "value")

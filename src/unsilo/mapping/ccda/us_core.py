@@ -7,6 +7,7 @@ from typing import Any
 from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.authorities import code_system
+from unsilo.mapping.ccda.narrative import text_of
 
 __all__ = ["birth_sex", "ethnicity", "gender_identity", "pronouns", "race", "sex", "tribe"]
 
@@ -105,12 +106,21 @@ def birth_sex(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows
 def gender_identity(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
     """The US Core gender identity extension from the gender identity observation of the social history."""
     found = _answer(run, _GENDER_IDENTITY)
-    if found is None or not (found.get("code") or "").strip():
+    if found is None:
+        return None
+    here = f"{path}.valueCodeableConcept"
+    said: Json = {}
+    if (found.get("code") or "").strip():
+        said["coding"] = [_coding(run, found, f"{here}.coding[0]", rule, rows, "http://snomed.info/sct")]
+    words = found.first("originalText")
+    text, place = text_of(words, run.narratives) if words is not None else ("", found)
+    if words is not None and text:
+        said["text"] = text
+        rows.append(Row(f"{here}.text", rule, f"{place.path or words.path}/text()"))
+    if not said:
         return None
     rows.append(Row(f"{path}.url", rule, None))
-    here = f"{path}.valueCodeableConcept"
-    coding = _coding(run, found, f"{here}.coding[0]", rule, rows, "http://snomed.info/sct")
-    return {"url": _GENDER_IDENTITY_URL, "valueCodeableConcept": {"coding": [coding]}}
+    return {"url": _GENDER_IDENTITY_URL, "valueCodeableConcept": said}
 
 
 def sex(run: Any, _node: Element, _at: Locator, path: str, rule: str, rows: Rows) -> Json | None:
