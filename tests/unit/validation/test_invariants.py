@@ -101,3 +101,12 @@ def test_a_period_of_a_vital_sign_needs_no_day():
     assert holds(node, "Period", run)
     assert not holds("2016", "dateTime", run)
     assert holds("2016-01-02", "dateTime", run)
+
+
+def test_an_answer_to_a_batch_needs_no_full_url():
+    """bdl-8 speaks of a fullUrl that is there."""
+    answer = {"resourceType": "Bundle", "type": "batch-response", "entry": [{"response": {"status": "201 Created"}}]}
+    val = Validator(core, ("Bundle",))
+    assert [issue.rule for issue in val.validate(answer) if issue.severity == "error"] == []
+    answer["entry"][0]["fullUrl"] = "http://example.org/Patient/1/_history/1"
+    assert [issue.rule for issue in val.validate(answer) if issue.severity == "error"] == ["bdl-8"]
