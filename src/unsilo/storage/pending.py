@@ -7,7 +7,7 @@ from typing import Any
 
 from unsilo.storage.bodies import Dictionary, pack_all
 from unsilo.storage.keys import TABLES, Image, delta, with_rid
-from unsilo.storage.loading import Staging
+from unsilo.storage.loading import Staging, is_near
 from unsilo.storage.packing import keep_lineage
 from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS
@@ -168,7 +168,7 @@ def flush(
     if pending.clocks:
         connection.executemany(_SQL["clock"], list(pending.clocks.values()))
     for table, values in pending.flat.items():  # before what later jobs of the group have changed of the same resources
-        if staging is not None:
+        if staging is not None and not is_near(table, values):
             staging.add(table, values)
         else:
             run_flat(connection, _SQL[f"add_{table}"], COLUMNS[table].width, values)

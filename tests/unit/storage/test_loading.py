@@ -11,6 +11,7 @@ import pytest
 from tests.unit.storage.keyed import ids_found
 from tests.unit.storage.test_sheet import content, put, result, sheet, whole
 from unsilo.storage import Hooks, NotDurableError, Store, Tx, open_store
+from unsilo.storage.loading import is_near
 
 WAIT = 60
 RESULTS = [result(f"r{n}", f"Patient/{n % 3}", f"{n % 4}-1", n) for n in range(12)]
@@ -32,9 +33,15 @@ def disk() -> Hooks:
     return Hooks()
 
 
-@pytest.fixture
-def store(tmp_path: Path, disk: Hooks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store that is loaded: few rows are gathered, so that a dozen resources go through all of its steps."""
+@pytest.fixture(params=["held", "near"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, disk: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A store that is loaded: few rows are gathered, so that a dozen resources go through all of its steps.
+
+    Its key rows are held back, or go to so few places that they are written at once where tables allow it.
+    """
+    monkeypatch.setattr("unsilo.storage.loading._NEAR", 1000 if request.param == "held" else 0)
     monkeypatch.setattr("unsilo.storage.writer.HELD_RESOURCES", 2)
     monkeypatch.setattr("unsilo.storage.writer._LOAD_SECONDS", 0.05)
     with open_store(tmp_path / "store", hooks=disk) as opened, opened.loading(1000):
@@ -56,6 +63,14 @@ def _sheets() -> list[Any]:
 
 def _commits(store: Store) -> list[int]:
     return [row[0] for row in store.rows("SELECT resources FROM tx ORDER BY t")]
+
+
+def test_rows_of_few_places_are_told_from_others() -> None:
+    """Four rows of a place and more are few places; where values are spread over a table, rows are held back."""
+    assert is_near("ref", [1, 7, 1, 1, 7, 2, 1, 7, 3, 1, 7, 4])
+    assert not is_near("ref", [1, 7, 1, 1, 7, 2, 1, 8, 3, 1, 9, 4])
+    assert is_near("pat", [7, 1, 0, 1, 0, 0] * 4)
+    assert not is_near("dat", [1, 7, 7, 1] * 4)
 
 
 def test_jobs_share_a_commit_and_are_found_after_it(store: Store) -> None:
