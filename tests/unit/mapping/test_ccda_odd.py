@@ -238,3 +238,34 @@ def test_a_gender_identity_in_words_is_told() -> None:
     value = '<value xsi:type="CD" nullFlavor="OTH"><originalText>agender</originalText></value>'
     [patient] = found(run("17", observation("76691-5", value, template="38")), "Patient")
     assert [e["valueCodeableConcept"] for e in patient["extension"]] == [{"text": "agender"}]
+
+
+@pytest.mark.parametrize("section", ["38", "7.1"])
+def test_why_something_was_not_done_is_the_reason_of_its_status(section: str) -> None:
+    """A reason beside a negation is one for not doing it (FHIR R4 statusReason), never one for doing it."""
+    reason = inside("RSON", observation("77301-0", f'<value xsi:type="CD" code="105480006" {_SNOMED}/>'))
+    for negated in ("true", "false"):
+        act = (
+            f'<procedure classCode="PROC" moodCode="EVN" negationInd="{negated}"><templateId root="{_T}.4.14"/>'
+            f'<code code="80146002" {_SNOMED}/><statusCode code="completed"/>{reason}</procedure>'
+        )
+        mapped = run(section, drug(reason, negated=negated) if section == "38" else act)
+        [one] = found(mapped, "MedicationAdministration" if section == "38" else "Procedure")
+        assert ("statusReason" in one, "reasonCode" in one) == (negated == "true", negated == "false")
+
+
+def test_the_severity_that_a_reaction_has_is_not_told_twice() -> None:
+    """The severity of the allergy that one of its reactions has, too, is no note."""
+    severe = inside(
+        "SUBJ",
+        f'<observation classCode="OBS" moodCode="EVN"><templateId root="{_T}.4.8"/><code code="SEV"/>'
+        f'<value xsi:type="CD" code="24484000" {_SNOMED} displayName="Severe"/></observation>',
+    )
+    rash = (
+        f'<observation classCode="OBS" moodCode="EVN"><templateId root="{_T}.4.9"/><code code="ASSERTION"/>'
+        f'<value xsi:type="CD" code="271807003" {_SNOMED}/>{severe}</observation>'
+    )
+    body = f'<value xsi:type="CD" code="91936005" {_SNOMED}/>{inside("MFST", rash)}{severe}'
+    [allergy] = found(run("6.1", observation("1-8", body, template="7")), "AllergyIntolerance")
+    assert allergy["reaction"][0]["severity"] == "severe"
+    assert "note" not in allergy

@@ -50,9 +50,11 @@ def severity_note(run: Any, node: Node, _at: Locator, path: str, rule: str, rows
     """
     owner = node.parent.parent.parent if node.parent is not None and node.parent.parent is not None else None
     reactions = _REACTION.all(owner) if owner is not None else []
-    known = run.program.vocabulary("Severity")[(node.get("code") or "").strip()]
-    if len(reactions) == 1 and known is not None and known.code and _SEVERITY.first(reactions[0]) is None:
-        return None  # it is that of the reaction
+    code = (node.get("code") or "").strip()
+    known = run.program.vocabulary("Severity")[code]
+    said = [_SEVERITY.says(reaction) for reaction in reactions]
+    if code in said or (said == [""] and known is not None and known.code):
+        return None  # a reaction has it
     text = path_of("originalText").first(node)
     words, place = (node.get("displayName") or "").strip(), f"{node.path}/@displayName"
     if not words and text is not None:
