@@ -116,14 +116,19 @@ def policy_of(resource_type: str) -> Policy:
 def merge(old: Json, new: Json, cleared: Sequence[str] = (), policy: Policy | None = None) -> Merged:
     """Return the version that follows `old` when `new` arrives, both of the same type.
 
-    `cleared` holds element paths that the source emptied on purpose (HL7 v2 `""`): they are not kept. Neither
-    argument is changed. The result's `id` is the new one's. Order of united arrays is the old order, then new items,
-    so that the same content sent again gives the same resource.
+    `cleared` holds element paths that the source emptied on purpose (HL7 v2 `""`): they are not kept, of
+    `telecom[use=work]` only the items that have this value (`!=` those that do not). Neither argument is changed. The
+    result's `id` is the new one's. Order of united arrays is the old order, then new items, so that the same content
+    sent again gives the same resource.
     """
     rule = policy or policy_of(str(new.get("resourceType")))
     old_paths: dict[str, str] = {}
     moved: dict[str, str] = {}
-    gone = {path.split("[", 1)[0] for path in cleared}
+    gone = {path.split("[", 1)[0] for path in cleared if "=" not in path}
+    items = [path for path in cleared if "=" in path]
+    places: dict[str, list[int]] = {}
+    if items and rule.update:
+        old, places = _without(old, items)
     result = dict(new)
     unsaid: list[str] = []
     if rule.update:
@@ -152,7 +157,65 @@ def merge(old: Json, new: Json, cleared: Sequence[str] = (), policy: Policy | No
         before, after = at(old, path), at(new, path)
         if path not in gone and isinstance(before, list) and isinstance(after, list):
             _put(result, path, _complete(path, before, after, keys, old_paths))
-    return Merged(result, Kept(old_paths, moved, tuple(unsaid)))
+    _empty(result, gone, old_paths)
+    return Merged(result, Kept(_replaced(old_paths, places), moved, tuple(unsaid)))
+
+
+def _empty(result: Json, gone: set[str], old_paths: dict[str, str]) -> None:
+    """Take emptied parts out of elements that were kept whole: `hospitalization.dischargeDisposition`."""
+    for path in gone:
+        head, dot, tail = path.partition(".")
+        node = result.get(head)
+        if dot and head in old_paths and isinstance(node, dict) and tail in node:
+            result[head] = {name: value for name, value in node.items() if name != tail}
+            del old_paths[head]
+            old_paths.update({f"{head}.{name}": f"{head}.{name}" for name in result[head]})
+            if not result[head]:
+                del result[head]
+
+
+def _without(old: Json, items: list[str]) -> tuple[Json, dict[str, list[int]]]:
+    """Return a version without some items of its lists, and by list where the others stood before."""
+    kept = dict(old)
+    places: dict[str, list[int]] = {}
+    for text in items:
+        name, _, rest = text.partition("[")
+        path, _, value = rest.removesuffix("]").partition("=")
+        found = old.get(name)
+        if isinstance(found, list):
+            before = places.get(name, list(range(len(found))))
+            others, steps = path.endswith("!"), path.rstrip("!").split(".")
+            places[name] = [n for n in before if _has(found[n], steps, value) is others]
+            kept[name] = [found[n] for n in places[name]]
+    for name in places:
+        if not kept[name]:
+            del kept[name]
+    return kept, places
+
+
+def _has(node: Any, steps: list[str], value: str) -> bool:
+    """Tell whether a path leads to a value, through whichever items of lists."""
+    if isinstance(node, list):
+        return any(_has(item, steps, value) for item in node)
+    if not steps:
+        return bool(node == value)
+    return isinstance(node, dict) and _has(node.get(steps[0]), steps[1:], value)
+
+
+def _replaced(old_paths: dict[str, str], places: dict[str, list[int]]) -> dict[str, str]:
+    """Return the paths before a merge as they were before items were taken out of lists."""
+    result: dict[str, str] = {}
+    for path, new in old_paths.items():
+        name, bracket, rest = path.partition("[")
+        before = places.get(name)
+        if before is None:
+            result[path] = new
+        elif not bracket:
+            result.update({f"{name}[{was}]": f"{new}[{now}]" for now, was in enumerate(before)})
+        else:
+            number, _, tail = rest.partition("]")
+            result[f"{name}[{before[int(number)]}]{tail}"] = new
+    return result
 
 
 _in_order = msgspec.json.Encoder(decimal_format="number", order="sorted").encode

@@ -176,10 +176,13 @@ class Vocabulary(dict[str, "Code | None"]):
         return self.source_system if code.strip().casefold() in self.codes else ""
 
 
-_TABLE = re.compile(r"(?:HL7)?-?(\d{4})$")
+_TABLE = re.compile(r"(?:HL7-?(\d{4})|(0\d{3}))$")
 
 
 def hl7_table_uri(name: str) -> str:
-    """Return the code system of an HL7 table named as `HL70001`, `0001` or `HL7-0001`, "" for other names."""
+    """Return the code system of an HL7 table named as `HL70001`, `0001` or `HL7-0001`, "" for other names.
+
+    A number above that of all tables is a name of the sender's own: that of its laboratory, for one.
+    """
     match = _TABLE.match(name.upper())
-    return f"http://terminology.hl7.org/CodeSystem/v2-{match[1]}" if match else ""
+    return f"http://terminology.hl7.org/CodeSystem/v2-{match[1] or match[2]}" if match else ""

@@ -56,6 +56,41 @@ def test_cleared_elements_go() -> None:
     assert "birthDate" not in kept
 
 
+def test_cleared_items_of_a_list_go() -> None:
+    """Of a list only the items go that have the value; the others keep their lineage at their new places."""
+    old = {
+        "resourceType": "Patient", "id": "p",
+        "extension": [{"url": "race", "valueCode": "a"}, {"url": "faith", "valueCode": "b"}, {"url": "birth"}],
+        "telecom": [{"use": "home", "value": "1"}, {"use": "work", "value": "2"}],
+        "identifier": [{"value": "9", "type": {"coding": [{"code": "SS"}]}}, {"value": "8"}],
+    }  # fmt: skip
+    cleared = ["extension[url=faith]", "telecom[use=work]", "identifier[type.coding.code=SS]"]
+    new = {"resourceType": "Patient", "id": "p", "extension": [{"url": "birth", "valueCode": "c"}]}
+    merged, kept = merge(old, new, cleared)
+    assert [one["url"] for one in merged["extension"]] == ["race", "birth"]
+    assert merged["telecom"] == [{"use": "home", "value": "1"}]
+    assert merged["identifier"] == [{"value": "8"}]
+    rows = [Row(path, "r", None) for path in ("identifier[0].value", "identifier[1].value", "telecom[1].value")]
+    assert [row.path for row in kept.old_rows(rows)] == ["identifier[0].value"]
+    assert kept.old_rows([Row("extension[0].url", "r", None)])[0].path == "extension[0].url"
+    assert merge(old, new, ["telecom[use=work]", "telecom[use=home]"]).resource.get("telecom") is None
+    assert merge(old, new, ["telecom[use!=work]"]).resource["telecom"] == [{"use": "work", "value": "2"}]
+
+
+def test_cleared_parts_of_an_element_go() -> None:
+    """A part that the source emptied leaves an element that is else kept whole, and takes its lineage with it."""
+    old = {"resourceType": "Encounter", "id": "e", "hospitalization": {"admitSource": {}, "dischargeDisposition": {}}}
+    new = {"resourceType": "Encounter", "id": "e", "status": "in-progress"}
+    merged, kept = merge(old, new, ["hospitalization.dischargeDisposition"])
+    assert merged["hospitalization"] == {"admitSource": {}}
+    rows = [
+        Row("hospitalization.dischargeDisposition.text", "r", None),
+        Row("hospitalization.admitSource.text", "r", None),
+    ]
+    assert kept.old_rows(rows) == rows[1:]
+    assert "hospitalization" not in merge(merged, new, ["hospitalization.admitSource"]).resource
+
+
 def test_identifiers_are_united_by_system_and_value() -> None:
     """Both versions' identifiers are there once, the old order first, and lineage follows to the new index."""
     new = {

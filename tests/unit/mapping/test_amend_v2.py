@@ -111,12 +111,13 @@ def test_a_type_with_parts_is_left_alone(kind: str) -> None:
 
 
 def test_words_of_a_table() -> None:
-    """The name of a code is the code; a short word is not taken for one, and a code of the sender's has no system."""
+    """The name of a code is the code; a short word is not taken for one; a code of the sender has no system."""
     mapped = run("ADT^A08", "PID|1||7^^^N^MRN||Doe^Ann|||Female||||||||M", "PV1|1|Outpatient")
     patient, encounter = of(mapped, "Patient")[0], of(mapped, "Encounter")[0]
     assert patient["gender"] == "female"
     assert encounter["class"]["code"] == "AMB"
-    assert patient["identifier"][0]["type"]["coding"] == [{"code": "MRN"}]
+    kind, sent = patient["identifier"][0]["type"]["coding"]
+    assert (kind["code"], sent) == ("MR", {"code": "MRN"})
     assert of(run("ADT^A08", "PID|1||7||Doe^Ann|||2"), "Patient")[0]["gender"] == "female"
     odd = of(run("ADT^A08", "PID|1||7||Doe^Ann|||fem"), "Patient")[0]
     assert "gender" not in odd

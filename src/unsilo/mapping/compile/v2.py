@@ -10,7 +10,7 @@ from unsilo.mapping.compile.leaves import makes
 from unsilo.mapping.compile.shape import Facts, folded_rows, own_ref, tests_of
 from unsilo.mapping.compile.terms import Env, Obj, PathExpr, Place, RowAt, Val
 from unsilo.mapping.compile.v2_conditions import V2Conditions
-from unsilo.mapping.compile.v2_reading import Text, element_of
+from unsilo.mapping.compile.v2_reading import Text, emptied
 from unsilo.mapping.condition import parse_condition
 from unsilo.mapping.paths import Step, parse_target
 from unsilo.mapping.rows import MapRow
@@ -150,7 +150,7 @@ class V2Writer(V2Conditions):
             yield inner
             return
         rep = self.name("k")
-        element = repr(element_of(group[0].row.target))
+        element = repr(emptied(group[0].row, self.maps[group[0].row.map]))
         if len(loops) == 1:
             number = loops[0]
             every, odd, var = self.name("v"), self.name("d"), self.name("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from unsilo.mapping.compile.writer import Writer
 from unsilo.mapping.rows import MapRow
 from unsilo.mapping.sources import Literal, Ref, parse_v2
 
-__all__ = ["Text", "V2Reading", "element_of"]
+__all__ = ["Text", "V2Reading", "emptied"]
 
 
 _WHOLE = frozenset({"text", "words", "base64Binary"})
@@ -117,7 +118,7 @@ class V2Reading(Writer):
     def clearing(self, text: Text, row: MapRow, obj: Obj) -> None:
         """A field sent as delete empties the element of the first row that reads it."""
         if obj.draft == "d" and self.facts is None:
-            clear = f"run.clear(d, {element_of(row.target)!r}, {row.id!r}, {text.place.code})"
+            clear = f"run.clear(d, {emptied(row, self.maps[row.map])!r}, {row.id!r}, {text.place.code})"
             self.put(f"if {text.odd} and {text.var} == '\"\"': {clear}; {text.var} = ''")
 
     def field(self, ref: Ref) -> Text:
@@ -306,8 +307,55 @@ class V2Reading(Writer):
         yield
 
 
+def emptied(row: MapRow, rows: list[MapRow]) -> tuple[str, ...]:
+    """The elements that a delete of a row's field empties, `telecom[use=work]` for the items of a list that it fills.
+
+    Items are told by a fixed value that rows of the field give them. Of lists that versions unite, where nothing tells
+    the field's items from those of others, nothing is emptied.
+    """
+    field, item = _field(row), _ITEM.match(row.target)
+    if not field or item is None:
+        return (element_of(row.target),)
+    name = item[1]
+    filling = [one for one in rows if one.target.startswith(f"{name}[")]
+    tells = _told([one for one in filling if _field(one) == field], name)
+    if tells and (all(always for _, always in tells) or field != min(map(_field, filling))):
+        return tuple(f"{name}[{tell}]" for tell, _ in tells)
+    others = _told([one for one in filling if _field(one) != field], name)
+    if tells and len(others) == 1:  # the field's own items are those that are not told to be of the other
+        return (f"{name}[{others[0][0].replace('=', '!=', 1)}]",)
+    alone = all(_field(one) == field for one in filling)
+    return (name,) if alone or name not in _UNITED else ()
+
+
+def _told(rows: list[MapRow], name: str) -> list[tuple[str, bool]]:
+    """What tells the items that rows fill, `use=work`, and whether it always does."""
+    found: dict[str, bool] = {}
+    for row in rows:
+        stem = _ITEM.match(row.target)
+        key = row.target[len(stem[0]) + 1 :] if stem is not None and stem[1] == name else ""
+        if row.const and key in _TELLS:
+            found[f"{_INDEX.sub('', key)}={row.const}"] = not row.when
+    return list(found.items())
+
+
+_TELLS = ("url", "use", "type.coding[1].code", "type[1].coding[1].code")
+"""What tells an item of a list from others, where a row gives it a fixed value."""
+_UNITED = frozenset({"extension", "identifier"})
+_ITEM = re.compile(r"([A-Za-z]+)\[[^\[\]]*\]")
+_INDEX = re.compile(r"\[\d*\]")
+
+
+def _field(row: MapRow) -> int:
+    """The field of the segment at hand that a row reads, 0 for none or for a part of a value."""
+    for part in parse_v2(row.source) if row.source else ():
+        if isinstance(part, Ref):
+            return part.field if part.segment == row.map.partition("[")[0] else 0
+    return 0
+
+
 def element_of(target: str) -> str:
-    """The element that a delete empties: names up to the first list."""
+    """The names of a path up to the first list."""
     names = []
     for part in target.split("."):
         names.append(part.partition("[")[0].partition("(")[0])

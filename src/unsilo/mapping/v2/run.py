@@ -270,11 +270,10 @@ class V2Run(Run):
 
     # -- resources ------------------------------------------------------------
 
-    def clear(self, draft: Draft, element: str, rule: str, place: Locator) -> None:
-        """An element that the sender emptied."""
-        if element not in draft.cleared:
-            draft.cleared = [*draft.cleared, element]
-        draft.rows.append(Row(element, rule, place))
+    def clear(self, draft: Draft, elements: tuple[str, ...], rule: str, place: Locator) -> None:
+        """Elements that the sender emptied, `telecom[use=work]` where these are items of a list."""
+        draft.cleared = [*draft.cleared, *(one for one in elements if one not in draft.cleared)]
+        draft.rows += [Row(one.partition("[")[0], rule, place) for one in elements]
 
     def make(
         self, maker: Maker, text: str, i: int, field: int, rep: int, comp: int, rule: str, parent: Draft

@@ -95,6 +95,22 @@ def _patient(run: V2Run, draft: Draft) -> bool:
     return moved
 
 
+def _medicine(run: V2Run, draft: Draft) -> bool:
+    """A compound (RXC) and a code are one choice: what the order names is the code of the compound."""
+    del run
+    body, name = draft.body, "medicationCodeableConcept"
+    made = body.get("medicationReference", {}).get("reference")
+    if name not in body or not isinstance(made, Draft):
+        return False
+    if "code" in made.body:
+        _keep(draft, name, "medication", "valueCodeableConcept")
+        return True
+    made.body["code"] = body.pop(name)
+    made.rows += [Row(f"code{row[0][len(name) :]}", row[1], row[2]) for row in draft.rows if row[0].startswith(name)]
+    draft.rows[:] = [row for row in draft.rows if not row[0].startswith(name)]
+    return True
+
+
 def _keep(draft: Draft, path: str, field: str, value: str) -> None:
     """Move an element into an extension of the resource, with its lineage."""
     *above, name = path.split(".")
@@ -104,10 +120,10 @@ def _keep(draft: Draft, path: str, field: str, value: str) -> None:
     extensions = draft.body.setdefault("extension", [])
     at = f"extension[{len(extensions)}]"
     extensions.append({"url": f"urn:unsilo:v2:{field}", value: node.pop(name)})
-    old = [row for row in draft.rows if row[0] == path]
-    draft.rows[:] = [row for row in draft.rows if row[0] != path]
+    old = [row for row in draft.rows if row[0] == path or row[0].startswith(f"{path}.")]
+    draft.rows[:] = [row for row in draft.rows if row not in old]
     draft.rows.append(Row(f"{at}.url", old[0][1] if old else "mapping.v2.kept", None))
-    draft.rows += [Row(f"{at}.{value}", row[1], row[2]) for row in old]
+    draft.rows += [Row(f"{at}.{value}{row[0][len(path) :]}", row[1], row[2]) for row in old]
 
 
 _RULES = {
@@ -115,4 +131,7 @@ _RULES = {
     "Encounter": _encounter,
     "Organization": _organization,
     "Patient": _patient,
+    "MedicationRequest": _medicine,
+    "MedicationDispense": _medicine,
+    "MedicationAdministration": _medicine,
 }

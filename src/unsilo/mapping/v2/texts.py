@@ -321,7 +321,8 @@ def _bounds(text: str) -> tuple[str, str]:
 
 
 def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row], which: int) -> Json | None:
-    text, sub = run.clean(node.split(run.S)[0])
+    pieces = [run.clean(piece) for piece in node.split(run.S)]
+    text, comp, sub = "".join(piece for piece, _ in pieces), int(len(pieces) == 1), pieces[0][1]
     fields = run.tree.segments[at[0]].fields
     units = fields[6].split(run.S) if len(fields) > 6 else [""]
     unit, part = run.clean(units[0])
@@ -331,7 +332,7 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     if value is None:
         return None
     found: Json = {"value": value}
-    rows.append(Row(f"{path}.value", rule, (*at[:3], 1, sub)))
+    rows.append(Row(f"{path}.value", rule, (*at[:3], comp, comp and sub)))
     if unit:
         found["unit"] = unit
         rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, part)))
