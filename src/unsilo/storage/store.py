@@ -113,10 +113,16 @@ class Store(
         self._writer.load, self._checkpointer.left_alone = resources, LOADED_BYTES
         self._writer.more = True
         try:
-            yield self._writer.end_of_load
+            yield self._end_of_load
         finally:
-            self._writer.end_of_load()
-            self._writer.load = self._checkpointer.left_alone = 0
+            self._end_of_load()
+            self._writer.load = 0
+
+    def _end_of_load(self) -> None:
+        """Say that no more jobs of a load come; the log of its former commits is moved while the last is written."""
+        self._checkpointer.left_alone = 0
+        self._checkpointer.committed()
+        self._writer.end_of_load()
 
     def dictionary(self, kind: str) -> tuple[int, bytes] | None:
         """Return number and content of the dictionary with which others may pack `body` before it comes to the store.

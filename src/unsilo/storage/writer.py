@@ -93,17 +93,17 @@ class Writer(Turns, Guarded):
         now = time.perf_counter()
         if now < self._gathering or self.reserve.full or self._broken:
             return
-        if not isinstance(self._connection, sqlite3.Connection):  # PostgreSQL has an index
+        connection = self._connection
+        if not isinstance(connection, sqlite3.Connection):  # PostgreSQL has an index
             return
         self._gathering = now + _GATHER_SECONDS
-        error = self._guarded([], self._gather_run)
+        error = self._guarded([], lambda: self._gather_run(connection))
         if error is not None and not is_storage_fault(error):
             _LOG.error("audit rows could not be gathered", exc_info=error)
 
-    def _gather_run(self) -> None:
-        connection = self._connection
-        run = next_run(connection) if connection is not None else None
-        if connection is None or run is None:
+    def _gather_run(self, connection: sqlite3.Connection) -> None:
+        run = next_run(connection)
+        if run is None:
             return
         self._hooks.before_commit("main")
         gather(connection, run)
