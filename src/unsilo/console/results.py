@@ -69,6 +69,14 @@ def _all(asked: Asked) -> Response:
     return page("all_results.html", asked.view, **frame(asked, loaded), view_model=view, all_tests=True, kinds=KINDS)
 
 
+def _is_original(asked: Asked, ref: str, binary: str) -> bool:
+    """Tell whether a Binary is the piece that a resource came in: it is kept, and is opened where originals are."""
+    kind, _, id_ = ref.partition("/")
+    store = asked.service.store
+    stored = store.read(kind, id_)
+    return stored is not None and any(part.envelope == binary for part in store.lineage(kind, id_, stored.version))
+
+
 def report_page(asked: Asked) -> Response:
     """Show a report or document to read."""
     kind, id_ = asked.request.path_params["type"], asked.request.path_params["id"]
@@ -80,6 +88,8 @@ def report_page(asked: Asked) -> Response:
         return unknown(asked)
     asked.audit("read", person=loaded.person, what=f"report {fact.ref}")
     shown = report(fact, by_ref)
+    for piece in shown.pieces:
+        piece.binary = piece.binary if piece.binary and _is_original(asked, piece.ref, piece.binary) else ""
     values = frame(asked, loaded)
     values["title"] = f"{shown.title} · {values['title']}"
     return page("report.html", asked.view, **values, report=shown)

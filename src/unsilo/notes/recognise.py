@@ -11,6 +11,8 @@ __all__ = ["Match", "matches"]
 
 _JOINS = frozenset("-'’")
 _CASES = ("/", "and", "or", "&", ",")
+_SHORT = 4
+"""Letters of a word that with an accent is one of another language, and no abbreviation of this one."""
 
 
 class Match(NamedTuple):
@@ -89,6 +91,8 @@ def _meant(found: Sequence[Token], match: Match, shout: bool) -> bool:
     if match.first != match.last:
         return True
     token = found[match.first]
+    if len(token.text) <= _SHORT and not token.text.isascii():
+        return False  # `sí` is Spanish, no suicidal ideation
     upper = token.text.upper()
     if upper not in capitals():
         return True

@@ -51,9 +51,9 @@ class Node:
             client.cookies.set("unsilo_session", access.new_session(self.service, found, "testclient"))
         return client
 
-    def take(self, content: bytes) -> str:
-        """Receive and process one message; return its id."""
-        feed = self.service.settings.feeds["lab"]
+    def take(self, content: bytes, name: str = "lab") -> str:
+        """Receive and process one message of a feed; return its id."""
+        feed = self.service.settings.feeds[name]
         incoming = self.service.read(feed, content, {"transport": "mllp"}).whole
         receipt = self.service.store.receive(incoming).result(10)
         told = process(incoming.envelope, feed, receipt.mid)
@@ -65,7 +65,8 @@ class Node:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Make the node: DEMIRCI and a person whose name is an attack, one user of each role."""
     feed = Feed("lab", "hl7v2", "City Laboratory", authorities={"LAB": "urn:id:lab"}, default_authority="urn:id:lab")
-    settings = Settings(data=tmp_path_factory.mktemp("console"), feeds={"lab": feed})
+    clinic = Feed("clinic", "ccda", "Harbour Clinic")
+    settings = Settings(data=tmp_path_factory.mktemp("console"), feeds={"lab": feed, "clinic": clinic})
     service = Service(settings)
     for role in access.ROLES:
         assert access.add_user(service, role, role.title(), [role], PASSWORD) == []

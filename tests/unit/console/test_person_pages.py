@@ -133,6 +133,36 @@ def test_an_html_attachment_is_only_ever_saved(node: Any) -> None:
             assert "sandbox" in answer.headers["content-security-policy"]
 
 
+CDA = """<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<realmCode code="US"/><typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/>
+<templateId root="2.16.840.1.113883.10.20.22.1.2" extension="2015-08-01"/><id root="2.999.7" extension="D1"/>
+<code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><title>Summary</title><effectiveTime value="20260301080000"/>
+<recordTarget><patientRole><id root="2.999.8" extension="C7"/><patient><name><given>Olga</given><family>Petrov</family>
+</name><administrativeGenderCode code="F"/><birthTime value="19510203"/></patient></patientRole></recordTarget>
+<component><structuredBody><component><section><code code="10160-0" codeSystem="2.16.840.1.113883.6.1"/>
+<title>Medicines</title><text><paragraph>Ask about &lt;script&gt;alert(1)&lt;/script&gt; first.</paragraph>
+<table><thead><tr><th>Drug</th><th>Dose</th><th>Since</th></tr></thead>
+<tbody><tr><td>warfarin</td><td/><td>2019</td></tr></tbody></table></text></section></component>
+</structuredBody></component></ClinicalDocument>"""
+
+
+def test_a_document_is_read_section_by_section(node: Any) -> None:
+    """Its words and tables stand there without markup, an empty cell keeps its place, the original is one step away."""
+    node.take(CDA.encode(), "clinic")
+    client, uid = node.client("clinician"), node.service.store.find_people("petrov")[0].uid
+    address = _links(client.get(f"/people/{uid}").text, r"/people/[^\"]+/reports/[^\"]+")[0]
+    page = client.get(address).text
+    assert "<h3>Medicines</h3>" in page
+    assert "Ask about &lt;script&gt;alert(1)&lt;/script&gt; first." in page
+    cells = re.findall(r"<(t[hd])><div class=\"prose\" dir=\"auto\">([^<]*)</div></\1>", page)
+    assert cells == [("th", "Drug"), ("th", "Dose"), ("th", "Since"), ("td", "warfarin"), ("td", ""), ("td", "2019")]
+    original = html.unescape(_links(page, r"/people/[^\"]+/originals/[^\"]+")[0])
+    answer = client.get(original)
+    assert answer.content == CDA.encode()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "Only a reference" not in page
+
+
 def test_linking_needs_a_reason_and_a_record_that_is_elsewhere(node: Any) -> None:
     """Without a reason nothing happens; a record cannot be linked where it already is."""
     client, store = node.client("steward"), node.service.store

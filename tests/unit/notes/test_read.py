@@ -30,6 +30,12 @@ def test_negation_reaches_through_a_list_and_ends_at_but(words: Dictionary) -> N
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["Sí, tiene tos.", "SÍ", "õa y äää", "Refiere que sí."])
+def test_a_short_word_with_an_accent_is_no_abbreviation(text: str, words: Dictionary) -> None:
+    """Spanish `sí` is a yes, not suicidal ideation."""
+    assert told(text, words) == []
+
+
 def test_pseudo_negation_says_nothing(words: Dictionary) -> None:
     """Pseudo negation says nothing."""
     assert told("No change in chronic back pain.", words)[0][1] == []

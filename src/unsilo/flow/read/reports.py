@@ -9,6 +9,7 @@ import msgspec
 
 from unsilo.flow.read.describe import particulars, title, value_text
 from unsilo.flow.read.fact import Fact, Mark, happened, mark_of
+from unsilo.flow.read.narrative import Passage, passages
 from unsilo.flow.read.results import Flag, Range, flag_of, is_text, range_of
 from unsilo.flow.read.rtf import is_rtf, rtf_text
 from unsilo.flow.read.words import When
@@ -37,6 +38,7 @@ class Piece(msgspec.Struct):
     """One attachment: readable `text`, or its `mime` kind and `size` in bytes to open by link; `issue` when broken.
 
     `ref` and `number` say where it is: the resource that carries it, and its place among that one's attachments.
+    `binary` is the id of the Binary that it refers to instead of carrying it.
     """
 
     ref: str
@@ -47,10 +49,11 @@ class Piece(msgspec.Struct):
     text: str
     inline: bool
     issue: str
+    binary: str = ""
 
 
 class Report(msgspec.Struct):
-    """One report to read: head, results in the sender's order, words, attachments."""
+    """One report to read: head, results in the sender's order, words, attachments, sections of a document."""
 
     fact: Fact
     title: str
@@ -60,6 +63,7 @@ class Report(msgspec.Struct):
     rows: list[Row]
     prose: list[str]
     pieces: list[Piece]
+    passages: list[Passage]
 
 
 def attachment_list(resource: Json) -> list[Json]:
@@ -103,7 +107,9 @@ def attachments(resource: Json) -> list[Piece]:
             stated = "The data of this attachment cannot be decoded." if attachment.get("data") else ""
             where = str(attachment.get("url") or "")
             issue = stated or (f"Only a reference was sent: {where}" if where else "Only a description was sent.")
-            pieces.append(Piece(ref, place, name, str(attachment.get("contentType") or ""), 0, "", False, issue))
+            binary = where.removeprefix("Binary/") if where.startswith("Binary/") else ""
+            mime = str(attachment.get("contentType") or "")
+            pieces.append(Piece(ref, place, name, mime, 0, "", False, issue, binary))
             continue
         content, mime = found
         text = ""
@@ -147,8 +153,13 @@ def report(fact: Fact, others: Mapping[str, Fact]) -> Report:
         words.append(prose(resource["valueString"]))
     if resource.get("conclusion"):
         words.append(prose(str(resource["conclusion"])))
+    sections: list[Passage] = []
+    for each in (fact, *_twins(fact, others.values())):
+        sections = sections or passages(each.resource)
+        if each is not fact:
+            pieces += attachments(each.resource)
     about = [pair for pair in particulars(resource) if pair[0] != "Conclusion"]
-    return Report(fact, title(resource), happened(resource), mark_of(fact), about, rows, words, pieces)
+    return Report(fact, title(resource), happened(resource), mark_of(fact), about, rows, words, pieces, sections)
 
 
 def _row(fact: Fact) -> Row:
@@ -199,6 +210,25 @@ def without_twins(facts: list[Fact]) -> list[Fact]:
         elif (title(fact.resource), fact.when) in documents:
             gone.add(fact.ref)
     return [f for f in facts if f.ref not in gone]
+
+
+def _twins(fact: Fact, others: Iterable[Fact]) -> list[Fact]:
+    """Return the DocumentReference of a Composition's document, or the other way round: one says where it is, one what.
+
+    As in `without_twins`, they are the same by identifier, or by name and moment.
+    """
+    kinds = {"Composition": "DocumentReference", "DocumentReference": "Composition"}
+    wanted = kinds.get(fact.type, "")
+    elements = {"Composition": "identifier", "DocumentReference": "masterIdentifier"}
+    found = []
+    for other in others:
+        if other.type != wanted or other.source != fact.source:
+            continue
+        mine, its = _name_of(fact, elements[fact.type]), _name_of(other, elements[wanted])
+        same = mine == its if mine and its else (title(fact.resource), fact.when) == (title(other.resource), other.when)
+        if same:
+            found.append(other)
+    return found
 
 
 def _name_of(fact: Fact, element: str) -> tuple[str, str, str] | None:
