@@ -267,7 +267,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     public_url: str = ""
     """Address under which others reach this node; empty: the one they asked."""
     workers: int = 0
-    """Worker processes at most; 0 for one a core. The first is always there, others come with a backlog."""
+    """Worker processes at most; 0 for one a core, less one while much is received. Others than the first come with a
+    backlog."""
     readers: int = 2
     """Database connections that read."""
     group_ms: float = 2.0
@@ -317,8 +318,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def drafting_count(self) -> int:
-        """The number of drafting processes that run at most: a sender waits for them, so the node keeps its core."""
+    def helper_count(self) -> int:
+        """The number of processes that may be busy beside a node that receives and answers, which keeps a core."""
         return self.workers or max(1, (os.cpu_count() or 1) - 1)
 
     @property

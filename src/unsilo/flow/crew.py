@@ -11,6 +11,7 @@ from unsilo.flow.hands import TRIES, Hands
 from unsilo.flow.item import Item
 from unsilo.flow.live_feed import NONE, Published
 from unsilo.flow.pool import Worker
+from unsilo.flow.pressure import Pressure
 from unsilo.flow.process import Processed
 from unsilo.flow.shapes.watch import Delta
 from unsilo.flow.wire import Done, Fault, Job, Ready, decode_answer
@@ -44,6 +45,7 @@ class Crew(Hands):
         self._stalled: set[int] = set()
         self._failed_starts = 0
         self._start_at = 0.0
+        self._pressure = Pressure()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_in, selectors.EVENT_READ)
         self.restarts = 0
@@ -60,18 +62,26 @@ class Crew(Hands):
         under_way = len(self._items) - len(self._todo) - len(self._stalled)
         return under_way < self.settings.in_flight and self._packed < _PACKED_BYTES
 
-    @property
-    def _short_handed(self) -> bool:
+    def _at_work(self, now: float) -> list[Worker]:
+        """Return the workers that are to work now: while much is received the node keeps a core for itself."""
+        pressed = self._pressure.stands(now)
+        return [worker for worker in self._workers if not (pressed and worker.behind)]
+
+    def _short_handed(self, now: float) -> bool:
         """Tell whether as much as a worker has at hand waits, while every worker has enough, or there is none."""
         if not self._workers:
             return True
-        waits = len(self._todo) >= AHEAD and len(self._workers) < self.settings.worker_count and self._room
-        return waits and all(worker.ready and len(worker.jobs) >= AHEAD for worker in self._workers)
+        if len(self._todo) < AHEAD or not self._room:
+            return False
+        most = self.settings.helper_count if self._pressure.stands(now) else self.settings.worker_count
+        enough = all(worker.ready and len(worker.jobs) >= AHEAD for worker in self._at_work(now))
+        return enough and len(self._workers) < most
 
     def _staff(self, now: float) -> None:
         """Start a worker when there is work for one more; let go who had none for long."""
-        if now >= self._start_at and not self._stopping and self._short_handed:
-            self._workers.append(self._new_worker())
+        if now >= self._start_at and not self._stopping and self._short_handed(now):
+            ahead = sum(not worker.behind for worker in self._workers)
+            self._workers.append(self._new_worker(behind=ahead >= self.settings.helper_count))
         for worker in self._workers[1:]:
             if worker.ready and not worker.jobs and now - worker.since > _REST:
                 self._workers.remove(worker)
@@ -84,10 +94,12 @@ class Crew(Hands):
         worker.kill()
 
     def _feed_workers(self) -> None:
-        if self._stopping or time.monotonic() < self._pause_until:
+        now = time.monotonic()
+        if self._stopping or now < self._pause_until:
             return
+        ready = [worker for worker in self._at_work(now) if worker.ready]
         while self._todo and self._room:
-            worker = min((w for w in self._workers if w.ready), key=lambda w: len(w.jobs), default=None)
+            worker = min(ready, key=lambda w: len(w.jobs), default=None)
             if worker is None or len(worker.jobs) >= AHEAD:
                 return
             mid = self._todo.popleft()
@@ -130,8 +142,8 @@ class Crew(Hands):
             return None
         return envelope
 
-    def _new_worker(self) -> Worker:
-        worker = Worker(self.settings, self.overlays())
+    def _new_worker(self, *, behind: bool) -> Worker:
+        worker = Worker(self.settings, self.overlays(), behind=behind)
         self._selector.register(worker.reads, selectors.EVENT_READ, worker)
         return worker
 
@@ -187,7 +199,7 @@ class Crew(Hands):
         jobs = [mid for mid in worker.jobs if mid in self._items]
         for mid in jobs:
             self._at.pop(mid, None)
-        self._workers[self._workers.index(worker)] = self._new_worker()
+        self._workers[self._workers.index(worker)] = self._new_worker(behind=worker.behind)
         self._todo.extendleft(reversed(jobs))
         if jobs:
             item = self._items[jobs[0]]

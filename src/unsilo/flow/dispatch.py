@@ -154,6 +154,7 @@ class Dispatcher(Crew):
         self._stopping = True
 
     def _offered(self, item: Item) -> None:
+        self._pressure.came(time.monotonic())
         if item.mid <= self._seen:
             return
         if self._behind or len(self._items) >= _BACKLOG:

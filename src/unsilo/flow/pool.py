@@ -19,6 +19,8 @@ COMMAND = [sys.executable, "-m", "unsilo.flow.worker"]
 """How a worker is started."""
 
 
+_BEHIND = 5
+"""How far the worker stands back (nice) that shares a core with who receives and answers; it is not to stand still."""
 _PIPE_BYTES = 1_048_576
 """What a pipe holds: some thirty answers, so that a worker goes on while the dispatcher does something else."""
 
@@ -36,11 +38,12 @@ def _widen(*pipes: IO[bytes]) -> None:
 class Worker:
     """One process. `jobs` holds the numbers of what it was given and has not answered, the first being in work.
 
-    `maps` is the version of the decisions about codes that it has, `overlays` that of the published overlays.
+    `maps` is the version of the decisions about codes that it has, `overlays` that of the published overlays;
+    `behind` tells that it takes what others leave of the processors.
     """
 
-    def __init__(self, settings: Settings, overlays: Published = NONE) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, overlays: Published = NONE, *, behind: bool = False) -> None:
+        self.settings, self.behind = settings, behind
         self.jobs: deque[int] = deque()
         self.since = time.monotonic()
         self.ready = False
@@ -49,6 +52,8 @@ class Worker:
         self._out = bytearray()
         self._unframer = Unframer()
         self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
+        if behind:
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, _BEHIND)
         if self.process.stdin is None or self.process.stdout is None:
             raise RuntimeError("a worker without pipes")
         self._in, self._from = self.process.stdin, self.process.stdout

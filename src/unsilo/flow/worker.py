@@ -21,8 +21,6 @@ __all__ = ["bound_memory", "main", "serve", "sweep", "word"]
 
 _MEMORY = 3 * 1024**3
 """Address space of a worker in bytes."""
-_BEHIND = 10
-"""How far a worker stands back (nice): who receives and answers goes first, what waits for a worker is durable."""
 _SWEEP = 200
 """Messages between two searches for cycles among what is new since the last one."""
 _SWEEP_ALL = 20 * _SWEEP
@@ -102,8 +100,6 @@ def main() -> None:
     """Run as `python -m unsilo.flow.worker`; an interrupt is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bound_memory()
-    if hasattr(os, "nice"):
-        os.nice(_BEHIND)
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between the words.
     os.dup2(2, 1)

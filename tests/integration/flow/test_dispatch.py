@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from flow_node import Node, adt, replace, settings, with_node
 
 from tests.unit.storage.keyed import rows_found
 from unsilo.flow import crew, pool, replay
+from unsilo.flow.pressure import MANY, SPAN
+from unsilo.flow.service import Service
 from unsilo.kernel import json
 from unsilo.sources.mllp.frames import wrap
 
@@ -161,6 +164,38 @@ def test_workers_come_with_a_backlog_keep_each_patients_order_and_go_when_idle(
 
     with_node(config, queued)
     with_node(config, processed, workers=True)
+
+
+class Hand:
+    """A worker that does nothing."""
+
+    def __init__(self, *_: object, behind: bool) -> None:
+        self.behind, self.ready, self.jobs = behind, True, deque(range(crew.AHEAD))
+
+
+def test_the_last_cores_worker_stands_back_while_much_is_received(tmp_path: Path) -> None:
+    """One worker less than the cores works beside a node that receives; the last comes, and works, when it does not."""
+    config = replace(settings(tmp_path), workers=0)
+    service = Service(config)
+    dispatcher, many = service.dispatcher, config.worker_count
+    try:
+        dispatcher._new_worker = lambda behind: Hand(behind=behind)  # type: ignore[method-assign, assignment, return-value]
+        dispatcher._todo.extend(range(100))
+        for _ in range(MANY * 2):
+            dispatcher._pressure.came(1000.0)
+        for _ in range(many + 2):
+            dispatcher._staff(1000.0 + SPAN)
+        assert [worker.behind for worker in dispatcher._workers] == [False] * config.helper_count
+        for _ in range(many + 2):
+            dispatcher._staff(1000.0 + 3 * SPAN)
+        assert len(dispatcher._at_work(1000.0 + 3 * SPAN)) == many
+        assert [worker.behind for worker in dispatcher._workers] == [n >= config.helper_count for n in range(many)]
+        for _ in range(MANY * 2):
+            dispatcher._pressure.came(1000.0 + 3 * SPAN)
+        assert len(dispatcher._at_work(1000.0 + 4 * SPAN)) == config.helper_count
+        dispatcher._workers.clear()
+    finally:
+        service.stop()
 
 
 def test_a_node_with_the_fix_replays_the_poison_and_all_behind_it(

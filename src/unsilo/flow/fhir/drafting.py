@@ -120,7 +120,7 @@ class Drafting:
     def __init__(self, settings: Settings) -> None:
         form = settings.validation.on_write == "form"
         self._hello = msgspec.msgpack.encode(Hello(settings.http.limit_bytes, settings.http.limit_entries, form))
-        self._many = settings.drafting_count
+        self._many = settings.helper_count
         self._lock = threading.Lock()
         self._processes: list[_Process] = []
         self._start_at = 0.0
