@@ -45,7 +45,7 @@ async def one(node: Node, ask: Ask, row: Stored | None, action: str) -> Answer:
         return not_recorded()
     headers = answers.version_headers(row)
     if row.state == 1:
-        return answers.failed(410, "not-found", f"{what} was deleted", "gone", headers=headers)
+        return answers.failed(410, "deleted", f"{what} was deleted", "gone", headers=headers)
     if answers.unchanged(ask, row):
         return Answer(304, b"", headers)
     return Answer(200, node.shown(ask)(row), headers, at=row.updated)

@@ -61,7 +61,7 @@ async def _patient(node: Node, ask: Ask, action: str) -> Stored | Answer:
     if ID.fullmatch(ask.id) and not await node.note(ask, action, f"Patient/{ask.id}", (), outcome="not-found"):
         return not_recorded()
     if row is not None:
-        return answers.failed(410, "not-found", "this Patient was deleted", "gone")
+        return answers.failed(410, "deleted", "this Patient was deleted", "gone")
     return answers.failed(404, "not-found", "there is no such Patient", "none")
 
 

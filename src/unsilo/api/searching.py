@@ -158,7 +158,14 @@ def _bundle(node: Node, ask: Ask, asked: Asked, found: Found, wanted: tuple[str,
     links = [("self", _link(place, [*used, (PAGE, page)] if page else used))]
     if found.next:
         links.append(("next", _link(place, [*used, (PAGE, found.next)])))
-    return bodies.bundle("searchset", entries, total=found.total, links=links)
+    return bodies.bundle("searchset", entries, total=_total(found, page), links=links)
+
+
+def _total(found: Found, page: str) -> int | None:
+    """Return what was counted; where the first page holds all there is, their number costs nothing."""
+    if found.total is None and not page and not found.next and ("_total", "none") not in found.used:
+        return len(found.rows)
+    return found.total
 
 
 def _link(place: str, pairs: list[tuple[str, str]]) -> str:

@@ -38,11 +38,17 @@ def _seen(node: Node, ask: Ask, patient: Stored | None) -> Json | None:
     return masked(json.decode(patient.body), hidden) if hidden else json.decode(patient.body)
 
 
+def _empty(ask: Ask) -> bool:
+    """Tell whether a request says that it has no body."""
+    return ask.given is None and ask.header(b"content-length") in ("0", "") and not ask.header(b"transfer-encoding")
+
+
 async def validate(node: Node, ask: Ask) -> Answer:
     """Say what is wrong with the resource that is sent, or with the stored one (FHIR R4 resource-validate)."""
     form.known(ask, *_NAMES)
     bounds = node.settings.http
-    body = await take.resource(ask, bounds.limit_bytes, bounds.body_seconds) if ask.method == "POST" else None
+    sent = ask.method == "POST" and not (ask.id and _empty(ask))  # without a body the stored one is meant
+    body = await take.resource(ask, bounds.limit_bytes, bounds.body_seconds) if sent else None
     asked, issues = wanted(ask.kind, body, [pair for pair in ask.pairs if pair[0] in _NAMES])
     if issues:
         return fail(issues, 400)

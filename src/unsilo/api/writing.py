@@ -167,10 +167,19 @@ async def update_where(node: Node, ask: Ask) -> Answer:
     return answer(node, ask, done)
 
 
+async def _is_array(node: Node, ask: Ask) -> bool:
+    """Tell whether the body is a JSON array; it can be read afterwards."""
+    bounds = node.settings.http
+    held = await take.content(ask, bounds.limit_bytes, bounds.body_seconds)
+    return held is not None and held[:64].lstrip()[:1] == b"["
+
+
 async def _patch(node: Node, ask: Ask) -> tuple[str, Any]:
     """Return kind and content of a patch by its Content-Type (FHIR R4 3.1.0.8)."""
     busy(node)
     said = ask.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if said == b"application/json" and ask.given is None and await _is_array(node, ask):
+        said = b"application/json-patch+json"  # what some clients call it; a resource is never an array
     if said != b"application/json-patch+json":
         if ask.given is None and written_in(said) is None:
             text = "a patch is JSON Patch or a Parameters resource (FHIRPath Patch)"
@@ -178,7 +187,7 @@ async def _patch(node: Node, ask: Ask) -> tuple[str, Any]:
             raise Refused([Issue("error", "not-supported", text, hint=hint, rule="http.content-type")], 415)
         return "fhirpath", (await _resource(node, ask))[0]
     bounds = node.settings.http
-    content = await take.body(ask, bounds.limit_bytes, bounds.body_seconds)
+    content = ask.held if ask.held is not None else await take.body(ask, bounds.limit_bytes, bounds.body_seconds)
     # The strict reader takes one object: a patch is read as the value of one.
     wrapped = codec.decode(_WRAP + content + b"}", Limits(message_bytes=bounds.limit_bytes))
     if wrapped.value is None or len(wrapped.value) != 1:

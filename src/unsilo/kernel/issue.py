@@ -10,8 +10,8 @@ Severity = Literal["fatal", "error", "warning", "information"]
 
 Code = Literal[
     "structure", "required", "value", "code-invalid", "too-long", "not-supported", "version", "processing-id",
-    "duplicate", "conflict", "business-rule", "not-found", "security", "forbidden", "throttled", "too-costly",
-    "incomplete", "unmapped", "charset", "stale", "exception", "informational",
+    "duplicate", "conflict", "business-rule", "not-found", "deleted", "multiple-matches", "security", "forbidden",
+    "throttled", "too-costly", "incomplete", "unmapped", "charset", "stale", "exception", "informational",
 ]  # fmt: skip
 
 
@@ -39,6 +39,8 @@ CATEGORIES: dict[str, Category] = {
     "conflict": Category("conflict", "207", 409),
     "business-rule": Category("business-rule", "207", 422),
     "not-found": Category("not-found", "204", 404),
+    "deleted": Category("deleted", "204", 410),
+    "multiple-matches": Category("multiple-matches", "207", 412),
     "security": Category("security", "207", 401),
     "forbidden": Category("forbidden", "207", 403),
     "throttled": Category("throttled", "207", 429),

@@ -115,7 +115,8 @@ class _Whole:
         if len(met) > 1 and entry.method != "DELETE":
             hint = "make the condition so that one resource meets it"
             text = "several resources meet the condition"
-            raise RefusedError(at(entry.place, refusal(entry.type, 412, "conflict", text, hint=hint, rule="several")))
+            refused = refusal(entry.type, 412, "multiple-matches", text, hint=hint, rule="several")
+            raise RefusedError(at(entry.place, refused))
         if met:
             return met[0]
         if entry.method == "POST":

@@ -55,7 +55,7 @@ class Writing:
         if now is None or not seen:
             raise RefusedError(refusal(kind, 404, "not-found", f"there is no {kind}/{id_}", rule="none", id_=id_))
         if now.state == 1:
-            answer = refusal(kind, 410, "not-found", f"{kind}/{id_} was deleted", rule="gone", id_=id_)
+            answer = refusal(kind, 410, "deleted", f"{kind}/{id_} was deleted", rule="gone", id_=id_)
             answer.version, answer.updated = now.version, now.updated
             raise RefusedError(answer)
         return now
@@ -65,9 +65,8 @@ class Writing:
         rows = self.tx.search(plan).rows
         if len(rows) > 1:
             hint = "make the condition so that one resource meets it"
-            raise RefusedError(
-                refusal(kind, 412, "conflict", "several resources meet the condition", hint=hint, rule="several")
-            )
+            text = "several resources meet the condition"
+            raise RefusedError(refusal(kind, 412, "multiple-matches", text, hint=hint, rule="several"))
         return self.tx.current(kind, rows[0].id) if rows else None
 
     def guard(self, now: Stored | None, kind: str, if_match: str | None) -> None:
