@@ -261,8 +261,9 @@ def is_placed(image: bytes) -> bool:
 
 
 def _once(rows: list[Any]) -> list[Any]:
-    if len(rows) < 2 or len(set(rows)) == len(rows):  # as nearly always, and quicker to see than to make anew
-        return rows
+    many = len(rows)
+    if many < 2 or (rows[0] != rows[1] if many == 2 else len(set(rows)) == many):
+        return rows  # as nearly always, and quicker to see than to make anew
     return list(dict.fromkeys(rows))
 
 

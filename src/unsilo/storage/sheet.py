@@ -116,8 +116,11 @@ class Maker:
         self._targets += made.targets
         self._sys_ends.append(len(self._sys))
         self._tgt_ends.append(len(self._targets))
-        self._txt.update(dict.fromkeys(made.txt))
-        self._cod.update(dict.fromkeys(made.cod))
+        txt, cod = self._txt, self._cod
+        for text in made.txt:
+            txt[text] = None
+        for code in made.cod:
+            cod[code] = None
         self._spread(made, n, s, t)
 
     def _spread(self, made: Ready, n: int, s: int, t: int) -> None:
