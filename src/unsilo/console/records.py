@@ -1,6 +1,6 @@
 """The source records behind a person: why each is linked, and linking or unlinking by a steward, with a preview."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -56,10 +56,14 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     for hit in store.find_people(typed, _MOST) if typed and asked.may("person.link") else []:
         asked.audit("find", person=hit.person, what="found for linking")
         hits += [line_of(asked, s.id, s) for s in hit.patients if s.id not in own and s.body]
+    told = store.link_events(loaded.person)
+    keepers = {row["id"]: row["keeper"] for row in rows}
+    for id_ in {e.patient_id for e in told} - keepers.keys():  # those that have left the person
+        keepers[id_] = line_of(asked, id_, store.read("Patient", id_))["keeper"]
     events = [
-        {"kind": e.kind, "record": f"Patient/{e.patient_id}", "reason": e.reason, "at": e.at, "actor": e.actor,
-         "rule": e.rule}
-        for e in reversed(store.link_events(loaded.person))
+        {"kind": e.kind, "keeper": keepers[e.patient_id], "record": f"Patient/{e.patient_id}", "reason": e.reason,
+         "at": e.at, "actor": e.actor, "rule": e.rule}
+        for e in reversed(told)
     ]  # fmt: skip
     return page(
         "records.html", asked.view, **frame(asked, loaded), notice=notice, records=rows, events=events, q=typed,
@@ -67,7 +71,15 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     )  # fmt: skip
 
 
-def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> tuple[list[Row], list[str]] | None:
+class _Sides(NamedTuple):
+    """A record beside the others of the person: who keeps it, how they agree, and what would change."""
+
+    keeper: str
+    rows: list[Row]
+    effects: list[str]
+
+
+def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> _Sides | None:
     store = asked.service.store
     inside = patient in {r.patient_id for r in loaded.records}
     stored = store.read("Patient", patient)
@@ -75,18 +87,22 @@ def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> tuple[list[R
         return None
     others = [f.resource for f in loaded.patients if f.id != patient]
     rows = compare(json.decode(stored.body), others)
+    line = line_of(asked, patient, stored)
+    keeper, record = line["keeper"], f"The record of {line['keeper']} ({', '.join(line['numbers']) or 'no number'})"
     person = store.person_of(patient)
     moving = len(store.facts(person)) if person is not None else 0
     if act == "link":
         facts = f"{moving} fact{'s' * (moving != 1)}"
-        return rows, [
-            f"This person's page will also show Patient/{patient}; its present person has {facts}.",
+        effects = [
+            f"{record} will also be shown on this person's page; its present person has {facts}.",
             "Searches for either record find both from then on.",
         ]
-    return rows, [
-        f"Patient/{patient} becomes a person of its own, with everything that was sent under its number.",
-        "What other records said stays here.",
-    ]
+    else:
+        effects = [
+            f"{record} becomes a person of its own, with everything that was sent under its number.",
+            "What other records said stays here.",
+        ]
+    return _Sides(keeper, rows, effects)
 
 
 def preview(asked: Asked, notice: Notice | None = None) -> Response:
@@ -100,7 +116,7 @@ def preview(asked: Asked, notice: Notice | None = None) -> Response:
     asked.audit("read", person=loaded.person, what=f"preview of {act} of Patient/{patient}")
     return page(
         "link.html", asked.view, **frame(asked, loaded), notice=notice, act=act, patient=patient,
-        comparison=sides[0], effects=sides[1],
+        keeper=sides.keeper, comparison=sides.rows, effects=sides.effects,
     )  # fmt: skip
 
 

@@ -169,7 +169,10 @@ def test_linking_needs_a_reason_and_a_record_that_is_elsewhere(node: Any) -> Non
     mine, other = node.people["demirci"], node.people["attack"]
     theirs = store.person(other).patients[0]
     address = f"/people/{mine}/records/link"
-    assert client.get(f"{address}?patient={theirs}").status_code == 200
+    page = client.get(f"{address}?patient={theirs}")
+    assert page.status_code == 200
+    assert "This record: <bdi>City Laboratory</bdi>" in page.text
+    assert "The record of City Laboratory (200) will also be shown on this person&#39;s page" in page.text
     answer = client.post(address, data={"patient": theirs, "reason": " "}, headers=HOME)
     assert "say why" in answer.text
     assert store.person(other).patients == [theirs]

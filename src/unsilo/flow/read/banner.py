@@ -12,7 +12,10 @@ from unsilo.flow.read.sections import NOT_ASKED
 from unsilo.flow.read.words import address, age, code_keys, codeable, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
-__all__ = ["BY_INTERFACE", "Allergy", "Banner", "Number", "Stated", "banner", "best_name", "name_within", "source_name"]
+__all__ = [
+    "BY_INTERFACE", "BY_SYSTEM", "Allergy", "Banner", "Number", "Stated", "banner", "best_name", "name_within",
+    "source_name",
+]  # fmt: skip
 
 _NUMBERS: dict[str, str] = {
     "MR": "MRN", "PI": "Patient number", "PT": "Patient number", "SS": "Social security number",
@@ -20,7 +23,7 @@ _NUMBERS: dict[str, str] = {
     "PPN": "Passport", "AN": "Account", "VN": "Visit number", "MA": "Medicaid number", "MC": "Medicare number",
 }  # fmt: skip
 """Identifier types (HL7 table 0203) in words, the one that says most first."""
-_BY_SYSTEM: dict[str, str] = {
+BY_SYSTEM: dict[str, str] = {
     "http://hl7.org/fhir/sid/us-ssn": "Social security number", "http://hl7.org/fhir/sid/us-mbi": "Medicare number",
     "http://hl7.org/fhir/sid/us-medicare": "Medicare number", "https://fhir.nhs.uk/Id/nhs-number": "NHS number",
 }  # fmt: skip
@@ -199,11 +202,11 @@ def _numbers(rows: list[tuple[Json, str]]) -> list[Number]:
             codes = {str(c.get("code")) for c in (identifier.get("type") or {}).get("coding") or ()}
             named = next((_NUMBERS[code] for code in _NUMBERS if code in codes), "")
             system = str(identifier.get("system") or assigner)
-            kind = named or _BY_SYSTEM.get(system) or codeable(identifier.get("type")) or "Number"
+            kind = named or BY_SYSTEM.get(system) or codeable(identifier.get("type")) or "Number"
             retired = identifier.get("use") == "old" or bool((identifier.get("period") or {}).get("end"))
             # The number itself went with the record; a passport or insurance number did not.
             retired = retired or (_merged_away(patient) and kind in _OWN_NUMBERS)
-            same = value.translate(_SPACING) if system in _BY_SYSTEM else value
+            same = value.translate(_SPACING) if system in BY_SYSTEM else value
             found.setdefault((system, same), Number(value, assigner, kind, retired))
     return sorted(found.values(), key=lambda n: (n.retired, n.kind != "MRN", n.assigner))
 

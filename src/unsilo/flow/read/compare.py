@@ -3,7 +3,7 @@
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from unsilo.flow.read.banner import SEX
+from unsilo.flow.read.banner import BY_SYSTEM, SEX
 from unsilo.flow.read.words import address, fold, human_name, say_when, when
 from unsilo.kernel import Json
 
@@ -20,13 +20,16 @@ class Row(NamedTuple):
     words: str
 
 
+def _authority(identifier: Json) -> str:
+    """Return who gives a number, in words where they are known."""
+    system = str(identifier.get("system") or "")
+    stated = (identifier.get("assigner") or {}).get("display")
+    return str(stated or BY_SYSTEM.get(system) or system or "no authority")
+
+
 def _values(patient: Json) -> list[tuple[str, list[str]]]:
     names = [human_name(n) for n in patient.get("name") or ()]
-    numbers = [
-        f"{i.get('value')} ({(i.get('assigner') or {}).get('display') or i.get('system') or 'no authority'})"
-        for i in patient.get("identifier") or ()
-        if i.get("value")
-    ]
+    numbers = [f"{i['value']} ({_authority(i)})" for i in patient.get("identifier") or () if i.get("value")]
     return [
         ("Name", [n for n in names if n]),
         ("Born", [w for w in [say_when(when(patient.get("birthDate")))] if w]),
