@@ -127,3 +127,23 @@ def test_ingredients_before_the_encoded_order() -> None:
     assert codes == ["2"]
     medication = next(one for one in result.entries if one.resource["resourceType"] == "Medication")
     assert sources(medication, "code.coding[0].code") == [(6, 2, 0, 1, 0)]
+
+
+def test_a_problem_that_is_active_and_ended() -> None:
+    """The status stands, the end is kept beside it with an Issue: R4 has no active problem with an end (con-4)."""
+    result = mapped("PPR^PC1^PPR_PC1", f"{PID}\nPRB|AD|20240305|1^Gout^L|7|||||20240601|||||A^Active^HL70533")
+    entry = only(result, "Condition")
+    assert "abatementDateTime" not in entry.resource
+    held = next(one for one in entry.resource["extension"] if one["url"] == "urn:unsilo:v2:PRB-9")
+    assert held["valueDateTime"] == "2024-06-01"
+    assert "mapping.v2.abatement" in {issue.rule for issue in result.issues}
+    ended = only(mapped("PPR^PC1^PPR_PC1", f"{PID}\nPRB|AD|20240305|1^Gout^L|7|||||20240601"), "Condition").resource
+    assert (ended["abatementDateTime"], ended["clinicalStatus"]["coding"][0]["code"]) == ("2024-06-01", "resolved")
+
+
+def test_repeated_values_of_many_parts_stay_whole() -> None:
+    """Several names or numbers with their authorities are components, each with all of its parts."""
+    body = f"{PID}\nOBR|1||F1|A\nOBX|1|XPN|N^n^L||Doe^Ann~Roe^Bea||||||F"
+    result = mapped("ORU^R01", body)
+    assert [one["valueString"] for one in only(result, "Observation").resource["component"]] == ["Doe Ann", "Roe Bea"]
+    assert not [path for _, path, _ in result.unconsumed if path.startswith("OBX-5")]

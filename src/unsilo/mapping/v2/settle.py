@@ -95,6 +95,23 @@ def _patient(run: V2Run, draft: Draft) -> bool:
     return moved
 
 
+def _condition(run: V2Run, draft: Draft) -> bool:
+    """A problem that is said to be active and to have ended (PRB-9) stays active (invariant con-4)."""
+    body = draft.body
+    codings = body.get("clinicalStatus", {}).get("coding", ())
+    said = {one.get("code") for one in codings if one.get("system") == _CLINICAL}
+    if "abatementDateTime" not in body or not said or said & {"inactive", "resolved", "remission"}:
+        return False
+    place = next((row[2] for row in draft.rows if row[0] == "abatementDateTime"), None)
+    text = f"the problem ended ({body['abatementDateTime']}) and is said to be {', '.join(sorted(map(str, said)))}"
+    run.issue("warning", "value", text, place, "mapping.v2.abatement")
+    _keep(draft, "abatementDateTime", "PRB-9", "valueDateTime")
+    return True
+
+
+_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+
+
 def _medicine(run: V2Run, draft: Draft) -> bool:
     """A compound (RXC) and a code are one choice: what the order names is the code of the compound."""
     del run
@@ -131,6 +148,7 @@ _RULES = {
     "Encounter": _encounter,
     "Organization": _organization,
     "Patient": _patient,
+    "Condition": _condition,
     "MedicationRequest": _medicine,
     "MedicationDispense": _medicine,
     "MedicationAdministration": _medicine,
