@@ -75,7 +75,7 @@ def test_what_the_examples_say() -> None:
     """The same of HL7's examples, whole documents and parts."""
     readable = [(name, content) for name, content in documents("c-cda-examples") if _is_xml(content)]
     share, count, missed = recall(readable)
-    assert count > 500
+    assert count > 490
     assert share >= WHOLE, "\n".join(missed)
 
 

@@ -361,3 +361,113 @@ def _spoilt(value: Any, chance: random.Random, depth: int = 0) -> Any:
     if isinstance(value, list):
         return [_spoilt(item, chance, depth + 1) for item in value]
     return chance.choice(ODD) if depth == 1 and chance.random() < 0.05 else value
+
+
+def round_trip(*resources: dict[str, Any]) -> list[dict[str, Any]]:
+    """What comes back of resources by a document that keeps its rules."""
+    made = to_ccda(gather(bundle(PATIENT, *resources))[0], AT)
+    tree = ccda.parse(made.contents[0]).value
+    assert tree is not None
+    assert faults(tree) == []
+    return back(made.contents[0], "ccda")
+
+
+def ordered(*dosages: dict[str, Any]) -> list[dict[str, Any]]:
+    """The dosages that come back of an order."""
+    order = next(one for one in RESOURCES if one["resourceType"] == "MedicationRequest")
+    [found] = of(round_trip({**order, "dosageInstruction": list(dosages)}), "MedicationRequest")
+    return list(found["dosageInstruction"])
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"event": ["2024-03-01"]},
+        {"repeat": {"when": ["HS"]}},
+        {"repeat": {"when": ["ACM", "ACV"], "offset": 30}},
+        {"repeat": {"frequency": 1, "period": 4, "periodUnit": "h", "periodMax": 6}},
+        {"repeat": {"boundsPeriod": {"start": "2024-03-01"}, "when": ["PC"]}},
+    ],
+)
+def test_when_a_dose_is_taken_returns(timing: dict[str, Any]) -> None:
+    """A moment, events of the day and a span between doses."""
+    assert ordered({"timing": timing})[0]["timing"] == timing
+
+
+@pytest.mark.parametrize(
+    "more", [{"dayOfWeek": ["mon"]}, {"timeOfDay": ["08:00:00"]}, {"frequencyMax": 3}, {"when": ["MORN"]}]
+)
+def test_a_dose_is_never_told_as_another_one(more: dict[str, Any]) -> None:
+    """A repetition that is narrowed by what the document cannot say is left to the words."""
+    repeat = {"frequency": 1, "period": 12, "periodUnit": "h", **more}
+    [dosage] = ordered({"text": "as told", "timing": {"repeat": repeat}})
+    assert "timing" not in dosage
+    assert dosage["text"] == "as told"
+
+
+def test_the_steps_of_a_taper_return_apart() -> None:
+    """Each dosage keeps its own dose and time."""
+    steps = [
+        {"timing": {"repeat": {"boundsPeriod": {"start": start}}}, "doseAndRate": [{"doseQuantity": {"value": dose}}]}
+        for start, dose in (("2024-03-01", 4), ("2024-03-08", 2), ("2024-03-15", 1))
+    ]
+    found = ordered(*steps)
+    assert [one["doseAndRate"][0]["doseQuantity"]["value"] for one in found] == [4, 2, 1]
+    assert [one["timing"] for one in found] == [one["timing"] for one in steps]
+
+
+def test_relatives_return_with_ages_and_death() -> None:
+    """Ages, what a relative died of, and a relative of whom no condition is known."""
+    family = {
+        "resourceType": "FamilyMemberHistory", "id": "f1", "status": "completed", "patient": {"reference": "Patient/p"},
+        "relationship": concept("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "FTH", "father"),
+        "deceasedDate": "2010",
+        "condition": [
+            {"code": concept(SNOMED, "22298006", "MI"), "contributedToDeath": True,
+             "onsetAge": {"value": 57, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"}},
+            {"code": concept(SNOMED, "73211009", "Diabetes"), "contributedToDeath": False},
+        ],
+    }  # fmt: skip
+    lonely = {**{k: v for k, v in family.items() if k not in ("condition", "deceasedDate")}, "id": "f2"}
+    found = of(round_trip(family, lonely), "FamilyMemberHistory")
+    [father] = [one for one in found if "deceasedDate" in one]
+    assert father["deceasedDate"] == "2010"
+    assert [one.get("contributedToDeath") for one in father["condition"]] == [True, None]
+    assert father["condition"][0]["onsetAge"]["value"] == 57
+    assert len(found) == 2
+
+
+def test_what_was_given_not_done_planned_and_aimed_at_returns() -> None:
+    """Administrations, reasons for what was not done, priorities and reasons of plans, targets of goals."""
+    patient = {"reference": "Patient/p"}
+    given = {
+        "resourceType": "MedicationAdministration", "id": "g", "status": "completed", "subject": patient,
+        "medicationCodeableConcept": concept("http://www.nlm.nih.gov/research/umls/rxnorm", "2193", "ceftriaxone"),
+        "effectivePeriod": {"start": "2024-03-01T10:00:00-05:00", "end": "2024-03-01T10:30:00-05:00"},
+        "dosage": {"dose": {"value": 1, "unit": "g", "system": "http://unitsofmeasure.org", "code": "g"}},
+    }  # fmt: skip
+    refused = {
+        "resourceType": "Procedure", "id": "r", "status": "not-done", "subject": patient,
+        "code": concept(SNOMED, "73761001", "Colonoscopy"), "statusReason": concept(SNOMED, "105480006", "Refused"),
+    }  # fmt: skip
+    plan = {
+        "resourceType": "ServiceRequest", "id": "s", "status": "active", "intent": "order", "subject": patient,
+        "priority": "urgent", "code": concept(LOINC, "4548-4", "A1c"),
+        "reasonCode": [concept(SNOMED, "44054006", "Diabetes")],
+    }  # fmt: skip
+    goal = {
+        "resourceType": "Goal", "id": "o", "lifecycleStatus": "active", "subject": patient,
+        "description": concept(LOINC, "4548-4", "A1c"),
+        "target": [{"measure": concept(LOINC, "4548-4", "A1c"), "dueDate": "2024-12-31",
+                    "detailQuantity": {"value": 7, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}}],
+    }  # fmt: skip
+    found = round_trip(given, refused, plan, goal)
+    [one] = of(found, "MedicationAdministration")
+    assert (one["effectivePeriod"], one["dosage"]["dose"]["value"]) == (given["effectivePeriod"], 1)
+    [one] = of(found, "Procedure")
+    assert (one["status"], one["statusReason"]["coding"][0]["code"]) == ("not-done", "105480006")
+    [one] = of(found, "ServiceRequest")
+    assert (one["priority"], one["reasonCode"][0]["coding"][0]["code"]) == ("urgent", "44054006")
+    assert "patientInstruction" not in one
+    [one] = of(found, "Goal")
+    assert (one["target"][0]["dueDate"], one["target"][0]["detailQuantity"]["value"]) == ("2024-12-31", 7)

@@ -12,7 +12,7 @@ from unsilo.mapping.outward.sources import NOBODY, SOURCES, is_plain, party
 from unsilo.mapping.outward.systems import uuid_of
 from unsilo.mapping.outward.tables import EntryRow, Step, entries, vocabularies
 from unsilo.mapping.outward.times import stamp
-from unsilo.mapping.outward.timing import timed
+from unsilo.mapping.outward.timing import at_event, timed
 from unsilo.mapping.outward.values import TYPES, coded, quantity, say, typed
 
 __all__ = ["Builder"]
@@ -101,7 +101,7 @@ class Builder:
 
     def _carried(self, row: EntryRow, resource: Json, values: list[Any]) -> None:
         """Note what is carried; a choice of a type that has no place in the document is not."""
-        name = row.source.partition(".")[0]
+        name = row.source.partition(".")[0].removesuffix("[1]")
         if not name.endswith("[x]"):
             self.record.note(resource, [name])
             return
@@ -134,6 +134,8 @@ class Builder:
             if done or name == "assigned" or not isinstance(value, dict) or "resourceType" in value:
                 place.kids.append(top)
                 said = True
+        if not said and row.absent:
+            self._fill(name, self._parent(element, (*row.steps, Step(""))), here._replace(node={}))
         return said
 
     def _attribute(self, row: EntryRow, element: Element, values: list[Any], here: _Here) -> bool:
@@ -181,8 +183,8 @@ class Builder:
             return typed(held, value[0], value[1], name if value[0] == "CodeableConcept" and say(value[1]) else "")
         if kind == "dose":
             return TYPES["IVL_PQ"](held, value[1], "") if value[0] == "Range" else quantity(held, value[1])
-        if kind == "timing":
-            return timed(held, value)
+        if kind in ("timing", "event"):
+            return timed(held, value) if kind == "timing" else at_event(held, value)
         if kind == "CDR":
             return coded(held, value, f"{here.row}-1" if here.row and say(value) else "")
         if kind == "NOTE":

@@ -137,6 +137,7 @@ def _section(builder: Builder, body: Element, section: Section) -> int:
 _TAGS = {
     "allergy": "act", "problem": "act", "coverage": "act", "note": "act",
     "medication": "substanceAdministration", "immunization": "substanceAdministration",
+    "administered": "substanceAdministration",
     "procedure": "procedure", "encounter": "encounter", "device": "supply",
     "result-organizer": "organizer", "vital-organizer": "organizer", "family": "organizer",
 }  # fmt: skip

@@ -145,7 +145,7 @@ def _objects(value: Any) -> Iterator[Json]:
 def read(node: Any, path: str) -> list[Any]:
     """The values at a dotted path, lists opened; `name[x]` is an element of any type, given with its type's name.
 
-    `.` is the node itself.
+    `name[1]` is the first of a list only, `.` the node itself.
     """
     found = [node]
     for step in path.split(".") if path not in (".", "") else ():
@@ -157,8 +157,9 @@ def read(node: Any, path: str) -> list[Any]:
                 stem = step[:-3]
                 new += [(key[len(stem) :], value) for key, value in one.items() if _choice(key, stem)]
                 continue
-            value = one.get(step)
-            new += value if isinstance(value, list) else [] if value is None else [value]
+            value = one.get(step.removesuffix("[1]"))
+            many = value if isinstance(value, list) else [] if value is None else [value]
+            new += many[:1] if step.endswith("[1]") else many
         found = new
     return found
 

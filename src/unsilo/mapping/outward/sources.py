@@ -70,18 +70,44 @@ def _ended(_record: Record, _node: Any, resource: Json) -> list[Any]:
     return [value for _, value in read(resource, "abatement[x]")][:1] or [None]
 
 
+def _timings(node: Any) -> list[Json]:
+    """The timing of one dosage, or of the first of an order."""
+    return codings(node, "timing" if "timing" in node else "dosageInstruction[1].timing")
+
+
 def _course(_record: Record, node: Any, _resource: Json) -> list[Any]:
-    """Since when a medicine is taken: the dose's bounds, the statement's time."""
-    bounds = read(node, "dosageInstruction.timing.repeat.boundsPeriod")
+    """Since when a medicine is taken: the dose's bounds or its only moment, the statement's time."""
+    found = [bounds for timing in _timings(node) for bounds in codings(timing, "repeat.boundsPeriod")]
+    moments = [moment for timing in _timings(node) for moment in read(timing, "event")]
     effective = [value for _, value in read(node, "effective[x]")]
-    return (bounds + effective)[:1]
+    return (found + (moments if len(moments) == 1 else []) + effective)[:1]
 
 
 def _needed(_record: Record, node: Any, _resource: Json) -> list[Any]:
-    found = read(node, "dosageInstruction.asNeededCodeableConcept")
+    found = read(node, "dosageInstruction[1].asNeededCodeableConcept")
     if found:
         return found[:1]
-    return [{"text": "as needed"}] if True in read(node, "dosageInstruction.asNeededBoolean") else []
+    return [{"text": "as needed"}] if True in read(node, "dosageInstruction[1].asNeededBoolean") else []
+
+
+def _later_doses(_record: Record, node: Any, _resource: Json) -> list[Any]:
+    """The dosages after the first: the steps of a taper."""
+    return codings(node, "dosageInstruction")[1:]
+
+
+def _events(_record: Record, node: Any, _resource: Json) -> list[Any]:
+    """The repetition of a dose that names events of the day."""
+    return [repeat for timing in _timings(node) for repeat in codings(timing, "repeat") if repeat.get("when")]
+
+
+def _deadly(_record: Record, node: Any, _resource: Json) -> list[Any]:
+    """That a relative died of a condition."""
+    return [True] if node.get("contributedToDeath") is True else []
+
+
+def _why_not(_record: Record, node: Any, _resource: Json) -> list[Any]:
+    """Why something was not done."""
+    return read(node, "statusReason") if node.get("status") == "not-done" else []
 
 
 def _fills(_record: Record, node: Any, _resource: Json) -> list[Any]:
@@ -313,6 +339,10 @@ SOURCES: dict[str, tuple[Source, tuple[str, ...]]] = {
     "$course": (_course, ("effectivePeriod", "effectiveDateTime")),
     "$needed": (_needed, ()),
     "$fills": (_fills, ()),
+    "$later-doses": (_later_doses, ()),
+    "$events": (_events, ()),
+    "$deadly": (_deadly, ()),
+    "$why-not": (_why_not, ("statusReason",)),
     "$dispensed": (_dispensed, ()),
     "$members": (members, ("result", "hasMember")),
     "$organizer": (_organizer, ()),
