@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,21 @@ def _attachment(node: Json, at: At, run: Run) -> None:
         run.error("value", at, "attachment.size", f"says that it has {size} bytes, its data has {actual}")
 
 
-BY_TYPE: dict[str, Callable[[Json, At, Run], None]] = {"Attachment": _attachment}
+_SAMPLE = re.compile(r"-?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,4})?|[EUL]", re.ASCII)
+
+
+def _sampled(node: Json, at: At, run: Run) -> None:
+    """FHIR R4 SampledData.data: decimals, or E (error), L (below) and U (above) what can be detected."""
+    data = node.get("data")
+    if type(data) is not str:
+        return
+    place = next((n for n, said in enumerate(data.split(), 1) if _SAMPLE.fullmatch(said) is None), 0)
+    if place:
+        text = f"sample {place} is no decimal and none of E, L and U"
+        run.error("value", at, "sampled-data", text, "separate samples by a space")
+
+
+BY_TYPE: dict[str, Callable[[Json, At, Run], None]] = {"Attachment": _attachment, "SampledData": _sampled}
 """What is checked besides at each value of a type."""
 
 

@@ -138,6 +138,8 @@ def kind(name: str) -> Kind:
 
 
 def _members(owner: Kind) -> dict[str, Plan]:
+    if owner.system and owner.name == "Quantity":
+        return {"value": Plan(PART, "value", SYSTEM["Decimal"]), "unit": Plan(PART, "unit", STRING)}
     if owner.system:
         told = ("namespace", "name", "baseType") if owner.name == "TypeInfo" else ()
         return {name: Plan(SIMPLE, name, STRING) for name in told}

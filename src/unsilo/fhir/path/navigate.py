@@ -5,7 +5,19 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from unsilo.fhir.path.context import Place, State
-from unsilo.fhir.path.kinds import CHOICE, ONE, PART, RESOURCE, SIMPLE, Item, Items, Kind, Plan, resource_kind
+from unsilo.fhir.path.kinds import (
+    CHOICE,
+    ONE,
+    PART,
+    QUANTITY,
+    RESOURCE,
+    SIMPLE,
+    Item,
+    Items,
+    Kind,
+    Plan,
+    resource_kind,
+)
 
 __all__ = ["StepRun", "children", "extensions", "member", "own_member", "placed_member"]
 
@@ -65,6 +77,9 @@ def _choice(node: Any, plan: Plan, out: Items) -> None:
 def _part(item: Item, plan: Plan, out: Items) -> None:
     """Append `id`, `extension` or `value` of a primitive."""
     value, kind, _ = item
+    if kind is QUANTITY:
+        out.append((value.value if plan.key == "value" else value.unit, plan.kind, None))
+        return
     if plan.key == "value":
         if value is not None and not kind.system:
             out.append((kind.convert(value) if kind.convert else value, plan.kind, None))

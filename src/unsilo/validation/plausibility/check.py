@@ -6,9 +6,12 @@ from unsilo.kernel import Issue, Json
 from unsilo.validation.plausibility.person import NOBODY, Person
 from unsilo.validation.plausibility.tables import change_rows, dose_rows, moment_rows
 from unsilo.validation.plausibility.times import times
-from unsilo.validation.plausibility.values import doses, results
+from unsilo.validation.plausibility.values import DOSED, doses, results
 
-__all__ = ["doubts", "rules"]
+__all__ = ["ASKED", "doubts", "rules"]
+
+ASKED = frozenset(("Observation", *DOSED, *(row.resource for row in moment_rows())))
+"""The types of resources about which there is anything to ask; most of a message are of others."""
 
 
 def doubts(resource: Json, person: Person = NOBODY, now: int = 0) -> list[Issue]:
@@ -18,7 +21,7 @@ def doubts(resource: Json, person: Person = NOBODY, now: int = 0) -> list[Issue]
     nothing in it can have happened (0: not known). Faults of structure are passed over: conformance tells them.
     """
     kind = resource.get("resourceType")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or kind not in ASKED:
         return []
     found = times(resource, person, now)
     return found + results(resource, person) if kind == "Observation" else found + doses(resource)

@@ -13,7 +13,7 @@ from unsilo.validation.plausibility.moments import DAY, moment
 from unsilo.validation.plausibility.person import Person
 from unsilo.validation.plausibility.tables import Limit, dose_rows, limit_rows
 
-__all__ = ["doses", "first_loinc", "in_unit", "measured", "results", "unit_of"]
+__all__ = ["DOSED", "doses", "first_loinc", "in_unit", "measured", "results", "unit_of"]
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 _VOID = ("entered-in-error", "cancelled")
@@ -158,7 +158,7 @@ def results(resource: Json, person: Person) -> list[Issue]:
     return found
 
 
-_DOSED = {
+DOSED = {
     "MedicationRequest": "dosageInstruction", "MedicationDispense": "dosageInstruction",
     "MedicationStatement": "dosage", "MedicationAdministration": "dosage",
 }  # fmt: skip
@@ -188,7 +188,7 @@ def _is_kind(unit: str, other: str) -> bool:
 def doses(resource: Json) -> list[Issue]:
     """Return the single doses of a medication that no body is given."""
     found: list[Issue] = []
-    element = _DOSED.get(resource["resourceType"])
+    element = DOSED.get(resource["resourceType"])
     if element is None or resource.get("status") in _VOID:
         return found
     hint = "look whether value and unit belong together"

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from unsilo.fhir.path import PathError, compile_path
+from unsilo.fhir.path.checking import check
 
 AT = "@2012-03-04T12:30:40.002-07:00"
 
@@ -60,3 +61,19 @@ def test_products_of_units(expression, expected):
     """Like symbols are taken together (6.6.1, 6.6.2); what is more than a plain product is put in parentheses."""
     found = compile_path(expression)({})[0]
     assert (str(found), found.value) == (expected, Decimal(expected.split()[0]))
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("(5 'mg').value", ["5"]),
+        ("(5 'mg').unit", ["mg"]),
+        ("(3 days).unit", ["day"]),
+        ("(5 'mg' | 3 'g').value", ["5", "3"]),
+        ("(5 'mg').children()", []),
+    ],
+)
+def test_parts_of_a_quantity(expression, expected):
+    """A Quantity of the language has a value and a unit."""
+    check(expression, "Patient")
+    assert [str(value) for value in compile_path(expression)({})] == expected

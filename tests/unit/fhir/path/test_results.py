@@ -118,7 +118,7 @@ def result(expression: str) -> list[Any]:
         ("@2015-02.toDateTime()", ["2015-02"]),
         ("'14:34'.toTime()", ["14:34"]),
         ("'1 week'.toQuantity()", ["1 week"]),
-        ("'4 days'.toQuantity('wk').value", []),
+        ("'14 days'.toQuantity('wk').value", [Decimal(2)]),
         ("7 days.toQuantity('wk')", ["1 'wk'"]),
         ("37 'Cel'.toQuantity('[degF]')", ["98.6 '[degF]'"]),
         ("'1 wk'.convertsToQuantity()", [False]),
