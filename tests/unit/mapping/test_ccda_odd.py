@@ -269,3 +269,28 @@ def test_the_severity_that_a_reaction_has_is_not_told_twice() -> None:
     [allergy] = found(run("6.1", observation("1-8", body, template="7")), "AllergyIntolerance")
     assert allergy["reaction"][0]["severity"] == "severe"
     assert "note" not in allergy
+
+
+def test_what_is_asked_for_keeps_its_detail_and_its_words() -> None:
+    """The value of a planned observation says what of it is wanted; words of the narrative are a note."""
+    value = f'<value xsi:type="CD" code="268528005" {_SNOMED}/>'
+    inner = f'<text><reference value="#r"/></text>{value}'
+    section = (
+        f'10"/><code code="18776-5" {_LOINC}/><text><paragraph ID="r">next month</paragraph></text><id nullFlavor="NI'
+    )
+    [plan] = found(run(section, observation("1-8", inner, "RQO", "44")), "ServiceRequest")
+    assert plan["orderDetail"][0]["coding"][0]["code"] == "268528005"
+    assert plan["note"] == [{"text": "next month"}]
+    assert "patientInstruction" not in plan
+
+
+@pytest.mark.parametrize(("status", "end"), [("active", None), ("completed", "2020")])
+def test_a_concern_that_is_active_has_no_end(status: str, end: str | None) -> None:
+    """A concern in its own words that is called active keeps no end (FHIR R4 con-4)."""
+    entry = (
+        f'<act classCode="ACT" moodCode="EVN"><templateId root="{_T}.4.132"/><id root="1.9" extension="c"/>'
+        f'<code code="75310-3" {_LOINC}/><text>Lives alone</text><statusCode code="{status}"/>'
+        '<effectiveTime><low value="2018"/><high value="2020"/></effectiveTime></act>'
+    )
+    [concern] = found(run("58", entry), "Condition")
+    assert concern.get("abatementDateTime") == end
