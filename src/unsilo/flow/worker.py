@@ -97,8 +97,9 @@ def bound_memory() -> None:
 
 
 def main() -> None:
-    """Run as `python -m unsilo.flow.worker`; an interrupt is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Run as `python -m unsilo.flow.worker`; when to end is the parent's business, whose pipe closes."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group: a terminal, a service manager
+        signal.signal(each, signal.SIG_IGN)
     bound_memory()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # Whatever a library prints must not get between the words.

@@ -59,8 +59,9 @@ def _say(sink: BinaryIO, content: bytes) -> None:
 
 
 def main() -> None:
-    """Run as `python -m unsilo.flow.fhir.drafter`; an interrupt is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Run as `python -m unsilo.flow.fhir.drafter`; when to end is the parent's business, whose pipe closes."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group: a terminal, a service manager
+        signal.signal(each, signal.SIG_IGN)
     bound_memory()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get between the words

@@ -71,8 +71,9 @@ def serve(source: BinaryIO, sink: BinaryIO, dictionary: Dictionary) -> None:
 
 
 def main() -> None:
-    """Run as `python -m unsilo.flow.notes.worker FOLDER`; an interrupt is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Run as `python -m unsilo.flow.notes.worker FOLDER`; when to end is the parent's business, whose pipe closes."""
+    for each in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group: a terminal, a service manager
+        signal.signal(each, signal.SIG_IGN)
     os.nice(_NICE)
     bound_memory()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
