@@ -105,6 +105,8 @@ EXPRESSIONS = [
     b"descendants().ofType(string).sort(-$this).skip(1).take(2).join(',').replace('A', '`') ~ 'b'",
     b"name.given.extension.exists() xor birthDate.lowBoundary() in (@1974 | @T10:00)",
     b"(name as HumanName).given[$index] !~ {} // comment",
+    b"name.defineVariable('n', given.count()).select(%n + family.length()) | coalesce({}, (5 'mg' * 2 'mg').unit)",
+    b"multipleBirth.repeatAll(iif($this < 4, $this + 1, {})) | birthDate.yearOf() | now().timezoneOffsetOf()",
 ]
 WORDS = [
     b".", b"(", b")", b"[0]", b"$this", b"$total", b"$index", b"{}", b"|", b"&", b" and ", b" or ", b" is ", b" as ",
@@ -113,7 +115,9 @@ WORDS = [
     b".aggregate(", b".children()", b".descendants()", b".type()", b".first()", b".ofType(string)", b".toInteger()",
     b".toQuantity('g')", b".toDateTime()", b".convertsToDate()", b".highBoundary()", b".precision()", b".matches(",
     b".substring(1,2)", b".split(',')", b".trace('x')", b".iif(true, 1)", b"/*", b"*/", b"//", b"-", b"+", b"\xff",
-    b"(" * 70, b".name" * 200, b".extension('q').value", b".hasValue()", b".resolve()", b".exp()", b".log(2)",
+    b"(" * 70, b".name" * 200, b".extension('q').value", b".hasValue()", b".resolve()",
+    b".defineVariable('v')", b"%v", b".repeatAll(", b"coalesce(", b".yearOf()", b".millisecondOf()", b".unit",
+    b".exp()", b".log(2)",
 ]  # fmt: skip
 
 

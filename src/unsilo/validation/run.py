@@ -69,7 +69,8 @@ class Run:
     """The state of one validation. `said` keeps what was said already, since a profile repeats what its base says.
 
     `knowledge` is the validator, which `memberOf()` and `conformsTo()` ask; `unanswered` is set when nobody could say
-    whether a code is in a value set. `depth` counts the profiles that are tried within one another.
+    whether a code is in a value set. `depth` counts the profiles that are tried within one another, `tried` keeps
+    by profile and node what `conformsTo()` was answered, so that profiles that ask for one another end.
     """
 
     __slots__ = (
@@ -85,6 +86,7 @@ class Run:
         "resource",
         "root",
         "said",
+        "tried",
         "unanswered",
     )
 
@@ -100,6 +102,7 @@ class Run:
         self.knowledge: Definitions | None = None
         self.unanswered = False
         self.depth = 0
+        self.tried: dict[tuple[str, int], bool | None] = {}
         self._context: Context | None = None
         self._context_of: Json | None = None
 
@@ -138,7 +141,11 @@ class Run:
         val = self.knowledge
         if val is None or not isinstance(value, dict) or url in _TYPES or self.depth >= _DEEPEST:
             return None
-        return val.meets(url, value, self) if val.knows(url) else None
+        key = (url, id(value))
+        if key not in self.tried:
+            self.tried[key] = None  # while it is tried, it says nothing of itself
+            self.tried[key] = val.meets(url, value, self) if val.knows(url) else None
+        return self.tried[key]
 
     def resolve(self, reference: str) -> Json | None:
         """Return the resource that a reference leads to: contained, in the same Bundle, or wherever `options` look."""

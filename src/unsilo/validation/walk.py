@@ -258,7 +258,7 @@ def meets_shape(shape: Shape, value: Any, run: Run, val: Knowledge) -> bool:
     """Tell whether a value fits a shape without an error."""
     trial = Run(run.root, run.options)
     trial.resource, trial.contained, trial.entries = run.resource, run.contained, run.entries
-    trial.knowledge, trial.depth = run.knowledge, run.depth + 1
+    trial.knowledge, trial.depth, trial.tried = run.knowledge, run.depth + 1, run.tried
     check_object(shape, value, At(None, shape.type, ""), trial, val, resource="resourceType" in value)
     return not any(issue.severity == "error" for issue in trial.issues)
 

@@ -110,3 +110,24 @@ def test_an_answer_to_a_batch_needs_no_full_url():
     assert [issue.rule for issue in val.validate(answer) if issue.severity == "error"] == []
     answer["entry"][0]["fullUrl"] = "http://example.org/Patient/1/_history/1"
     assert [issue.rule for issue in val.validate(answer) if issue.severity == "error"] == ["bdl-8"]
+
+
+def test_profiles_that_ask_for_one_another_end():
+    """Many rules of many profiles, each asking for all: every pair of profile and node is tried once."""
+    names = [f"http://example.org/p{n}" for n in range(8)]
+    made = []
+    for name in names:
+        profile = copy.deepcopy(core.structure("Patient"))
+        profile.update(url=name, derivation="constraint")
+        rules = [
+            {"key": f"own-{n}", "severity": "error", "human": "h", "expression": f"conformsTo('{each}') or {n} < 0"}
+            for n, each in enumerate(names)
+        ]
+        profile["snapshot"]["element"][0].setdefault("constraint", []).extend(rules)
+        made.append(profile)
+    val = Validator(Library(Own(*made), core), ("Patient",))
+    calls = []
+    meets = val.meets
+    val.meets = lambda *said: (calls.append(said[0]), meets(*said))[1]
+    val.validate({"resourceType": "Patient", "active": True}, Options(profiles=(names[0],)))
+    assert len(calls) <= len(names)
