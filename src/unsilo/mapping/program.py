@@ -33,6 +33,7 @@ _CODE: dict[str, Any] = {}
 _MOST_CODE = 1000
 _V2_TABLES = "2.16.840.1.113883.12."
 """The root of the OIDs of HL7's v2 tables, each below it by its number."""
+_RELEASE = re.compile(r"(.*[^-_ .:]),?[-_ .:]?((?:19|20)\d{2})")
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}$")
 
 
@@ -63,6 +64,7 @@ class Program:
         self.converters: dict[str, Memo] = {**converters(), **date_memos(self.zone)}
         self.system_of = Memo(self._system)
         self.converters["code_system"] = Memo(lambda text: self._system(text) or None)
+        self.converters["release"] = Memo(self._release)
         self.converters["unit_system"] = Memo(lambda text: self._system(text) or _unit_system(text))
         self.vocabularies: dict[str, Vocabulary] = {}
         self.compiled: dict[tuple[str, str], Any] = {}
@@ -204,10 +206,21 @@ class Program:
             return hl7_table_uri(f"{int(table):04}") if table.isdigit() and len(table) < 5 else f"urn:oid:{name}"
         if name.startswith(("http://", "https://", "urn:")):
             return name
-        table = hl7_table_uri(name)
+        table = hl7_table_uri(name) or self._released(name)
         if table or not name or not self.site.organisation:
             return table
         return f"urn:unsilo:{_part(self.site.organisation)}:{_part(name)}"
+
+    def _released(self, name: str) -> str:
+        """The URI of a known system behind whose name the year of a release stands: `ICD-10-GM-2024`, `I10G2024`."""
+        found = _RELEASE.fullmatch(name)
+        return self.tables.systems.get(found[1].upper(), "") if found is not None else ""
+
+    def _release(self, name: str) -> str | None:
+        """The year of a release behind the name of a known system."""
+        found = _RELEASE.fullmatch(name.strip())
+        known = found is not None and name.strip() not in self.tables.systems and self._released(name.strip())
+        return found[2] if found is not None and known else None
 
 
 def _unit_system(text: str) -> str | None:

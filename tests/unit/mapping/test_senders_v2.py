@@ -147,3 +147,22 @@ def test_repeated_values_of_many_parts_stay_whole() -> None:
     result = mapped("ORU^R01", body)
     assert [one["valueString"] for one in only(result, "Observation").resource["component"]] == ["Doe Ann", "Roe Bea"]
     assert not [path for _, path, _ in result.unconsumed if path.startswith("OBX-5")]
+
+
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [
+        ("ICD-10-GM-2024", "http://fhir.de/CodeSystem/bfarm/icd-10-gm"),
+        ("I10G2024", "http://fhir.de/CodeSystem/bfarm/icd-10-gm"),
+        ("OPS-2024", "http://fhir.de/CodeSystem/bfarm/ops"),
+        ("CID10", "http://hl7.org/fhir/sid/icd-10"),
+        ("KIS2024", "urn:unsilo:lab:kis2024"),
+        ("2024", "urn:unsilo:lab:2024"),
+    ],
+)
+def test_the_year_of_a_release_behind_a_system(name: str, system: str) -> None:
+    """A known system is known with the year of its release; another name stays the sender's own."""
+    result = mapped("ADT^A01^ADT_A01", f"{PID}\nDG1|1||E11.90^x^{name}", organisation="Lab")
+    (coding,) = only(result, "Condition").resource["code"]["coding"]
+    assert coding["system"] == system
+    assert coding.get("version") == (name[-4:] if "fhir.de" in system else None)

@@ -31,9 +31,10 @@ TEXT_ONLY: dict[str, tuple[int, ...]] = {
 class V2Writer(V2Conditions):
     """Writer for segments and data types."""
 
-    pure = frozenset({"py:code_system", "py:unit_system"})
+    pure = frozenset({"py:code_system", "py:release", "py:unit_system"})
     textual = frozenset(
-        {name[3:] for name in TEXT_ONLY} | {"code_system", "unit_system", "sn", "xpn_text", "all_text", "location"}
+        {name[3:] for name in TEXT_ONLY}
+        | {"code_system", "release", "unit_system", "sn", "xpn_text", "all_text", "location"}
     )
 
     def write(self, name: str, level: str = "", facts: Facts | None = None) -> str:

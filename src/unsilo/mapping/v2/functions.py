@@ -73,6 +73,15 @@ def unit_system(run: V2Run, node: str, at: Place, path: str, rule: str, rows: li
     return str(run.program.converters["unit_system"][text] or "") or None if text else None
 
 
+def release(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Row]) -> str | None:
+    """The year of a release behind the name of a coding system (`ICD-10-GM-2024`)."""
+    text, sub = run.clean(node)
+    year: str | None = run.program.converters["release"][text]
+    if year is not None:
+        rows.append(Row(path, rule, (*at[:4], sub)))
+    return year
+
+
 _LEVELS = (
     (4, "si", "Site"),
     (7, "bu", "Building"),  # codespell:ignore bu
@@ -333,6 +342,7 @@ FUNCTIONS: dict[str, Any] = {
     "authority": authority,
     "location": location,
     "code_system": code_system,
+    "release": release,
     "unit_system": unit_system,
     "sn": sn,
     "ed_attachment": ed_attachment,
