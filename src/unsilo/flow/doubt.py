@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from unsilo.kernel import Issue, Json, Where
-from unsilo.validation.plausibility import Person, changes, doubts, person_of
+from unsilo.validation.plausibility import ASKED, Person, changes, doubts, person_of
 
 __all__ = ["about", "counted", "each_in", "found_in"]
 
@@ -35,9 +35,12 @@ def each_in(
     found: list[tuple[int, Issue]] = []
     results: dict[str, list[int]] = {}
     for number, resource in enumerate(resources):
+        kind = resource.get("resourceType")
+        if not isinstance(kind, str) or kind not in ASKED:
+            continue
         whom = about(resource)
         found += [(number, each) for each in doubts(resource, known.get(whom, _NOBODY), now)]
-        if resource.get("resourceType") == "Observation" and whom:
+        if kind == "Observation" and whom:
             results.setdefault(whom, []).append(number)
     for whom, numbers in results.items():
         held = [resources[number] for number in numbers]

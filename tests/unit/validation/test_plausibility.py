@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from unsilo.validation.plausibility import altered, changes, doubts, person_of, rules, times
+from unsilo.flow.doubt import each_in
+from unsilo.validation.plausibility import ASKED, altered, changes, doubts, person_of, rules, times
 from unsilo.validation.plausibility.tables import change_rows, dose_rows, limit_rows, moment_rows
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -261,3 +262,12 @@ def test_wrong_shapes_raise_nothing(odd):
     assert isinstance(person_of([{"birthDate": odd, "deceasedDateTime": odd}]), tuple)
     assert isinstance(altered({"gender": odd, "birthDate": odd}, {"gender": "male", "birthDate": "2000"}), list)
     assert doubts({"resourceType": odd}, ALIVE, MICRO) == []
+
+
+def test_nothing_is_asked_of_types_without_rules():
+    """Every type that a table names is asked; what is of another, or of no type, raises nothing and stops nothing."""
+    assert {row.resource for row in moment_rows()} <= ASKED
+    late = {"resourceType": "Immunization", "status": "completed", "occurrenceDateTime": "2999-01-01"}
+    odd = [{**late, "resourceType": kind} for kind in ("Location", ["Immunization"], {"a": 1}, None, 7)]
+    found = each_in([*odd, late], MICRO)
+    assert [number for number, _ in found] == [len(odd)]
