@@ -128,7 +128,7 @@ def create_app(settings: Settings, *, service: Service | None = None, sources: b
 class _JsonLines(logging.Formatter):
     """One JSON object a line: time, level, logger, text and the named values; no patient data is ever logged."""
 
-    _OWN = frozenset(vars(logging.makeLogRecord({})))
+    _OWN = frozenset((*vars(logging.makeLogRecord({})), "color_message"))  # uvicorn says it again for terminals
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

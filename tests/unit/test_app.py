@@ -18,3 +18,10 @@ def test_a_fault_is_logged_without_its_text() -> None:
     assert (line["level"], line["text"], line["feed"]) == ("error", "a request failed", "adt")
     assert line["fault"].startswith("ValueError ")
     assert "Roe" not in json.dumps(line)
+
+
+def test_a_line_says_nothing_twice() -> None:
+    """What the web server says again with colours for terminals stays out of the lines."""
+    record = logging.LogRecord("uvicorn.error", logging.INFO, __file__, 1, "Started", (), None)
+    record.color_message = "\x1b[36mStarted\x1b[0m"
+    assert json.loads(_JsonLines().format(record)).keys() == {"at", "level", "logger", "text"}
