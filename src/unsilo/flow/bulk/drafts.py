@@ -32,8 +32,9 @@ Check = Literal["off", "warn", "reject"]
 
 _MOST_TOLD = 5
 """Faults of one line that are told."""
-_BEHIND = 3
-"""How far workers stand back: two of them and who writes, or a node that serves, then share two cores by halves."""
+_BEHIND = 10
+"""How far workers stand back: who writes, or a node that serves, then has a core whenever it wants one, so that at the
+end of an import little is left to write while nothing is left to make."""
 _WAITING = 1
 """How hard what waits for a commit is packed: a quarter of its size in two thirds of the time."""
 _encode = msgspec.msgpack.Encoder().encode
