@@ -14,7 +14,8 @@ from unsilo.fhir.path.tree import Chain, Fold, Literal, Unary
         ("", 0),
         ("2 +", 3),
         ("2 + 2 /", 7),
-        ("2 + 2 /* open", 7),
+        ("2 + 2 /* open", 6),
+        pytest.param("/* " * 21_000, 0, id="comments without end"),  # each would be looked through to the end
         ("name.", 5),
         ("name..given", 5),
         ("(1", 2),
