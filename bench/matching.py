@@ -8,7 +8,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter
 
-from unsilo.flow.quality import evaluate_file, simulate_file
+from unsilo.flow.persons.quality import evaluate_file, simulate_file
 
 ROWS, SEED = 100_000, 101
 

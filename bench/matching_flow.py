@@ -15,8 +15,8 @@ from typing import Any
 from bench._index import people
 from unsilo.config import Feed
 from unsilo.flow import commit as committing
-from unsilo.flow import persons as placing
 from unsilo.flow import process as steps
+from unsilo.flow.persons import place as placing
 from unsilo.flow.receive import read
 from unsilo.kernel import Issue
 from unsilo.storage import Store, Tx, open_store

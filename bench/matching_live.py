@@ -26,8 +26,8 @@ from typing import NamedTuple
 from bench._index import Arrival, arrivals_of, copy, fill
 from tests.integration.postgres.cluster import cluster
 from unsilo import identity
-from unsilo.flow.persons import decide_new
-from unsilo.flow.training import source_of_store, switch_model, train
+from unsilo.flow.persons.place import decide_new
+from unsilo.flow.persons.training import source_of_store, switch_model, train
 from unsilo.storage import Store, Tx, open_store
 
 PERSONS, SEED, ASKED = 50_000, 103, 4000

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from unsilo.flow.match import match_file, read_rows
-from unsilo.flow.quality import Figures, evaluate_file, linked_pairs, simulate_file, true_pairs
+from unsilo.flow.persons.match import match_file, read_rows
+from unsilo.flow.persons.quality import Figures, evaluate_file, linked_pairs, simulate_file, true_pairs
 
 SEED = 811
 LINKS = (0.7, 0.9, 0.95, 0.99)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unsilo.config import Feed
-from unsilo.flow.convert import convert_bytes
+from unsilo.flow.convert.bundle import convert_bytes
 from unsilo.flow.notes.texts import texts
 from unsilo.kernel import json
 from unsilo.notes import Dictionary, Fact, read

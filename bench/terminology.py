@@ -203,7 +203,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        from unsilo.flow.terminology import open_terminology
+        from unsilo.flow.terminology.library import open_terminology
 
         build(folder / "data" / "terminology", asked.concepts)
         terminology = open_terminology(folder / "data")

@@ -20,8 +20,8 @@ from unsilo.config import Feed, Settings
 from unsilo.console.routes import routes
 from unsilo.flow import access
 from unsilo.flow.service import Service
-from unsilo.flow.terminology import Shelves
-from unsilo.flow.terminology_import import import_release
+from unsilo.flow.terminology.library import Shelves
+from unsilo.flow.terminology.releases import import_release
 
 HERE = Path(__file__).parent
 PASSWORD = "a quiet long password"

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.town import hospital_node, of_hospitals, steward_page, violations
-from unsilo.flow.rebuild import sample
-from unsilo.flow.review import decide_pair
+from unsilo.flow.decide.review import decide_pair
+from unsilo.flow.persons.rebuild import sample
 from unsilo.flow.service import Service
 
 pytestmark = pytest.mark.browser

@@ -11,7 +11,7 @@ import pytest
 
 from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.grouping import group
-from unsilo.flow.terminology import Shelves
+from unsilo.flow.terminology.library import Shelves
 from unsilo.terminology import Terminology
 from unsilo.terminology.same import Loaded, Reader
 from unsilo.terminology.shipped import Recorder, feed

@@ -53,7 +53,7 @@ def suggestion() -> Callable[[bytes], Behaviour]:
 
 def decisions() -> Callable[[bytes], Behaviour]:
     """Read a file of decisions: entries without fault, which survive being written and read, or Issues."""
-    from unsilo.flow.map_files import read_file
+    from unsilo.flow.decide.map_files import read_file
     from unsilo.terminology.maps.entry import faults
     from unsilo.terminology.maps.files import to_csv
 

@@ -43,7 +43,7 @@ def overlays() -> Callable[[bytes], Behaviour]:
 
 def shapes() -> Callable[[bytes], Behaviour]:
     """Return the target: the keys of any message are texts whose parents are keys too, counted at least once."""
-    from unsilo.flow.convert import detect
+    from unsilo.flow.convert.bundle import detect
     from unsilo.flow.process import DECODERS, State, orphan
     from unsilo.flow.shapes.watch import FORMS
     from unsilo.kernel import seal

@@ -251,7 +251,7 @@ TARGETS: dict[str, Target] = {
     "units.ucum": Target(units.ucum, units.CODES, units.WORDS),
     "units.spelling": Target(units.spelling, units.CODES + units.SPELLINGS, units.WORDS),
     "terminology.suggest": Target(codes.suggestion, codes.ITEMS, codes.ITEM_WORDS),
-    "flow.map_files": Target(codes.decisions, codes.FILES, codes.FILE_WORDS),
+    "flow.decide.map_files": Target(codes.decisions, codes.FILES, codes.FILE_WORDS),
     "spec.packages": Target(_packages, seeds.package(), seeds.JSON_WORDS + seeds.PACKAGE_WORDS),
     "mapping.hl7v2": Target(mapping.hl7v2, seeds.HL7V2 + seeds.HL7V2_FAMILIES, seeds.HL7V2_WORDS),
     "mapping.fhir": Target(mapping.fhir, seeds.JSON, seeds.JSON_WORDS),

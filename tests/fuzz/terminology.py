@@ -104,8 +104,8 @@ def release() -> Callable[[bytes], Behaviour]:
     import tempfile
     from pathlib import Path
 
-    from unsilo.flow.terminology import Shelves
-    from unsilo.flow.terminology_import import Said, import_release
+    from unsilo.flow.terminology.library import Shelves
+    from unsilo.flow.terminology.releases import Said, import_release
 
     folder = Path(tempfile.mkdtemp(prefix="unsilo-fuzz-"))
 

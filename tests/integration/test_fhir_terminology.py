@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.served import Served, served
 from tests.unit.terminology.release import made
-from unsilo.flow.terminology_import import import_release
+from unsilo.flow.terminology.releases import import_release
 
 SCT = "http://snomed.info/sct"
 V3 = "http://terminology.hl7.org/CodeSystem/v3-ActCode"

@@ -6,9 +6,9 @@ from unsilo.api import form, take, writing
 from unsilo.api.ask import ID, Answer, Ask, Refused
 from unsilo.api.node import Node
 from unsilo.fhir.outcome import operation_outcome
-from unsilo.flow.merge import Merged, Named
-from unsilo.flow.merge import merge as run_merge
-from unsilo.flow.merge import unmerge as run_unmerge
+from unsilo.flow.decide.merge import Merged, Named
+from unsilo.flow.decide.merge import merge as run_merge
+from unsilo.flow.decide.merge import unmerge as run_unmerge
 from unsilo.kernel import Issue, Json, Where, json
 from unsilo.policy import masked
 

@@ -11,11 +11,10 @@ from unsilo.api.answers import fail
 from unsilo.api.ask import ID, Answer, Ask
 from unsilo.api.interaction import Interaction
 from unsilo.api.node import Node
-from unsilo.flow import terminology_codes as codes
-from unsilo.flow import terminology_maps as maps
-from unsilo.flow import terminology_sets as sets
 from unsilo.flow.fhir import read as single
-from unsilo.flow.terminology_given import Given
+from unsilo.flow.terminology import codes, sets
+from unsilo.flow.terminology import translate as maps
+from unsilo.flow.terminology.given import Given
 from unsilo.kernel import Issue, Json, json
 from unsilo.terminology import Terminology, TerminologyError
 

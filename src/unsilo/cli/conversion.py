@@ -13,7 +13,7 @@ from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
     from unsilo.config import Feed
-    from unsilo.flow.convert import Conversion
+    from unsilo.flow.convert.bundle import Conversion
 
 __all__ = ["LATER", "convert"]
 
@@ -88,8 +88,8 @@ def convert(
     """
     if to != "fhir":
         _outward(inputs, out, to, fmt, as_json)
-    from unsilo.flow.convert import Conversion
-    from unsilo.flow.convert_files import convert_files
+    from unsilo.flow.convert.bundle import Conversion
+    from unsilo.flow.convert.files import convert_files
 
     source, moment = _feed(fmt, feed, config), _moment(at)
     _check(inputs, out)

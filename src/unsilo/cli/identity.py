@@ -10,7 +10,7 @@ from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, s
 from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, several, table
 
 if TYPE_CHECKING:
-    from unsilo.flow.quality import Figures
+    from unsilo.flow.persons.quality import Figures
 
 __all__ = ["app"]
 
@@ -25,7 +25,7 @@ def simulate(
     rate: Annotated[list[str] | None, typer.Option("--rate", metavar="NAME=SHARE", help="Change a rate.")] = None,
 ) -> None:
     """Write a labelled made-up population: households, twins, namesakes, nicknames, slips, moves, gaps."""
-    from unsilo.flow.quality import simulate_file
+    from unsilo.flow.persons.quality import simulate_file
 
     try:
         with progress(None, "simulate"):
@@ -52,7 +52,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Match a labelled file and show precision, recall and review by group."""
-    from unsilo.flow.quality import evaluate_file
+    from unsilo.flow.persons.quality import evaluate_file
 
     if not people.is_file():
         fail(WRONG, f"there is no file {people}")
@@ -84,7 +84,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why two records are one person or not: each field's part in bits, and their sum."""
-    from unsilo.flow.explain import explain_rows, explain_stored
+    from unsilo.flow.persons.explain import explain_rows, explain_stored
 
     if file is not None:
         if not file.is_file():
@@ -132,8 +132,8 @@ def train(
     Answers calibrate them: those of --labels, or what stewards decided in the store. Nothing is switched without
     --switch; the former weights are kept.
     """
-    from unsilo.flow.training import compared, source_of_file, source_of_store, switch_model
-    from unsilo.flow.training import train as learn
+    from unsilo.flow.persons.training import compared, source_of_file, source_of_store, switch_model
+    from unsilo.flow.persons.training import train as learn
 
     for path in (file, labels):
         if path is not None and not path.is_file():
@@ -167,7 +167,7 @@ def train(
 @app.command()
 def rebuild(data: DataOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read every Patient anew: what is compared of it and the keys under which it is found. Links stay as they are."""
-    from unsilo.flow.rebuild import rebuild as again
+    from unsilo.flow.persons.rebuild import rebuild as again
 
     with store_of(settings_of(config, data)) as store, progress(None, "rebuild", quiet=as_json):
         count = again(store)
@@ -184,7 +184,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Write every link: patient, person, rule, score, who and when, and the reason."""
-    from unsilo.flow.rebuild import export as write
+    from unsilo.flow.persons.rebuild import export as write
 
     try:
         with store_of(settings_of(config, data)) as store:
@@ -209,7 +209,7 @@ def sample(
     config: ConfigOption = None,
 ) -> None:
     """Draw pairs for clerical review, evenly over probabilities, of what is linked and of what is not."""
-    from unsilo.flow.rebuild import sample as draw
+    from unsilo.flow.persons.rebuild import sample as draw
 
     if out is None and not queue:
         fail(WRONG, "say where the pairs go", "--out FILE.csv, --queue, or both")

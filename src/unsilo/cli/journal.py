@@ -42,7 +42,7 @@ InputArgument = Annotated[list[Path], typer.Argument(metavar="INPUT", help="File
 
 
 def _files(inputs: list[Path]) -> list[Path]:
-    from unsilo.flow.convert_inputs import inputs as listed
+    from unsilo.flow.convert.inputs import inputs as listed
 
     missing = [path for path in inputs if not path.exists()]
     if missing:

@@ -55,7 +55,7 @@ def _done(result: "Result[list[Entry]]", as_json: bool) -> "list[Entry]":
 
 
 def _replay(service: "Service", entries: "list[Entry]", reason: str) -> None:
-    from unsilo.flow.map_effect import replay_after
+    from unsilo.flow.decide.map_effect import replay_after
 
     run = replay_after(service, entries, who(), reason or "a decision about a code")
     if run is not None:
@@ -71,7 +71,7 @@ def queue(
     as_json: JsonOption = False,
 ) -> None:
     """List local codes without a standard one, by number of facts times clinical risk."""
-    from unsilo.flow.map_queue import queue as found
+    from unsilo.flow.maps.queue import queue as found
 
     with node(_settings(config, data)) as service:
         trace(service.store, "read maps", "queue of local codes")
@@ -142,7 +142,7 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a decision touches: facts by feed, and the messages that are replayed for it."""
-    from unsilo.flow.map_effect import effect
+    from unsilo.flow.decide.map_effect import effect
 
     with _decision(id_, "effect", config, data) as (service, entry):
         found = effect(service, entry)
@@ -215,8 +215,8 @@ def accept(
     as_json: JsonOption = False,
 ) -> None:
     """Put into use what is certain without a person, where the setting maps.automatic allows it."""
-    from unsilo.flow.map_automatic import accept as accepting
-    from unsilo.flow.map_automatic import sampled
+    from unsilo.flow.decide.map_automatic import accept as accepting
+    from unsilo.flow.decide.map_automatic import sampled
 
     with node(_settings(config, data), working=not later) as service:
         done = accepting(service, reason)
@@ -247,7 +247,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Propose all that a file says, or nothing of it; each fault is told with its row."""
-    from unsilo.flow.map_files import import_file
+    from unsilo.flow.decide.map_files import import_file
 
     if not file.is_file():
         fail(WRONG, f"there is no file {file}")
@@ -273,7 +273,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Write decisions as CSV, as FHIR ConceptMaps, or as Usagi saves them."""
-    from unsilo.flow.map_files import export as exported
+    from unsilo.flow.decide.map_files import export as exported
     from unsilo.terminology.maps.files import FORMATS
 
     if form not in FORMATS:

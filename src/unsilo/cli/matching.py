@@ -32,7 +32,7 @@ def match(
 
     Exit status 2 when the file is wrong: each error is told with row and column, and nothing is written.
     """
-    from unsilo.flow.match import LEAST, match_file
+    from unsilo.flow.persons.match import LEAST, match_file
 
     if not 0 < review_at <= (link_at or LEAST) < 1 or not 0 < error < 1:
         fail(

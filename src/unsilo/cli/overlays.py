@@ -101,8 +101,8 @@ def _messages(
     on: str, as_feed: str, last: int, since: str, config: Path | None, data: Path | None, what: str
 ) -> "Iterator[tuple[Feed, Iterator[Envelope]]]":
     """Open the messages that `--on` names: of a feed's journal (which leaves an audit row), else of files."""
-    from unsilo.flow.convert import detect
-    from unsilo.flow.convert_inputs import inputs
+    from unsilo.flow.convert.bundle import detect
+    from unsilo.flow.convert.inputs import inputs
     from unsilo.flow.overlays.messages import filed, journaled
     from unsilo.kernel import clock
 

@@ -146,7 +146,7 @@ def export(
     from unsilo.flow.bulk.export import lines_of
     from unsilo.flow.bulk.job import Job, Jobs
     from unsilo.flow.bulk.request import read
-    from unsilo.flow.spread import processors
+    from unsilo.flow.persons.spread import processors
     from unsilo.policy import Predicate
     from unsilo.storage import open_store
 

@@ -34,8 +34,8 @@ def suggest(
 
     Exit status 2 when a file is wrong: each error is told with row and column, and nothing is written.
     """
-    from unsilo.flow.chooser_program import ChoosingProgram
-    from unsilo.flow.suggest import suggest_file
+    from unsilo.flow.maps.chooser import ChoosingProgram
+    from unsilo.flow.maps.suggest import suggest_file
 
     for path in (file, targets):
         if not path.is_file():

@@ -10,8 +10,8 @@ from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress
 
 if TYPE_CHECKING:
     from unsilo.config import Settings
-    from unsilo.flow.terminology import Shelves
-    from unsilo.flow.terminology_import import Imported
+    from unsilo.flow.terminology.library import Shelves
+    from unsilo.flow.terminology.releases import Imported
     from unsilo.terminology import Terminology
 
 __all__ = ["app"]
@@ -26,7 +26,7 @@ VersionOption = Annotated[str, typer.Option("--version", metavar="VERSION", help
 
 
 def _open(config: Path | None, data: Path | None) -> "tuple[Terminology, Shelves]":
-    from unsilo.flow.terminology import Shelves
+    from unsilo.flow.terminology.library import Shelves
     from unsilo.terminology import Terminology
 
     shelves = Shelves(settings_of(config, data).data / "terminology")
@@ -62,7 +62,7 @@ def import_(
     or a CSV table. A node that is running uses them within a second. Exit status 1 when a part could not be imported:
     the former version of it stays in use.
     """
-    from unsilo.flow.terminology_import import Said, import_release
+    from unsilo.flow.terminology.releases import Said, import_release
     from unsilo.terminology.names import address
 
     _, shelves = _open(config, data)
@@ -91,8 +91,8 @@ def import_(
 
 def _governed(settings: "Settings", found: "list[Imported]") -> None:
     """Add what the change touches of the decisions in the store, where there is one."""
-    from unsilo.flow.maps import Maps
-    from unsilo.flow.terminology_import import governed
+    from unsilo.flow.maps.decisions import Maps
+    from unsilo.flow.terminology.releases import governed
 
     gone = [each for each in found if each.changes is not None and each.changes.gone]
     if not gone or not has_store(settings):

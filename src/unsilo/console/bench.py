@@ -7,7 +7,7 @@ from starlette.responses import Response
 from unsilo.config import FORMATS, Feed
 from unsilo.console.gate import Asked
 from unsilo.console.render import home_zone, page
-from unsilo.flow.convert import detect
+from unsilo.flow.convert.bundle import detect
 from unsilo.flow.read.provenance import excerpt
 from unsilo.flow.testbench import bench
 from unsilo.kernel import json

@@ -8,7 +8,7 @@ from unsilo.console.gate import Asked, origin_of
 from unsilo.console.people import frame, unknown
 from unsilo.console.records import line_of, load_of
 from unsilo.console.render import Notice, page
-from unsilo.flow.dispute import dispute
+from unsilo.flow.decide.dispute import dispute
 
 __all__ = ["change", "dispute_page"]
 

@@ -7,7 +7,8 @@ from starlette.responses import RedirectResponse, Response
 
 from unsilo.console.gate import Asked, refusal
 from unsilo.console.render import Notice, home_zone, page
-from unsilo.flow import map_automatic, map_effect, map_queue
+from unsilo.flow.decide import map_automatic, map_effect
+from unsilo.flow.maps import queue as map_queue
 from unsilo.kernel import Issue
 from unsilo.terminology.maps import ELEMENTS, RELATIONSHIPS, Element, Entry, system_name
 from unsilo.terminology.maps.entry import STATES

@@ -8,7 +8,7 @@ from unsilo.console.gate import Asked, origin_of
 from unsilo.console.note_rows import by_kind, row_of
 from unsilo.console.people import frame, unknown
 from unsilo.console.render import Notice, page
-from unsilo.flow.note_answers import ANSWERS, answer
+from unsilo.flow.decide.note_answers import ANSWERS, answer
 from unsilo.flow.notes.shown import Document, documents, kinds_of_report, pieces
 from unsilo.flow.notes.texts import text_types
 from unsilo.flow.read.load import Loaded, load

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from unsilo import identity
 from unsilo.console.gate import Asked
 from unsilo.console.render import home_zone, page
-from unsilo.flow.clerical import agreement, estimate, groups_of
+from unsilo.flow.persons.clerical import agreement, estimate, groups_of
 from unsilo.kernel import clock
 from unsilo.storage import Store
 from unsilo.storage.tx_people import Sampled

@@ -9,7 +9,7 @@ from unsilo.console.gate import Asked, origin_of
 from unsilo.console.golden import in_review
 from unsilo.console.people import frame, unknown
 from unsilo.console.render import Notice, page
-from unsilo.flow.link import link, unlink
+from unsilo.flow.decide.link import link, unlink
 from unsilo.flow.read.compare import Row, compare
 from unsilo.flow.read.load import Loaded, load, record_line, rule_words
 from unsilo.kernel import json

@@ -8,7 +8,7 @@ from unsilo.console.foresee import foreseeing
 from unsilo.console.gate import Asked, origin_of, refusal
 from unsilo.console.render import Notice, home_zone, page
 from unsilo.console.svg import balance
-from unsilo.flow import review
+from unsilo.flow.decide import review
 from unsilo.flow.read.compare import compare, differences
 from unsilo.flow.read.load import record_line
 from unsilo.kernel import Json, Result, json

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from unsilo.console.gate import Asked
 from unsilo.console.render import page
-from unsilo.flow.units_seen import MOST, seen_units
+from unsilo.flow.maps.units import MOST, seen_units
 from unsilo.kernel import Issue
 from unsilo.units import comparable, convert_analyte, normalise
 from unsilo.units.explain import Explained, explain

@@ -8,10 +8,10 @@ import msgspec
 from unsilo.config import Feed
 from unsilo.fhir import merge
 from unsilo.flow.doubt import counted
-from unsilo.flow.persons import place_patient
+from unsilo.flow.persons.place import place_patient
+from unsilo.flow.persons.replaced import join, leads_back, replaced_by
 from unsilo.flow.process import Act, Piece, Processed, prepare_resource
 from unsilo.flow.repeated import Repeated
-from unsilo.flow.replaced import join, leads_back, replaced_by
 from unsilo.kernel import Issue, Lineage, Row, Where, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.keys import Ready

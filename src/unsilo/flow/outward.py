@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from unsilo.fhir import syntax
-from unsilo.flow.convert_inputs import inputs
+from unsilo.flow.convert.inputs import inputs
 from unsilo.flow.fhir.everything import Reads, record
 from unsilo.kernel import Issue, Json, Limits, clock
 from unsilo.kernel import json as lossless

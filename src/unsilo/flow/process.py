@@ -14,7 +14,7 @@ from unsilo.fhir.index import Custom, index
 from unsilo.flow.conform import conforming
 from unsilo.flow.doubt import found_in
 from unsilo.flow.live_feed import LiveFeed
-from unsilo.flow.map_codes import code_resources
+from unsilo.flow.maps.codes import code_resources
 from unsilo.flow.repeated import Repeated
 from unsilo.formats import ccda, hl7v2
 from unsilo.kernel import Envelope, Issue, Json, Lineage, Locator, Result

@@ -5,20 +5,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from unsilo.config import Feed, Settings
-from unsilo.flow import persons, receive
-from unsilo.flow.dispatch import Dispatcher
+from unsilo.flow import receive
 from unsilo.flow.ihe.query import Queries
 from unsilo.flow.judge import Judge
-from unsilo.flow.map_source import GovernedMaps
-from unsilo.flow.maps import Maps
+from unsilo.flow.maps.decisions import Maps
+from unsilo.flow.maps.source import GovernedMaps
+from unsilo.flow.maps.suggest import model_of
 from unsilo.flow.notes.reading import NoteReading
 from unsilo.flow.overlays.publish import Overlays
 from unsilo.flow.parameters import Parameters
+from unsilo.flow.persons import place as persons
 from unsilo.flow.receive import Ending, Reading
 from unsilo.flow.reindex import Reindexing
 from unsilo.flow.shapes.book import Shapes
-from unsilo.flow.suggest import model_of
-from unsilo.flow.terminology import open_terminology
+from unsilo.flow.terminology.library import open_terminology
+from unsilo.flow.work.dispatch import Dispatcher
 from unsilo.kernel import Issue, clock
 from unsilo.storage import Receipt, Store, open_store
 from unsilo.terminology.same import Loaded, Reader

@@ -13,11 +13,11 @@ from receiver import Receiver, accepting, refusing
 from unsilo.config import Settings
 from unsilo.config.exchange import Destination, OutTls
 from unsilo.exchange.deliveries import Deliveries
+from unsilo.flow.decide.link import link, unlink
+from unsilo.flow.decide.merge import Named, merge, unmerge
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Caller
 from unsilo.flow.ihe.notify import renewed
-from unsilo.flow.link import link, unlink
-from unsilo.flow.merge import Named, merge, unmerge
 from unsilo.flow.service import Service
 from unsilo.formats import hl7v2
 from unsilo.policy import Predicate

@@ -10,9 +10,10 @@ import pytest
 from flow_node import Node, adt, replace, settings, with_node
 
 from tests.unit.storage.keyed import rows_found
-from unsilo.flow import crew, pool, replay
-from unsilo.flow.pressure import MANY, SPAN
+from unsilo.flow import replay
 from unsilo.flow.service import Service
+from unsilo.flow.work import crew, pool
+from unsilo.flow.work.pressure import MANY, SPAN
 from unsilo.kernel import json
 from unsilo.sources.mllp.frames import wrap
 

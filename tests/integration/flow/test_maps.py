@@ -5,8 +5,8 @@ from pathlib import Path
 from flow_node import Node, replace, settings, with_node
 
 from unsilo.config import Maps
-from unsilo.flow import map_effect
-from unsilo.flow.map_queue import find_unmapped, queue, suggestions
+from unsilo.flow.decide import map_effect
+from unsilo.flow.maps.queue import find_unmapped, queue, suggestions
 from unsilo.kernel import Json, json
 from unsilo.storage import CodeCount
 from unsilo.terminology.maps import ELEMENTS, Entry

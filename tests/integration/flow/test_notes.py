@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from unsilo.config import Feed, Notes, Settings
-from unsilo.flow.note_answers import answer
+from unsilo.flow.decide.note_answers import answer
 from unsilo.flow.notes.reading import NoteReading, Reader
 from unsilo.flow.notes.shown import documents, pieces
 from unsilo.flow.notes.worker import Asked, Told, put_word, serve
 from unsilo.flow.read.load import load
 from unsilo.flow.service import Service
-from unsilo.flow.worker import word
+from unsilo.flow.work.worker import word
 from unsilo.kernel import Json, json
 from unsilo.notes.shipped import shipped_dictionary
 from unsilo.policy import Predicate

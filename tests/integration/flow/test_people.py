@@ -9,7 +9,7 @@ from tests.unit.storage.keyed import ids_found
 from unsilo.config import Feed
 from unsilo.flow import access
 from unsilo.flow.commit import commit
-from unsilo.flow.link import link, unlink
+from unsilo.flow.decide.link import link, unlink
 from unsilo.flow.process import process
 from unsilo.flow.retention import enforce
 from unsilo.flow.service import Service

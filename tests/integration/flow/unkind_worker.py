@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from unsilo.flow import worker
+from unsilo.flow.work import worker
 
 kind = worker.steps.process
 

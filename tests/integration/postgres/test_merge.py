@@ -6,4 +6,4 @@ from tests.integration.postgres.borrowed import borrow
 
 pytestmark = pytest.mark.usefixtures("databases")
 
-borrow(globals(), "tests/unit/flow/test_merge.py")
+borrow(globals(), "tests/unit/flow/decide/test_merge.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("unsilo.flow.worker", "unsilo.flow.fhir.drafter", "unsilo.flow.notes.worker")
+MODULES = ("unsilo.flow.work.worker", "unsilo.flow.fhir.drafter", "unsilo.flow.notes.worker")
 
 
 def _ignores(pid: int, number: int) -> bool:

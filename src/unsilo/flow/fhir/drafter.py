@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from unsilo.flow.fhir.ahead import Ahead, ahead
-from unsilo.flow.worker import bound_memory, sweep, word
+from unsilo.flow.work.worker import bound_memory, sweep, word
 from unsilo.kernel import Limits
 from unsilo.validation.form import Form
 from unsilo.validation.library import validator

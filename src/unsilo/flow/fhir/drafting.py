@@ -18,7 +18,7 @@ import msgspec
 from unsilo.config import Settings
 from unsilo.flow.fhir.ahead import Ahead
 from unsilo.flow.fhir.drafter import Hello, decode_answer
-from unsilo.flow.worker import word
+from unsilo.flow.work.worker import word
 
 __all__ = ["COMMAND", "Drafting"]
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from unsilo import identity
-from unsilo.flow.explain import model_of
+from unsilo.flow.persons.explain import model_of
 from unsilo.kernel import Json
 from unsilo.storage import Store
 

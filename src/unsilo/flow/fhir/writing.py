@@ -8,9 +8,9 @@ from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir import search_parameter
 from unsilo.flow.fhir.checks import etag_version
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
-from unsilo.flow.persons import BY_PROGRAM, place_patient
+from unsilo.flow.persons.place import BY_PROGRAM, place_patient
+from unsilo.flow.persons.replaced import follow
 from unsilo.flow.process import Draft, Piece
-from unsilo.flow.replaced import follow
 from unsilo.flow.service import Service
 from unsilo.kernel import Issue, Json, Where, json
 from unsilo.policy import Predicate

@@ -7,7 +7,7 @@ from importlib.resources import files
 from unsilo.config import Feed
 from unsilo.flow.ihe.domains import system_of
 from unsilo.flow.ihe.rsp import Fault
-from unsilo.flow.replaced import escaped
+from unsilo.flow.persons.replaced import escaped
 from unsilo.formats.hl7v2 import Segment, to_fhir_date
 
 __all__ = ["criteria", "fields"]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from unsilo.config import Feed, Settings
-from unsilo.flow.replaced import Identifier, by_identifiers, escaped, replaced_links
+from unsilo.flow.persons.replaced import Identifier, by_identifiers, escaped, replaced_links
 from unsilo.kernel import Json, json
 from unsilo.mapping.model import Site
 from unsilo.mapping.v2.uris import local_uri, universal_uri

@@ -15,7 +15,7 @@ from unsilo.flow.golden.survive import Golden
 from unsilo.flow.ihe.domains import cx, is_known, system_of
 from unsilo.flow.ihe.pix import Known
 from unsilo.flow.ihe.rsp import Fault, joined
-from unsilo.flow.replaced import replaced_links
+from unsilo.flow.persons.replaced import replaced_links
 from unsilo.formats.hl7v2 import Segment
 from unsilo.kernel import Json, json
 from unsilo.mapping.outward import pid_fields

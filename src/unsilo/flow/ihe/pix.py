@@ -8,7 +8,7 @@ import msgspec
 from unsilo.config import Settings
 from unsilo.flow.golden.person import visible
 from unsilo.flow.ihe.domains import Reads, holders, identifiers, is_known
-from unsilo.flow.replaced import Identifier
+from unsilo.flow.persons.replaced import Identifier
 from unsilo.kernel import Json
 from unsilo.policy import Predicate
 from unsilo.search import Vocabulary

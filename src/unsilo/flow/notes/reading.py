@@ -18,8 +18,8 @@ from unsilo.config import Settings
 from unsilo.flow.notes.texts import may_carry, text_types
 from unsilo.flow.notes.words import version_of
 from unsilo.flow.notes.worker import Asked, Told, put_word
-from unsilo.flow.terminology import Shelves
-from unsilo.flow.worker import word
+from unsilo.flow.terminology.library import Shelves
+from unsilo.flow.work.worker import word
 from unsilo.kernel import clock
 from unsilo.policy import EVERYTHING, Predicate
 from unsilo.storage import NotDurableError, Store, Stored, Tx

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from unsilo.flow.terminology import Shelves
+from unsilo.flow.terminology.library import Shelves
 from unsilo.notes import Dictionary, build
 from unsilo.notes.shipped import TAG, names_of, shipped_terms
 from unsilo.notes.tables import measures, vocabularies

@@ -11,7 +11,7 @@ import msgspec
 
 from unsilo.flow.notes.texts import texts
 from unsilo.flow.notes.words import dictionary_of
-from unsilo.flow.worker import bound_memory, word
+from unsilo.flow.work.worker import bound_memory, word
 from unsilo.kernel import Json, json
 from unsilo.notes import Derived, Dictionary, derived, read
 

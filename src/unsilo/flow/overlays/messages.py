@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from unsilo.config import Feed
-from unsilo.flow.convert_inputs import inputs
+from unsilo.flow.convert.inputs import inputs
 from unsilo.flow.overlays.run import RECEIVED
 from unsilo.formats import hl7v2
 from unsilo.kernel import Envelope, seal

@@ -13,7 +13,7 @@ import msgspec
 from unsilo.config import Feed, load
 from unsilo.fhir import bundle, codec, merge
 from unsilo.fhir.leaves import leaves
-from unsilo.flow.convert import detect
+from unsilo.flow.convert.bundle import detect
 from unsilo.flow.overlays.coverage import coverage
 from unsilo.flow.overlays.expect import Expectation, held, read_expectations
 from unsilo.flow.overlays.messages import BESIDE

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.unit.terminology.maps.map_decisions import LOINC, entry
-from unsilo.flow.map_files import read_file
+from unsilo.flow.decide.map_files import read_file
 from unsilo.terminology.maps import Entry
 from unsilo.terminology.maps.files import concept_maps, to_csv, to_usagi
 

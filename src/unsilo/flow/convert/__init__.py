@@ -1,0 +1,1 @@
+"""Inputs of any format to FHIR Bundles, without a store."""

@@ -1,0 +1,1 @@
+"""Messages from the journal through worker processes into the store, in order."""
