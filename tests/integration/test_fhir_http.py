@@ -78,7 +78,7 @@ def test_conditions_of_writes(node: Served) -> None:
     made(node, twin)
     assert node.http.put(where, json=twin, headers=FHIR).status_code == 412
     assert node.http.delete("Patient?_format=json").status_code == 412
-    assert node.http.delete("Patient?identifier=urn:mrn|none").status_code in (204, 404)
+    assert node.http.delete("Patient?identifier=urn:mrn|none").status_code == 204
 
 
 def test_conditional_reads(node: Served) -> None:
@@ -99,6 +99,9 @@ def test_preferences(node: Served) -> None:
     assert minimal.headers["location"]
     outcome = node.http.post("Patient", json=ANA, headers={**FHIR, "Prefer": "return=OperationOutcome"})
     assert outcome.json()["resourceType"] == "OperationOutcome"
+    nothing = node.http.delete("Patient/never", headers={"Prefer": "return=OperationOutcome"})
+    assert (nothing.status_code, nothing.json()["issue"][0]["code"]) == (200, "not-found")
+    assert (node.http.delete("Patient/never").status_code, node.http.get("Patient/never").status_code) == (204, 404)
 
 
 def test_patches(node: Served) -> None:

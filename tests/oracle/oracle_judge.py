@@ -104,13 +104,18 @@ def walk(here: list[tuple[Any, str]], text: str) -> list[tuple[Any, str]]:
             here = [(v, k) for v, k in here if kind_fits(v, k, inner[2])]
         elif inner[1] == "where" and inner[2].startswith("resolve() is "):
             wanted = inner[2].removeprefix("resolve() is ").strip()
-            here = [(v, k) for v, k in here if isinstance(v, dict) and type_of(v.get("reference", "")) == wanted]
+            here = [(v, k) for v, k in here if isinstance(v, dict) and may_be(v, wanted)]
         elif inner[1] == "where":
             name_, value_ = re.split(r"\s*=\s*", inner[2])
             here = [(v, k) for v, k in here if isinstance(v, dict) and v.get(name_) == value_.strip("'")]
         else:
             raise ValueError(f"the judge does not know {name}")
     return here
+
+
+def may_be(value: Json, wanted: str) -> bool:
+    """Tell whether a Reference leads to a type; one that says an identifier alone may lead to any."""
+    return type_of(value["reference"]) == wanted if "reference" in value else value.get("type", wanted) == wanted
 
 
 def type_of(reference: str) -> str:

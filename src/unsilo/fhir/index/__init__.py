@@ -20,7 +20,7 @@ __all__ = [
     "indexed", "kept_as", "layout", "patient_date", "token_hash", "token_key", "version",
 ]  # fmt: skip
 
-_REVISION = 5
+_REVISION = 6
 """Raised whenever the code gives other keys for some resource."""
 
 

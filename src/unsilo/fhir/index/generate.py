@@ -118,8 +118,8 @@ class _Writer:
         self.say(depth + 1, f"for {logic} in logical({var}):")
         for wanted, numbers in groups:
             pad = depth + 2
-            if wanted and numbers:
-                self.say(pad, f"if {_is(kind, wanted)}:")
+            if wanted and numbers:  # what says neither a type nor where it leads may be of any
+                self.say(pad, f"if not {kind} or {_is(kind, wanted)}:")
                 pad += 1
             for number in numbers:
                 self.say(pad, f"idn.append(({number}, {logic}[0], {logic}[1]))")

@@ -6,7 +6,7 @@ from unsilo.fhir import codec
 from unsilo.flow.drafted import Drafted, Gathering
 from unsilo.flow.fhir.checks import draft, whole
 from unsilo.flow.fhir.entries import Entry, read
-from unsilo.flow.fhir.links import conditionals, resolved, targets_of
+from unsilo.flow.fhir.links import conditionals, resolved, targets_of, unmet
 from unsilo.flow.fhir.outcome import RefusedError, Written
 from unsilo.flow.process import Draft
 from unsilo.kernel import Limits
@@ -71,8 +71,11 @@ def _gather(entries: list[Entry], held: Gathering, form: Form | None) -> bool:
             continue
         if form is not None and not form.fits(entry.resource):
             return False
-        made = draft(entry.type, resolved(entry.resource, targets), entry.id)
+        linked = resolved(entry.resource, targets)
+        made = draft(entry.type, linked, entry.id)
         if isinstance(made, Written) or whole(entry.type, entry.resource) is not None:
+            return False
+        if b'"urn:' in made.body and any(unmet(linked, entry.type)):
             return False
         if not held.add(made):
             return False

@@ -1,13 +1,13 @@
 """Links between the entries of a transaction, and from them to what a search finds (FHIR R4 3.1.0.11.2, 2.3.0.4)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from unsilo.kernel import Json
 from unsilo.spec.r4 import resource_types
 
-__all__ = ["conditional", "conditionals", "resolved", "targets_of"]
+__all__ = ["conditional", "conditionals", "linked", "resolved", "targets_of", "unmet"]
 
 _TYPED: Final = ("Uri", "Url", "Oid", "Uuid", "Canonical")
 """Ends of the names of choices that are links."""
@@ -17,6 +17,7 @@ _NAMED: Final = frozenset((
 ))  # fmt: skip
 """Elements of type uri, url or canonical, and `Reference.reference`, that may name another entry."""
 _IN_NARRATIVE: Final = re.compile(r"""\b(href|src)\s*=\s*(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL)
+_INSIDE: Final = ("urn:uuid:", "urn:oid:")
 _CONDITION: Final = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
 
 
@@ -78,6 +79,43 @@ def resolved(resource: Json, targets: Mapping[str, str]) -> Json:
     return made
 
 
+def linked(patch: Any, targets: Mapping[str, str]) -> Any:
+    """Return a patch with every link of its values replaced: Parameters, or the operations of a JSON Patch."""
+    if not targets:
+        return patch
+    made = _node(patch, targets)
+    if type(made) is not list:
+        return made
+    return [
+        {**one, "value": _target(one["value"], targets) or one["value"]}
+        if type(one) is dict and type(one.get("value")) is str and _is_link(str(one.get("path")).rpartition("/")[2])
+        else one
+        for one in made
+    ]  # fmt: skip
+
+
+def unmet(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (path, reference) of what still names an entry that no Bundle has; a Bundle within has entries of its own.
+
+    Such a URN (R4 bundle.html#references) is good inside its Bundle only: stored, it would lead nowhere for ever.
+    """
+    if type(node) is dict:
+        if node.get("resourceType") == "Bundle":
+            return
+        for key, value in node.items():
+            if key == "reference" and type(value) is str and value.startswith(_INSIDE):
+                yield f"{path}.reference", value
+            elif type(value) is dict or type(value) is list:
+                yield from unmet(value, f"{path}.{key}")
+    elif type(node) is list:
+        for n, value in enumerate(node):
+            yield from unmet(value, f"{path}[{n}]")
+
+
+def _is_link(name: str) -> bool:
+    return name in _NAMED or name.endswith(_TYPED)
+
+
 def _target(said: str, targets: Mapping[str, str]) -> str | None:
     found = targets.get(said)
     if found is None and "#" in said:
@@ -96,29 +134,28 @@ def _node(node: Any, targets: Mapping[str, str]) -> Any:
                 new = targets.get(value)
                 if new is None and "#" in value:
                     new = _target(value, targets)
-                if new is not None and (key in _NAMED or key.endswith(_TYPED)):
+                if new is not None and _is_link(key):
                     changed[key] = new
             elif kind is dict:
                 made = _node(value, targets)
                 if made is not value:
                     changed[key] = made
             elif kind is list:
-                linked = key in _NAMED or key.endswith(_TYPED)
-                made = _items(value, targets, linked=linked)
+                made = _items(value, targets, links=_is_link(key))
                 if made is not value:
                     changed[key] = made
         return {**node, **changed} if changed else node
-    return _items(node, targets, linked=False) if type(node) is list else node
+    return _items(node, targets, links=False) if type(node) is list else node
 
 
-def _items(items: list[Any], targets: Mapping[str, str], *, linked: bool) -> list[Any]:
-    """Return the list with links replaced, itself when there are none; texts are links only where `linked`."""
+def _items(items: list[Any], targets: Mapping[str, str], *, links: bool) -> list[Any]:
+    """Return the list with links replaced, itself when there are none; texts are links only where `links`."""
     made = items
     for n, item in enumerate(items):
         kind = type(item)
         if kind is dict or kind is list:
             new = _node(item, targets)
-        elif linked and kind is str:
+        elif links and kind is str:
             new = _target(item, targets) or item
         else:
             continue

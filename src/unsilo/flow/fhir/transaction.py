@@ -17,7 +17,7 @@ from unsilo.flow.fhir.checks import changeable, draft, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.drafting import Drafting
 from unsilo.flow.fhir.entries import Entry, at, read
-from unsilo.flow.fhir.links import conditional, conditionals, resolved, targets_of
+from unsilo.flow.fhir.links import conditional, conditionals, linked, resolved, targets_of, unmet
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
 from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.process import Piece
@@ -50,6 +50,7 @@ class _Whole:
         self.plans = self._conditions()
         self.found: Found = {}
         self.pieces: dict[int, Piece] = {}
+        self.patches: dict[int, tuple[str, Any]] = {}
         self.coming: frozenset[str] = frozenset()
 
     def _conditions(self) -> dict[Condition, Plan]:
@@ -57,9 +58,11 @@ class _Whole:
         plans: dict[Condition, Plan] = {}
         vocabulary = self.service.parameters.vocabulary
         for entry in self.entries:
-            masked = changeable(self.caller, entry.type) if entry.method in ("PUT", "PATCH") else None
-            if masked is not None:
-                raise RefusedError(at(entry.place, masked))
+            barred = changeable(self.caller, entry.type) if entry.method in ("PUT", "PATCH") else None
+            if entry.method == "DELETE" and entry.query and self.service.settings.fhir.conditional_delete == "off":
+                barred = write.undeletable(entry.type)
+            if barred is not None:
+                raise RefusedError(at(entry.place, barred))
             asked = [(entry.type, entry.query)] if entry.query else []
             said = conditionals(entry.resource)
             if said:
@@ -95,6 +98,7 @@ class _Whole:
         ids = {entry.place: self.identity(entry, created) for entry in self.entries}
         self.coming = frozenset(f"{e.type}/{ids[e.place]}" for e in self.entries if e.method != "DELETE")
         self.pieces = {}
+        self.patches = {e.place: (e.patch[0], linked(e.patch[1], targets)) for e in self.entries if e.patch is not None}
         for entry in self.entries:
             if entry.method not in ("POST", "PUT") or self.is_met(entry, ids[entry.place]):
                 continue
@@ -104,6 +108,8 @@ class _Whole:
             piece = part or judged(self.service.judge, self.caller.actor, made, drafted)
             if isinstance(piece, Written):
                 raise RefusedError(at(entry.place, piece))
+            if b'"urn:' in piece.body:
+                self._refuse_unmet(entry, made)
             self.pieces[entry.place] = piece
 
     def identity(self, entry: Entry, created: dict[Condition, str]) -> str:
@@ -126,6 +132,14 @@ class _Whole:
             entry.id = entry.id or (said if isinstance(said, str) and said else fresh_id())
             return entry.id
         return ""
+
+    def _refuse_unmet(self, entry: Entry, resource: Json) -> None:
+        """Refuse references to an entry that the Bundle does not have."""
+        for path, _said in unmet(resource, entry.type):
+            text, hint = "no entry of the Bundle has this as its fullUrl", "send the entry too, or refer to Type/id"
+            raise RefusedError(
+                at(entry.place, refusal(entry.type, 400, "not-found", text, where=path, hint=hint, rule="link"))
+            )
 
     def is_met(self, entry: Entry, id_: str) -> bool:
         """Tell whether a conditional creation makes nothing: something meets it, or an entry before makes it."""
@@ -208,7 +222,7 @@ class _Whole:
             now = writing.named(kind, id_)
             writing.guard(now, kind, entry.if_match)
             writing.changeable(kind)
-            how, said = entry.patch or ("json", [])
+            how, said = self.patches[entry.place]
             return writing.put(write.patched(writing.judge, writing.caller.actor, kind, now, how, said), now, 200)
         if self.is_met(entry, id_):
             return Written(200, kind, id_)

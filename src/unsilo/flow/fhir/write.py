@@ -18,7 +18,7 @@ from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.judge import Judge
 from unsilo.flow.process import Draft, Piece
 from unsilo.flow.service import Service
-from unsilo.kernel import Json, fresh_id, json
+from unsilo.kernel import Issue, Json, fresh_id, json
 from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.plan import Plan
 
@@ -28,7 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST_DELETED = 1000
-_MULTIPLE_PRIORITY = 0
 
 
 def done(answer: Written) -> Future[Written]:
@@ -292,7 +291,7 @@ def patched_conditional(
 def delete(
     service: Service, caller: Caller, kind: str, id_: str, *, if_match: str | None = None
 ) -> Future[Written]:  # fmt: skip
-    """Delete the current version (3.1.0.7): 204, a second time too; 404 for what has never been there."""
+    """Delete the current version (3.1.0.7): 204, a second time too, and also for what has never been there."""
     if not is_id(id_):
         return done(refusal(kind, 404, "not-found", f"there is no such {kind}", rule="none"))
     return run(service, caller, "delete", f"{kind}/{id_}", lambda writing: deleted(writing, kind, id_, if_match))
@@ -303,22 +302,28 @@ def deleted(writing: Writing, kind: str, id_: str, if_match: str | None = None) 
     now, seen = writing.current(kind, id_)
     if now is not None and seen and now.state == 1:
         return written(204, now)
-    now = writing.named(kind, id_)
-    writing.guard(now, kind, if_match)
-    return writing.drop(now)
+    there = now if seen else None
+    writing.guard(there, kind, if_match)
+    return writing.drop(there) if there is not None else _nothing(kind)
 
 
 def delete_conditional(service: Service, caller: Caller, kind: str, query: str) -> Future[Written]:
     """Delete what meets the condition: one, or as many as there are, as the setting says (3.1.0.7.1)."""
     way = service.settings.fhir.conditional_delete
     if way == "off":
-        text = "deleting by a condition is switched off here"
-        return done(refusal(kind, 405, "not-supported", text, rule="conditional-delete"))
+        return done(undeletable(kind))
     most = 2 if way == "single" else _MOST_DELETED + 1
     plan = condition(kind, query, caller, service.parameters.vocabulary, most=most)
     if isinstance(plan, Written):
         return done(plan)
     return run(service, caller, "delete", kind, lambda writing: deleted_conditional(writing, kind, plan, way))
+
+
+def undeletable(kind: str) -> Written:
+    """Refuse to delete by a condition where the setting says so."""
+    return refusal(
+        kind, 405, "not-supported", "deleting by a condition is switched off here", rule="conditional-delete"
+    )  # fmt: skip
 
 
 def deleted_conditional(writing: Writing, kind: str, plan: Plan, way: str) -> Written:
@@ -341,4 +346,6 @@ def deleted_conditional(writing: Writing, kind: str, plan: Plan, way: str) -> Wr
 
 
 def _nothing(kind: str) -> Written:
-    raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
+    """Answer as when it had been deleted before; who wants an OperationOutcome is told."""
+    text = f"there is no such {kind}, so nothing was deleted"
+    return Written(204, kind, issues=[Issue("information", "not-found", text, rule="fhir.write.none")])

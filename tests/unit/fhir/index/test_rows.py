@@ -110,10 +110,16 @@ def test_other_references(reference: str, target: str | None, patient: bool) -> 
 
 
 def test_logical_references() -> None:
-    """`Reference.identifier` is kept apart; a type that the reference states lets it be a patient."""
+    """`Reference.identifier` is kept apart; it is a patient's where the reference says no other type."""
     rows = index({"resourceType": "Observation", "subject": {"type": "Patient", "identifier": {"value": "A"}}})
     assert keys(rows, "idn", "Observation", "subject") == {(hash64("a"), "")}
     assert keys(rows, "idn", "Observation", "patient") == {(hash64("a"), "")}
+    untold = index({"resourceType": "Observation", "subject": {"identifier": {"value": "A"}}})
+    assert keys(untold, "idn", "Observation", "patient") == {(hash64("a"), "")}
+    for other in ({"type": "Group"}, {"reference": "Group/1"}):
+        told = index({"resourceType": "Observation", "subject": {"identifier": {"value": "A"}, **other}})
+        assert keys(told, "idn", "Observation", "subject") == {(hash64("a"), "")}
+        assert keys(told, "idn", "Observation", "patient") == set()
     assert all(one.number < IDENTIFIER for one in all_parameters())
 
 

@@ -54,6 +54,7 @@ def test_what_only_writes_is_drafted_with_its_links() -> None:
         [entry("PUT", "Patient/p", patient(id="p", meta="none"))],
         [entry("POST", "Nothing", {"resourceType": "Nothing"})],
         [entry("POST", "Patient", patient(), URN), entry("POST", "Patient", patient(), URN)],
+        [entry("POST", "Observation", observation(URN))],
         [entry("POST", "Patient", patient())] * 3,
         [7],
     ],

@@ -1,11 +1,12 @@
 """Transactions: links between entries, conditions, order, all or nothing."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.flow.fhir.node import ALL, WAIT, body, bundle, entry, got, observation, patient
+from tests.unit.flow.fhir.node import ALL, WAIT, body, bundle, entry, got, node, observation, patient
 from unsilo.flow.fhir import write
 from unsilo.flow.fhir.outcome import Written
 from unsilo.flow.fhir.transaction import transaction
@@ -36,17 +37,19 @@ def refused(service: Service, *entries: Any) -> Written:
 def test_entries_refer_to_each_other(service: Service) -> None:
     """References, links in elements of type uri and in the narrative, and relative ones, get the new ids."""
     div = f'<div><a href="{ONE}">p</a><img src="{TWO}#x"/> {ONE}</div>'
+    within = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": observation("urn:uuid:own")}]}
     linked = observation(
         ONE, text={"status": "generated", "div": div}, extension=[{"url": "urn:e", "valueUri": ONE}],
         instantiatesUri=[TWO, "urn:other"], note=[{"text": ONE}], derivedFrom=[{"reference": f"{TWO}#part"}],
-        focus=[{"reference": "Patient/old"}, {"reference": "Patient/stays"}], partOf=[{"reference": "urn:uuid:none"}],
+        focus=[{"reference": "Patient/old"}, {"reference": "Patient/stays"}],
     )  # fmt: skip
     entries = [
         entry("POST", "Observation", linked, TWO),
         entry("POST", "Patient", patient(), ONE),
         entry("POST", "Patient", patient("2"), "http://old.example/fhir/Patient/old"),
+        entry("POST", "Bundle", within),
     ]
-    first, second, third = run(service, *entries)
+    first, second, third, fourth = run(service, *entries)
     made, p, o = body(first), f"Patient/{second.id}", f"Observation/{first.id}"
     assert made["subject"] == {"reference": p}
     assert made["text"]["div"] == f'<div><a href="{p}">p</a><img src="{o}#x"/> {ONE}</div>'
@@ -55,7 +58,7 @@ def test_entries_refer_to_each_other(service: Service) -> None:
     assert made["note"] == [{"text": ONE}]
     assert made["derivedFrom"] == [{"reference": f"{o}#part"}]
     assert [f["reference"] for f in made["focus"]] == [f"Patient/{third.id}", "Patient/stays"]
-    assert made["partOf"] == [{"reference": "urn:uuid:none"}]
+    assert body(fourth)["entry"] == within["entry"]  # what a Bundle within names are entries of its own
     assert [w.status for w in (first, second, third)] == [201, 201, 201]
     assert service.store.verify() == []
 
@@ -103,6 +106,50 @@ def test_conditions_are_met_or_create(service: Service) -> None:
     assert (again[0].status, again[0].id, again[0].version) == (200, put.id, 2)
 
 
+def test_deletions_that_meet_nothing_are_done(service: Service) -> None:
+    """They are as when it had been deleted before: by id and by condition, and what else the Bundle says is written."""
+    gone, none, made = run(
+        service, entry("DELETE", "Patient/never"), entry("DELETE", "Patient?identifier=urn:mrn|none"), GOOD
+    )  # fmt: skip
+    assert [(w.status, w.id, w.version) for w in (gone, none)] == [(204, "", 0)] * 2
+    assert made.status == 201
+
+
+def test_deletions_by_condition_may_be_switched_off(tmp_path: Path) -> None:
+    """The setting holds in a transaction too."""
+    with node(tmp_path, conditional_delete="off") as service:
+        got(write.create(service, ALL, "Patient", patient("1")))
+        answer = refused(service, GOOD, entry("DELETE", "Patient?identifier=urn:mrn|1"))
+        assert (answer.status, answer.issues[0].where.path) == (405, "Bundle.entry[1]")
+
+
+def test_patches_refer_to_entries_too(service: Service) -> None:
+    """Links in a JSON Patch and in a FHIRPath Patch become those of what the Bundle creates."""
+    got(write.update(service, ALL, "Observation", "a", observation(id="a")))
+    got(write.update(service, ALL, "Observation", "b", observation(id="b")))
+    patch = [
+        {"op": "replace", "path": "/subject/reference", "value": ONE},
+        {"op": "add", "path": "/focus", "value": [{"reference": ONE}]},
+        {"op": "add", "path": "/subject/display", "value": ONE},
+    ]
+    binary = {
+        "resourceType": "Binary", "contentType": "application/json-patch+json",
+        "data": base64.b64encode(json.encode(patch)).decode(),
+    }  # fmt: skip
+    parts = [
+        {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Observation.subject"},
+        {"name": "value", "valueReference": {"reference": ONE}},
+    ]  # fmt: skip
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+    first, second, made = run(
+        service, entry("PATCH", "Observation/a", binary), entry("PATCH", "Observation/b", parameters),
+        entry("POST", "Patient", patient(), ONE),
+    )  # fmt: skip
+    there = {"reference": f"Patient/{made.id}"}
+    assert (body(first)["subject"], body(first)["focus"]) == ({**there, "display": ONE}, [there])
+    assert body(second)["subject"] == there
+
+
 def test_two_creations_under_one_condition_make_one(service: Service) -> None:
     """The second entry stands for what the first makes."""
     create = entry("POST", "Patient", patient("5"), ONE, ifNoneExist="identifier=urn:mrn|5")
@@ -133,7 +180,12 @@ GOOD = entry("POST", "Patient", patient("good"))
         (entry("PUT", "Patient/a", patient(id="a"), ifMatch='W/"3"'), 412, "Bundle.entry[1]"),
         (entry("PUT", "Patient/a", patient(id="a"), ifMatch=3), 400, "Bundle.entry[1].request.ifMatch"),
         (entry("EAT", "Patient/a"), 400, "Bundle.entry[1].request.method"),
-        (entry("DELETE", "Patient/never"), 404, "Bundle.entry[1]"),
+        (entry("DELETE", "Patient/never", ifMatch='W/"1"'), 412, "Bundle.entry[1]"),
+        (entry("POST", "Observation", observation(ONE)), 400, "Bundle.entry[1].resource.subject.reference"),
+        (entry("POST", "Observation", observation("Patient/a", partOf=[{}, {"reference": "urn:oid:2.999"}])), 400,
+         "Bundle.entry[1].resource.partOf[1].reference"),
+        (entry("PUT", "Observation/a", observation(f"{ONE}#part", id="a")), 400,
+         "Bundle.entry[1].resource.subject.reference"),
         (entry("DELETE", "Patient?nothing=1"), 400, "Bundle.entry[1].http.nothing"),
         (entry("PATCH", "Patient/never", {"resourceType": "Parameters"}), 404, "Bundle.entry[1]"),
         (entry("PATCH", "Patient/a", {"resourceType": "Binary", "data": "!"}), 400,

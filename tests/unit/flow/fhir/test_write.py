@@ -101,9 +101,12 @@ def test_if_none_match_creates_only(service: Service) -> None:
 
 
 def test_delete_is_idempotent_and_comes_back(service: Service) -> None:
-    """204 twice without a further version; 404 for what never was; an update brings it back as the next version."""
+    """204 twice without a further version, and for what never was; an update brings it back as the next version."""
     got(write.update(service, ALL, "Patient", "a", patient(id="a")))
-    assert got(write.delete(service, ALL, "Patient", "never")).status == 404
+    never = got(write.delete(service, ALL, "Patient", "never"))
+    assert (never.status, never.id, [i.severity for i in never.issues]) == (204, "", ["information"])
+    assert got(write.delete(service, ALL, "Patient", "never", if_match='W/"1"')).status == 412
+    assert service.store.guarded.count_history(ALL.predicate, None, None) == 1
     first, second = (got(write.delete(service, ALL, "Patient", "a")) for _ in range(2))
     assert (first.status, first.version, second.status, second.version) == (204, 2, 204, 2)
     assert got(write.patch(service, ALL, "Patient", "a", "json", [])).status == 410
@@ -177,13 +180,13 @@ def test_a_conditional_delete_deletes_as_the_setting_says(tmp_path: Path) -> Non
                 got(write.delete_conditional(service, ALL, "Patient", f"identifier=urn:mrn|{mrn}")).status
                 for mrn in "129"
             )
-            assert statuses == ((204, several, 404) if way != "off" else (405, 405, 405))
+            assert statuses == ((204, several, 204) if way != "off" else (405, 405, 405))
             left = {"single": 3, "multiple": 1, "off": 4}[way]
             assert service.store.counts().resources == {"Patient": left}
 
 
 def test_a_hidden_resource_is_as_one_that_is_not_there(service: Service) -> None:
-    """404 for update by version, patch and delete; 409 without content for its id; conditions do not meet it."""
+    """A delete does nothing, a patch is 404, a version does not fit; 409 for its id; conditions do not meet it."""
     secret = {"security": [{"system": TAG, "code": "R"}]}
     got(write.update(service, ALL, "Patient", "a", patient(id="a", meta=secret)))
     before = service.store.read("Patient", "a")
@@ -199,7 +202,8 @@ def test_a_hidden_resource_is_as_one_that_is_not_there(service: Service) -> None
     ]
     for attempt, _ in tried:
         hidden, absent = got(attempt("a")), got(attempt("zzz"))
-        assert hidden.status == absent.status >= 400
+        assert hidden.status == absent.status
+        assert (hidden.id, hidden.version, hidden.body) == (absent.id and "a", absent.version, absent.body)
         assert [i.text.replace("/a", "/zzz") for i in hidden.issues] == [i.text for i in absent.issues]
     taken = got(write.update(service, who, "Patient", "a", patient(id="a")))
     assert (taken.status, taken.body, taken.version, taken.updated) == (409, None, 0, 0)
@@ -216,7 +220,8 @@ def test_who_may_not_see_a_type_still_cannot_take_its_ids(service: Service) -> N
     got(write.delete(service, ALL, "Patient", "a"))
     who = caller(Types(frozenset(("Observation",))))
     assert got(write.update(service, who, "Patient", "a", patient(id="a"))).status == 409
-    assert got(write.delete(service, who, "Patient", "a")).status == 404
+    assert got(write.delete(service, who, "Patient", "a")).status == 204
+    assert service.store.read("Patient", "a").version == 2
 
 
 def test_a_patient_gets_its_person_and_facts_their_audit(service: Service) -> None:
