@@ -8,12 +8,12 @@ import msgspec
 from unsilo.kernel import json
 from unsilo.policy import Everything, Facts, Predicate, admits
 from unsilo.spec.parameters import all_parameters
+from unsilo.storage.newcomers import NewcomersTx
 from unsilo.storage.parameters import ParameterRow, parameter_of
 from unsilo.storage.plan import Page, Plan
 from unsilo.storage.rows import Stored
 from unsilo.storage.search import run
 from unsilo.storage.statements import load
-from unsilo.storage.tx_people import PeopleTx
 from unsilo.storage.view import facts_of
 
 __all__ = ["FhirTx"]
@@ -26,7 +26,7 @@ def _reference_parameters() -> str:
     return msgspec.json.encode([one.number for one in all_parameters() if one.kind == "reference"]).decode()
 
 
-class FhirTx(PeopleTx):
+class FhirTx(NewcomersTx):
     """Searches, predicates and parameters inside the writer's transaction."""
 
     def search(self, plan: Plan) -> Page:

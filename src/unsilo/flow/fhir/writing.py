@@ -8,7 +8,7 @@ from unsilo.flow.drafted import Drafted
 from unsilo.flow.fhir import search_parameter
 from unsilo.flow.fhir.checks import etag_version
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, written
-from unsilo.flow.persons.place import BY_PROGRAM, place_patient
+from unsilo.flow.persons.place import BY_PROGRAM, place_patient, place_patients
 from unsilo.flow.persons.replaced import follow
 from unsilo.flow.process import Draft, Piece
 from unsilo.flow.service import Service
@@ -22,7 +22,6 @@ from unsilo.storage.plan import Plan
 __all__ = ["Writing", "content"]
 
 _REPLACED = b'"replaced-by"'
-_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 _MOST_NAMED = 5
 """References to nowhere that are named one by one."""
 
@@ -129,13 +128,9 @@ class Writing:
         tx.put_sheet(sheet, at=tx.at)
         self.changed += [f"{kind}/{id_}" for kind, id_ in own]
         self.patients.update(sheet.names[n][1] for n in sheet.patients)
-        for one in held.people:
-            kind, id_ = own[one.place]
-            self.patients.add(id_)
-            place_patient(
-                tx, Draft(kind, id_, b"", b"", _NOTHING, b"", 0, 0, [], one.record, one.keys), self.caller.actor,
-                tx.at, BY_PROGRAM,
-            )  # fmt: skip
+        people = [(own[one.place][1], one.record, one.keys) for one in held.people]
+        self.patients.update(id_ for id_, _, _ in people)
+        place_patients(tx, people, self.caller.actor, tx.at, BY_PROGRAM)
         return True
 
     def _follow(self, piece: Piece, now: Stored | None) -> list[Issue]:

@@ -1,14 +1,18 @@
 """Puts a source Patient with its person inside the transaction that stores it, so that two at once make one."""
 
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+
+import msgspec
 
 from unsilo import identity
-from unsilo.flow.process import Piece
+from unsilo.flow.process import Draft, Piece
 from unsilo.kernel import Issue, Where
 from unsilo.storage import AuditRow, Tx
 
-__all__ = ["BY_PROGRAM", "decide_new", "place_patient", "warm"]
+__all__ = ["BY_PROGRAM", "decide_new", "place_patient", "place_patients", "warm"]
 
+_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 BY_PROGRAM = -1
 """Stands for the message of a link that was made for a resource which a program sent (0 would be a person's hand)."""
 
@@ -55,11 +59,17 @@ def decide_new(tx: Tx, record: identity.Record, keys: list[int], scorer: identit
     Those that share several keys with it are looked at first, and the others only where that does not settle it: among
     millions most records that are met share one key by chance.
     """
-    near, others = tx.met(keys)
+    return _decided(record, *tx.met(keys), tx.further, scorer)
+
+
+def _decided(
+    record: identity.Record, near: list[identity.Candidate], others: list[int],
+    further: Callable[[list[int]], list[identity.Candidate]], scorer: identity.Scorer,
+) -> identity.Decision:  # fmt: skip
     decision = identity.decide(record, near, scorer)
     if not others or identity.settles(decision):
         return decision
-    return identity.decide(record, near + tx.further(others), scorer)
+    return identity.decide(record, near + further(others), scorer)
 
 
 def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[Issue]:
@@ -83,17 +93,53 @@ def place_patient(tx: Tx, piece: Piece, actor: str, at: int, mid: int) -> list[I
         seen = any(candidate.patient_id == piece.id for candidate in candidates)
     tx.remember(piece.id, piece.record, piece.keys)
     if known is None or (seen and decision.person is not None and decision.person != known):
-        rule = f"scored by {version}" if decision.rule == "scored" else decision.rule
-        known = tx.link(piece.id, decision.person, rule, decision.reason, actor, at, mid, decision.score)
+        known = _link(tx, piece.id, decision, version, actor, at, mid)
+    return _reviews(tx, piece.id, known, decision, version, actor, at, mid)
+
+
+def place_patients(tx: Tx, pieces: Sequence[tuple[str, bytes, list[int]]], actor: str, at: int, mid: int) -> None:
+    """Do what `place_patient` does one after the other with (id, record, keys) of Patients that are new.
+
+    Most records of a population meet nobody: their rows are written together.
+    """
+    group = tx.newcomers([(id_, keys) for id_, _, keys in pieces])
+    if group is None:
+        for id_, packed, keys in pieces:
+            place_patient(tx, Draft("Patient", id_, b"", b"", _NOTHING, b"", 0, 0, [], packed, keys), actor, at, mid)
+        return
+    version, scorer = _model(tx)
+    for id_, packed, keys in pieces:
+        near, others = tx.met_among(group, keys)
+        decision = _decided(identity.unpack(packed), near, others, partial(tx.further_among, group), scorer)
+        if decision.person is None and not decision.review:
+            tx.place_alone(group, id_, packed, keys, decision.rule, decision.reason, actor, at, mid, decision.score)
+            continue
+        tx.write_newcomers(group)
+        tx.remember(id_, packed, keys)
+        person = _link(tx, id_, decision, version, actor, at, mid)
+        _reviews(tx, id_, person, decision, version, actor, at, mid)
+        tx.enter(group, id_, keys)
+    tx.write_newcomers(group)
+
+
+def _link(tx: Tx, id_: str, decision: identity.Decision, version: str, actor: str, at: int, mid: int) -> int:
+    rule = f"scored by {version}" if decision.rule == "scored" else decision.rule
+    return tx.link(id_, decision.person, rule, decision.reason, actor, at, mid, decision.score)
+
+
+def _reviews(
+    tx: Tx, id_: str, person: int, decision: identity.Decision, version: str, actor: str, at: int, mid: int
+) -> list[Issue]:  # fmt: skip
+    """Ask people what a decision leaves to them; return it as Issues."""
     for review in decision.review:
-        first, second = sorted((piece.id, review.patient_id or piece.id))
+        first, second = sorted((id_, review.patient_id or id_))
         what = f"Patient/{first} Patient/{second} {review.rule}"
-        tx.audit(AuditRow(actor, "review", known, what, "", review.reason, mid, at=at))
-        tx.ask(piece.id, _other(tx, piece.id, review), review.rule, review.reason, review.score, version, mid, at)
+        tx.audit(AuditRow(actor, "review", person, what, "", review.reason, mid, at=at))
+        tx.ask(id_, _other(tx, id_, review), review.rule, review.reason, review.score, version, mid, at)
     return [
         Issue(
             "warning" if review.rule in ("near", "alike") else "error", "conflict", review.reason,
-            Where(f"Patient/{piece.id}"), hint=f"compare with Patient/{review.patient_id}",
+            Where(f"Patient/{id_}"), hint=f"compare with Patient/{review.patient_id}",
             rule=f"identity.{review.rule}",
         )
         for review in decision.review

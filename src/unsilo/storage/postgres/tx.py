@@ -1,5 +1,6 @@
 """A job's transaction where others write at the same time: locks where one decision must wait for another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from unsilo.identity.decide import Candidate
 from unsilo.identity.record import unpack
 from unsilo.kernel import hash64
+from unsilo.storage.newcomers import Newcomers
 from unsilo.storage.plan import Page, Plan
 from unsilo.storage.postgres.translate import own
 from unsilo.storage.render.postgres import POSTGRES
@@ -59,6 +61,10 @@ class SharedTx(Tx):
                 others.append(number)
         self._saw(keys, full)
         return near, others
+
+    def newcomers(self, patients: Sequence[tuple[str, Sequence[int]]]) -> Newcomers | None:  # noqa: ARG002
+        """Have each placed by itself, under the locks of its own record."""
+        return None
 
     def link(self, patient_id: str, person: int | None, *why: Any, **more: Any) -> int:
         """Link a source Patient to a person, while nobody else changes the persons concerned."""

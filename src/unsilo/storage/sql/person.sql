@@ -1,6 +1,12 @@
 -- name: insert
 INSERT INTO person (uid, created) VALUES (?, ?) RETURNING person
 
+-- name: insert_numbered
+INSERT INTO person (person, uid, created) VALUES (?, ?, ?)
+
+-- name: top
+SELECT COALESCE(max(person), 0) FROM person
+
 -- name: edge
 SELECT person FROM link WHERE pat = ?
 
@@ -129,6 +135,16 @@ ON CONFLICT (pat) DO UPDATE SET record = excluded.record, keys = excluded.keys
 
 -- name: key_add
 INSERT OR IGNORE INTO match_key (key, pat) SELECT value, ?1 FROM json_each(?2)
+
+-- name: key_write
+INSERT OR IGNORE INTO match_key (key, pat) VALUES (?, ?)
+
+-- name: members_of_blocks
+SELECT key, pat FROM match_key WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key, pat
+
+-- name: placed
+SELECT EXISTS (SELECT 1 FROM link WHERE pat IN (SELECT value FROM json_each(?1)))
+  OR EXISTS (SELECT 1 FROM match_record WHERE pat IN (SELECT value FROM json_each(?1)))
 
 -- name: full
 SELECT key FROM match_key WHERE key IN (SELECT value FROM json_each(?)) GROUP BY key HAVING count(*) >= ?
