@@ -1,6 +1,7 @@
 """The `unsilo` command: every command is a thin shell over `flow`, loaded when it is used."""
 
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -32,10 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_user = typer.Typer(help="Named users of the console.", no_args_is_help=True)
-_token = typer.Typer(help="Static tokens of programs.", no_args_is_help=True)
-_maps = typer.Typer(help="Local codes and the decisions about them.", no_args_is_help=True)
-_config = typer.Typer(help="The settings.", no_args_is_help=True)
+_Command = Callable[..., None]
+
+
+def _group(says: str) -> typer.Typer:
+    return typer.Typer(help=says, no_args_is_help=True)
 
 
 def _version(wanted: bool) -> None:
@@ -57,49 +59,55 @@ def root(
     os.umask(os.umask(0o077) | 0o077)
 
 
-app.command("demo")(running.demo)
-app.command("serve")(running.serve)
-app.command("convert")(conversion.convert)
-app.command("fhirpath")(path.fhirpath)
-app.command("validate")(validation.validate)
-app.command("notes")(notes.notes)
-app.command("match")(matching.match)
-app.command("suggest")(suggesting.suggest)
-app.command("import")(population.import_)
-app.command("export")(population.export)
-app.command("ingest")(journal.ingest)
-app.command("send")(journal.send)
-app.command("messages")(journal.messages)
-app.command("replay")(journal.replay)
-app.command("status")(upkeep.status)
-app.command("verify")(upkeep.verify)
-app.command("backup")(upkeep.backup)
-app.command("restore")(upkeep.restore)
-app.add_typer(identity.app, name="identity")
-app.add_typer(shapes.app, name="map")
-app.add_typer(_user, name="user")
-_user.command("add")(accounts.user_add)
-_user.command("list")(accounts.user_list)
-_user.command("link")(accounts.user_link)
-_user.command("disable")(accounts.user_disable)
-app.add_typer(_token, name="token")
-_token.command("add")(accounts.token_add)
-_token.command("list")(accounts.token_list)
-_token.command("revoke")(accounts.token_revoke)
-app.add_typer(terminology.app, name="terminology")
-app.add_typer(_config, name="config")
-_config.command("check")(upkeep.config_check)
-app.add_typer(_maps, name="maps")
-_maps.command("queue")(maps.queue)
-_maps.command("list")(maps.listing)
-_maps.command("history")(maps.history)
-_maps.command("preview")(maps.preview)
-_maps.command("propose")(maps.propose)
-_maps.command("approve")(maps.approve)
-_maps.command("refuse")(maps.refuse)
-_maps.command("publish")(maps.publish)
-_maps.command("deprecate")(maps.deprecate)
-_maps.command("undo")(maps.undo)
-_maps.command("accept")(maps.accept)
-_maps.command("import")(maps.import_)
-_maps.command("export")(maps.export)
+_NODE, _FILES = "A node", "Files, without a node"
+_MEANING, _ACCESS = "What messages mean, and whose they are", "Users, programs and settings"
+"""Headings of the help under which the commands stand."""
+
+_COMMANDS: tuple[tuple[str, str, _Command], ...] = (
+    (_NODE, "demo", running.demo),
+    (_NODE, "serve", running.serve),
+    (_NODE, "ingest", journal.ingest),
+    (_NODE, "send", journal.send),
+    (_NODE, "messages", journal.messages),
+    (_NODE, "replay", journal.replay),
+    (_NODE, "import", population.import_),
+    (_NODE, "export", population.export),
+    (_NODE, "status", upkeep.status),
+    (_NODE, "verify", upkeep.verify),
+    (_NODE, "backup", upkeep.backup),
+    (_NODE, "restore", upkeep.restore),
+    (_FILES, "convert", conversion.convert),
+    (_FILES, "validate", validation.validate),
+    (_FILES, "fhirpath", path.fhirpath),
+    (_FILES, "notes", notes.notes),
+    (_FILES, "match", matching.match),
+    (_FILES, "suggest", suggesting.suggest),
+)
+
+_GROUPS: tuple[tuple[str, str, typer.Typer, dict[str, _Command]], ...] = (
+    (_MEANING, "map", shapes.app, {}),
+    (_MEANING, "maps", _group("Local codes and the decisions about them."), {
+        "queue": maps.queue, "list": maps.listing, "history": maps.history, "preview": maps.preview,
+        "propose": maps.propose, "approve": maps.approve, "refuse": maps.refuse, "publish": maps.publish,
+        "deprecate": maps.deprecate, "undo": maps.undo, "accept": maps.accept, "import": maps.import_,
+        "export": maps.export,
+    }),
+    (_MEANING, "terminology", terminology.app, {}),
+    (_MEANING, "identity", identity.app, {}),
+    (_ACCESS, "user", _group("Named users of the console."), {
+        "add": accounts.user_add, "list": accounts.user_list, "link": accounts.user_link,
+        "disable": accounts.user_disable,
+    }),
+    (_ACCESS, "token", _group("Static tokens of programs."), {
+        "add": accounts.token_add, "list": accounts.token_list, "revoke": accounts.token_revoke,
+    }),
+    (_ACCESS, "config", _group("The settings."), {"check": upkeep.config_check}),
+)  # fmt: skip
+"""Commands of two words; a group without any here names its own in its file."""
+
+for _panel, _name, _command in _COMMANDS:
+    app.command(_name, rich_help_panel=_panel)(_command)
+for _panel, _name, _app, _commands in _GROUPS:
+    app.add_typer(_app, name=_name, rich_help_panel=_panel)
+    for _word, _command in _commands.items():
+        _app.command(_word)(_command)

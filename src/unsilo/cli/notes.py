@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli.output import OK, WRONG, fail
+from unsilo.cli.output import FAILED, OK, WRONG, fail, issues
 
 __all__ = ["notes"]
 
@@ -19,9 +19,9 @@ def notes(
 ) -> None:
     """Read free text for facts: one JSON object a fact, with its place, codes, what is said of it, and the rules.
 
-    The last line of each file says how much of it was read.
+    The last line of each file says how much of it was read. Exit status 1 when a file is not text, such as a PDF.
     """
-    from unsilo.flow.notes.files import dictionary_for, facts_in
+    from unsilo.flow.notes.files import dictionary_for, facts_in, note_of
 
     for name in files:
         if name != "-" and not Path(name).is_file():
@@ -29,9 +29,15 @@ def notes(
     if data is not None and not data.is_dir():
         fail(WRONG, f"there is no folder {data}")
     dictionary = dictionary_for(data)
+    status = OK
     for name in files:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        for line in facts_in(name, content, dictionary):
+        note = note_of(name, content)
+        issues(note.issues)
+        if note.value is None:
+            status = FAILED
+            continue
+        for line in facts_in(name, content, note.value, dictionary):
             sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
-    raise SystemExit(OK)
+    raise SystemExit(status)

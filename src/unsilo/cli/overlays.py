@@ -29,7 +29,10 @@ ValuesOption = Annotated[bool, typer.Option("--values", help="Show values of mes
 WorkersOption = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a core.")]
 _SHOWN = 40
 
-app = typer.Typer(help="What a site lays over the mapping tables: test, compare, publish.", no_args_is_help=True)
+app = typer.Typer(
+    help="The mapping of a feed: what a site lays over the tables (overlays), and what feeds send.",
+    no_args_is_help=True,
+)
 
 
 def named_feed(name: str, config: Path | None, data: Path | None = None) -> "Feed":

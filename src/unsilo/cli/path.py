@@ -35,7 +35,8 @@ def fhirpath(
 ) -> None:
     """Evaluate FHIRPath on a resource and print the result, a JSON array.
 
-    With --batch each line is answered by a line {"id","result"} or {"id","error"}.
+    With --batch each line is answered by a line {"id","result"} or {"id","error"}; an error is an answer, so the
+    exit status is 0 when all lines were answered, and 2 when LINES cannot be read.
     """
     if batch is not None:
         if expression or file is not None:

@@ -58,9 +58,10 @@ def import_(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build artefacts from SNOMED CT RF2, LOINC, RxNorm, ICD-10-CM, ICD-10-PCS, CVX, UNII, FHIR resources or packages,
-    or a CSV table. A node that is running uses them within a second. Exit status 1 when a part could not be imported:
-    the former version of it stays in use.
+    """Load a release of SNOMED CT, LOINC, RxNorm, ICD-10, CVX or UNII, FHIR resources or a package, or a CSV table.
+
+    A node that is running uses it within a second. Exit status 1 when a part could not be imported: the former
+    version of it stays in use.
     """
     from unsilo.flow.terminology.releases import Said, import_release
     from unsilo.terminology.names import address

@@ -20,6 +20,7 @@ from unsilo.storage import MessageRow
 __all__ = ["STATES", "causes_page", "message_page", "messages_page", "no_message", "original_file", "resources_of"]
 
 _PAGE = 50
+_MOST_CAUSES = 200
 _MOST_SHOWN = 80
 """Resources shown element by element; of a larger message the others are named and linked."""
 STATES: dict[str, tuple[str, str]] = {
@@ -68,9 +69,11 @@ def messages_page(asked: Asked) -> Response:
 
 def causes_page(asked: Asked) -> Response:
     """Show errors grouped by what caused them."""
+    store = asked.service.store
+    found = store.causes()
     return page(
         "causes.html", asked.view, zone=home_zone(asked.service.settings), title="Errors by cause",
-        groups=asked.service.store.causes(),
+        groups=[(item, store.message(item.last)) for item in found[:_MOST_CAUSES]], more=len(found) > _MOST_CAUSES,
     )  # fmt: skip
 
 

@@ -32,6 +32,8 @@ __all__ = ["find_page", "frame", "person_page", "print_page", "section_page", "u
 
 _PAGE = 60
 _MOST_HITS = 20
+_LATELY = 5
+"""Persons whom a user looked at last, who stand on the page before anything is typed."""
 _STATES: dict[str, tuple[str, str]] = {
     "dead": ("message of this person failed", "messages of this person failed"),
     "held": ("message is held behind a failed one", "messages are held behind a failed one"),
@@ -42,12 +44,14 @@ _STATES: dict[str, tuple[str, str]] = {
 def find_page(asked: Asked) -> Response:
     """Search persons while typing; the list alone is swapped in, the page works the same without script."""
     typed = asked.request.query_params.get("q", "").strip()[:200]
-    zone = home_zone(asked.service.settings)
-    hits = asked.service.store.find_people(typed, _MOST_HITS + 1) if typed else []
-    rows = [{"uid": uid, "banner": b, "records": count} for uid, b, count in _found(asked, hits[:_MOST_HITS])]
+    zone, store = home_zone(asked.service.settings), asked.service.store
     if typed:
-        for hit in hits[:_MOST_HITS]:
-            asked.audit("find", person=hit.person, what="found by a search")
+        hits, what = store.find_people(typed, _MOST_HITS + 1), "found by a search"
+    else:
+        hits, what = store.people(store.users.looked_lately(asked.user.id, _LATELY)), "listed as looked at lately"
+    rows = [{"uid": uid, "banner": b, "records": count} for uid, b, count in _found(asked, hits[:_MOST_HITS])]
+    for hit in hits[:_MOST_HITS]:
+        asked.audit("find", person=hit.person, what=what)
     more = len(hits) > _MOST_HITS
     shown = page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more)
     return foreseeing(asked, shown, (hit.uid for hit in hits))
@@ -80,9 +84,7 @@ def frame(asked: Asked, loaded: Loaded) -> dict[str, Any]:
     banner = lead(head(loaded, now, zone, asked.service.same), golden, now)
     store = asked.service.store
     waits = len(in_review(store, loaded.records))
-    sure = sureness(loaded.records, store.link_events(loaded.person))
-    if waits:
-        sure += f"; {waits} record{'s' if waits > 1 else ''} in review"
+    sure = sureness(loaded.records, store.link_events(loaded.person), waits)
     return {
         "zone": zone, "sources": loaded.sources, "uid": loaded.uid, "banner": banner, "title": banner.name.words,
         "sureness": sure, "golden": rows_of(golden), "in_review": waits,

@@ -10,6 +10,7 @@ from unsilo import identity
 from unsilo.console.gate import Asked
 from unsilo.console.render import home_zone, page
 from unsilo.flow.persons.clerical import agreement, estimate, groups_of
+from unsilo.flow.read.authorities import authority_names
 from unsilo.kernel import clock
 from unsilo.storage import Store
 from unsilo.storage.tx_people import Sampled
@@ -77,5 +78,5 @@ def quality_page(asked: Asked) -> Response:
         drawn=len(samples), waiting=waiting, at=max((one.at for one in samples), default=0),
         rates=[(words, estimate(samples, stratum)) for stratum, words in _WORDS.items()],
         groups=_by_group(store, samples, year), drift=_drift(store), duplicates=duplicates, looked=looked,
-        agreed=agreement(store.all_opinions()),
+        agreed=agreement(store.all_opinions()), authorities=authority_names(asked.service.settings.feeds),
     )  # fmt: skip

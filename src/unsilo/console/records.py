@@ -10,6 +10,7 @@ from unsilo.console.golden import in_review
 from unsilo.console.people import frame, unknown
 from unsilo.console.render import Notice, page
 from unsilo.flow.decide.link import link, unlink
+from unsilo.flow.read.authorities import authority_names
 from unsilo.flow.read.compare import Row, compare
 from unsilo.flow.read.load import Loaded, load, record_line, rule_words
 from unsilo.kernel import json
@@ -31,6 +32,11 @@ def load_of(asked: Asked) -> Loaded | None:
     return load(asked.service.store, asked.service.settings.feeds, uid, types=["AllergyIntolerance"])
 
 
+def _own_words(actor: str) -> bool:
+    """Tell whether a link's reason is the matcher's sentence, not what a person wrote."""
+    return actor.startswith("feed:")
+
+
 def records_page(asked: Asked, notice: Notice | None = None) -> Response:
     """List the records, what was decided about them, and (for a steward) others that may belong here."""
     loaded = load_of(asked)
@@ -44,6 +50,7 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
         | {
             "how": rule_words(r.rule),
             "reason": r.reason,
+            "own": _own_words(r.actor),
             "at": r.at,
             "actor": r.actor,
             "waits": waits.get(r.patient_id),
@@ -62,12 +69,13 @@ def records_page(asked: Asked, notice: Notice | None = None) -> Response:
         keepers[id_] = line_of(asked, id_, store.read("Patient", id_))["keeper"]
     events = [
         {"kind": e.kind, "keeper": keepers[e.patient_id], "record": f"Patient/{e.patient_id}", "reason": e.reason,
-         "at": e.at, "actor": e.actor, "rule": e.rule}
+         "own": _own_words(e.actor), "at": e.at, "actor": e.actor, "rule": e.rule}
         for e in reversed(told)
     ]  # fmt: skip
     return page(
         "records.html", asked.view, **frame(asked, loaded), notice=notice, records=rows, events=events, q=typed,
         hits=hits, may_link=asked.may("person.link"), may_dispute=asked.may("record.dispute"),
+        authorities=authority_names(asked.service.settings.feeds),
     )  # fmt: skip
 
 
@@ -86,7 +94,7 @@ def _sides(asked: Asked, loaded: Loaded, act: str, patient: str) -> _Sides | Non
     if stored is None or not stored.body or inside != (act == "unlink"):
         return None
     others = [f.resource for f in loaded.patients if f.id != patient]
-    rows = compare(json.decode(stored.body), others)
+    rows = compare(json.decode(stored.body), others, authority_names(asked.service.settings.feeds))
     line = line_of(asked, patient, stored)
     keeper, record = line["keeper"], f"The record of {line['keeper']} ({', '.join(line['numbers']) or 'no number'})"
     person = store.person_of(patient)

@@ -104,9 +104,18 @@ def _dated(text: object) -> Markup:
 _ISO_DAY = re.compile(r"(?<![\w.:-])\d{4}-\d{2}-\d{2}(?![\w-])")
 
 
-def _spoken(text: object) -> str:
-    """Return a sentence of the product's own with its ISO dates as pages write dates; for no words of a sender."""
-    return _ISO_DAY.sub(lambda found: say_when(when(found[0])) or found[0], str(text))
+_SYSTEM = re.compile(r"(?:urn:[a-z]+:|https?://)[^\s,;()]*[^\s,;().]")
+
+
+@jinja2.pass_context
+def _spoken(context: jinja2.runtime.Context, text: object) -> str:
+    """Return a sentence of the product's own with dates as pages write them, and `authorities` by their names.
+
+    For no words of a sender.
+    """
+    names = context.get("authorities") or {}
+    said = _SYSTEM.sub(lambda found: names.get(found[0], found[0]), str(text))
+    return _ISO_DAY.sub(lambda found: say_when(when(found[0])) or found[0], said)
 
 
 def _iso(moment: When) -> str:

@@ -9,6 +9,7 @@ from unsilo.console.gate import Asked, origin_of, refusal
 from unsilo.console.render import Notice, home_zone, page
 from unsilo.console.svg import balance
 from unsilo.flow.decide import review
+from unsilo.flow.read.authorities import authority_names
 from unsilo.flow.read.compare import compare, differences
 from unsilo.flow.read.load import record_line
 from unsilo.kernel import Json, Result, json
@@ -45,6 +46,7 @@ def queue_page(asked: Asked) -> Response:
     return page(
         "review.html", asked.view, zone=home_zone(asked.service.settings), title="Review of persons", rows=rows,
         people=people, state=state, states=_STATES, counts=store.review_counts(), most=_MOST,
+        authorities=authority_names(asked.service.settings.feeds),
     )  # fmt: skip
 
 
@@ -75,13 +77,14 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
         facts = len(store.facts(person.person)) if person is not None else 0
         sides.append({"line": _line(asked, id_), "uid": person.uid if person else "", "facts": facts})
     parts = pair.verdict.parts if pair.verdict is not None else ()
+    authorities = authority_names(asked.service.settings.feeds)
     shown = page(
         "pair.html", asked.view, zone=home_zone(asked.service.settings), title="Are these one person?", notice=notice,
         row=row, sides=sides, said=[one for one in store.opinions(row.left, row.right) if _shown(row, one)],
         kinds=_KINDS, waits=row.state in ("open", "unsure", "second"), two=_by_two(asked, row),
         mine=row.state == "second" and row.actor == asked.user.name, verdict=pair.verdict, differences=differences,
         balance=balance,
-        comparison=compare(_body(asked, row.left), [_body(asked, row.right)]),
+        comparison=compare(_body(asked, row.left), [_body(asked, row.right)], authorities), authorities=authorities,
         most=max((abs(part.weight) for part in parts), default=0.0),
         together=pair.left_person == pair.right_person, states=_STATES, tones=_TONES,
         others=[other for other in review.ranked(store) if other.row.n != row.n][:1], may_link=asked.may("person.link"),

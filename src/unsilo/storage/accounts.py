@@ -176,6 +176,10 @@ class Accounts:
         row = self._readers.row(_SQL["looked"], (user, person))
         return 0 if row is None else int(row[0])
 
+    def looked_lately(self, user: int, limit: int) -> list[int]:
+        """Return the persons whom a user looked at, the last first."""
+        return [int(row[0]) for row in self._readers.rows(_SQL["looked_lately"], (user, limit))]
+
     def look(self, user: int, person: int, at: int) -> "Future[None]":
         """Record that a user looks at a person now."""
         return self._change(lambda tx: tx.run(_SQL["looked_write"], (user, person, at)))

@@ -167,7 +167,10 @@ class ResourceReads:
         if len(typed) > 1:
             typed.sort(key=lambda word: (self._readers.row(*terms_query(word))[0], -len(word)))
         sql, values = people_query(typed[0], typed[1:], limit)
-        people = [row[0] for row in self._readers.rows(sql, values)]
+        return self.people([row[0] for row in self._readers.rows(sql, values)])
+
+    def people(self, people: list[int]) -> list[PersonHit]:
+        """Return the persons of these numbers with their records, in this order, without those that have none."""
         hits: dict[int, PersonHit] = {}
         for row in self._readers.rows(_PERSON["patients_json"], (_json(people),)):
             hit = hits.setdefault(row[0], PersonHit(row[0], row[1], []))

@@ -1,5 +1,6 @@
 """Moves messages between their states: finished, dead, held behind a dead one, queued again."""
 
+import re
 import sqlite3
 from typing import NamedTuple
 
@@ -33,8 +34,14 @@ class Finish(NamedTuple):
     holds: int = 0
 
 
+_REFERENCE = re.compile(r"^([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}$")
+
+
 def cause_of(issues: list[Issue]) -> str:
-    """Return the fingerprint of what went wrong: the rule of the worst issue and its path without ordinals."""
+    """Return the fingerprint of what went wrong: the rule of the worst issue and its path without ordinals.
+
+    Of a path that is a reference (`Patient/a1`) the type alone counts: what went wrong is the same for each of them.
+    """
     issue = worst([i for i in issues if i.severity in ("error", "fatal")])
     if issue is None:
         return ""
@@ -45,7 +52,7 @@ def cause_of(issues: list[Issue]) -> str:
         if not inside:
             path.append(letter)
         inside -= letter == "]" and inside > 0
-    where = "".join(path)
+    where = _REFERENCE.sub(r"\1", "".join(path))
     return f"{issue.rule or issue.code} {where}".strip()[:200]
 
 

@@ -40,6 +40,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "s"
 
 
+def test_each_command_stands_under_a_heading_of_the_help() -> None:
+    """A newcomer sees which commands run a node, which read files, and which decide."""
+    for known in (*app.registered_commands, *app.registered_groups):
+        assert isinstance(known.rich_help_panel, str), known.name
+
+
 def test_help_and_version(run: CliRunner) -> None:
     """Help names every command, the version is the package's."""
     text = run.invoke(app, ["--help"]).output

@@ -32,6 +32,43 @@ def test_facts_are_printed_with_their_places(tmp_path: Path) -> None:
     assert (asthma["text"], asthma["said"]) == ("asthma", ["neg"])
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>", "PDF"),
+        (b"PK\x03\x04\x14\0\x06\0word/document.xml", "archive"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"Has gout.\0\0\0", "binary"),
+        (bytes(range(1, 32)) * 20, "binary"),
+    ],
+)
+def test_what_is_no_text_is_refused_and_the_rest_is_read(tmp_path: Path, content: bytes, what: str) -> None:
+    """Where, what and what to do; no fact is read out of chance letters."""
+    binary, plain = tmp_path / "scan.dat", tmp_path / "note.txt"
+    binary.write_bytes(content)
+    plain.write_text("Has gout.")
+    status, lines, output = _run(str(binary), str(plain))
+    assert status == 1
+    assert {str(line["file"]) for line in lines} == {str(plain)}
+    assert f"error: {binary}: this is " in output
+    assert what in output
+    assert "give the text of it" in output
+
+
+def test_text_of_other_encodings_is_read(tmp_path: Path) -> None:
+    """UTF-16 by its mark, Windows' own code page, a form feed between pages; an empty file is a text without words."""
+    for name, content in {
+        "16le": "Has gout.".encode("utf-16"), "16be": b"\xfe\xff" + "Has gout.".encode("utf-16-be"),
+        "1252": "Müde. Has gout.".encode("cp1252"), "pages": b"Has gout.\f\x1b[0m",
+    }.items():  # fmt: skip
+        file = tmp_path / name
+        file.write_bytes(content)
+        assert _run(str(file))[:2][1][0]["text"] == "gout", name
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    assert _run(str(empty))[:2] == (0, [{"file": str(empty), "read": 0, "facts": 0, "kinds": []}])
+
+
 def test_standard_input_is_read() -> None:
     """By the name `-`."""
     assert _run("-", said="Has gout.")[1][0]["text"] == "gout"

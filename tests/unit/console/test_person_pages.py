@@ -114,6 +114,44 @@ def test_what_came_since_the_last_look_is_marked_for_each_reader(node: Any) -> N
     assert "Sodium" in client.get(f"/people/{uid}?new=1").text
 
 
+def test_whom_one_looked_at_last_is_there_before_anything_is_typed(node: Any) -> None:
+    """For the reader alone, with a trace; another reader's page is empty until they look at somebody."""
+    uid, store = node.people["demirci"], node.service.store
+    client = node.client("clinician")
+    client.get(f"/people/{uid}")
+    rows = store.audit_rows(limit=1000)
+    text = client.get("/people").text
+    assert "You looked at these last" in text
+    assert f'href="/people/{uid}"' in text
+    added = [row for row in store.audit_rows(limit=1000) if row not in rows]
+    traced = {(row.action, row.person, row.what) for row in added}
+    assert ("find", store.person(uid).person, "listed as looked at lately") in traced
+    assert "You looked at these last" not in client.get("/people?q=zzz").text
+    assert f'href="/people/{uid}"' not in node.client("admin").get("/people").text
+
+
+def test_reasons_name_authorities_and_write_dates_as_pages_do(node: Any) -> None:
+    """What the matcher says; the words of a person stay to the letter."""
+    store = node.service.store
+    for family in ("Ash", "Elm"):
+        node.take(MADE % (family.encode(), family.encode(), family.encode()))
+    uid = store.find_people("elm")[0].uid
+    patient, other = store.find_people("ash")[0].patients[0].id, store.person(uid).person
+    said = "Linked by number 7 of urn:id:lab, born 1945-07-14."
+    store.submit(lambda tx: tx.link(patient, other, "R1", said, "feed:lab", 1)).result(10)
+    text = node.client("steward").get(f"/people/{uid}/records").text
+    assert "number 7 of City Laboratory, born" in text
+    assert "14-Jul-1945" in text
+    store.submit(lambda tx: tx.unlink(patient, "manual", said, "steward", 2)).result(10)
+    assert said in node.client("steward").get(f"/people/{uid}/records").text
+
+
+MADE = (
+    b"MSH|^~\\&|LAB|CITY|U|H|20260501080000+0000||ADT^A28^ADT_A05|%s|P|2.5.1\rEVN|A28|20260501080000\r"
+    b"PID|1||%s^^^LAB^MR||%s^Kim||19310101|F\rPV1|1|N\r"
+)
+
+
 def test_the_drawer_part_is_in_the_page_itself(node: Any) -> None:
     """What a script lifts into the drawer is the plain page's own content."""
     client, uid = node.client("clinician"), node.people["demirci"]

@@ -116,3 +116,13 @@ def test_what_a_user_last_looked_at(store: Store) -> None:
     store.users.look(number, 5, 200).result(10)
     assert store.users.last_looked(number, 5) == 200
     assert store.users.last_looked(number, 6) == 0
+
+
+def test_whom_a_user_looked_at_last_comes_first(store: Store) -> None:
+    """Each once, by the latest look, and no more than asked for; nobody sees whom another looked at."""
+    number = add(store)
+    for person, at in ((5, 100), (6, 200), (7, 300), (5, 400)):
+        store.users.look(number, person, at).result(10)
+    assert store.users.looked_lately(number, 10) == [5, 7, 6]
+    assert store.users.looked_lately(number, 2) == [5, 7]
+    assert store.users.looked_lately(number + 1, 10) == []

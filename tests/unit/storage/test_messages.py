@@ -118,6 +118,13 @@ def test_causes_are_alike_when_rule_and_field_are(store: Store, receive: Receive
     assert cause_of([Issue("error", "value", "x", Where("a[[["))]) == "value a"
 
 
+def test_a_cause_names_the_type_and_not_the_record() -> None:
+    """A hundred Patients in conflict are one cause; a path of a message that has a slash stays as it is."""
+    told = {cause_of([Issue("error", "conflict", "x", Where(f"Patient/a{n}"), rule="identity.R1")]) for n in range(9)}
+    assert told == {"identity.R1 Patient"}
+    assert cause_of([Issue("error", "value", "x", Where("/ClinicalDocument/code"))]) == "value /ClinicalDocument/code"
+
+
 def test_a_poison_message_holds_its_key_and_releases_it(store: Store, receive: Receive) -> None:
     """What waits behind it is queued again, in order, once it is replayed, set aside or done."""
     for n in range(4):

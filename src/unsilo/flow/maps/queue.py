@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _EXAMPLES = 4
+_LONGEST = 60
 _CANDIDATES = 60
 _LEAST = 0.005
 """Chance below which a further suggestion is not shown."""
@@ -77,7 +78,8 @@ def _value(resource: Json) -> str:
     measured = resource.get("valueQuantity")
     if isinstance(measured, dict):
         return quantity(measured)
-    return str(resource.get("valueString") or "")[:60]
+    text = str(resource.get("valueString") or "")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rsplit(' ', 1)[0]} …"
 
 
 def _seen(store: Store, element: Element, counted: CodeCount) -> tuple[list[LocalCode], list[Example], Json]:

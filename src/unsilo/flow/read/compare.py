@@ -1,5 +1,6 @@
 """One record beside others, attribute by attribute: what a person who decides about a link looks at."""
 
+from collections.abc import Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -20,16 +21,18 @@ class Row(NamedTuple):
     words: str
 
 
-def _authority(identifier: Json) -> str:
+def _authority(identifier: Json, authorities: Mapping[str, str]) -> str:
     """Return who gives a number, in words where they are known."""
     system = str(identifier.get("system") or "")
     stated = (identifier.get("assigner") or {}).get("display")
-    return str(stated or BY_SYSTEM.get(system) or system or "no authority")
+    return str(stated or authorities.get(system) or system or "no authority")
 
 
-def _values(patient: Json) -> list[tuple[str, list[str]]]:
+def _values(patient: Json, authorities: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     names = [human_name(n) for n in patient.get("name") or ()]
-    numbers = [f"{i['value']} ({_authority(i)})" for i in patient.get("identifier") or () if i.get("value")]
+    numbers = [
+        f"{i['value']} ({_authority(i, authorities)})" for i in patient.get("identifier") or () if i.get("value")
+    ]
     return [
         ("Name", [n for n in names if n]),
         ("Born", [w for w in [say_when(when(patient.get("birthDate")))] if w]),
@@ -41,14 +44,17 @@ def _values(patient: Json) -> list[tuple[str, list[str]]]:
     ]
 
 
-def compare(patient: Json, others: list[Json]) -> list[Row]:
-    """Return a row an attribute; what one side does not state neither agrees nor differs, and says so."""
+def compare(patient: Json, others: list[Json], authorities: Mapping[str, str] = BY_SYSTEM) -> list[Row]:
+    """Return a row an attribute; what one side does not state neither agrees nor differs, and says so.
+
+    `authorities` are the systems of numbers in words.
+    """
     theirs: dict[str, list[str]] = {}
     for other in others:
-        for label, values in _values(other):
+        for label, values in _values(other, authorities):
             theirs.setdefault(label, []).extend(values)
     rows = []
-    for label, mine in _values(patient):
+    for label, mine in _values(patient, authorities):
         right = list(dict.fromkeys(theirs.get(label, [])))
         left, shared = {fold(v) for v in mine}, {fold(v) for v in right}
         if not left or not shared:

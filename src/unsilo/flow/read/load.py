@@ -199,21 +199,28 @@ _RULES: dict[str, tuple[str, str]] = {
 """How sure each rule of `identity` is, and its ground in a few words."""
 
 
-def sureness(records: list[Record], events: list[LinkEvent]) -> str:
-    """Say in words how sure it is that the records belong to one person; the weakest link decides."""
+def sureness(records: list[Record], events: list[LinkEvent], doubtful: int = 0) -> str:
+    """Say in words how sure it is that the records belong to one person; the weakest link decides.
+
+    `doubtful` of them stand in pairs that wait for somebody to decide.
+    """
     count = len(records)
     if count == 0:
         return "No source record"
     if count == 1:
-        return "One source record, " + (
-            "another was unlinked from it" if any(e.kind == "unlink" for e in events) else "nothing to link"
-        )
+        parted = any(e.kind == "unlink" for e in events)
+        said = "another was unlinked from it" if parted else "" if doubtful else "nothing to link"
+        return ", ".join(["One source record", *([said] if said else []), *(["in review"] if doubtful else [])])
     by_hand = sum(bool(r.actor) and not r.actor.startswith("feed:") for r in records)
     found = [_RULES[r.rule] for r in records if r.rule in _RULES]
     grounds = [f"{n} by {words}" for words, n in Counter(words for _, words in found).items()]
     grounds += [f"{by_hand} by a person's decision"] if by_hand else []
     sure = "Probable" if any(word == "Probable" for word, _ in found) else "Certain"
-    return f"{sure}: {count} records, " + (" and ".join(grounds) if grounds else "linked")
+    return (
+        f"{sure}: {count} records, "
+        + (" and ".join(grounds) if grounds else "linked")
+        + (f"; {doubtful} of them in review" if doubtful else "")
+    )
 
 
 def waiting(store: Store, patients: Iterable[Fact]) -> list[Waiting]:

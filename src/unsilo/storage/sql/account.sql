@@ -54,5 +54,8 @@ UPDATE client_token SET revoked = ? WHERE name = ? AND revoked = 0
 -- name: looked
 SELECT at FROM looked WHERE user = ? AND person = ?
 
+-- name: looked_lately
+SELECT person FROM looked WHERE user = ? ORDER BY at DESC, person LIMIT ?
+
 -- name: looked_write
 INSERT INTO looked (user, person, at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at

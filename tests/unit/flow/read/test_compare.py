@@ -1,5 +1,7 @@
 """Two records attribute by attribute: each value is held against the one of the other side that is most like it."""
 
+from unsilo.config import Feed
+from unsilo.flow.read.authorities import authority_names
 from unsilo.flow.read.compare import compare, differences
 from unsilo.kernel import Json
 
@@ -18,6 +20,23 @@ def test_a_number_that_both_have_is_marked_on_neither_side() -> None:
     assert differences(row.left[1], row.right) == [("536-22-8741 (SSA)", True)]
     assert differences(row.right[0], row.left) == [("536-22-8741 (SSA)", True)]
     assert (row.glyph, row.words) == ("◐", "partly the same")
+
+
+def test_authorities_are_named_and_not_numbered() -> None:
+    """Of a feed's own it is the organisation; of another, and one that two call their own, the feed's name for it."""
+    north = Feed("north", organisation="North General", default_authority="urn:oid:2.999.1")
+    lab = Feed("lab", default_authority="urn:oid:2.999.2", authorities={"NGH": "urn:oid:2.999.1", "IHE": "urn:oid:1.3"})
+    twin = Feed(
+        "twin", organisation="Other", default_authority="urn:oid:2.999.2", authorities={"ONE": "urn:oid:2.999.2"}
+    )
+    names = authority_names({feed.name: feed for feed in (north, lab, twin)})
+    assert names["urn:oid:2.999.1"] == "North General"
+    assert names["urn:oid:1.3"] == "IHE"
+    assert names["urn:oid:2.999.2"] == "ONE"
+    assert names["http://hl7.org/fhir/sid/us-ssn"] == "Social security number"
+    patient: Json = {"resourceType": "Patient", "identifier": [{"value": "7", "system": "urn:oid:2.999.1"}]}
+    (row,) = [r for r in compare(patient, [], names) if r.left]
+    assert row.left == ["7 (North General)"]
 
 
 def test_letters_that_the_most_alike_value_lacks_are_marked() -> None:

@@ -28,6 +28,14 @@ def test_a_lone_record_from_which_another_was_unlinked_says_so() -> None:
     assert sureness([_record("none")], [event]) == "One source record, another was unlinked from it"
 
 
+def test_records_in_doubt_are_said_and_nothing_that_contradicts_them() -> None:
+    """While a pair waits, it is not so that there is nothing to link."""
+    assert sureness([_record("none")], [], 1) == "One source record, in review"
+    assert sureness([_record("none"), _record("R1")], [], 1) == (
+        "Certain: 2 records, 1 by the same number; 1 of them in review"
+    )
+
+
 class _Store:
     """Stands for a store: the memory only asks which one it is."""
 
