@@ -401,7 +401,32 @@ class Answers:
             return (not self._there(parameter, values)) is (said[0] == "true")
         if modifier == "not":
             return not any(self.fits(value, parameter, each, "") for value in values for each in said)
+        if parameter.kind == "reference" and modifier in ("above", "below"):
+            below = modifier == "below"
+            return any(self._hierarchy(value, parameter.targets, each, below) for value in values for each in said)
         return any(self.fits(value, parameter, each, modifier) for value in values for each in said)
+
+    def _hierarchy(self, value: Any, targets: tuple[str, ...], said: str, below: bool) -> bool:
+        """Tell whether a reference leads to what was said, to a part of it, or (above) to what it is a part of."""
+        named, text = value.get("reference", ""), unescape(said)[0]
+        for asked in [text] if "/" in text else [f"{kind}/{text}" for kind in targets]:
+            start, end = (named, asked) if below else (asked, named)
+            if named == asked or (
+                type_of(named) == type_of(asked) == "Organization" and self._rises(start, end, below)
+            ):
+                return True
+        return False
+
+    def _rises(self, start: str, end: str, below: bool) -> bool:
+        """Tell whether going up from one Organization leads to the other, over what may be seen."""
+        passed: set[str] = set()
+        while start not in passed:
+            passed.add(start)
+            here = self.resources.get(tuple(start.split("/")[:2]), {})  # type: ignore[arg-type]
+            start = here.get("partOf", {}).get("reference", "")
+            if start == end:
+                return below or tuple(end.split("/")[:2]) in self.resources
+        return False
 
     def _there(self, parameter: Parameter, values: Iterable[Any]) -> bool:
         """Tell whether there is anything that the parameter finds."""

@@ -125,7 +125,8 @@ class Asker:
                 choice = ["missing", "not"]
             return random.choice(choice)
         if parameter.kind == "reference":
-            return random.choice(["missing", "identifier", *(t for t in parameter.targets if t in ASKED)])
+            known = ["missing", "identifier", *(t for t in parameter.targets if t in ASKED)]
+            return random.choice(known + (["above", "below"] * 2 if "Organization" in parameter.targets else []))
         return random.choice({"string": ["missing", "exact", "contains"], "uri": ["missing", "below", "above"]}.get(
             parameter.kind, ["missing"]))  # fmt: skip
 
@@ -201,7 +202,7 @@ class Asker:
         random = self.random
         if modifier == "identifier":
             return self.token(Parameter("identifier", "token", "", ()))
-        kinds = [t for t in ([modifier] if modifier else parameter.targets) if t in ASKED]
+        kinds = [t for t in ([modifier] if modifier in ASKED else parameter.targets) if t in ASKED]
         kind = random.choice(kinds or ["Patient"])
         id_ = random.choice([*self.world.ids[kind], "nowhere"])
         return f"{kind}/{id_}" if random.random() < 0.6 else id_

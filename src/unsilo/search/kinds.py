@@ -9,6 +9,7 @@ from unsilo.fhir.index.unions import kept_as
 from unsilo.kernel import clock
 from unsilo.search.ask import Ask, Terminology
 from unsilo.search.composites import composite
+from unsilo.search.hierarchy import hierarchical, related
 from unsilo.search.numbers import as_float, measure, moment
 from unsilo.search.quantities import amount
 from unsilo.search.references import reference, targets
@@ -35,7 +36,8 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "uri": ("missing", "above", "below"),
     "special": ("missing",),
 }
-"""Which modifiers each kind has (FHIR R4 search.html#modifiers); references also have the names of types."""
+"""Which modifiers each kind has (FHIR R4 search.html#modifiers); references also have the names of types, and those to
+what is part of others `:above` and `:below`."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "number": ("num",), "date": ("dat",), "string": ("str",), "token": ("tok",), "reference": ("ref", "uri"),
@@ -125,6 +127,10 @@ def _reference(sp: tuple[int, ...], allowed: tuple[str, ...], modifier: str) -> 
     return lambda name, text, ask: reference(name, text, ask, sp, allowed, modifier)
 
 
+def _related(sp: tuple[int, ...], allowed: tuple[str, ...], modifier: str) -> Read:
+    return lambda name, text, ask: related(name, text, ask, sp, allowed, below=modifier == "below")
+
+
 def _id(types: tuple[str, ...]) -> Read:
     numbers = tuple(r4.type_number(one) for one in types)
     return lambda _name, text, _ask: p.Id(numbers, (plain(text),))
@@ -169,6 +175,8 @@ def reader_of(
         return token(sp, modifier, terminology)
     if kind == "reference":
         allowed = tuple(dict.fromkeys(target for one in params for target in targets(one)))
+        if modifier in ("above", "below"):
+            return _related(sp, allowed, modifier) if hierarchical(allowed) else None
         known = modifier in ("", "identifier") or modifier in r4.resource_types()
         return _reference(sp, allowed, modifier) if known else None
     if kind == "string":

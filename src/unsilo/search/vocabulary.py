@@ -193,6 +193,8 @@ class Vocabulary:
             known = ", ".join(f":{m}" for m in MODIFIERS[kind])
             if modifier:
                 text = f"the modifier {modifier[:32]!r} is not one of a {kind} parameter"
+                if kind == "reference" and modifier in ("above", "below"):
+                    text = f"{code} leads to nothing that is part of its like, so there is no {modifier}"
                 raise _refuse(text, f"{code} has {known}", "search.modifier")
             raise _refuse(f"{code} is not supported", rule="search.later")
         return Reader(self._alternatives(code, one, negated=modifier in ("not", "not-in")), uses)

@@ -36,6 +36,7 @@ __all__ = [
     "Position",
     "Quantity",
     "Reference",
+    "Related",
     "Sort",
     "Text",
     "Token",
@@ -209,6 +210,19 @@ class Missing(msgspec.Struct, frozen=True, gc=False):
     absent: bool
 
 
+class Related(msgspec.Struct, frozen=True, gc=False):
+    """A reference leads to one of these ids, or to what is a part of it; `below` False: or to what it is a part of.
+
+    `up` is the parameter by which a resource of the one type in `types` names what it is a part of.
+    """
+
+    sp: Numbers
+    types: tuple[int, ...]
+    ids: tuple[str, ...]
+    up: Numbers
+    below: bool
+
+
 class InList(msgspec.Struct, frozen=True, gc=False):
     """Rows that the List of this id names as an item (`sp` is List's parameter item)."""
 
@@ -266,7 +280,7 @@ class Has(msgspec.Struct, frozen=True):
 
 Leaf: TypeAlias = (
     Token | Coded | Codes | Words | Text | Date | Dates | Number | Quantity | Uri | Reference | Composite | Position
-    | Id | Updated | Missing | InList | Member | Never
+    | Related | Id | Updated | Missing | InList | Member | Never
 )  # fmt: skip
 
 

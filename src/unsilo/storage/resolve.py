@@ -27,6 +27,9 @@ _ENOUGH = 64
 _MOST_BOUNDS = 1000
 """Units of different size that a search in another one is turned into: a hospital has a dozen of a dimension."""
 
+_MOST_RELATED = 10_000
+"""Resources of a hierarchy: the wards, rooms and beds of a large group of hospitals."""
+
 _RANK: dict[type, int] = {
     p.Never: 0, p.Id: 1, Targets: 2, Compartment: 2, p.InList: 2, p.Token: 3, p.Coded: 3, p.Uri: 3, p.Codes: 4,
     p.Composite: 4, p.Words: 4, p.Text: 5, Measured: 6, p.Number: 6, p.Position: 6, p.Dates: 7, p.Date: 7,
@@ -83,8 +86,29 @@ def _composite_measures(run: Run, node: p.Composite, unit: p.Unit) -> tuple[Meas
     return _asked(rows, unit, span[1], span[2])
 
 
+def _hierarchy(tree: Tree, run: Run, node: p.Related) -> tuple[int, ...]:
+    """Return the row numbers of what is named and of all that is seen below or above it, level by level.
+
+    What is met twice is not followed again, so a circle ends. TooLongError where they are more than `_MOST_RELATED`.
+    """
+    found = set(_numbers(tree, run, node.types, node.ids, False))
+    new, ids = tuple(found), node.ids
+    while new:
+        part = Targets(node.up, new) if node.below else p.Has(node.up, node.types, p.Id(node.types, ids), False)
+        rows = tree.sight.ids(tree.rows(part, node.types))
+        met = [(rid, id_) for rid, id_ in run(*tree.statement(rows)) if rid not in found]
+        new, ids = tuple(rid for rid, _ in met), tuple(id_ for _, id_ in met)
+        found.update(new)
+        if len(found) > _MOST_RELATED:
+            raise TooLongError(f"a hierarchy of more than {_MOST_RELATED} resources")
+    return tuple(sorted(found))
+
+
 def resolved(tree: Tree, run: Run, node: Any) -> Any:
     """Return the node with row numbers in the place of ids; what names nothing that is known is `Never`."""
+    if isinstance(node, p.Related):
+        whole = _hierarchy(tree, run, node)
+        return Targets(node.sp, whole) if whole else p.NEVER
     if isinstance(node, p.Reference):
         found = _numbers(tree, run, node.types, node.ids, node.kin)
         return Targets(node.sp, found) if found else p.NEVER

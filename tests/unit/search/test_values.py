@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from unsilo.fhir.dates import range_of
@@ -220,6 +221,24 @@ def test_references() -> None:
         refused("Observation", ("subject", wrong))
     refused("Observation", ("subject:Patient", "Group/1"))
     refused("Observation", ("subject:Nonsense", "1"))
+
+
+def test_hierarchies() -> None:
+    """`:below` and `:above` of references to what is part of its like; of others, and of addresses, it is said."""
+    location = (r4.type_number("Location"),)
+    up = sp("Location", "partof")
+    wanted = p.Related(sp("Encounter", "location"), location, ("1",), up, True)
+    assert one("Encounter", "location:below", "Location/1") == one("Encounter", "location:below", "1") == wanted
+    above = ask("Encounter", ("location:above", "1"))
+    assert above.clauses == [msgspec.structs.replace(wanted, below=False)]
+    assert above.uses == {("Encounter", "location"), ("Location", "partof")}  # both may be masked
+    several = one("Observation", "subject:below", "1")
+    assert isinstance(several, p.Any)
+    assert [len(part.types) for part in several.parts if isinstance(part, p.Related | p.Reference)] == [1, 3]
+    (issue,) = refused("Encounter", ("subject:below", "1"))
+    assert "no below" in issue.text
+    refused("Encounter", ("location:below", "http://away/fhir/Location/1"))
+    refused("Encounter", ("location:below", "Location/a b"))
 
 
 def test_quantities() -> None:

@@ -88,6 +88,10 @@ class Sight:
         many = self.dialect.many(ids)
         return Sql(f"(SELECT z.rid AS rid FROM res z WHERE {where} AND z.fhir_id IN {many.text})", many.values)
 
+    def ids(self, rows: Sql) -> Sql:
+        """Return a SELECT of the row numbers and ids of rows that were chosen by what is seen."""
+        return Sql(f"SELECT z.rid, z.fhir_id FROM res z WHERE z.rid IN ({rows.text})", rows.values)
+
     def name(self, rid: str) -> str:
         """Return the expression of the `Type number/id` of a row that a visible row refers to; nothing else of it."""
         return f"(SELECT z.type || '/' || z.fhir_id FROM res z WHERE z.rid = {rid})"
