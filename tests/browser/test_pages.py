@@ -112,6 +112,16 @@ def test_no_page_scrolls_sideways_at_320_pixels(site: Any, open_as: Any) -> None
     assert wide == {}
 
 
+def test_a_narrow_screen_shows_more_than_its_menu_and_one_row(site: Any, open_as: Any) -> None:
+    """With every role's menu the page begins in the upper third; a message takes less than a quarter of the screen."""
+    opened = open_as(viewport=NARROW)
+    page = opened.go(site.pages["messages"])
+    assert page.locator("header.app").bounding_box()["height"] < NARROW["height"] / 3
+    rows = page.locator("main tbody tr").all()
+    assert rows
+    assert max(row.bounding_box()["height"] for row in rows) < NARROW["height"] / 4
+
+
 def test_every_page_works_without_script(site: Any, open_as: Any) -> None:
     """Each page is whole as plain HTML: heading, no leftover of a script, forms that submit."""
     opened = open_as(java_script_enabled=False)
