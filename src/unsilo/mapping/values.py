@@ -176,7 +176,7 @@ class Vocabulary(dict[str, "Code | None"]):
         return self.source_system if code.strip().casefold() in self.codes else ""
 
 
-_TABLE = re.compile(r"(?:HL7-?(\d{4})|(0\d{3}))$")
+_TABLE = re.compile(r"(?:HL7-?(0\d{3})|(0\d{3}))$")
 
 
 def hl7_table_uri(name: str) -> str:

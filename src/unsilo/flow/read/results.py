@@ -243,7 +243,7 @@ def flag_of(resource: Json, stated: Range) -> Flag | None:
             if code in ("N", "NEG", "ND", "S"):
                 return None
             if code in FLAGS:
-                return FLAGS[code]
+                return _as_sent(FLAGS[code], said)
         if words := codeable(said):
             return Flag(words, "◆", words, 1)
     if resource.get("interpretation"):
@@ -257,6 +257,13 @@ def flag_of(resource: Json, stated: Range) -> Flag | None:
     if stated.low is not None and value < stated.low:
         return Flag("", "↓", "below the stated range", 1, True)
     return None
+
+
+def _as_sent(flag: Flag, said: Json) -> Flag:
+    """The flag with what the sender wrote in its own way beside it (`H*`), whose asterisk may say more."""
+    sent = [str(one.get("code") or "") for one in said.get("coding") or () if not one.get("system")]
+    own = next((code for code in sent if "*" in code and code not in FLAGS), "")
+    return flag._replace(letter=own, words=f"{flag.words}, sent as {own}") if own else flag
 
 
 def _collapse(points: list[Point]) -> list[Point]:

@@ -34,7 +34,8 @@ class V2Writer(V2Conditions):
     pure = frozenset({"py:code_system", "py:release", "py:unit_system"})
     textual = frozenset(
         {name[3:] for name in TEXT_ONLY}
-        | {"code_system", "release", "unit_system", "sn", "xpn_text", "all_text", "location"}
+        | {"code_system", "release", "unit_system", "sn", "xpn_text", "all_text", "location", "delivery", "race"}
+        | {"ethnicity"}
     )
 
     def write(self, name: str, level: str = "", facts: Facts | None = None) -> str:

@@ -19,6 +19,7 @@ from unsilo.mapping.values import number as numeric
 __all__ = ["TEXTS"]
 
 Place = tuple[int, int, int, int, int]
+UCUM = "http://unitsofmeasure.org"
 _TEXTUAL = {"TX", "FT", "ST"}
 _DURATIONS = {
     "S": "seconds", "SEC": "seconds", "M": "minutes", "MIN": "minutes", "MN": "minutes", "MINUTES": "minutes",
@@ -135,7 +136,7 @@ def _flat_authority(run: V2Run, parts: list[tuple[str, Place]], path: str, rule:
     (name, _), (universal, _), (kind, _) = parts
     site = run.site
     uri = site.authorities.get(name) or site.authorities.get(universal) or universal_uri(universal, kind)
-    uri = uri or ("" if universal else local_uri(site, name))
+    uri = uri or local_uri(site, name or universal)  # what is no id of its type is known to its sender all the same
     if not uri:
         return None
     rows += [Row(path, rule, place) for text, place in parts if text]
@@ -245,6 +246,12 @@ def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     return moment.isoformat()
 
 
+def ucum_of(run: V2Run, unit: str, table: str) -> str:
+    """The UCUM unit of a unit of ISO/IEEE 11073-10101, "" for one of another list or that is not known."""
+    hit = run.program.vocabulary("UnitOfMDC")[unit] if table == "MDC" and unit else None
+    return hit.code if hit is not None else ""
+
+
 def _unit(part: str) -> Any:
     """What OBX-6 gives for each of several numbers in OBX-5: the same as for one (`CWE[Quantity]`)."""
 
@@ -252,6 +259,10 @@ def _unit(part: str) -> Any:
         del node
         segment = run.tree.segments[at[0]]
         unit, words, table = (segment.get(6, 0, n).strip() for n in (1, 2, 3))
+        known = ucum_of(run, unit, table)
+        if known:
+            rows.append(Row(path, rule, (at[0], 6, 0, 1, 0)))
+            return UCUM if part == "system" else known
         system = run.program.converters["unit_system"][table] if table else None
         if part == "unit":
             value, comp = (words, 2) if words else (unit, 1)
@@ -334,7 +345,7 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     found: Json = {"value": value}
     rows.append(Row(f"{path}.value", rule, (*at[:3], comp, comp and sub)))
     if unit:
-        found["unit"] = unit
+        found["unit"] = ucum_of(run, unit, units[2] if len(units) > 2 else "") or unit
         rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, part)))
     return found
 

@@ -120,3 +120,12 @@ def test_the_senders_flag_wins_and_a_computed_one_says_so() -> None:
 def test_long_text_is_not_a_table_value(record: ModuleType) -> None:
     """A radiology text stands with the reports, not among the numbers."""
     assert all(t.title != "Chest X-ray findings" for t in by_test(record.facts()))
+
+
+def test_a_flag_with_an_asterisk_is_shown_as_it_was_sent() -> None:
+    """An asterisk may mean critical: it is not dropped for the letter beside it."""
+    system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+    sent = {"interpretation": [{"coding": [{"system": system, "code": "H"}, {"code": "H*"}]}]}
+    found = flag_of(sent, range_of(sent))
+    assert found is not None
+    assert (found.letter, found.words, found.level) == ("H*", "high, sent as H*", 1)
