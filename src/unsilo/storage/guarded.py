@@ -38,6 +38,7 @@ class Guarded:
         self._names = Names()
         self._counters = Counters()
         self._version = -1
+        self._reloads = 0
         self._acknowledged = 0
         self._broken = False
         self.on_commit: Callable[[], None] | None = None
@@ -126,6 +127,7 @@ class Guarded:
         connection.execute("BEGIN IMMEDIATE")
         version = int(connection.execute(_STORE["data_version"]).fetchone()[0])
         if version != self._version:
+            self._reloads += 1
             self._names.load(connection)
             self._counters.rid = int(connection.execute(_RES["top_rid"]).fetchone()[0])
             self._counters.mid = int(connection.execute(_MSG["top_mid"]).fetchone()[0])

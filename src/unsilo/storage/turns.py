@@ -22,6 +22,12 @@ than twice as many. For twice as long as a group took, receipts then go before t
 _GROUP_LEAST = 60
 """Resources from which on a group is cut short when its time is over (but for three times that): where the machine is
 slow, small groups would make it slower still."""
+_WRITING_SECONDS = 0.020
+_WRITING_LEAST = 240
+"""The same for a group that lets receipts go before it while it is gathered, so that they wait for its rows alone: a
+message among forty writes half of the pages that one among ten does."""
+_COMPANY = 4
+"""Receipts that need not wait for others: their fsync serves enough of them."""
 _SHORT_SECONDS = 0.005
 """A group of jobs while somebody waits for an answer that must be recorded first."""
 _LONG_SECONDS = 0.120
@@ -46,6 +52,8 @@ class Turns:
         self._received = 0.0
         self._due = 0.0
         self._gathered = 0
+        self._noticed = 0.0
+        self._company = 0.002
         self._seconds_each = 0.0002
         self.load = 0
         """Resources that a group of jobs may write where nobody else waits (`Store.loading`); 0 for few."""
@@ -110,14 +118,34 @@ class Turns:
             return False
         return not self._gathered or self._closing or self._jobs[0].urgent or time.perf_counter() >= self._due
 
-    def _is_enough(self, written: int, started: float) -> bool:
-        """Tell whether a group that began at `started` and writes so many resources is to be committed."""
+    def _others_wait(self) -> bool:
+        """Tell whether audit rows or receipts are to go before a group of jobs that has written nothing yet.
+
+        A receipt waits a moment for company, as it does while there are no jobs.
+        """
+        if self._trails or len(self._receipts) >= _COMPANY:
+            return True
+        if not self._receipts:
+            return False
+        now = time.perf_counter()
+        self._noticed = self._noticed or now
+        return now - self._noticed >= self._company
+
+    def _is_enough(self, written: int, started: float, since: float) -> bool:
+        """Tell whether a group that began at `started` and writes so many resources is to be committed.
+
+        `since` is when it could last step aside; what it gathered before has kept nobody waiting.
+        """
+        now = time.perf_counter()
         if self.load:
-            waited = bool(self._receipts or self._trails) or time.perf_counter() - started > _LONGEST_LOAD_SECONDS
+            waited = bool(self._receipts or self._trails) or now - started > _LONGEST_LOAD_SECONDS
             return waited or written >= self.load
-        spent = time.perf_counter() - started + written * self._seconds_each
+        writing = written * self._seconds_each
         if self._trails:
-            return spent > _SHORT_SECONDS
-        if not (self._receipts or self._gathered) and started - self._received > _QUIET_SECONDS:
-            return spent > _LONG_SECONDS
-        return spent > _GROUP_SECONDS and (written >= _GROUP_LEAST or spent > 3 * _GROUP_SECONDS)
+            return now - since + writing > _SHORT_SECONDS
+        quiet = not (self._receipts or self._gathered) and started - self._received > _QUIET_SECONDS
+        if quiet or now - started > _LONG_SECONDS:
+            return now - started + writing > _LONG_SECONDS
+        seconds, least = (_WRITING_SECONDS, _WRITING_LEAST) if since > started else (_GROUP_SECONDS, _GROUP_LEAST)
+        spent = now - since + writing
+        return spent > seconds and (written >= least or spent > 3 * seconds)

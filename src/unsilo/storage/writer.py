@@ -24,7 +24,7 @@ from unsilo.storage.tx_work import Tx
 from unsilo.storage.waiting import Job, Receipts, Trail, fail, next_receipts, next_trails, refuse
 from unsilo.storage.work import move
 
-__all__ = ["Writer"]
+__all__ = ["OvertakenError", "Writer"]
 
 _LOG = logging.getLogger(__name__)
 _LOAD_SECONDS = 1.0
@@ -34,14 +34,23 @@ _GATHER_SECONDS = 1.0
 _RES = load("resource")
 
 
+class OvertakenError(Exception):
+    """Another process has written while a group of jobs was gathered."""
+
+
 class Writer(Turns, Guarded):
     """Owns the writing connection. Futures resolve after the commit that holds their rows was fsynced, or fail."""
+
+    steps_aside = True
+    """Whether receipts may have a transaction of their own while a group of jobs is gathered."""
 
     def __init__(self, directory: Path, hooks: Hooks, group_ms: float, reserve: Reserve | None = None) -> None:
         Turns.__init__(self)
         Guarded.__init__(self, directory, hooks, reserve)
         self._company = group_ms / 1000
         self._gathering = 0.0
+        self._yielded = self._started = self._since = 0.0
+        self._unwritten = -1
         self._requeued: list[QueueItem] = []
         self.on_requeued: Callable[[list[QueueItem]], None] | None = None
         self.on_grown: Callable[[int], None] | None = None
@@ -73,20 +82,24 @@ class Writer(Turns, Guarded):
                 if few and not self._trails and not self._jobs_turn() and not self._closing:
                     self._wake.wait(self._company)  # others were here a moment ago: one fsync serves more of them
                 batch = next_receipts(self._receipts)
-            self._gathered = min(len(batch), 4)
-            self.reserve.mend()
-            if self.reserve.full:
-                batch = refuse(batch, NotDurableError(FULL))
-            if batch:
-                self._receive(batch)
-            if self._trails:
-                self._audit_group()
+            self._serve(batch)
             if self._jobs_turn():
-                began = time.perf_counter()
+                self._yielded, began = 0.0, time.perf_counter()
                 self._job_group()
                 now = time.perf_counter()
-                self._due = now + 2 * (now - began)
+                self._due = now + 2 * (now - began - self._yielded)
             self._gather()
+
+    def _serve(self, batch: list[Receipts]) -> None:
+        """Write what goes before jobs: these receipts, and the audit rows that wait."""
+        self._gathered, self._noticed = min(len(batch), 4), 0.0
+        self.reserve.mend()
+        if self.reserve.full:
+            batch = refuse(batch, NotDurableError(FULL))
+        if batch:
+            self._receive(batch)
+        if self._trails:
+            self._audit_group()
 
     def _gather(self) -> None:
         """Gather a run of audit rows by their persons, where one is whole: some ten milliseconds in 16,384 rows."""
@@ -164,11 +177,15 @@ class Writer(Turns, Guarded):
             start = end
 
     def _job_group(self) -> None:
-        """Run waiting jobs for about ten milliseconds in one transaction."""
+        """Run waiting jobs in one transaction, for as long as others may wait for it."""
         done: list[tuple[Job, Any]] = []
         failed: list[tuple[Job, BaseException]] = []
         taken: list[Job] = []
         error = self._guarded([], lambda: self._run_jobs(taken, done, failed, alone=False))
+        if isinstance(error, OvertakenError):
+            done.clear()
+            failed.clear()
+            error = self._guarded([], lambda: self._run_jobs(taken, done, failed, alone=True))
         if error is None:
             self._resolve(done, failed)
             return
@@ -215,36 +232,15 @@ class Writer(Turns, Guarded):
     def _run_jobs(
         self, taken: list[Job], done: list[tuple[Job, Any]], failed: list[tuple[Job, BaseException]], *, alone: bool
     ) -> None:
-        started = time.perf_counter()
-        before = self._version
-        connection = self._begin()
-        if before not in (-1, self._version):
-            self.load = 0  # another process writes too, and must not wait for so long
-        self._counters.t += 1
-        self._counters.at = max(clock.now(), self._counters.at + 1)
-        group = Pending()
+        connection, group = self._begin_jobs(), Pending()
         staging = self._counters.staging = Staging(connection) if self.load else None
-        given = list(taken)
+        given = taken[::-1]
         while True:
-            if alone:
-                if not given:
-                    break
-                job = given.pop()
-            else:
-                if taken and self._is_enough(group.written, started):
-                    break
-                with self._wake:
-                    if taken and self.load and self.more and not self._jobs:
-                        self._wake.wait(_LOAD_SECONDS)
-                    if not self._jobs:
-                        break
-                    job = heapq.heappop(self._jobs)
-                if self.reserve.full and not job.urgent:
-                    fail(job.future, NotDurableError(FULL))
-                    continue
-                if not job.future.set_running_or_notify_cancel():
-                    continue
-                taken.append(job)
+            if not alone and self._can_step_aside(connection) and self._others_wait():
+                self._step_aside(connection)
+            job = given.pop() if given else None if alone else self._take(taken, group.written)
+            if job is None:
+                break
             self._run_one(connection, job, group, done, failed)
             if staging is not None and len(group.res) >= HELD_RESOURCES:
                 flush(connection, group.take_rows(), self._counters.packers, staging)
@@ -264,6 +260,60 @@ class Writer(Turns, Guarded):
         if self.on_grown is not None:
             self.on_grown(self._counters.rid)
         self._requeued += requeued
+
+    def _begin_jobs(self) -> sqlite3.Connection:
+        """Begin the transaction of a group of jobs, with a number and a time of its own."""
+        before = self._version
+        connection = self._begin()
+        if before not in (-1, self._version):
+            self.load = 0  # another process writes too, and must not wait for so long
+        self._counters.t += 1
+        self._counters.at = max(clock.now(), self._counters.at + 1)
+        self._unwritten = connection.total_changes if self.steps_aside and not self.load else -1
+        self._started = self._since = time.perf_counter()
+        return connection
+
+    def _take(self, taken: list[Job], written: int) -> Job | None:
+        """Return the next job of a group that would write so many resources; None when it is to be committed."""
+        while not (taken and self._is_enough(written, self._started, self._since)):
+            with self._wake:
+                if taken and self.load and self.more and not self._jobs:
+                    self._wake.wait(_LOAD_SECONDS)
+                if not self._jobs:
+                    return None
+                job = heapq.heappop(self._jobs)
+            if self.reserve.full and not job.urgent:
+                fail(job.future, NotDurableError(FULL))
+            elif job.future.set_running_or_notify_cancel():
+                taken.append(job)
+                return job
+        return None
+
+    def _can_step_aside(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether nothing of a group is written yet, so that others may have a transaction before it."""
+        if connection.total_changes != self._unwritten:
+            return False
+        self._since = time.perf_counter()
+        return True
+
+    def _step_aside(self, connection: sqlite3.Connection) -> None:
+        """Let receipts and audit rows go before a group of which nothing is written yet.
+
+        OvertakenError when its jobs may have seen what is no longer so: another process has written, or the disk fails.
+        """
+        began, reloads = time.perf_counter(), self._reloads
+        connection.execute("ROLLBACK")
+        with self._wake:
+            batch = next_receipts(self._receipts)
+        self._serve(batch)
+        if not self._broken:
+            self._begin()
+        if self._broken or reloads != self._reloads:
+            raise OvertakenError
+        self._unwritten = connection.total_changes
+        passed = time.perf_counter() - began
+        self._yielded += passed
+        self._started += passed
 
     def _run_one(
         self, connection: sqlite3.Connection, job: Job, group: Pending, done: list[tuple[Job, Any]],

@@ -320,6 +320,95 @@ def test_jobs_have_their_turn_while_receipts_come_without_end(store: Store, piec
     assert len(set(taken)) == len(taken)
 
 
+def _between_two_jobs(
+    store: Store, piece: Callable[..., Incoming], first: Callable[[Tx], object]
+) -> tuple[bool, "Future[Any]"]:
+    """Hand in four receipts while a group is at its first job; tell whether its second one found them acknowledged."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        first(tx)
+        begun.set()
+        gate.wait(10)
+
+    one = store.submit(slow)
+    begun.wait(10)
+    receipts = [store.receive(piece(f"MSH|{n}")) for n in range(4)]
+    two = store.submit(lambda _tx: all(receipt.done() for receipt in receipts))
+    gate.set()
+    found = two.result(10)
+    assert [receipt.result(10).duplicate for receipt in receipts] == [False] * 4
+    return found, one
+
+
+def test_receipts_go_before_a_group_that_has_written_nothing_yet(store: Store, piece: Callable[..., Incoming]) -> None:
+    """A sender is answered while a group is gathered; what was gathered is written all the same, once."""
+    found, one = _between_two_jobs(
+        store, piece, lambda tx: tx.put("Basic", "a", b"{}", index=NO_ROWS, lineage=[], at=1)
+    )
+    one.result(10)
+    assert found
+    assert [stored.version for stored in store.history("Basic", "a")] == [1]
+    assert store.verify() == []
+
+
+def test_a_group_that_has_written_stays_one_transaction(store: Store, piece: Callable[..., Incoming]) -> None:
+    """What a job has written is not committed with somebody else's rows before the rest of its group."""
+    found, one = _between_two_jobs(store, piece, lambda tx: tx.switch_model("v1", b"model", "ann", 1))
+    one.result(10)
+    assert not found
+
+
+def test_a_group_that_was_overtaken_begins_anew(store: Store, disk: Disk, piece: Callable[..., Incoming]) -> None:
+    """Another process writes while a group stands aside: its jobs see that, and their numbers are their own."""
+    runs: list[int] = []
+
+    def first(tx: Tx) -> None:
+        runs.append(len(runs))
+        tx.put("Basic", "here", b"{}", index=NO_ROWS, lineage=[], previous=tx.current("Basic", "here"), at=1)
+
+    with open_store(store.directory) as other:
+        struck: list[str] = []
+
+        def overtake(name: str) -> None:
+            if name == "main" and not struck:
+                struck.append(name)
+                other.submit(lambda tx: tx.put("Basic", "there", b"{}", index=NO_ROWS, lineage=[], at=1)).result(10)
+
+        disk.after_commit = overtake
+        _, one = _between_two_jobs(store, piece, first)
+        one.result(10)
+    assert runs == [0, 1]
+    assert store.counts().resources == {"Basic": 2}
+    assert len({stored.rid for id_ in ("here", "there") for stored in store.history("Basic", id_)}) == 2
+    assert store.verify() == []
+
+
+def test_a_disk_that_fails_while_a_group_stands_aside_loses_nothing(
+    store: Store, disk: Disk, piece: Callable[..., Incoming]
+) -> None:
+    """The receipts are not acknowledged; the group is written when the disk is well again, or its jobs hear of it."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> None:
+        tx.put("Basic", "a", b"{}", index=NO_ROWS, lineage=[], previous=tx.current("Basic", "a"), at=1)
+        begun.set()
+        gate.wait(10)
+
+    one = store.submit(slow)
+    begun.wait(10)
+    receipts = [store.receive(piece(f"MSH|{n}")) for n in range(4)]
+    two = store.submit(lambda _tx: None)
+    disk.strike("before main", EIO)
+    gate.set()
+    assert all(isinstance(receipt.exception(10), NotDurableError) for receipt in receipts)
+    one.result(10)
+    two.result(10)
+    assert store.counts().resources == {"Basic": 1}
+    assert store.receive(piece("MSH|0")).result(10).duplicate is False
+    assert store.verify() == []
+
+
 def test_who_hears_of_a_replay_finds_it_queued(store: Store, piece: Callable[..., Incoming]) -> None:
     """The listener is told of messages to process again before the job's own future is done."""
     receipt = store.receive(piece("MSH|a", state="dead")).result(10)

@@ -45,6 +45,7 @@ class SharedWriter(Writer):
     """
 
     _connection: Any
+    steps_aside = False
 
     def __init__(self, dsn: str, hooks: Hooks, group_ms: float, presence: Presence) -> None:
         super().__init__(Path(), hooks, group_ms)
