@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from unsilo.kernel import Json, Row
-from unsilo.mapping.model import Draft
 from unsilo.mapping.v2.run import V2Run
 
 __all__ = ["ROLES"]
@@ -20,7 +19,7 @@ def role_of_person(run: V2Run, node: Any, at: Place, path: str, rule: str, rows:
     frame = person.frame if person is not None else None
     if person is None or frame is None or frame.find("enc") is not None:
         return
-    team = Draft("CareTeam", rule, frame, node)
+    team = run.start("CareTeam", rule, person)
     run.program.function("ROL[CareTeam]")(run, node, at[0], team)
     if "participant" in team.body:
         team.body["subject"] = run.refer(person)
