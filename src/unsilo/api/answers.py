@@ -14,9 +14,24 @@ from unsilo.kernel import CATEGORIES, Issue, Where, json, worst
 from unsilo.kernel.issue import Code
 from unsilo.storage import Stored
 
-__all__ = ["etag", "fail", "failed", "http_date", "problem", "quiet", "refusal", "unchanged", "version_headers"]
+__all__ = [
+    "NOT_ACCEPTABLE",
+    "etag",
+    "fail",
+    "failed",
+    "http_date",
+    "problem",
+    "quiet",
+    "refusal",
+    "unchanged",
+    "version_headers",
+]
 
 FHIR_JSON = "application/fhir+json; charset=utf-8"
+NOT_ACCEPTABLE = Issue(
+    "error", "not-supported", "only FHIR JSON and FHIR XML are served", Where(),
+    "Accept: application/fhir+json or application/fhir+xml", "http.accept",
+)  # fmt: skip
 _CODES = frozenset(get_args(Code))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -105,8 +105,8 @@ class Ask:
     def add(self, pairs: list[tuple[str, str]]) -> None:
         """Add the parameters of a form to those of the address."""
         self._pairs = [*self.pairs, *pairs]
-        if not self.query and pairs:
-            self.query = b"_"  # the answer looks at the parameters only when there are some
+        # The answer looks at a parameter only when its name is there.
+        self.query = b"&".join([self.query, *(name.encode() for name, _ in pairs)])
 
     @property
     def whole_person(self) -> bool:

@@ -123,7 +123,10 @@ async def _one(node: Node, ask: Ask, entry: Any, n: int) -> bytes:
         inner = _inner(ask, entry, n)
     except Refused as refused:
         return _entry(answers.fail(refused.issues, refused.status))
-    return _entry(await node.within(ask, inner))
+    answer = await node.within(ask, inner)
+    if inner.method == "HEAD":
+        answer.body = b""
+    return _entry(answer)
 
 
 def _entry(answer: Answer) -> bytes:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-__all__ = ["JSON", "Media", "negotiate", "written_in"]
+__all__ = ["JSON", "Media", "negotiate", "takes_gzip", "written_in"]
 
 
 class Media(msgspec.Struct, frozen=True):
@@ -62,6 +62,16 @@ def negotiate(accept: bytes, said: str | None) -> Media | None:
         if media is not None and quality > best[0]:
             best = (quality, media)
     return best[1]
+
+
+@lru_cache(maxsize=512)
+def takes_gzip(accept_encoding: bytes) -> bool:
+    """Tell whether an Accept-Encoding header welcomes gzip by its name (RFC 9110 12.5.3)."""
+    for part in accept_encoding[:4096].decode("latin-1").lower().split(","):
+        coding, _, quality = part.partition(";")
+        if coding.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", quality)
+    return False
 
 
 @lru_cache(maxsize=512)

@@ -23,11 +23,16 @@ def _wrong(name: str, text: str) -> Issue:
     return Issue("error", "value", f"{name[:64]} {text}", Where(f"http.{name[:64]}"), rule="everything.value")
 
 
-def _asked(ask: Ask) -> tuple[frozenset[str] | None, int, int, str]:
+_NEVER, _ALWAYS = -(1 << 62), 1 << 62
+"""Moments before and after all care."""
+
+
+def _asked(ask: Ask) -> tuple[frozenset[str] | None, int, int, str, tuple[int, int] | None]:
     """Read `_type`, `_since`, `_count`, `start`, `end` and the page mark; Refused with every one that is wrong."""
-    form.known(ask, "_type", "_since", "_count", "_page")
+    form.known(ask, "_type", "_since", "_count", "_page", "start", "end")
     kinds: frozenset[str] | None = None
     since, count, page = 0, MOST_COUNT, ""
+    start, end = _NEVER, _ALWAYS
     issues = []
     for name, value in ask.pairs:
         if name == "_type":
@@ -42,6 +47,14 @@ def _asked(ask: Ask) -> tuple[frozenset[str] | None, int, int, str]:
                 issues.append(_wrong(name, "is not an instant"))
             else:
                 since = bounds[0]
+        elif name in ("start", "end"):
+            bounds = range_of(value)
+            if bounds is None:
+                issues.append(_wrong(name, "is not a date"))
+            elif name == "start":
+                start = bounds[0]
+            else:
+                end = bounds[1]
         elif name == "_count":
             if value.isascii() and value.isdigit() and int(value[:9]) > 0:
                 count = min(int(value[:9]), MOST_COUNT)
@@ -51,7 +64,7 @@ def _asked(ask: Ask) -> tuple[frozenset[str] | None, int, int, str]:
             page = value
     if issues:
         raise Refused(issues, 400)
-    return kinds, since, count, page
+    return kinds, since, count, page, (start, end) if (start, end) != (_NEVER, _ALWAYS) else None
 
 
 async def _patient(node: Node, ask: Ask, action: str) -> Stored | Answer:
@@ -68,13 +81,13 @@ async def _patient(node: Node, ask: Ask, action: str) -> Stored | Answer:
 async def everything(node: Node, ask: Ask) -> Answer:
     """Return the record page by page: Patients first, then what is in their compartments."""
     await given(node, ask)
-    kinds, since, count, page = _asked(ask)
+    kinds, since, count, page, care = _asked(ask)
     patient = await _patient(node, ask, "everything")
     if isinstance(patient, Answer):
         return patient
     found = await node.apart(
         record, node.long_reads, node.predicate(ask), ask.id, node.page_key, kinds=kinds, since=since, count=count,
-        page=page,
+        page=page, care=care,
     )  # fmt: skip
     if found is None:
         return answers.fail([_wrong("_page", "is no page of this record; begin it again")], 400)

@@ -8,7 +8,9 @@ import msgspec
 
 from unsilo.api import answers, bodies, form, take
 from unsilo.api.access import Client
+from unsilo.api.answers import NOT_ACCEPTABLE
 from unsilo.api.ask import ID, Answer, Ask, Refused, parse_pairs
+from unsilo.api.media import negotiate
 from unsilo.api.node import Node
 from unsilo.api.reading import not_recorded
 from unsilo.api.trail import patients_in
@@ -40,6 +42,9 @@ async def _pairs(node: Node, ask: Ask) -> list[tuple[str, str]]:
         raise Refused([Issue("error", "not-supported", text, hint=hint, rule="http.form")], 415)
     said = await take.body(ask, _MOST_FORM, node.settings.http.body_seconds)
     ask.add(parse_pairs(said.decode("latin-1")))
+    ask.media = negotiate(ask.headers.get(b"accept", b""), ask.control("_format"))
+    if ask.media is None:
+        raise Refused([NOT_ACCEPTABLE], 406)
     return _standard(ask.pairs)
 
 

@@ -16,7 +16,7 @@ from unsilo.api.figures import Requests
 from unsilo.api.form import written
 from unsilo.api.interaction import Interaction
 from unsilo.api.interactions import INTERACTIONS
-from unsilo.api.media import JSON, negotiate
+from unsilo.api.media import JSON, negotiate, takes_gzip
 from unsilo.api.node import Node
 from unsilo.api.origins import Origins
 from unsilo.api.table import Table
@@ -98,9 +98,7 @@ class Fhir(Node):
         ask.media = negotiate(ask.headers.get(b"accept", b""), asked)
         if ask.media is None:
             if not row.raw or asked is not None:
-                text = "only FHIR JSON and FHIR XML are served"
-                hint = "Accept: application/fhir+json or application/fhir+xml"
-                return answers.failed(406, "not-supported", text, "accept", hint=hint)
+                return answers.fail([answers.NOT_ACCEPTABLE], 406)
             ask.media = JSON
         if row.scope or row.code == "batch":
             denied = await self._admit(ask, row)
@@ -115,7 +113,7 @@ class Fhir(Node):
         row = ways.get("GET" if ask.method == "HEAD" else ask.method)
         if not ways:
             return unserved(ask.parts)
-        if row is None or row.pattern == "":
+        if row is None or row.code == "batch":  # no Bundle within a Bundle
             return self._other(ask, ways)
         if row.scope and not Client(ask.actor, ask.scopes).may(row.scope):
             return await self._deny(ask, row, short_of(row.scope))
@@ -193,7 +191,7 @@ class Fhir(Node):
         headers = [*answer.headers, (b"cache-control", b"no-store"), (b"x-request-id", ask.request_id.encode())]
         if body:
             headers.append((b"content-type", type_))
-            if len(body) >= _GZIP_FROM and ask.headers.get(b"accept-encoding", b"").find(b"gzip") >= 0:
+            if len(body) >= _GZIP_FROM and takes_gzip(ask.headers.get(b"accept-encoding", b"")):
                 body = await _zipped(body)
                 headers.append((b"content-encoding", b"gzip"))
             headers.append((b"vary", b"Accept, Accept-Encoding"))

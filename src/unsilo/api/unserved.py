@@ -11,6 +11,7 @@ from unsilo.spec.r4 import resource_types
 __all__ = ["unserved"]
 
 _NAME = re.compile(r"[A-Za-z]{1,40}")
+_OPERATION = re.compile(r"\$[A-Za-z][A-Za-z\-]{0,40}")
 """What may have been meant as a type's name; nothing else of an address is repeated in an error."""
 
 
@@ -22,8 +23,11 @@ def _near(name: str) -> tuple[str, ...]:
 
 
 def unserved(parts: list[str]) -> Answer:
-    """Answer 404 with the place of the fault: a first part that is no resource type, else the address as a whole."""
+    """Answer 404 with the place of the fault: a resource type or an operation that is none, else the address."""
     name = parts[0] if parts else ""
+    if _OPERATION.fullmatch(parts[-1] if parts else "") and (name == parts[-1] or name in resource_types()):
+        hint = "GET /fhir/metadata says which operations there are, and of what"
+        return failed(404, "not-found", f"there is no operation {parts[-1]} here", "operation", hint=hint)
     if not _NAME.fullmatch(name) or name in resource_types():
         hint = "GET /fhir/metadata says what is served"
         return failed(404, "not-found", "nothing is served at this address", "address", hint=hint)

@@ -69,7 +69,7 @@ def answer(
     if wanted.lower() == "operationoutcome":
         said = done.issues or [Issue("information", "informational", "done", rule="http.done")]
         return Answer(200 if done.status == 204 else done.status, headers=headers, issues=said, at=done.updated)
-    if wanted == "minimal" or done.body is None:
+    if wanted.lower() == "minimal" or done.body is None:
         return Answer(done.status, b"", headers, at=done.updated)
     row = Stored(0, done.type, done.id, done.version, 0, done.updated, 0, 0, 0, b"", done.body)
     shown = form.shown_as(node.predicate(ask), "")
@@ -112,7 +112,16 @@ def _own_id(ask: Ask) -> None:
 
 
 def _match(ask: Ask) -> str | None:
-    return ask.header(b"if-match") or None
+    said = ask.header(b"if-match") or None
+    if said is None and b"if-unmodified-since" in ask.headers:
+        text, hint = "a write is conditional on a version, not on a time", 'If-Match: W/"version"'
+        where = Where("http.If-Unmodified-Since")
+        raise Refused([Issue("error", "not-supported", text, where, hint, "http.condition")], 400)
+    return said
+
+
+def _none_match(ask: Ask) -> str | None:
+    return ask.header(b"if-none-match") or None
 
 
 async def _resource(node: Node, ask: Ask) -> tuple[Json, int]:
@@ -127,6 +136,10 @@ async def create(node: Node, ask: Ask) -> Answer:
     """Create with an id of the server's; `If-None-Exist` makes it conditional, and so does a query of the address."""
     unless, caller = condition(ask, b"if-none-exist"), node.client(ask)
     asked = _criteria(ask)
+    if b"if-none-exist" in ask.headers and not unless:
+        text = "If-None-Exist says no criterion"
+        hint = "say one, such as identifier=system|value, or leave the header away"
+        raise Refused([Issue("error", "required", text, Where("http.If-None-Exist"), hint, "http.condition")], 412)
     if unless and asked:
         text = "a condition stands in If-None-Exist or in the address, not in both"
         raise Refused([Issue("error", "structure", text, rule="http.condition")], 400)
@@ -143,14 +156,12 @@ async def update(node: Node, ask: Ask) -> Answer:
     form.known(ask)
     _own_id(ask)
     resource, size = await _resource(node, ask)
-    caller, none = node.client(ask), ask.header(b"if-none-match") or None
+    caller, match, none = node.client(ask), _match(ask), _none_match(ask)
     done = await awaited(
         node,
-        lambda: write.update(
-            node.service, caller, ask.kind, ask.id, resource, if_match=_match(ask), if_none_match=none
-        ),
+        lambda: write.update(node.service, caller, ask.kind, ask.id, resource, if_match=match, if_none_match=none),
         size,
-    )  # fmt: skip
+    )
     return answer(node, ask, done)
 
 
@@ -158,12 +169,14 @@ async def update_where(node: Node, ask: Ask) -> Answer:
     """Replace the one resource that a search finds, or create it."""
     query = _query(ask)
     resource, size = await _resource(node, ask)
-    caller = node.client(ask)
+    caller, match, none = node.client(ask), _match(ask), _none_match(ask)
     done = await awaited(
         node,
-        lambda: write.update_conditional(node.service, caller, ask.kind, query, resource, if_match=_match(ask)),
+        lambda: write.update_conditional(
+            node.service, caller, ask.kind, query, resource, if_match=match, if_none_match=none
+        ),
         size,
-    )
+    )  # fmt: skip
     return answer(node, ask, done)
 
 
@@ -213,9 +226,13 @@ async def patch(node: Node, ask: Ask) -> Answer:
     form.known(ask)
     _own_id(ask)
     kind, content = await _patch(node, ask)
-    caller = node.client(ask)
+    caller, match, none = node.client(ask), _match(ask), _none_match(ask)
     done = await awaited(
-        node, lambda: write.patch(node.service, caller, ask.kind, ask.id, kind, content, if_match=_match(ask)), 0
+        node,
+        lambda: write.patch(
+            node.service, caller, ask.kind, ask.id, kind, content, if_match=match, if_none_match=none
+        ),
+        0,
     )  # fmt: skip
     return answer(node, ask, done)
 
@@ -224,12 +241,14 @@ async def patch_where(node: Node, ask: Ask) -> Answer:
     """Change the one resource that a search finds."""
     query = _query(ask)
     kind, content = await _patch(node, ask)
-    caller = node.client(ask)
+    caller, match, none = node.client(ask), _match(ask), _none_match(ask)
     done = await awaited(
         node,
-        lambda: write.patch_conditional(node.service, caller, ask.kind, query, kind, content, if_match=_match(ask)),
+        lambda: write.patch_conditional(
+            node.service, caller, ask.kind, query, kind, content, if_match=match, if_none_match=none
+        ),
         0,
-    )
+    )  # fmt: skip
     return answer(node, ask, done)
 
 
@@ -237,15 +256,15 @@ async def delete(node: Node, ask: Ask) -> Answer:
     """Delete; what was deleted before is deleted still."""
     form.known(ask)
     _own_id(ask)
-    caller = node.client(ask)
-    done = await awaited(
-        node, lambda: write.delete(node.service, caller, ask.kind, ask.id, if_match=_match(ask)), 0
-    )  # fmt: skip
+    caller, match = node.client(ask), _match(ask)
+    done = await awaited(node, lambda: write.delete(node.service, caller, ask.kind, ask.id, if_match=match), 0)
     return answer(node, ask, done)
 
 
 async def delete_where(node: Node, ask: Ask) -> Answer:
     """Delete what a search finds: one resource, or more where the setting allows it."""
-    query, caller = _query(ask), node.client(ask)
-    done = await awaited(node, lambda: write.delete_conditional(node.service, caller, ask.kind, query), 0)
+    query, caller, match = _query(ask), node.client(ask), _match(ask)
+    done = await awaited(
+        node, lambda: write.delete_conditional(node.service, caller, ask.kind, query, if_match=match), 0
+    )  # fmt: skip
     return answer(node, ask, done)

@@ -4,6 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 _SERVED = "GET /fhir/metadata says what is served"
+_OPERATIONS = "GET /fhir/metadata says which operations there are, and of what"
 _TYPES = "GET /fhir/metadata says which types there are"
 
 
@@ -18,13 +19,15 @@ _TYPES = "GET /fhir/metadata says which types there are"
             "there is no resource type MedicationOrder in FHIR R4",
             "did you mean Medication or MedicationRequest or MedicationDispense?",
         ),
-        ("Patient/1/$all-of-it", "nothing is served at this address", _SERVED),
+        ("Patient/1/$all-of-it", "there is no operation $all-of-it here", _OPERATIONS),
+        ("Pateint/1/$everything", "there is no resource type Pateint in FHIR R4", "did you mean Patient?"),
+        ("Patient/1/$a1", "nothing is served at this address", _SERVED),
         ("Patient/1/Foo", "nothing is served at this address", _SERVED),
         ("Müller/1", "nothing is served at this address", _SERVED),
         ("%FF", "nothing is served at this address", _SERVED),
         ("Pat%00ient", "nothing is served at this address", _SERVED),
         ("A" * 41, "nothing is served at this address", _SERVED),
-        ("$nothing", "nothing is served at this address", _SERVED),
+        ("$nothing", "there is no operation $nothing here", _OPERATIONS),
     ],
 )
 def test_the_answer_names_the_type_that_was_asked_for(http: TestClient, address: str, text: str, hint: str) -> None:

@@ -7,13 +7,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from unsilo.fhir.index import patient_date
 from unsilo.flow.fhir.marks import mark, unmark
 from unsilo.policy.predicate import Predicate
 from unsilo.spec.compartments import compartment
 from unsilo.spec.parameters import parameters
 from unsilo.spec.r4 import resource_types, type_number
 from unsilo.storage import Stored
-from unsilo.storage.plan import Include, Member, Node, Page, Plan, Updated
+from unsilo.storage.plan import All, Date, Include, Member, Missing, Node, Page, Plan, Updated
+from unsilo.storage.plan import Any as Either
 
 __all__ = ["MOST_COUNT", "Reads", "Record", "facts", "record"]
 
@@ -71,15 +73,29 @@ def _includes(kinds: frozenset[str]) -> tuple[Include, ...]:
     return tuple(found)
 
 
+def _within(kinds: Iterable[str], start: int, end: int) -> Node:
+    """Ask for care between two moments (R4 Patient-everything); what has no time of care cannot be said to be outside.
+
+    Leaving an allergy out because nobody wrote when it was seen would be a danger.
+    """
+    sp = tuple(sorted(number for kind in kinds if (number := patient_date(kind))))
+    if not sp:
+        return All(())
+    dates = (Date(sp, "gt", start, start), Date(sp, "lt", end, end))
+    return Either((All(dates), Missing(sp, ("dat",), True)))
+
+
 def _plan(
     predicate: Predicate, patient: str, kinds: Iterable[str], since: int, count: int, after: tuple[Any, ...] | None,
-    *, around: bool, total: bool,
+    *, around: bool, total: bool, care: tuple[int, int] | None = None,
 ) -> Plan:  # fmt: skip
     wanted = frozenset(kinds)
     types = _numbers(wanted)
     clauses: tuple[Node, ...] = (Member(patient, types),)
     if since:
         clauses = (*clauses, Updated("ge", since, _FAR))
+    if care is not None:
+        clauses = (*clauses, _within(wanted, *care))
     return Plan(
         predicate, types, clauses, count=count, total="accurate" if total else "none",
         includes=_includes(wanted) if around else (), after=after,
@@ -94,32 +110,39 @@ def facts(reads: Reads, predicate: Predicate, patient: str, kinds: Iterable[str]
     return reads.search(_plan(predicate, patient, wanted, 0, most, None, around=False, total=False)).rows
 
 
+def _wanted(rows: list[Stored], kinds: frozenset[str] | None) -> list[Stored]:
+    """Return rows of these types, each once."""
+    return list({row.rid: row for row in rows if kinds is None or row.type in kinds}.values())
+
+
 def record(
     reads: Reads, predicate: Predicate, patient: str, key: bytes, *, kinds: frozenset[str] | None, since: int,
-    count: int, page: str,
+    count: int, page: str, care: tuple[int, int] | None = None,
 ) -> Record | None:  # fmt: skip
     """Return a page of the record; the Patients stand first, the asked one before the others.
 
-    None when the page's mark is not this server's. `kinds` None is every type.
+    None when the page's mark is not this server's. `kinds` None is every type; `care` is (from, to) in microseconds.
     """
-    scope = f"everything/{patient}/{','.join(sorted(kinds or ()))}/{since}"
+    scope = f"everything/{patient}/{','.join(sorted(kinds or ()))}/{since}{care or ''}"
     after = unmark(key, scope, page) if page else None
     if page and after is None:
         return None
     wanted = members() if kinds is None else kinds & members()
     around = kinds is None or not kinds.isdisjoint(_AROUND)
     people: list[Stored] = []
+    near: list[Stored] = []
     if kinds is None or "Patient" in kinds:
-        people = reads.search(
-            _plan(predicate, patient, ["Patient"], since, MOST_COUNT, None, around=False, total=False)
-        ).rows  # fmt: skip
+        met = reads.search(
+            _plan(predicate, patient, ["Patient"], since, MOST_COUNT, None, around=around and not page, total=False)
+        )  # fmt: skip
+        people, near = met.rows, met.includes
         people.sort(key=lambda row: (row.id != patient, row.id))
     others = wanted - {"Patient"}
     if not others:
-        return Record([] if page else people, [], len(people), "")
+        return Record([] if page else people, _wanted(near, kinds), len(people), "")
     shown = [] if page else people
     room = max(1, count - len(shown))
-    found = reads.search(_plan(predicate, patient, others, since, room, after, around=around, total=True))
-    aside = [row for row in found.includes if kinds is None or row.type in kinds]
+    found = reads.search(_plan(predicate, patient, others, since, room, after, around=around, total=True, care=care))
+    aside = _wanted([*near, *found.includes], kinds)
     following = "" if found.after is None else mark(key, scope, found.after)
     return Record([*shown, *found.rows], aside, len(people) + (found.total or 0), following)

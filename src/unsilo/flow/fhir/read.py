@@ -9,6 +9,7 @@ from unsilo.storage import Stored
 __all__ = ["Reads", "current", "version"]
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class Reads(Protocol):
@@ -28,6 +29,6 @@ def current(reads: Reads, predicate: Predicate, type_: str, id_: str) -> Stored 
 
 def version(reads: Reads, predicate: Predicate, type_: str, id_: str, number: str) -> Stored | None:
     """Return one version; None for what is no version number of this server."""
-    if not _ID.fullmatch(id_) or not number.isascii() or not number.isdigit() or len(number) > 9:
+    if not _ID.fullmatch(id_) or not _VERSION.fullmatch(number):
         return None
     return reads.version(predicate, type_, id_, int(number))

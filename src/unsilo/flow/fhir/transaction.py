@@ -214,13 +214,16 @@ class _Whole:
         kind = entry.type
         if entry.method == "DELETE":
             if entry.query:
-                return write.deleted_conditional(writing, kind, self.plans[kind, entry.query], "single")
+                return write.deleted_conditional(
+                    writing, kind, self.plans[kind, entry.query], "single", entry.if_match
+                )  # fmt: skip
             return write.deleted(writing, kind, id_, entry.if_match)
         if entry.method == "PATCH":
             if not id_:
                 raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
             now = writing.named(kind, id_)
             writing.guard(now, kind, entry.if_match)
+            writing.unless(now, kind, entry.if_none_match)
             writing.changeable(kind)
             how, said = self.patches[entry.place]
             return writing.put(write.patched(writing.judge, writing.caller.actor, kind, now, how, said), now, 200)
@@ -237,6 +240,7 @@ class _Whole:
                     text = "the resource's id is not that of the one that meets the condition"
                     raise RefusedError(refusal(kind, 400, "value", text, where="resource.id", rule="id"))
                 writing.guard(met, kind, entry.if_match)
+                writing.unless(met, kind, entry.if_none_match)
                 return writing.put(piece, met, 200)
         return write.updated(writing, piece, if_match=entry.if_match, if_none_match=entry.if_none_match)
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from unsilo.fhir.patch import fhirpath_patch, json_patch
-from unsilo.flow.fhir.checks import changeable, draft, etag_version, is_id, judged, whole
+from unsilo.flow.fhir.checks import changeable, draft, is_id, judged, whole
 from unsilo.flow.fhir.condition import condition
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written, refusal, refused, written
 from unsilo.flow.fhir.writing import Writing
@@ -138,10 +138,7 @@ def updated(
     now, seen = writing.current(kind, piece.id)
     there = now if seen else None
     writing.guard(there, kind, if_match)
-    if if_none_match is not None and there is not None and there.state == 0:
-        unwanted = [part.strip() for part in if_none_match.split(",")]
-        if "*" in unwanted or any(etag_version(part) == there.version for part in unwanted):
-            raise RefusedError(refusal(kind, 412, "conflict", "it exists already", rule="none-match", id_=piece.id))
+    writing.unless(there, kind, if_none_match)
     if there is not None and there.state == 0:
         return writing.put(piece, there, 200)
     if not writing.settings.update_create and there is None:
@@ -153,7 +150,8 @@ def updated(
 
 
 def update_conditional(
-    service: Service, caller: Caller, kind: str, query: str, resource: Any, *, if_match: str | None = None
+    service: Service, caller: Caller, kind: str, query: str, resource: Any, *, if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Future[Written]:  # fmt: skip
     """Replace the one resource that meets the condition, or create it (3.1.0.7.2)."""
     masked = changeable(caller, kind)
@@ -169,7 +167,9 @@ def update_conditional(
     piece = checked
     return run(
         service, caller, "update", kind,
-        lambda writing: updated_conditional(writing, piece, plan, resource, if_match=if_match),
+        lambda writing: updated_conditional(
+            writing, piece, plan, resource, if_match=if_match, if_none_match=if_none_match
+        ),
     )  # fmt: skip
 
 
@@ -178,7 +178,8 @@ def _has_id(resource: Any) -> bool:
 
 
 def updated_conditional(
-    writing: Writing, piece: Draft, plan: Plan, resource: Json, *, if_match: str | None = None
+    writing: Writing, piece: Draft, plan: Plan, resource: Json, *, if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Written:  # fmt: skip
     """Replace or create in this transaction what the condition finds."""
     kind, met = piece.type, writing.one(plan, piece.type)
@@ -195,6 +196,7 @@ def updated_conditional(
         text = "the resource's id is not that of the one that meets the condition"
         raise RefusedError(refusal(kind, 400, "value", text, where=f"{kind}.id", rule="id"))
     writing.guard(met, kind, if_match)
+    writing.unless(met, kind, if_none_match)
     if piece.id != met.id:
         again = draft(kind, resource, met.id)
         if isinstance(again, Written):
@@ -220,7 +222,8 @@ def patched(judge: Judge, actor: str, kind: str, now: Stored, how: str, body: An
 
 
 def patch(
-    service: Service, caller: Caller, kind: str, id_: str, how: str, body: Any, *, if_match: str | None = None
+    service: Service, caller: Caller, kind: str, id_: str, how: str, body: Any, *, if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Future[Written]:  # fmt: skip
     """Change the current version (3.1.0.6): JSON Patch (`json`) or FHIRPath Patch (`fhirpath`, a Parameters)."""
     masked = changeable(caller, kind)
@@ -232,6 +235,7 @@ def patch(
     def act(writing: Writing) -> Written:
         now = writing.named(kind, id_)
         writing.guard(now, kind, if_match)
+        writing.unless(now, kind, if_none_match)
         writing.changeable(kind)  # before the patch tells what it met
         return writing.put(ready(now), now, 200)
 
@@ -262,7 +266,8 @@ def _ahead(
 
 
 def patch_conditional(
-    service: Service, caller: Caller, kind: str, query: str, how: str, body: Any, *, if_match: str | None = None
+    service: Service, caller: Caller, kind: str, query: str, how: str, body: Any, *, if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Future[Written]:  # fmt: skip
     """Change the one resource that meets the condition (3.1.0.6.2)."""
     masked = changeable(caller, kind)
@@ -272,18 +277,21 @@ def patch_conditional(
     if isinstance(plan, Written):
         return done(plan)
     return run(
-        service, caller, "patch", kind, lambda writing: patched_conditional(writing, kind, plan, how, body, if_match)
+        service, caller, "patch", kind,
+        lambda writing: patched_conditional(writing, kind, plan, how, body, if_match, if_none_match),
     )  # fmt: skip
 
 
 def patched_conditional(
-    writing: Writing, kind: str, plan: Plan, how: str, body: Any, if_match: str | None = None
+    writing: Writing, kind: str, plan: Plan, how: str, body: Any, if_match: str | None = None,
+    if_none_match: str | None = None,
 ) -> Written:  # fmt: skip
     """Change in this transaction what the condition finds."""
     met = writing.one(plan, kind)
     if met is None:
         raise RefusedError(refusal(kind, 404, "not-found", "nothing meets the condition", rule="none"))
     writing.guard(met, kind, if_match)
+    writing.unless(met, kind, if_none_match)
     writing.changeable(kind)
     return writing.put(patched(writing.judge, writing.caller.actor, kind, met, how, body), met, 200)
 
@@ -307,7 +315,9 @@ def deleted(writing: Writing, kind: str, id_: str, if_match: str | None = None) 
     return writing.drop(there) if there is not None else _nothing(kind)
 
 
-def delete_conditional(service: Service, caller: Caller, kind: str, query: str) -> Future[Written]:
+def delete_conditional(
+    service: Service, caller: Caller, kind: str, query: str, *, if_match: str | None = None
+) -> Future[Written]:  # fmt: skip
     """Delete what meets the condition: one, or as many as there are, as the setting says (3.1.0.7.1)."""
     way = service.settings.fhir.conditional_delete
     if way == "off":
@@ -316,7 +326,7 @@ def delete_conditional(service: Service, caller: Caller, kind: str, query: str) 
     plan = condition(kind, query, caller, service.parameters.vocabulary, most=most)
     if isinstance(plan, Written):
         return done(plan)
-    return run(service, caller, "delete", kind, lambda writing: deleted_conditional(writing, kind, plan, way))
+    return run(service, caller, "delete", kind, lambda writing: deleted_conditional(writing, kind, plan, way, if_match))
 
 
 def undeletable(kind: str) -> Written:
@@ -326,21 +336,26 @@ def undeletable(kind: str) -> Written:
     )  # fmt: skip
 
 
-def deleted_conditional(writing: Writing, kind: str, plan: Plan, way: str) -> Written:
+def deleted_conditional(
+    writing: Writing, kind: str, plan: Plan, way: str, if_match: str | None = None
+) -> Written:  # fmt: skip
     """Delete in this transaction what the condition finds."""
     if way == "single":
         met = writing.one(plan, kind)
+        writing.guard(met, kind, if_match)
         return writing.drop(met) if met is not None else _nothing(kind)
     rows = writing.tx.search(plan).rows
     if len(rows) > _MOST_DELETED:
         text = f"more than {_MOST_DELETED} resources meet the condition"
         raise RefusedError(refusal(kind, 413, "too-costly", text, hint="delete them in parts", rule="many"))
     if not rows:
+        writing.guard(None, kind, if_match)
         return _nothing(kind)
     answer = Written(204, kind)
     for row in rows:
         now = writing.tx.current(kind, row.id)
         if now is not None and now.state == 0:
+            writing.guard(now, kind, if_match)
             answer = writing.drop(now)
     return answer if len(rows) == 1 else Written(204, kind)
 

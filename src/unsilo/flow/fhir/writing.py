@@ -78,6 +78,15 @@ class Writing:
             answer = refusal(kind, 412, "conflict", "the current version is another one", hint=hint, rule="match")
             raise RefusedError(answer)
 
+    def unless(self, now: Stored | None, kind: str, if_none_match: str | None) -> None:
+        """Refuse when the current version is one that `If-None-Match` names; `*` names whatever is there."""
+        if if_none_match is None or now is None or now.state != 0:
+            return
+        named = [part.strip() for part in if_none_match.split(",")]
+        if "*" in named or any(etag_version(part) == now.version for part in named):
+            text = "it exists already" if "*" in named else "the current version is the one that is named"
+            raise RefusedError(refusal(kind, 412, "conflict", text, rule="none-match", id_=now.id))
+
     def changeable(self, kind: str) -> None:
         """Refuse to change what the caller sees a part of only: the rest would be lost, or told by what a patch does.
 
