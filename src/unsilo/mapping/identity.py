@@ -66,7 +66,7 @@ class Identities:
             return draft.ref
         template = draft.template
         if template is not None and template.name is not None:
-            draft.ref, draft.key, row = template.name
+            draft.ref, row = template.name
             draft.body["id"] = draft.ref[len(draft.type) + 1 :]
             draft.rows.append(row)
             return draft.ref
@@ -86,13 +86,12 @@ class Identities:
             row, alone = _UNNAMED[draft.type], False
             number = run.notes["unnamed"] = run.notes.get("unnamed", 0) + 1
             key = f"{run.envelope.id}{SEP}{number}"
-        draft.key = key
         ident = content_id(draft.type, key)
         draft.ref = f"{draft.type}/{ident}"
         draft.body["id"] = ident
         draft.rows.append(row)
         if template is not None and (alone or (row.rule in self.by_content and _all_named(draft.body))):
-            template.name = (draft.ref, key, row)
+            template.name = (draft.ref, row)
         return draft.ref
 
 

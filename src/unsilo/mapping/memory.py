@@ -135,7 +135,7 @@ class _Placed(dict[tuple[int, ...], Told]):
 
 
 class Named:
-    """A resource that always has the same body: `name` is its reference, key and the lineage of its id.
+    """A resource that always has the same body: `name` is its reference and the lineage of its id.
 
     It is None until the id was found from the body alone.
     """
@@ -143,7 +143,7 @@ class Named:
     __slots__ = ("name",)
 
     def __init__(self) -> None:
-        self.name: tuple[str, str, Row] | None = None
+        self.name: tuple[str, Row] | None = None
 
 
 class Template(Named):

@@ -77,7 +77,7 @@ class Mapped(msgspec.Struct):
     digest: str
 
 
-class Draft:
+class Draft(msgspec.Struct, eq=False):
     """A resource being made: its body, its lineage, and where in the source it came from.
 
     `links` are references to be made, with their targets where those are known; the tuple of a message row as long as
@@ -85,6 +85,12 @@ class Draft:
     `merged` that it is one of several that became one, `clock` when it happened once that is known.
     """
 
+    type: str
+    rule: str
+    frame: Any
+    node: Any
+    body: Json
+    rows: list[Row] = []
     cleared: list[str] | tuple[()] = ()
     parent: Draft | None = None
     into: Draft | None = None
@@ -92,19 +98,15 @@ class Draft:
     template: Any = None
     told: Any = None
     clock: int | None = None
-    mixed = False
-    merged = False
+    mixed: bool = False
+    merged: bool = False
     links: list[tuple[Any, Draft | None]] | tuple[tuple[Any, None], ...] = ()
-    ref = ""
-    key = ""
+    ref: str = ""
 
-    def __init__(self, kind: str, rule: str, frame: Any = None, node: Any = None) -> None:
-        self.type = kind
-        self.rule = rule
-        self.frame = frame
-        self.node = node
-        self.body: Json = {"resourceType": kind}
-        self.rows: list[Row] = []
+    @classmethod
+    def new(cls, kind: str, rule: str, frame: Any = None, node: Any = None) -> Draft:
+        """Begin a resource of a type."""
+        return cls(kind, rule, frame, node, {"resourceType": kind})
 
     def refers(self, made: Any, target: Draft | None) -> None:
         """Note a reference from here, to a target that is known or to be looked for."""

@@ -24,7 +24,7 @@ _SHARED = 128
 _FOREIGN = Code("", "", "")
 
 
-NOTHING = Draft("Nothing", "")
+NOTHING = Draft.new("Nothing", "")
 """Stands for a nested resource none of whose sources is valued."""
 
 
@@ -201,7 +201,7 @@ class Run(ABC):
 
     def start(self, kind: str, rule: str, parent: Draft | None) -> Draft:
         """Begin a resource for a function of an adapter; call `nest` when it has content."""
-        draft = Draft(kind, rule, parent.frame if parent else None, parent.node if parent else None)
+        draft = Draft.new(kind, rule, parent.frame if parent else None, parent.node if parent else None)
         draft.parent = parent
         return draft
 

@@ -7,17 +7,18 @@ is missing and what its rank is are found once for the form, and not again for e
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
-from unsilo.kernel import Row, content_id
+from unsilo.kernel import Row, content_id, content_ids
 from unsilo.mapping.identity import SEP, Part, Rule
 from unsilo.mapping.model import Clock, Draft
 from unsilo.mapping.plan import Links, References
 
-__all__ = ["Seal", "sealed"]
+__all__ = ["Seal", "sealed", "settle_all"]
 
 
-class _Kin(NamedTuple):
+class Kin(NamedTuple):
     """What all results of one order have in common: how their keys begin by which rule, their references, and time.
 
     It holds for what makes none of the variables `names` and whose segments are none of those `asked` for the time; in
@@ -65,7 +66,7 @@ class Seal:
     def __init__(self, kind: str, rules: tuple[_Rule, ...], needs: frozenset[str], clock: Clock, rank: int) -> None:
         self.kind, self.rules, self.needs, self.clock, self.rank = kind, rules, needs, clock, rank
         self.names = frozenset(name for rule in rules for name in rule.variables)
-        self.family = f"{' / '.join(' '.join(rule.variables) for rule in rules)} {clock.key}"
+        self.family = intern(f"{' / '.join(' '.join(rule.variables) for rule in rules)} {clock.key}")
 
     def settle(self, run: Any, draft: Draft) -> str:
         """Give a draft its reference.
@@ -74,12 +75,12 @@ class Seal:
         """
         if draft.ref:
             return draft.ref
-        frame, links = draft.frame, draft.links
+        frame = draft.frame
         holder = frame.parent or frame
-        if type(links) is Links:
-            kin: _Kin | None = holder.memo.get((self.family, links.key))
-            if kin is not None and self.akin(draft, kin, holder):
-                return self.join(run, draft, kin)
+        kin = self.kin(draft, holder)
+        if kin is not None and self.akin(draft, kin, holder):
+            join_all(run, [(draft, self, kin)])
+            return draft.ref
         shared = holder is frame or frame.vars.keys().isdisjoint(self.names)
         lead: tuple[int, str] | None = holder.memo.get(self.family) if shared else None
         if lead is not None:
@@ -111,7 +112,6 @@ class Seal:
             counts, slot = run.ordinals, (self.kind, key)
             count = counts[slot] = counts.get(slot, 0) + 1
             key = f"{key}{SEP}{count}"
-        draft.key = key
         draft.body["id"] = ident = content_id(self.kind, key)
         draft.ref = ref = f"{self.kind}/{ident}"
         draft.rows.append(rule.row)
@@ -123,38 +123,26 @@ class Seal:
         """True where a group knows what all variables name that the rules up to `number` ask for."""
         return all(name in group.memo for rule in self.rules[: number + 1] for name in rule.variables)
 
-    def akin(self, draft: Draft, kin: _Kin, holder: Any) -> bool:
+    def kin(self, draft: Draft, holder: Any) -> Kin | None:
+        """What the group around knows of results that end as this one does."""
+        links = draft.links
+        found: Kin | None = holder.memo.get((self.family, links.key)) if type(links) is Links else None
+        return found
+
+    def akin(self, draft: Draft, kin: Kin, holder: Any) -> bool:
         """True where what the group around knows of results holds for this one, too."""
-        frame, node = draft.frame, draft.node
-        if node.name in kin.asked:
+        frame, node, asked = draft.frame, draft.node, kin.asked
+        if node.name in asked:
             return False
         if frame is not holder and not (
-            frame.vars.keys().isdisjoint(kin.names) and frame.segments.keys().isdisjoint(kin.asked)
+            frame.vars.keys().isdisjoint(kin.names) and frame.segments.keys().isdisjoint(asked)
         ):
             return False
         rule = self.rules[kin.rule]
         if not (rule.counted and rule.scoped):
             return False
-        body, names = draft.body, kin.references.names
-        return names.isdisjoint(body) and (not self.needs or self.needs <= body.keys() | names)
-
-    def join(self, run: Any, draft: Draft, kin: _Kin) -> str:
-        """Give a draft its reference, the references that it makes and its clock."""
-        kind, rule = self.kind, self.rules[kin.rule]
-        key = rule.key(run, draft, kin.start) if rule.tail is None else f"{kin.start}{SEP}{rule.tail}"
-        counts, slot = run.ordinals, (kind, key)
-        number = counts[slot] = counts.get(slot, 0) + 1
-        draft.key = key = f"{key}{SEP}{number}"
-        body = draft.body
-        body["id"] = ident = content_id(kind, key)
-        draft.ref = ref = f"{kind}/{ident}"
-        for name, many, target in kin.references.items:
-            body[name] = [{"reference": target}] if many else {"reference": target}
-        rows = draft.rows
-        rows.append(rule.row)
-        rows += kin.references.rows
-        draft.clock = kin.moment
-        return ref
+        there, names, needs = draft.body.keys(), kin.references.names, self.needs
+        return there.isdisjoint(names) and (needs <= names or needs <= there | names)
 
     def remember(self, draft: Draft, number: int, start: str) -> None:
         """Keep for the group around what was found for a draft that is closed, where it holds for all of its kind."""
@@ -168,7 +156,67 @@ class Seal:
         when, references = group.memo.get(self.clock.key), group.memo.get(links.key)
         if when is not None and references is not None and self.told(group, number):
             names = self.names | links.asked
-            group.memo[self.family, links.key] = _Kin(number, start, names, references, *when)
+            group.memo[self.family, links.key] = Kin(number, start, names, references, *when)
+
+
+def join_all(run: Any, waiting: list[tuple[Draft, Seal, Kin]]) -> None:
+    """Give drafts their references by what their groups know, the references that they make, and their clocks."""
+    counts, texts = run.ordinals, []
+    for draft, seal, kin in waiting:
+        kind, rule = seal.kind, seal.rules[kin.rule]
+        key = rule.key(run, draft, kin.start) if rule.tail is None else f"{kin.start}{SEP}{rule.tail}"
+        slot = (kind, key)
+        counts[slot] = number = counts.get(slot, 0) + 1
+        texts.append(f"{kind}{SEP}{key}{SEP}{number}")
+    for (draft, seal, kin), ident in zip(waiting, content_ids(texts), strict=True):
+        references, body, rows = kin.references, draft.body, draft.rows
+        body["id"] = ident
+        draft.ref = f"{seal.kind}/{ident}"
+        for name, many, target in references.items:
+            body[name] = [{"reference": target}] if many else {"reference": target}
+        rows.append(seal.rules[kin.rule].row)
+        rows += references.rows
+        draft.clock = kin.moment
+
+
+def settle_all(run: Any, kept: list[Draft]) -> None:
+    """Give every draft its id in order; results whose groups know how they end wait for one another."""
+    settle = run.program.identities.settle
+    waiting: list[tuple[Draft, Seal, Kin]] = []
+    links: Any = None
+    holder, family, kin = None, "", None
+    for draft in kept:
+        told = draft.told
+        seal: Seal | None = None if told is None or draft.mixed else told.seal
+        if draft.ref:
+            continue
+        if seal is None:
+            template = draft.template
+            name = None if template is None else template.name
+            if name is not None:
+                draft.ref, row = name
+                draft.body["id"] = draft.ref[len(draft.type) + 1 :]
+                draft.rows.append(row)
+                continue
+            if waiting:  # its name may be made of theirs
+                join_all(run, waiting)
+                waiting = []
+            settle(run, draft)
+            continue
+        frame = draft.frame
+        around = frame.parent or frame
+        if draft.links is not links or around is not holder or seal.family is not family:
+            links, holder, family = draft.links, around, seal.family
+            kin = seal.kin(draft, around)
+        if kin is not None and seal.akin(draft, kin, around):
+            waiting.append((draft, seal, kin))
+            continue
+        if waiting:
+            join_all(run, waiting)
+            waiting = []
+        seal.settle(run, draft)
+        links = None  # from now on the group may know more
+    join_all(run, waiting)
 
 
 def sealed(run: Any, draft: Draft, fixed: Callable[[str], bool]) -> Seal | None:

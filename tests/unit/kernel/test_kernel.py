@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilo.kernel import CATEGORIES, Issue, Result, Where, content_id, fresh_id, hash64, seal, worst
+from unsilo.kernel import CATEGORIES, Issue, Result, Where, content_id, content_ids, fresh_id, hash64, seal, worst
 from unsilo.kernel import json as lossless
 from unsilo.kernel.clock import from_instant, instant, now
 
@@ -19,6 +19,12 @@ def test_content_ids_are_stable_and_distinct() -> None:
     assert content_id("a", "bc") != content_id("ab", "c")
     assert content_id("a").isalnum()
     assert content_id("a").islower()
+
+
+@given(st.lists(st.text(max_size=200), max_size=70))
+def test_ids_made_together_are_those_made_alone(texts: list[str]) -> None:
+    """Whatever the texts are and however many, each has the id that it has by itself."""
+    assert content_ids(texts) == [content_id(text) for text in texts]
 
 
 @given(st.lists(st.text()))

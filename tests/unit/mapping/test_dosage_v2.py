@@ -67,6 +67,18 @@ def test_a_second_route_is_no_second_dose() -> None:
     assert dosage[0]["extension"][-1]["url"] == "urn:unsilo:v2:RXR-route"
 
 
+def test_a_route_that_empties_a_list_adds_to_no_item_of_it() -> None:
+    """RXR-6 is deleted where extensions of the timing stand: the row that says so has no number to count on."""
+    timing = "TQ1|1||BID|||3^D||||in the evening|Swallow whole||1^ann"
+    result = mapped("RDE^O11^RDE_O11", "ORC|NW|1", "RXE||M^Drug^L|5||mg", timing, 'RXR|PO^Oral||IVP^Push^L|||""')
+    (dosage,) = bodies(result, "MedicationRequest")[0]["dosageInstruction"]
+    urls = [one["url"] for one in dosage["extension"]]
+    assert "urn:unsilo:v2:RXR-3" in urls
+    assert len(urls) > 1
+    request = next(entry for entry in result.entries if entry.resource["resourceType"] == "MedicationRequest")
+    assert "dosageInstruction[0].extension" in {row.path for row in request.rows}
+
+
 def test_each_timing_has_the_dose() -> None:
     """Two TQ1 are two instructions with the same dose."""
     result = mapped("RDE^O11^RDE_O11", "ORC|NW|1", "RXE||M^Drug^L|5||mg", "TQ1|1||QAM", "TQ1|2||QHS", "RXR|PO")

@@ -158,12 +158,13 @@ ORDERS = ("{0}^H", "{0}^LAB^1.2.3^ISO", "{0}", "{0}&H^{0}&LAB", "H", "{0}^H~{0}1
 def order(draw: random.Random, number: int) -> str:
     """Results whose order numbers never come again, but are sometimes the same for placer and filler."""
     placer, filler, group, sample = (draw.choice(ORDERS).format(number // draw.choice((1, 2))) for _ in range(4))
+    asked, again = (draw.choice(("7^Good^Ada", "8^Best^Bo", "")) for _ in range(2))
     return "\n".join(
         [
             MSH % "ORU^R01^ORU_R01",
             f"PID|1||{number}^^^H^MR||Roe^Ann",
-            f"ORC|RE|{placer}|{filler}|{group}||||||||7^Good^Ada",
-            f"OBR|1|{placer}|{filler}|58410-2^CBC^LN|||20240101|||||||||7^Good^Ada||||||20240102||LAB|F",
+            f"ORC|RE|{placer}|{filler}|{group}||||||||{asked}",
+            f"OBR|1|{placer}|{filler}|58410-2^CBC^LN|||20240101|||||||||{again}||||||20240102||LAB|F",
             f"OBX|1|NM|718-7^Hb^LN||{number}|g/dL|||||F",
             f"SPM|1|{sample}||119297000^BLD^SCT|||||||||||||20240101",
         ]
@@ -217,6 +218,28 @@ def test_what_segments_add_comes_from_forms(monkeypatch: pytest.MonkeyPatch, tmp
     added = [f.__globals__["known"] for f in used if "standing" in f.__globals__]
     assert any(len(known) == 2 for known in added), "a first and a second contact have a form each"
     assert all(known for known in added), "what never came again was left to the map"
+
+
+def test_an_order_with_a_requester_is_added_to_by_forms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OBR adds to the order of ORC by a form where who requests it stands; what ORC does not touch is known, too."""
+    monkeypatch.setattr(shapes, "_OFTEN", 1)
+    maps = load("hl7v2", Site(feed="forms", organisation="requests"), tmp_path / "requests")
+    for number in range(30):
+        segments = [
+            f"ORC|RE|P{number}^H|F{number}^L|||||||||7^Good^Ada",
+            f"OBR|1|P{number}^H|F{number}^L|58410-2^CBC^LN",
+        ]
+        text = "\n".join([MSH % "ORU^R01^ORU_R01", f"PID|1||{number}^^^H^MR||Roe^Ann", *segments])
+        message, content = parsed(text)
+        mapped = maps.run(message, seal("lab", "hl7v2", content, AT))
+        request = next(e.resource for e in mapped.entries if e.resource["resourceType"] == "ServiceRequest")
+        assert request["code"]["coding"][0]["code"] == "58410-2"
+        assert request["requester"]["reference"].startswith("Practitioner/")
+    used = [f for shape in maps.program.shape_of.values() for f in shape.functions.values()]
+    owners = [f.__globals__["owner"] for f in used if "owner" in f.__globals__]
+    adds = [owner for owner in owners if (owner.facts.segment, owner.facts.fresh) == ("OBR", False)]
+    assert any(form for owner in adds for form in owner.known.values())
+    assert any(form is None for owner in owners for form in owner.known.values())
 
 
 def test_forms_are_used_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

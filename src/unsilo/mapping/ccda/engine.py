@@ -141,7 +141,7 @@ class CcdaMap:
         if planned.make:
             draft = frame.find(planned.name) if planned.own else None
             if draft is None:
-                draft = Draft(planned.make, planned.row.id, inner, node)
+                draft = Draft.new(planned.make, planned.row.id, inner, node)
                 run.drafts.append(draft)
             inner.vars[planned.name] = draft
             if not planned.row.under and not planned.row.at.startswith(_KIND):

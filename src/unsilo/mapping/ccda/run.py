@@ -128,7 +128,7 @@ class CcdaRun(Run):
         if twin is not None:
             self.made[key] = _told_again(twin[0], twin[1], node.path, rule)
             return twin[0]
-        draft = Draft(maker.type, rule, parent.frame, node)
+        draft = Draft.new(maker.type, rule, parent.frame, node)
         draft.parent = parent
         maker.function(self, node, draft, rule)
         self.again = None

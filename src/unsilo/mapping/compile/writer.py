@@ -261,7 +261,7 @@ class Writer(Leaves):
             self.put(f"{var} = None")
         with self.block(f"if {var} is None:"):
             makers = [at for at in group if len(at.steps) == 1 and makes(at.row.type) == kind]
-            self.put(f"{var} = Draft({kind!r}, {rule}, d.frame, d.node)")
+            self.put(f"{var} = Draft.new({kind!r}, {rule}, d.frame, d.node)")
             self.put(f"{var}.parent = {obj.draft}; {sink} = {var}.rows")
             for at in makers:
                 with self.row_condition(at.row, env):

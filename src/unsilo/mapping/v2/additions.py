@@ -17,8 +17,12 @@ from unsilo.mapping.rows import MapRow
 
 __all__ = ["Before", "Standing", "elements", "standing_of"]
 
-Standing = tuple[int | None, ...]
-"""How the elements that a map fills stand: None not at all, the number of items of a list, -1 for any other."""
+Standing = tuple[int | tuple[str, ...] | None, ...]
+"""How the elements that a map fills stand: None not at all, the number of items of a list, the names of what is in an
+element, -1 for any other."""
+
+_REFERENCE = ["reference"]
+"""What stands in an element that says no more than to what it refers."""
 
 
 def elements(maps: dict[str, list[MapRow]], name: str, facts: Facts) -> tuple[str, ...] | None:
@@ -37,7 +41,9 @@ def elements(maps: dict[str, list[MapRow]], name: str, facts: Facts) -> tuple[st
 def standing_of(names: tuple[str, ...]) -> Callable[[Json], Standing]:
     """What finds how elements stand in a body."""
     parts = "".join(
-        f"None if (v := b.get({name!r})) is None else len(v) if type(v) is list else -1, " for name in names
+        f"None if (v := b.get({name!r})) is None else len(v) if (t := type(v)) is list"
+        " else tuple(v) if t is dict else -1, "
+        for name in names
     )
     found: Callable[[Json], Standing] = eval(f"lambda b: ({parts})")  # noqa: S307 - names as quoted texts
     return found
@@ -59,7 +65,7 @@ class Before:
         None where more was changed than a list made longer or an element put in, and where a list of references stood:
         which of them are the same is not said by their number.
         """
-        part = Draft(draft.type, draft.rule, draft.frame, draft.node)
+        part = Draft.new(draft.type, draft.rule, draft.frame, draft.node)
         part.body = {}
         part.rows = draft.rows[self.rows :]
         stood: dict[str, int] = {}
@@ -74,7 +80,7 @@ class Before:
             count = len(self.lists[name]) if name in self.lists else -1
             if name in self.names:
                 whole = value[:count] if count >= 0 else value
-                if isinstance(value, dict) or _frozen(whole) != self.texts[name]:
+                if (isinstance(value, dict) and [*value] != _REFERENCE) or _frozen(whole) != self.texts[name]:
                     return None
                 if count >= 0 and any(isinstance(item, dict) and "reference" in item for item in whole):
                     return None

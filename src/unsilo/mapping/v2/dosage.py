@@ -115,7 +115,7 @@ def _put(item: Part, part: Part) -> None:
             item.body[key] = value
     for path, rule, source in part.rows:
         name, _, rest = path.partition("[")
-        if name in shifts:
+        if name in shifts and rest:  # a list that is emptied has no number
             number, _, tail = rest.partition("]")
             path = f"{name}[{int(number) + shifts[name]}]{tail}"
         item.rows.append(Row(path, rule, source))
@@ -137,7 +137,7 @@ def _alternative(item: Part, part: Part) -> None:
 
 def _read(run: V2Run, segment: Any, draft: Draft, kind: str) -> Draft:
     """What a segment's map makes, beside the resource it belongs to."""
-    part = Draft(draft.type, draft.rule, draft.frame, segment)
+    part = Draft.new(draft.type, draft.rule, draft.frame, segment)
     part.parent = draft
     run.draft = part
     run.program.general(f"{segment.name}[{kind}]")(run, segment, segment.index, part)
@@ -150,7 +150,7 @@ def item_of(function: Any, element: str) -> Any:
     """A map that fills one item of a list of a resource, `SAC[Specimen.container]`: each segment is an item."""
 
     def call(run: V2Run, segment: Any, index: int, draft: Draft) -> None:
-        part = Draft(draft.type, draft.rule, draft.frame, segment)
+        part = Draft.new(draft.type, draft.rule, draft.frame, segment)
         part.parent = draft
         function(run, segment, index, part)
         del part.body["resourceType"]
@@ -197,7 +197,7 @@ def compound(run: V2Run, node: Any, at: Place, path: str, rule: str, rows: list[
     key = ("compound", id(draft))
     made: Draft | None = run.notes.get(key)
     if made is None:
-        made = run.notes[key] = Draft("Medication", rule, draft.frame, node)
+        made = run.notes[key] = Draft.new("Medication", rule, draft.frame, node)
         made.parent = draft
         code = body.pop("medicationCodeableConcept", None)
         if code is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from unsilo.formats.hl7v2 import Message, Segment, zone_of_message
@@ -22,7 +22,7 @@ from unsilo.mapping.v2.amend import amended, list_as_sent
 from unsilo.mapping.v2.bounds import MOST_RESOURCES, bounded, cite_whole, list_cut
 from unsilo.mapping.v2.dosage import item_of
 from unsilo.mapping.v2.frames import Here, Placed, Structure
-from unsilo.mapping.v2.lines import continue_text, continues, is_line
+from unsilo.mapping.v2.lines import LINES, continue_text, continues
 from unsilo.mapping.v2.parents import link_parents, link_persons
 from unsilo.mapping.v2.quick import Spot
 from unsilo.mapping.v2.run import DELETE, V2Run
@@ -67,7 +67,8 @@ class V2Map:
         tables = program.tables
         self.structures = tables.structures
         self.machines: dict[str, Structure] = {}
-        self.spots: dict[tuple[str, str, str], Spot] = {}
+        self.spots: dict[str, dict[str, Spot]] = {}
+        self.zones: dict[tzinfo, V2Map] = {}
         self.named: dict[tuple[str, str, str], str] = {}
 
     @property
@@ -83,7 +84,12 @@ class V2Map:
     def zoned(self, tree: Message) -> V2Map | None:
         """The same tables for the zone that the message says, None where it is the feed's or the message says none."""
         zone = zone_of_message(tree, self.program.zone)
-        return None if zone is self.program.zone else self.of_zone(name_of(zone.utcoffset(None) or timedelta()))
+        if zone is self.program.zone:
+            return None
+        found = self.zones.get(zone)
+        if found is None:  # there are no more than some hundred quarters of an hour
+            found = self.zones[zone] = self.of_zone(name_of(zone.utcoffset(None) or timedelta()))
+        return found
 
     def mapped(self, tree: Message, envelope: Envelope) -> Mapped:
         """Map one message whose times without a zone are in the program's."""
@@ -96,14 +102,19 @@ class V2Map:
         if machine is None:
             machine = self.machines[structure] = Structure(self.structures.get(structure, []))
         placed = machine.place(tree)
+        spots = self.spots.get(structure)
+        if spots is None:
+            spots = self.spots[structure] = {}
         before: Placed | None = None
+        drafts, usual = run.drafts, run.usual
         for place in placed:
-            segment = place[0]
-            if place[3]:
-                text = f"{segment.name} is not where {structure} has it; it is read as {place.path}"
+            segment, path, frame, misplaced = place
+            if misplaced:
+                text = f"{segment.name} is not where {structure} has it; it is read as {path}"
                 run.issue("information", "structure", text, (segment.index, 0, 0, 0, 0), "mapping.v2.place")
             if segment.name == "OBX":
-                line = is_line(segment)
+                fields = segment.cut or segment.fields
+                line = len(fields) > 3 and fields[2] in LINES
                 if line and before is not None and continues(before, place):
                     continue_text(run, before, place)
                     before = place
@@ -111,10 +122,14 @@ class V2Map:
                 before = place if line else None
             else:
                 before = None
-            if len(run.drafts) >= MOST_RESOURCES:
+            if len(drafts) >= MOST_RESOURCES:
                 self.too_many(run, segment)
                 break
-            self.segment(run, place, structure)
+            spot = spots.get(path or segment.name)
+            if spot is None:
+                spot = spots[path or segment.name] = self.spot(structure, path, segment.name)
+            if not (usual and spot.takes and spot.fill(run, segment, frame)):
+                self.segment(run, place, structure, spot)
         for lines in run.lines.values():
             lines.end()
         link_parents(run, placed)
@@ -176,21 +191,16 @@ class V2Map:
         run.issue("warning", "not-supported", text, (0, 9, 0, 0, 0), "mapping.v2.type")
         return choice
 
-    def segment(self, run: V2Run, place: Placed, structure: str) -> None:
+    def segment(self, run: V2Run, place: Placed, structure: str, spot: Spot) -> None:
         """Run the rows of a segment's place."""
         segment, path, frame, _ = place
-        key = (structure, path, segment.name)
-        spot = self.spots.get(key)
-        if spot is None:
-            spot = self.spots[key] = self.spot(*key)
-        if spot.ways and run.usual and spot.fill(run, segment, frame):
-            return
         plan = spot.plan
         if not plan:
             return
         index = segment.index
         shape = run.shapes[index] = run.shape(segment)
         if shape is not None:
+            key = (structure, path, segment.name)
             known = shape.plans.get(key)
             plan = known if known is not None else self.pruned(key, plan, shape)
         here: Here | None = None
@@ -205,7 +215,7 @@ class V2Map:
                 draft = frame.vars.get(name) if own and name else None
                 if draft is None:
                     new = True
-                    draft = Draft(make, row.id, frame, segment)
+                    draft = Draft.new(make, row.id, frame, segment)
                     run.drafts.append(draft)
                     if name:
                         frame.vars[name] = draft

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from unsilo.kernel import Row
-from unsilo.mapping.memory import Told, room, told
+from unsilo.mapping import memory
+from unsilo.mapping.memory import Told, room
 from unsilo.mapping.model import Draft
 from unsilo.mapping.runtime import row_table
 from unsilo.mapping.seal import Seal
+from unsilo.mapping.v2.literal import Make
 
 __all__ = ["Form", "FormLineage", "Names", "New", "Said"]
 
@@ -29,22 +31,23 @@ class FormLineage(dict[tuple[int, ...], Told]):
                 for row, slot in self.rows
             ]
         )
-        made = told(rows) if self.look is None else told(rows, places[0], self.look, self.seal, self.lacks)
+        made = (
+            memory.told(rows) if self.look is None else memory.told(rows, places[0], self.look, self.seal, self.lacks)
+        )
         if room(places[0]):
             self[places] = made
         return made
 
 
 class New(NamedTuple):
-    """A resource that a form makes besides: of `parent` (-1 the segment's own), with the references `given` to it."""
+    """A resource that a form makes besides: of `parent` (-1 the segment's own)."""
 
     kind: str
     rule: str
     origin: Any
     template: Any
     parent: int
-    make: Callable[..., Any]
-    given: tuple[int, ...]
+    make: Make
     rows: FormLineage
 
 
@@ -57,14 +60,13 @@ Said = tuple[Any, Any, str, int, tuple[int, ...], str, str]
 
 
 class Form(NamedTuple):
-    """One form: `make` its body from the holes and the references `given`, which count known resources and then `news`.
+    """One form: `make` its body from the resources that it refers to, known ones and then `news`, and from the holes.
 
     `names` are the names of the resources around; where they hold texts of the segment, `late` finds them from its
     fields. `said` are Issues: a code that no vocabulary knows.
     """
 
-    make: Callable[..., Any]
-    given: tuple[int, ...]
+    make: Make
     rows: FormLineage
     names: Names | None
     late: Callable[[list[str]], Names] | None
@@ -80,17 +82,27 @@ class Form(NamedTuple):
         self, run: Any, d: Draft, found: list[Draft], at: tuple[int, ...], keys: tuple[tuple[Any, int], ...]
     ) -> list[Draft]:
         """Make the resources that the segment is the first to name; return them behind `found`."""
-        new = []
+        frame, node, new = d.frame, d.node, []
         for one in self.news:
-            draft = Draft(one.kind, one.rule, d.frame, d.node)
-            draft.origin, draft.template = one.origin, one.template
-            new.append(draft)
+            told = one.rows[at]
+            new.append(
+                Draft(
+                    one.kind,
+                    one.rule,
+                    frame,
+                    node,
+                    {},
+                    [*told.rows],
+                    origin=one.origin,
+                    template=one.template,
+                    told=told,
+                )
+            )
         found = found + new
         for one, draft in zip(self.news, new, strict=True):
             draft.parent = d if one.parent < 0 else new[one.parent]
-            draft.body = one.make(*[run.refer(found[n]) for n in one.given])
-            draft.told = known = one.rows[at]
-            draft.rows = list(known.rows)
+            draft.body, refs = one.make(found)
+            run.refs += refs
         run.drafts += new
         for key, number in keys:
             run.made[key] = new[number] if number >= 0 else None

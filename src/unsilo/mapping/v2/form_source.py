@@ -67,17 +67,16 @@ def making(given: str, adds: bool = False) -> list[str]:
     lines = [
         "if form.news: found = form.open(run, d, found, at, keys)",
         "if form.said: form.say(run, at)",
-        'new = [{"reference": found[n]} for n in form.given]',
-        "run.refs += new",
     ]
     if not adds:
-        return [*lines, f"d.body = form.make({given}*new)", "d.told = told = form.rows[at]"]
+        return [*lines, f"d.body, refs = form.make(found, {given})", "run.refs += refs"]
     return [
         *lines,
-        f"for name, value in form.make({given}*new).items():",
+        f"made, refs = form.make(found, {given})",
+        "run.refs += refs",
+        "for name, value in made.items():",
         "    if name in body: body[name] += value",
         "    else: body[name] = value",
-        "told = form.rows[at]",
     ]
 
 
@@ -104,10 +103,12 @@ def source_of(plan: FormPlan, adds: bool) -> str:
     lines += [
         f"key = ({''.join(f'{one}, ' for one in asked)})",
         f"at = ({', '.join(places)},)",
-        "forms = known.get(key)",
-        f"if forms is None{'' if adds else ' or d.rows'}: {learn}",
+        "forms = known.get(key, learn)",
+        f"if forms is learn{'' if adds else ' or d.rows'}: {learn}",
+        "if forms is None: return",
         *fitting(learn),
         *making(given, adds),
+        f"{'' if adds else 'd.told = '}told = form.rows[at]",
         "d.rows += told.rows",
         *([] if adds else ["run.formed = owner, forms"]),
     ]

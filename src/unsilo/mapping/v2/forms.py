@@ -118,7 +118,7 @@ class Forms:
         self.plan, self.facts, self.slow, self.names, self.leave = plan, facts, slow, names, leave
         self.rows = program.rows
         self.layouts = {field: Layouts(looked, program.converters) for field, looked in plan.opened.items()}
-        self.known: dict[tuple[Any, ...], list[Form]] = {}
+        self.known: dict[tuple[Any, ...], list[Form] | None] = {}
         self.times: dict[int, int] = {}
         self.tries = 0
         certain = {*plan.coded, *(n for n in range(_FIELDS) if n not in facts.present)}
@@ -143,7 +143,7 @@ class Forms:
         # What hexadecimal escapes mean depends on the character set.
         stands = bool(d.rows) and self.facts.fresh
         again = times >= _AGAIN and not stands and len(seg.raw) <= _LONGEST and "\\X" not in seg.raw
-        if not again or _kept[0] >= _MOST_FORMS or len(self.known.get(key, ())) >= _VARIANTS:
+        if not again or _kept[0] >= _MOST_FORMS or len(self.known.get(key) or ()) >= _VARIANTS:
             self.slow(run, seg, i, d)
             self.tries += 1
             if self.tries == _IN_VAIN and not self.facts.fresh and not self.known:
@@ -160,12 +160,19 @@ class Forms:
         run.told = told
         self.slow(run, seg, i, d)
         run.made, run.told = dict(watched), None
+        if not (told or watched.asked or d.cleared or run.touched != touched) and _nothing(d, stood):
+            _kept[0] += 1
+            self.known[key] = None
+            return
         said = _said(told, given, at)
         if said is not None and run.touched == touched and not d.cleared:
             form = self.form(run, seg, d, given, at, (before, watched.asked, run.drafts[drafts:]), stood)
             if form is not None:
                 _kept[0] += 1
-                self.known.setdefault(key, []).append(form._replace(said=said))
+                forms = self.known.get(key)
+                if forms is None:
+                    forms = self.known[key] = []
+                forms.append(form._replace(said=said))
                 return
         self.times[seen] = _NEVER
 
@@ -210,7 +217,7 @@ class Forms:
                 return None
             parent = parents[id(draft.parent)]
             where = (draft.type, draft.rule, draft.origin, draft.template or Named(), parent)
-            news.append(New(*where, *own, FormLineage(lineage, None)))
+            news.append(New(*where, own, FormLineage(lineage, None)))
         named = [(key, value) for key, value in run.made.items() if key not in before]
         if any(value is not None and id(value) not in parents for _, value in named):
             return None
@@ -225,7 +232,7 @@ class Forms:
             return None  # what would be named by a text that differs is named by one that does not
         names, late = self.named(seg.fields, given, (tuple(refs), absent, keys))
         whole = FormLineage(rows, tuple(look), self.seal(run, seg, d, set(filled)) if stood is None else None)
-        return Form(*made, whole, names, late, tuple(news))
+        return Form(made, whole, names, late, tuple(news))
 
     def texts(self, f: list[str], given: Given) -> dict[str, str]:
         """The texts of opened fields that name resources, with Python for each."""
@@ -319,6 +326,14 @@ class Forms:
             return name.partition(".")[0] not in open_names
 
         return sealed(run, d, fixed)
+
+
+def _nothing(d: Draft, stood: Before | None) -> bool:
+    """True when a map has left a resource as it was."""
+    if stood is None:
+        return not d.rows and len(d.body) == 1
+    added = stood.added(d)
+    return added is not None and not added[0].rows and not added[0].body
 
 
 def _slots(rows: list[Row], at: tuple[int, ...]) -> list[tuple[Row, int]] | None:

@@ -8,19 +8,14 @@ from unsilo.mapping.model import Draft
 from unsilo.mapping.v2.frames import Placed
 from unsilo.mapping.v2.run import V2Run
 
-__all__ = ["Lines", "continue_text", "continues", "is_line"]
+__all__ = ["LINES", "Lines", "continue_text", "continues"]
 
-_TEXT = ("TX", "FT")
+LINES = ("TX", "FT")
+"""Types of text (OBX-2): such an OBX may be one line of several."""
 _SAME = (2, 3, 4)
 _MOST_CITED = 1000
 """Lines of one text whose other fields are cited; those of further lines are listed as not consumed."""
 _SINGLE = (11, 14, 16, 17, 19, 23)
-
-
-def is_line(segment: Segment) -> bool:
-    """True for an OBX of text, which may be one line of several."""
-    fields = segment.cut or segment.fields
-    return len(fields) > 3 and fields[2] in _TEXT
 
 
 def continues(before: Placed, here: Placed) -> bool:

@@ -6,26 +6,31 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from unsilo.kernel import Json
 from unsilo.mapping.model import Draft
 
-__all__ = ["maker_of", "value_at"]
+__all__ = ["Make", "maker_of", "value_at"]
+
+Make = Callable[..., tuple[Any, list[Json]]]
+"""Makes a body of resources and holes; returns it with its references, which get their texts later."""
 
 
 def maker_of(
     body: Any, filled: dict[str, str], holes: int, known: dict[int, int], stood: dict[str, int] | None = None
-) -> tuple[Callable[..., Any], tuple[int, ...]] | None:
-    """A function that makes a body from holes and references, and which known resources those are to.
+) -> Make | None:
+    """A function that makes a body from the resources that are known, by the number in `known`, and from holes.
 
     `filled` has Python over the holes `h0`... for the paths that are filled by them. Of the lists in `stood` only the
     items behind so many are made.
     """
-    literal = _Literal(filled, stood or {})
+    literal = _Literal(filled, known, stood or {})
     source = literal.write(body, "")
-    if source is None or any(id(draft) not in known for draft in literal.referred):
+    if source is None:
         return None
-    names = [f"h{n}" for n in range(holes)] + [f"r{n}" for n in range(len(literal.referred))]
-    make = eval(f"lambda {', '.join(names)}: {source}", literal.constants)  # noqa: S307 - a literal of our own making
-    return make, tuple(known[id(draft)] for draft in literal.referred)
+    names = "".join(f", h{n}" for n in range(holes))
+    refs = ", ".join(f"r{n}" for n in range(literal.referred))
+    made: Make = eval(f"lambda f{names}: ({source}, [{refs}])", literal.constants)  # noqa: S307 - a literal of our own making
+    return made
 
 
 def value_at(body: Any, path: str) -> Any:
@@ -39,12 +44,12 @@ def value_at(body: Any, path: str) -> Any:
 
 
 class _Literal:
-    """Python for a body: parameters are holes `h0`... and references to drafts `r0`..., numbers are constants."""
+    """Python for a body of holes `h0`... and resources `f`; its references are `r0`..., its numbers constants."""
 
-    def __init__(self, filled: dict[str, str], stood: dict[str, int]) -> None:
-        self.filled, self.stood = filled, stood
+    def __init__(self, filled: dict[str, str], known: dict[int, int], stood: dict[str, int]) -> None:
+        self.filled, self.known, self.stood = filled, known, stood
         self.constants: dict[str, Any] = {}
-        self.referred: list[Draft] = []
+        self.referred = 0
 
     def write(self, value: Any, path: str) -> str | None:
         """The literal of a value at a path, None for what has none."""
@@ -52,8 +57,11 @@ class _Literal:
             return self.filled[path]
         if isinstance(value, dict):
             if isinstance(value.get("reference"), Draft):
-                self.referred.append(value["reference"])
-                return f"r{len(self.referred) - 1}" if len(value) == 1 else None
+                number = self.known.get(id(value["reference"]))
+                if number is None or len(value) != 1:
+                    return None
+                self.referred += 1
+                return f"(r{self.referred - 1} := {{'reference': f[{number}]}})"
             inner = [(key, self.write(item, f"{path}.{key}" if path else key)) for key, item in value.items()]
             return (
                 None if any(part is None for _, part in inner) else f"{{{', '.join(f'{k!r}: {p}' for k, p in inner)}}}"

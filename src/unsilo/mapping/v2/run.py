@@ -291,7 +291,7 @@ class V2Run(Run):
         keeps = self.usual and self.E not in text
         known = memory.find((maker.name, rule, text, comp), self.made) if keeps else None
         said = self.said
-        draft = Draft(maker.type, rule, parent.frame, parent.node)
+        draft = Draft.new(maker.type, rule, parent.frame, parent.node)
         draft.parent = parent
         draft.origin = (maker, text, field, rep, comp, rule)
         if known is not None:
