@@ -83,9 +83,5 @@ async def history(node: Node, ask: Ask) -> Answer:
     return Answer(200, bodies.bundle("history", entries, total=page.total, links=links))
 
 
-def _about(row: Stored) -> bytes:
-    return b"," + json.encode(versions.about(row))[1:-1]
-
-
 def _link(ask: Ask, scope: str, pairs: list[tuple[str, str]]) -> str:
     return f"{ask.base}/{scope}?{urlencode(pairs)}" if pairs else f"{ask.base}/{scope}"

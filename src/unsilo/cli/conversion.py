@@ -8,12 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, JsonOption, settings_of
-from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, nothing_in, placed, progress, say, say_json, several
+from unsilo.cli.output import (
+    FAILED,
+    NOT_NOW,
+    OK,
+    WRONG,
+    fail,
+    issues,
+    nothing_in,
+    placed,
+    progress,
+    say,
+    say_json,
+    several,
+)
+from unsilo.cli.paths import needs_paths
 from unsilo.kernel import Issue, Where
 
 if TYPE_CHECKING:
     from unsilo.config import Feed
     from unsilo.flow.convert.bundle import Conversion
+    from unsilo.flow.convert.files import Summary
 
 __all__ = ["LATER", "convert"]
 
@@ -110,21 +125,21 @@ def convert(
             fail(NOT_NOW, f"{fault.filename or out} cannot be written: {fault.strerror or fault}")
     if not summary.files:
         nothing_in(inputs, [])
-    if as_json:
-        say_json(summary)
-    else:
-        say(
-            f"{summary.converted} of {several(summary.files, 'input')} converted: "
-            f"{several(summary.resources, 'resource')}, {summary.unconsumed} fields listed as not mapped, "
-            f"{len(summary.failed)} failed" + (f", {summary.with_errors} with errors" if summary.with_errors else "")
-        )
-    raise SystemExit(FAILED if summary.exit_status else 0)
+    say_json(summary) if as_json else say(_summed(summary))
+    raise SystemExit(FAILED if summary.exit_status else OK)
+
+
+def _summed(summary: "Summary") -> str:
+    return (
+        f"{summary.converted} of {several(summary.files, 'input')} converted: "
+        f"{several(summary.resources, 'resource')}, {summary.unconsumed} fields listed as not mapped, "
+        f"{len(summary.failed)} failed" + (f", {summary.with_errors} with errors" if summary.with_errors else "")
+    )
 
 
 def _check(inputs: list[Path], out: Path) -> None:
     """End when there is nothing to read or nowhere to write; one input that is missing is told among the others."""
-    if not any(path.exists() for path in inputs):
-        fail(WRONG, f"there is no {inputs[0]}")
+    needs_paths(inputs, one=True)
     if out.exists() and not out.is_dir():
         fail(WRONG, f"{out} is not a folder")
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, settings_of, store_of, who
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, several, table
+from unsilo.cli.output import NOT_NOW, WRONG, fail, given, issues, progress, say, say_json, several, table
+from unsilo.cli.paths import needs_files
 
 if TYPE_CHECKING:
     from unsilo.flow.persons.quality import Figures
@@ -32,10 +33,7 @@ def simulate(
             done = simulate_file(out, records, seed, rate or [])
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
-    say(f"{several(done.value, 'record')} in {out}, seed {seed}")
+    say(f"{several(given(done), 'record')} in {out}, seed {seed}")
 
 
 def _shown(name: str, figures: "Figures") -> tuple[str, ...]:
@@ -54,14 +52,10 @@ def evaluate(
     """Match a labelled file and show precision, recall and review by group."""
     from unsilo.flow.persons.quality import evaluate_file
 
-    if not people.is_file():
-        fail(WRONG, f"there is no file {people}")
+    needs_files(people)
     with tempfile.TemporaryDirectory(prefix="unsilo-") as folder, progress(None, "evaluate", quiet=as_json):
         done = evaluate_file(people, Path(folder) / "links.csv", Path(folder) / "review.csv", error=error)
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
-    found = done.value
+    found = given(done)
     if as_json:
         say_json(found)
         return
@@ -87,16 +81,12 @@ def explain(
     from unsilo.flow.persons.explain import explain_rows, explain_stored
 
     if file is not None:
-        if not file.is_file():
-            fail(WRONG, f"there is no file {file}")
+        needs_files(file)
         done = explain_rows(file, left, right)
     else:
         with store_of(settings_of(config, data)) as store:
             done = explain_stored(store, left, right)
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
-    found = done.value
+    found = given(done)
     if as_json:
         say_json(found)
         return

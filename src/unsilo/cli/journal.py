@@ -25,11 +25,12 @@ from unsilo.cli.output import (
     several,
     table,
 )
+from unsilo.cli.paths import needs_paths
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from unsilo.storage import MessageRow
+    from unsilo.storage import MessageRow, Store
 
 __all__ = ["ingest", "messages", "replay", "send"]
 
@@ -44,9 +45,7 @@ InputArgument = Annotated[list[Path], typer.Argument(metavar="INPUT", help="File
 def _files(inputs: list[Path]) -> list[Path]:
     from unsilo.flow.convert.inputs import inputs as listed
 
-    missing = [path for path in inputs if not path.exists()]
-    if missing:
-        fail(WRONG, f"there is no {missing[0]}")
+    needs_paths(inputs)
     files = [file for file, _name in listed(inputs)]
     nothing_in(inputs, files)
     return files
@@ -272,15 +271,7 @@ def replay(
     settings = needs_store(settings_of(config, data))
     with node(settings, working=not dry) as service:
         store = service.store
-        wanted = list(ids or [])
-        if cause or state:
-            found = store.search_messages(
-                feed=feed, state=state or ("dead" if cause else ""), cause=cause, limit=_MOST_REPLAYED
-            )
-            wanted += [row.id for row in reversed(found)]
-        unknown = [id_ for id_ in wanted if store.message(id_) is None]
-        if unknown:
-            fail(WRONG, f"there is no message {unknown[0]}")
+        wanted = _wanted(store, list(ids or []), cause, feed, state)
         if dry:
             for id_ in wanted:
                 trace(store, "dry run", f"message {id_}")
@@ -301,6 +292,19 @@ def replay(
         _settle(service)
         ends = Counter(row.state for id_ in wanted[: run.sent] if (row := store.message(id_)) is not None)
     _replayed(run.sent, run.missing, ends, as_json)
+
+
+def _wanted(store: "Store", ids: list[str], cause: str, feed: str, state: str) -> list[str]:
+    """Return the messages that are named and those that are meant, the oldest first; exits with 2 when one is not."""
+    if cause or state:
+        found = store.search_messages(
+            feed=feed, state=state or ("dead" if cause else ""), cause=cause, limit=_MOST_REPLAYED
+        )
+        ids += [row.id for row in reversed(found)]
+    unknown = next((id_ for id_ in ids if store.message(id_) is None), None)
+    if unknown is not None:
+        fail(WRONG, f"there is no message {unknown}", "unsilo messages finds them")
+    return ids
 
 
 def _replayed(sent: int, missing: list[str], ends: Counter[str], as_json: bool) -> NoReturn:

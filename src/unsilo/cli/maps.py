@@ -9,6 +9,7 @@ import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, needs_store, node, settings_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, WRONG, fail, issues, say, say_json, several, table
+from unsilo.cli.paths import needs_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,8 +250,7 @@ def import_(
     """Propose all that a file says, or nothing of it; each fault is told with its row."""
     from unsilo.flow.decide.map_files import import_file
 
-    if not file.is_file():
-        fail(WRONG, f"there is no file {file}")
+    needs_files(file)
     with node(_settings(config, data)) as service:
         done = import_file(
             service, file.read_bytes(), who(), reason or f"file {file.name}", element=element, system=system,

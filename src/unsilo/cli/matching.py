@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from unsilo.cli.node import JsonOption
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, progress, say, say_json, several
+from unsilo.cli.output import NOT_NOW, WRONG, fail, given, progress, say, say_json, several
+from unsilo.cli.paths import needs_files, needs_place
 
 __all__ = ["match"]
 
@@ -40,18 +41,8 @@ def match(
             "the probabilities do not fit",
             f"0 < --review-at <= --link-at < 1 (without it {LEAST}), 0 < --error < 1",
         )
-    if not file.is_file():
-        fail(WRONG, f"there is no file {file}")
-    if labels is not None and not labels.is_file():
-        fail(WRONG, f"there is no file {labels}")
-    targets = [path for path in (out, review) if path is not None]
-    for path in targets:
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            fail(WRONG, f"{path} cannot be a file", "its folder must be there")
-        if path.resolve() in (file.resolve(), labels.resolve() if labels is not None else None):
-            fail(WRONG, f"{path} is the file that is read")
-    if review is not None and review.resolve() == out.resolve():
-        fail(WRONG, "--out and --review are the same file")
+    needs_files(file, labels)
+    needs_place(out, review, beside=(file, labels))
     with progress(None, "match", quiet=as_json) as shown:
 
         def told(name: str, number: int, total: int) -> None:
@@ -64,13 +55,10 @@ def match(
             )
         except OSError as fault:
             fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
+    found = given(done)
     if as_json:
-        say_json(done.value)
+        say_json(found)
         return
-    found = done.value
     say(
         f"{several(found.rows, 'row')} {'is' if found.rows == 1 else 'are'} {several(found.persons, 'person')}, "
         f"{several(found.review, 'pair')} for review "

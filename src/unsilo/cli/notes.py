@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from unsilo.cli.output import FAILED, OK, WRONG, fail, issues
+from unsilo.cli.paths import needs_files
 
 __all__ = ["notes"]
 
@@ -23,9 +24,7 @@ def notes(
     """
     from unsilo.flow.notes.files import dictionary_for, facts_in, note_of
 
-    for name in files:
-        if name != "-" and not Path(name).is_file():
-            fail(WRONG, f"there is no file {name}")
+    needs_files(*(Path(name) for name in files if name != "-"))
     if data is not None and not data.is_dir():
         fail(WRONG, f"there is no folder {data}")
     dictionary = dictionary_for(data)

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from unsilo.kernel import Issue, Where
+from unsilo.kernel import Issue, Result, Where
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+T = TypeVar("T")
 
 __all__ = [
     "FAILED",
@@ -19,6 +21,7 @@ __all__ = [
     "OK",
     "WRONG",
     "fail",
+    "given",
     "human",
     "issues",
     "nothing_in",
@@ -86,6 +89,14 @@ def nothing_in(inputs: Sequence[Path], found: Sequence[object]) -> None:
     """Say on standard error that the folders a command was given hold nothing: a slip of the path, or an idle feed."""
     if not found:
         sys.stderr.write(f"unsilo: there is nothing to read in {', '.join(map(str, inputs))}\n")
+
+
+def given(done: Result[T]) -> T:
+    """Return what was made of the input, after its Issues; exits with 2 when nothing could be."""
+    issues(done.issues)
+    if done.value is None:
+        raise SystemExit(WRONG)
+    return done.value
 
 
 def fail(status: int, text: str, hint: str = "") -> NoReturn:

@@ -1,16 +1,25 @@
 """The commands `import` and `export`: whole populations into a store and out of it."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, is_free, needs_store, node, settings_of, trace, who
 from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, nothing_in, progress, say, say_json, several
+from unsilo.cli.paths import needs_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from rich.progress import Progress as Bar
+
     from unsilo.config import Settings
+    from unsilo.flow.bulk.imports import Progress
+    from unsilo.flow.bulk.request import Request
     from unsilo.kernel import Issue
 
 __all__ = ["export", "import_"]
@@ -25,6 +34,30 @@ def _state_file(data: Path, paths: list[Path], mode: str, check: str) -> Path:
 
     said = "\n".join([mode, check, *(str(path.resolve()) for path in paths)])
     return data / "bulk" / f"import-{sha256(said.encode()).hexdigest()[:24]}.json"
+
+
+def _telling(
+    state: Path, log: "BinaryIO | None", bar: "Bar | None", *, quiet: bool
+) -> "Callable[[Progress, list[Issue]], None]":
+    """Return what keeps how far an import is, and tells it: to the report, on standard error, to who watches."""
+    import msgspec
+
+    shown = 0
+
+    def told(now: "Progress", found: "list[Issue]") -> None:
+        nonlocal shown
+        fresh = state.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(now))
+        fresh.replace(state)
+        if log is not None:
+            log.writelines(msgspec.json.encode(issue) + b"\n" for issue in found)
+        if shown < _SHOWN and not quiet:
+            issues(found[: _SHOWN - shown])
+            shown += len(found)
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
+
+    return told
 
 
 _TURN_SECONDS = 0.0002
@@ -49,7 +82,7 @@ def import_(
     mode: Annotated[str, typer.Option("--mode", help="upsert, or create: what is there already stays.")] = "upsert",
     check: Annotated[str, typer.Option("--check", help="Structure and bindings: off, warn or reject.")] = "off",
     report: Annotated[Path | None, typer.Option("--report", help="File for every fault, one JSON a line.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes; 0 for one less than the cores.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one less than the cores.")] = 0,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -69,9 +102,7 @@ def import_(
         fail(WRONG, f"there is no mode {mode}", "upsert or create")
     if check not in ("off", "warn", "reject"):
         fail(WRONG, f"there is no check {check}", "off, warn or reject")
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        fail(WRONG, f"there is no {missing[0]}")
+    needs_paths(paths)
     settings = settings_of(config, data)
     state = _state_file(settings.data, paths, mode, check)
     state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -81,41 +112,36 @@ def import_(
     found_files = list(files_in(paths))
     nothing_in(paths, found_files)
     total = len(found_files)
-    shown = 0
-    with node(settings) as service, progress(total, "import", quiet=as_json) as bar:
-        log = report.open("ab") if report is not None else None
-
-        def told(now: Progress, found: "list[Issue]") -> None:
-            nonlocal shown
-            fresh = state.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(now))
-            fresh.replace(state)
-            if log is not None:
-                log.writelines(msgspec.json.encode(issue) + b"\n" for issue in found)
-            if shown < _SHOWN and not as_json:
-                issues(found[: _SHOWN - shown])
-                shown += len(found)
-            if bar is not None:
-                bar.update(bar.task_ids[0], completed=now.done, description=f"import {now.read}")
-
+    with (
+        node(settings) as service,
+        progress(total, "import", quiet=as_json) as bar,
+        report.open("ab") if report is not None else nullcontext() as log,
+    ):
         try:
             _for_many()
             caller = Caller(who(), "command line", Predicate(), "import")
             at = import_files(
-                service, caller, paths, mode=mode, check=check, workers=workers, progress=at, told=told,  # type: ignore[arg-type]
-                alone=is_free(settings.data),
+                service, caller, paths, mode=mode, check=check, workers=workers, progress=at,  # type: ignore[arg-type]
+                told=_telling(state, log, bar, quiet=as_json), alone=is_free(settings.data),
             )  # fmt: skip
         except OSError as fault:
             fail(NOT_NOW, f"the import stopped: {fault}", "run it again to go on")
-        finally:
-            if log is not None:
-                log.close()
     state.unlink(missing_ok=True)
     if as_json:
         say_json(at)
     else:
         say(f"{several(at.read, 'resource')} read: {at.stored} stored, {at.same} there already, {at.refused} refused")
     raise SystemExit(FAILED if at.refused else OK)
+
+
+def _request(types: list[str], since: str) -> "Request":
+    from unsilo.flow.bulk.request import read
+
+    pairs = [("_type", name) for name in types] + ([("_since", since)] if since else [])
+    request, wrong = read("system", pairs)
+    if request is None:
+        fail(WRONG, wrong[0].text, wrong[0].hint)
+    return request
 
 
 def export(
@@ -145,21 +171,16 @@ def export(
     from unsilo.flow.bulk.export import export as write
     from unsilo.flow.bulk.export import lines_of
     from unsilo.flow.bulk.job import Job, Jobs
-    from unsilo.flow.bulk.request import read
     from unsilo.flow.persons.spread import processors
     from unsilo.policy import Predicate
     from unsilo.storage import open_store
 
     settings = needs_store(settings_of(config, data))
-    pairs = [("_type", name) for name in types or ()] + ([("_since", since)] if since else [])
-    request, wrong = read("system", pairs)
-    if request is None:
-        fail(WRONG, wrong[0].text, wrong[0].hint)
+    request = _request(types or [], since)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         fail(WRONG, f"{out} is not an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    jobs = Jobs(out / ".export", Job)
-    counts: dict[str, Any] = {}
+    jobs, counts = Jobs(out / ".export", Job), dict[str, int]()
 
     def prepare() -> Make:
         return lines_of(open_store(settings.data, database=settings.database).view(), Predicate())
@@ -169,9 +190,8 @@ def export(
         trace(service.store, "export", f"to {out}")
         job = jobs.start(Job(actor=who(), url="", request=request))
         try:
-            write(
-                jobs, job, service.store.view(), Predicate(), service.parameters.vocabulary, threading.Event(), beside
-            )
+            view, words = service.store.view(), service.parameters.vocabulary
+            write(jobs, job, view, Predicate(), words, threading.Event(), beside)
             for file in job.files:
                 jobs.path(job, file.name).replace(out / file.name.partition(".")[2])
                 counts[file.name.partition(".")[2]] = file.count

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from unsilo.cli.node import JsonOption
-from unsilo.cli.output import NOT_NOW, WRONG, fail, issues, say, say_json, several
+from unsilo.cli.output import NOT_NOW, WRONG, fail, given, say, say_json, several
+from unsilo.cli.paths import needs_files, needs_place
 
 __all__ = ["suggest"]
 
@@ -37,13 +38,8 @@ def suggest(
     from unsilo.flow.maps.chooser import ChoosingProgram
     from unsilo.flow.maps.suggest import suggest_file
 
-    for path in (file, targets):
-        if not path.is_file():
-            fail(WRONG, f"there is no file {path}")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        fail(WRONG, f"{out} cannot be a file", "its folder must be there")
-    if out.resolve() in (file.resolve(), targets.resolve()):
-        fail(WRONG, f"{out} is a file that is read")
+    needs_files(file, targets)
+    needs_place(out, beside=(file, targets))
     try:
         choosing = ChoosingProgram(chooser) if chooser else None
         done = suggest_file(file, targets, out, top=top, embeddings=embeddings, chooser=choosing)
@@ -51,13 +47,10 @@ def suggest(
         fail(WRONG, f"--chooser: {fault}")
     except OSError as fault:
         fail(NOT_NOW, f"{fault.filename or out}: {fault.strerror or fault}")
-    issues(done.issues)
-    if done.value is None:
-        raise SystemExit(WRONG)
+    found = given(done)
     if as_json:
-        say_json(done.value)
+        say_json(found)
         return
-    found = done.value
     say(
         f"{several(found.items, 'local code')} among {several(found.targets, 'code')}: {found.automatic} certain, "
         f"{found.review} for review, {found.abstained} without a code"

@@ -249,6 +249,8 @@ def translate(
             (t.equivalence, t.system, t.code, t.display or terminology.display(t.system, t.code), t.map_url)
             for t in found
         ])  # fmt: skip
+    if not found and not as_json:
+        fail(FAILED, f"no map that is here leads {'to' if reverse else 'from'} {code} of {address(system)}")
     raise SystemExit(OK if found else FAILED)
 
 

@@ -90,7 +90,9 @@ def backup(
     try:
         with progress(None, "backup", quiet=as_json):
             manifest = copy(settings.data, target)
-    except (FileNotFoundError, FileExistsError) as fault:
+    except FileExistsError as fault:
+        fail(NOT_NOW, str(fault), "name an empty or new folder")
+    except FileNotFoundError as fault:
         fail(NOT_NOW, str(fault))
     except OSError as fault:
         fail(NOT_NOW, f"{target} cannot be written: {fault.strerror or fault}")

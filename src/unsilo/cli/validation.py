@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, nothing_in, progress
+from unsilo.cli.output import FAILED, OK, WRONG, fail, nothing_in, progress
+from unsilo.cli.paths import needs_paths
 
 __all__ = ["validate"]
 
@@ -34,15 +35,13 @@ def validate(
 
     packages = []
     for each in package or []:
-        if not each.exists():
-            fail(WRONG, f"there is no {each}")
+        needs_paths([each])
         try:
             packages.append(read_package(each))
         except PackageError as fault:
-            fail(NOT_NOW, f"{each} cannot be used: {fault}")
+            fail(WRONG, str(fault), "--package names a FHIR package (.tgz)")
     listed: list[Path] = []
-    if not any(file.exists() for file in files):
-        fail(WRONG, f"there is no {files[0]}")
+    needs_paths(files, one=True)
     for file in files:  # one that is missing has its line among the others
         listed += [f for f in sorted(file.rglob("*")) if f.is_file()] if file.is_dir() else [file]
     nothing_in(files, listed)

@@ -122,16 +122,16 @@ class _Static(StaticFiles):
 def routes(service: Service) -> list[BaseRoute]:
     """Return the console's routes for a node."""
     runs = replay.Runs()
-    open_ = sign_in.endpoints(service)
+    entry = sign_in.SignIn(service)
     found: list[BaseRoute] = [
         Route("/", guarded(service, "", _home), methods=["GET"]),
         Route("/same", guarded(service, "", same.same_page), methods=["GET"]),
-        Route("/sign-in", open_["show"], methods=["GET"]),
-        Route("/sign-in", open_["enter"], methods=["POST"]),
-        Route("/sign-in/link", open_["enter_link"], methods=["POST"]),
-        Route("/sign-in/{token}", open_["show_link"], methods=["GET"]),
-        Route("/sign-out", open_["leave"], methods=["POST"]),
-        Route("/display", open_["display"], methods=["POST"]),
+        Route("/sign-in", entry.show, methods=["GET"]),
+        Route("/sign-in", entry.enter, methods=["POST"]),
+        Route("/sign-in/link", entry.enter_link, methods=["POST"]),
+        Route("/sign-in/{token}", entry.show_link, methods=["GET"]),
+        Route("/sign-out", entry.leave, methods=["POST"]),
+        Route("/display", entry.display, methods=["POST"]),
     ]
     for address, permission, act in WRITES:
         found.append(Route(address, guarded(service, permission, act, writes=True), methods=["POST"]))

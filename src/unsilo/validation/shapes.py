@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from unsilo.kernel import Json
 from unsilo.validation.invariants import prepare
-from unsilo.validation.node import Binding, Node, TypeRef, build
+from unsilo.validation.node import Node, TypeRef, build
 from unsilo.validation.primitives import PRIMITIVES
 from unsilo.validation.shape import Field, Need, Shape, Slice, json_name
 from unsilo.validation.slicing import Known, matcher
@@ -182,11 +182,6 @@ class Shapes:
                 made.append(Slice(each.slice_name, each.least, each.most, match, inner))
             field.slices = tuple(made)
         return field.slices
-
-    def binding_of(self, field: Field) -> Binding | None:
-        """Return the binding that matters: required, or extensible."""
-        binding = field.binding
-        return binding if binding is not None and binding.strength in ("required", "extensible") else None
 
 
 def _slice_needs(node: Node, label: str, keys: tuple[str, ...]) -> list[Need]:

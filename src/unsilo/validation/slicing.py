@@ -60,9 +60,6 @@ def _steps(path: str) -> list[str]:
     return [part for part in parts if part != "$this"]
 
 
-_FUNCTIONS = ("resolve()", "ofType(", "extension(")
-
-
 def _inner(step: str) -> str:
     return step.partition("(")[2].rstrip(")").strip("'\" ")
 

@@ -123,7 +123,7 @@ def test_alarms_are_taken_note_of(node: Any) -> None:
     assert "Say what came of it." in note(alarm=str(number)).text
     assert note(alarm=str(number), reason="their upgrade").status_code == 303
     assert "taken note of it already" in note(alarm=str(number), reason="again").text
-    assert "There is no such alarm." in note(alarm="x", reason="again").text
+    assert "There is no alarm 0." in note(alarm="x", reason="again").text
     assert "their upgrade" in node.client("engineer").get(PAGE).text
     refused = node.client("steward").post("/feeds/lab/alarms", data={"alarm": "1", "reason": "x"}, headers=HOME)
     assert refused.status_code == 403

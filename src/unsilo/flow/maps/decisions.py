@@ -92,14 +92,15 @@ class Maps:
         """Approve, refuse, publish or deprecate entries, all or none; `second` in place of the setting."""
         found = [self.store.map_entry(id_) for id_ in ids]
         if None in found or not found:
-            return Result(None, [Issue("error", "not-found", "there is no such entry", rule="maps.entry")])
+            missing = next((id_ for id_, entry in zip(ids, found, strict=True) if entry is None), "")
+            return _no_entry(missing)
         return self._moved([(entry, action) for entry in found if entry is not None], actor, reason, second=second)
 
     def undo(self, id_: str, actor: str, reason: str = "") -> Result[list[Entry]]:
         """Make an entry what it was before its last move, as a move of its own; what that put out of use comes back."""
         events = self.store.map_events(id_)
         if not events:
-            return Result(None, [Issue("error", "not-found", "there is no such entry", rule="maps.entry")])
+            return _no_entry(id_)
         last = events[-1]
         before = events[-2].entry if len(events) > 1 else None
         state = before.state if before is not None else "refused"
@@ -197,6 +198,11 @@ class Maps:
         names = ", ".join(f"{entry.code} as {entry.target_code}" for entry in changed[:5])
         what = f"{len(changed)} code maps: {names}"
         tx.audit(AuditRow(actor, f"map {action}", 0, what, "", reason, 0, at=at))
+
+
+def _no_entry(id_: str) -> Result[list[Entry]]:
+    text = f"there is no decision {id_[:100]}" if id_ else "no decision is named"
+    return Result(None, [Issue("error", "not-found", text, rule="maps.entry")])
 
 
 class _RefusedError(Exception):

@@ -120,7 +120,7 @@ class Overlays:
         feed = self.settings.feeds.get(name)
         former = self.store.overlay_version(name, version) if version else None
         if feed is None or (version and former is None):
-            return Result(None, [_wrong("not-found", f"there is no version {version} for {name}")])
+            return Result(None, [_wrong("not-found", f"there is no version {version} of the overlay of {name}")])
         text = former.content if former is not None else file_text(feed)
         return self.publish(name, text, actor, reason)
 

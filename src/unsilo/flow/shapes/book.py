@@ -66,7 +66,7 @@ class Shapes:
         """Let a person take note of an open alarm; who, when and why stay with it."""
         found = self.store.shape_alarm(number)
         if found is None:
-            return Result(None, [Issue("error", "not-found", "there is no such alarm", rule="shapes.alarm")])
+            return Result(None, [Issue("error", "not-found", f"there is no alarm {number}", rule="shapes.alarm")])
         if found.ended:
             text = f"{found.actor} has taken note of it already"
             return Result(None, [Issue("error", "conflict", text, rule="shapes.alarm")])

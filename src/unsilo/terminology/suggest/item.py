@@ -51,7 +51,6 @@ class Local(NamedTuple):
     cue: str
     system: str
     family: str
-    label_system: str
     hours: str
     methods: frozenset[str]
     challenge: frozenset[str]
@@ -159,6 +158,6 @@ def read_item(item: Item, *, axes: bool = True, tables: tuple[str, ...] = TABLES
     kind = kind_of_unit(item.unit) if axes and item.unit.strip() else ""
     cue = _marks(label) if axes else ""
     return Local(
-        item, useful, core, kind or cue, bool(kind), cue, system, family, in_label, hours,
+        item, useful, core, kind or cue, bool(kind), cue, system, family, hours,
         frozenset(methods_met.values()), challenge, axes and ("/" in label or "ratio" in folded), refused,
     )  # fmt: skip
