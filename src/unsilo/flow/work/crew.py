@@ -24,7 +24,7 @@ __all__ = ["AHEAD", "Crew"]
 
 _log = logging.getLogger("unsilo.dispatch")
 
-AHEAD = 16
+AHEAD = 32
 """Jobs that a worker has at hand, so that it never waits for the next."""
 _REST = 300.0
 """Seconds without work after which a worker ends, the last one apart: idle, each holds some 60 to 140 MB."""

@@ -20,8 +20,9 @@ __all__ = ["Dispatcher"]
 
 _log = logging.getLogger("unsilo.dispatch")
 
-_PAUSE = 0.008
-"""Seconds that are given to answers to come together while the workers are busy: a turn costs as much as an answer."""
+_PAUSE = 0.02
+"""Seconds that are given to answers to come together while the workers are busy: each step of a turn gives up the
+interpreter lock, and to wait for it beside the writer takes longer than the step."""
 _AT_STORE = 256
 """Messages that the store has to write at once; what else is ready waits as it came from the workers."""
 _BACKLOG = 4000
@@ -116,6 +117,7 @@ class Dispatcher(Crew):
         self._feed_workers()
         self._staff(time.monotonic())
         for worker in self._workers:
+            worker.push()
             key = self._selector.get_map().get(worker.writes)
             if worker.full and key is None:
                 self._selector.register(worker.writes, selectors.EVENT_WRITE, worker)

@@ -60,7 +60,8 @@ class Worker:
         os.set_blocking(self._in.fileno(), False)
         os.set_blocking(self._from.fileno(), False)
         _widen(self._in, self._from)
-        self._send(encode(Hello(list(settings.feeds.values()), str(settings.cache_folder.resolve()), overlays)))
+        self._out += encode(Hello(list(settings.feeds.values()), str(settings.cache_folder.resolve()), overlays))
+        self.push()
 
     @property
     def reads(self) -> int:
@@ -78,7 +79,7 @@ class Worker:
         return bool(self._out)
 
     def give(self, job: Job) -> None:
-        """Hand over a job."""
+        """Take a job for the worker; it goes out with the next `push`, and others with it."""
         if job.maps is not None:
             self.maps = job.maps.version
         if job.overlays is not None:
@@ -86,11 +87,7 @@ class Worker:
         if not self.jobs:
             self.since = time.monotonic()
         self.jobs.append(job.mid)
-        self._send(encode(job))
-
-    def _send(self, data: bytes | bytearray) -> None:
-        self._out += data
-        self.push()
+        self._out += encode(job)
 
     def push(self) -> None:
         """Write what the pipe takes; a broken pipe is found by reading."""
