@@ -9,16 +9,16 @@ from unsilo.console.gate import Asked
 from unsilo.console.render import home_zone
 from unsilo.flow.read import load
 
-__all__ = ["foreseeing"]
+__all__ = ["MOST_FORESEEN", "foreseeing"]
 
-_MOST = 2
+MOST_FORESEEN = 2
 """Persons on a page, up to which it is clear whose record is opened next."""
 
 
 def foreseeing(asked: Asked, shown: Response, uids: Iterable[str]) -> Response:
     """Return the answer, after which the pages of one or two persons are made ready, if the reader may open them."""
     found = list(dict.fromkeys(uid for uid in uids if uid))
-    if 0 < len(found) <= _MOST and asked.may("person.read"):
+    if 0 < len(found) <= MOST_FORESEEN and asked.may("person.read"):
         shown.background = BackgroundTask(_foresee, asked, found)
     return shown
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from unsilo.console.foresee import foreseeing
+from unsilo.console.foresee import MOST_FORESEEN, foreseeing
 from unsilo.console.gate import Asked, pick, whole
 from unsilo.console.golden import in_review, rows_of
 from unsilo.console.note_rows import by_kind, shown_notes
@@ -54,7 +54,8 @@ def find_page(asked: Asked) -> Response:
         asked.audit("find", person=hit.person, what=what)
     more = len(hits) > _MOST_HITS
     shown = page("find.html", asked.view, zone=zone, title="Find a person", q=typed, hits=rows, more=more)
-    return foreseeing(asked, shown, (hit.uid for hit in hits))
+    # Of those looked at last, the first are opened again, from here or by a bookmark, as when a day or a node begins.
+    return foreseeing(asked, shown, (hit.uid for hit in (hits if typed else hits[:MOST_FORESEEN])))
 
 
 def _found(asked: Asked, hits: list[PersonHit]) -> list[tuple[str, Banner, int]]:

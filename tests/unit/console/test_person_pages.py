@@ -296,6 +296,22 @@ def test_the_page_of_the_one_person_found_is_worked_out_before_it_is_opened(
     assert made == [1]
 
 
+def test_who_was_looked_at_last_is_worked_out_as_soon_as_the_search_opens(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that has just begun remembers nobody; the first two of the list are ready when they are opened."""
+    client, store = node.client("steward"), node.service.store
+    uids = []
+    for number in ("7201", "7202", "7203"):
+        node.take(_message(number, f"Ostrander{number}"))
+        uids.append(store.find_people(number)[0].uid)
+        client.get(f"/people/{uids[-1]}")
+    made: list[str] = []
+    monkeypatch.setattr(load, "foresee", lambda _store, _feeds, uid, *_rest: made.append(uid))
+    assert client.get("/people").status_code == 200
+    assert made == [uids[2], uids[1]]
+
+
 def _message(number: str, family: str) -> bytes:
     lines = [
         f"MSH|^~\\&|LAB|CITY|U|H|20260301080000+0000||ORU^R01^ORU_R01|F{number}|P|2.5.1",
