@@ -107,7 +107,7 @@ def _quickly(body: bytes) -> tuple[Any, bytes]:
     except (_FoundError, ValueError, RecursionError):
         return None, b""
     written = lossless.encode(value)
-    kept = written == body or written.count(b":") == body.count(b":")
+    kept = body.startswith(written) or written.count(b":") == body.count(b":")  # after all of it only blanks may stand
     whole = kept and _LONG_NUMBER not in body.translate(_DIGITS)
     return (value, written) if whole else (None, b"")
 

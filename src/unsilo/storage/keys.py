@@ -18,7 +18,7 @@ from unsilo.storage.packing import clean, scrub
 
 __all__ = [
     "EMPTY", "IDENTIFIER", "PLACED", "TABLES", "Image", "Ready", "bounded", "date_terms", "decode_keys", "delta",
-    "encode_keys", "finished", "fold_key", "is_local", "is_placed", "pack_image", "placed_image", "read_image",
+    "encode_keys", "finished", "fold_key", "is_local", "is_placed", "pack_image", "placed_images", "read_image",
     "ready", "terms", "with_rid", "words",
 ]  # fmt: skip
 
@@ -250,9 +250,18 @@ def decode_keys(image: bytes) -> Image:
     return _decode(image)
 
 
-def placed_image(keys: bytes, systems: Numbers, targets: Numbers) -> bytes:
-    """Return what a resource row keeps of itself, not packed: encoded keys and the numbers that their places mean."""
-    return raw(_HEAD_OF_PLACED + keys + _encode(systems) + _encode(targets))
+def placed_images(
+    keys: list[bytes], systems: Numbers, system_ends: Numbers, targets: Numbers, target_ends: Numbers
+) -> list[bytes]:  # fmt: skip
+    """Return what resource rows keep of themselves, not packed: encoded keys and the numbers that their places mean.
+
+    The numbers of a row are a run of all, which ends where `system_ends` and `target_ends` say.
+    """
+    head, found, s, t = raw(_HEAD_OF_PLACED), [], 0, 0
+    for own, system_end, target_end in zip(keys, system_ends, target_ends, strict=True):
+        found.append(head + own + _encode(systems[s:system_end]) + _encode(targets[t:target_end]))
+        s, t = system_end, target_end
+    return found
 
 
 def is_placed(image: bytes) -> bool:

@@ -93,8 +93,11 @@ class NewcomersTx(PeopleTx):
     def place_alone(
         self, group: Newcomers, patient_id: str, record: bytes, keys: Sequence[int], rule: str, reason: str, actor: str,
         at: int, mid: int, score: float,
-    ) -> None:  # fmt: skip
-        """Give a new source Patient a person of its own, as `remember` and `link` do; it waits to be written."""
+    ) -> int:  # fmt: skip
+        """Give a new source Patient a person of its own, as `remember` and `link` do, and return that.
+
+        It waits to be written: until then it is not among a person's `patients_of`.
+        """
         pat = self._pat(patient_id)
         if group.top < 0:
             group.top = int(self._connection.execute(_SQL["top"]).fetchone()[0])
@@ -106,6 +109,7 @@ class NewcomersTx(PeopleTx):
         group.edges.append((pat, person, clean(rule), clean(reason), score, clean(actor), at, mid))
         group.records.append((pat, record, msgspec.msgpack.encode(sorted(set(keys)))))
         group.keys += [(key, pat) for key in group.enter(pat, keys)]
+        return person
 
     def enter(self, group: Newcomers, patient_id: str, keys: Sequence[int]) -> None:
         """Say that one was placed by `remember` and `link`, when none waits."""

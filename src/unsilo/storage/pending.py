@@ -28,8 +28,9 @@ class Pending:
 
     `current` is what the group knows of resources: (type, id) -> the version that is current now, or None when
     there is none. `images` holds per rid the keys in the database when the group began and those it will have;
-    `flat` the key rows by table of resources that had none, one after the other (`sheet.COLUMNS`), and `live` how many
-    of these there are by type; `clocks` (clock, rid, version) of versions that were only said again at a later time.
+    `fresh` those rows of `res` that came packed, under numbers that no row has had; `flat` the key rows by table of
+    resources that had none, one after the other (`sheet.COLUMNS`), and `live` how many of these there are by type;
+    `clocks` (clock, rid, version) of versions that were only said again at a later time.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Pending:
         self.rids: dict[tuple[str, str], int] = {}
         self.texts: set[tuple[int, int]] = set()
         self.res: dict[int, tuple[Any, ...]] = {}
+        self.fresh: dict[int, tuple[Any, ...]] = {}
         self.renewed: dict[int, bytes] = {}
         self.clocks: dict[int, tuple[int, int, int]] = {}
         self.images: dict[int, Change] = {}
@@ -62,6 +64,7 @@ class Pending:
 
     def _add_rows(self, later: "Pending") -> "Pending":
         self.res.update(later.res)
+        self.fresh.update(later.fresh)
         self.renewed.update(later.renewed)
         self.clocks.update(later.clocks)
         for rid in later.res:
@@ -80,9 +83,9 @@ class Pending:
         """Give away the rows, to be written now; what is known of resources stays."""
         taken = Pending()
         taken.res, taken.renewed, taken.images, taken.rows = self.res, self.renewed, self.images, self.rows
-        taken.flat, taken.live, taken.clocks = self.flat, self.live, self.clocks
+        taken.flat, taken.live, taken.clocks, taken.fresh = self.flat, self.live, self.clocks, self.fresh
         self.res, self.renewed, self.images, self.rows = {}, {}, {}, defaultdict(list)
-        self.flat, self.live, self.clocks = defaultdict(list), Counter(), {}
+        self.flat, self.live, self.clocks, self.fresh = defaultdict(list), Counter(), {}, {}
         return taken
 
     def forget(self) -> None:
@@ -145,6 +148,21 @@ def _index(connection: sqlite3.Connection, images: dict[int, Change]) -> None:
             run_rows(connection, _SQL[f"add_{name}"], sorted(add[name]))
 
 
+def _write(connection: sqlite3.Connection, pending: Pending, packers: Mapping[str, Dictionary]) -> None:
+    """Write the rows of resources; what came packed under new numbers, and is still so, goes there as it is."""
+    res, fresh = pending.res, pending.fresh
+    new = [row for rid, row in fresh.items() if res[rid] is row]
+    run_rows(connection, _SQL["write_new"], new)
+    rows = [res[rid] for rid in sorted(res) if res[rid] is not fresh.get(rid)] if len(new) < len(res) else []
+    packed = pack_all([row[-2] for row in rows], packers.get("body"))
+    images = pack_all([row[-1] for row in rows], packers.get("idx"))
+    run_rows(
+        connection,
+        _SQL["write"],
+        [(*row[:-2], body, idx) for row, body, idx in zip(rows, packed, images, strict=True)],
+    )
+
+
 def flush(
     connection: sqlite3.Connection, pending: Pending, packers: Mapping[str, Dictionary], staging: Staging | None = None
 ) -> None:
@@ -155,12 +173,7 @@ def flush(
     if staging is not None and pending.images:  # former keys of these may be among what is held
         staging.merge()
         staging = None
-    if pending.res:
-        rows = [pending.res[rid] for rid in sorted(pending.res)]
-        packed = pack_all([row[-2] for row in rows], packers.get("body"))
-        images = pack_all([row[-1] for row in rows], packers.get("idx"))
-        written = [(*row[:-2], body, idx) for row, body, idx in zip(rows, packed, images, strict=True)]
-        run_rows(connection, _SQL["write"], written)
+    _write(connection, pending, packers)
     if pending.renewed:
         rids = sorted(pending.renewed)
         images = pack_all([pending.renewed[rid] for rid in rids], packers.get("idx"))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from unsilo.storage.bodies import PACKED, raw
-from unsilo.storage.keys import TABLES, placed_image
+from unsilo.storage.bodies import PACKED, pack_all, raw
+from unsilo.storage.keys import TABLES, placed_images
 from unsilo.storage.packing import clean
 from unsilo.storage.rows import Stored
 from unsilo.storage.sheet import COLUMNS, Name, Sheet
@@ -47,22 +47,21 @@ class SheetTx(ResourceTx):
 
     def _put_all(self, sheet: Sheet, made: Sequence[Made], mid: int, at: int) -> None:
         job, names, t, own = self._job, self._names, self._counters.t, sheet.names[: sheet.count]
-        rids = [self._number_of(name) for name in own]
+        rids, unwritten = self._numbers_of(own)
         rids += map(self._rid, sheet.names[sheet.count :])
         numbers = [0, *map(names.system, sheet.systems)]
         systems = [numbers[n] for n in sheet.sys]
         targets = [rids[n] for n in sheet.tgt]
         types = {kind: names.type(kind) for kind in dict.fromkeys(kind for kind, _ in own)}
-        s = u = 0
-        for n, (name, (body, digest, clock, rank, lineage)) in enumerate(zip(own, made, strict=True)):
-            rid = rids[n]
-            idx = placed_image(
-                sheet.images[n], systems[s : (s := sheet.sys_ends[n])], targets[u : (u := sheet.tgt_ends[n])]
-            )
+        images = placed_images(sheet.images, systems, sheet.sys_ends, targets, sheet.tgt_ends)
+        kept = pack_all(images, self._counters.packers.get("idx"))
+        for rid, name, (body, digest, clock, rank, lineage), idx in zip(rids, own, made, kept, strict=False):
             kind, id_ = name
             bare = body[:1] == PACKED  # who wants it has it unpacked (`ResourceTx._look`), which hardly anybody does
-            kept = body if bare else raw(body)
-            job.res[rid] = (rid, types[kind], id_, 1, 1, t, at, LIVE, clock, rank, mid, digest, kept, idx)
+            row = rid, types[kind], id_, 1, 1, t, at, LIVE, clock, rank, mid, digest, body if bare else raw(body), idx
+            job.res[rid] = row
+            if bare and rid in unwritten:
+                job.fresh[rid] = row
             job.current[name] = Stored(
                 rid, kind, id_, 1, LIVE, at, clock, rank, mid, digest, b"" if bare else body, False, 1, idx, bare
             )  # fmt: skip
@@ -78,8 +77,17 @@ class SheetTx(ResourceTx):
         job.live.update(types[kind] for kind, _ in own)
         job.written += sheet.count
 
-    def _number_of(self, name: Name) -> int:
-        return self._known(name) or self._new_rid(name)
+    def _numbers_of(self, own: list[Name]) -> tuple[list[int], set[int]]:
+        """Return the row numbers of what `is_new`, and those of them that no row has had."""
+        rids: list[int] = []
+        unwritten: set[int] = set()
+        for name in own:
+            stub = self._peek(*name)
+            rid = stub.rid if stub is not None else self._new_rid(name)
+            if stub is None:
+                unwritten.add(rid)
+            rids.append(rid)
+        return rids, unwritten
 
     def _place(self, table: str, values: list[Any], rids: list[int], systems: list[int], targets: list[int]) -> None:
         """Put the numbers in place of places; the sheet itself stays as it is, should the job run again."""

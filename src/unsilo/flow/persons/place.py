@@ -111,14 +111,16 @@ def place_patients(tx: Tx, pieces: Sequence[tuple[str, bytes, list[int]]], actor
     for id_, packed, keys in pieces:
         near, others = tx.met_among(group, keys)
         decision = _decided(identity.unpack(packed), near, others, partial(tx.further_among, group), scorer)
-        if decision.person is None and not decision.review:
-            tx.place_alone(group, id_, packed, keys, decision.rule, decision.reason, actor, at, mid, decision.score)
-            continue
-        tx.write_newcomers(group)
-        tx.remember(id_, packed, keys)
-        person = _link(tx, id_, decision, version, actor, at, mid)
-        _reviews(tx, id_, person, decision, version, actor, at, mid)
-        tx.enter(group, id_, keys)
+        if decision.person is None and all(review.patient_id not in ("", id_) for review in decision.review):
+            why = decision.rule, decision.reason, actor, at, mid, decision.score
+            person = tx.place_alone(group, id_, packed, keys, *why)
+        else:  # it joins somebody, or it is asked who belongs to a person
+            tx.write_newcomers(group)
+            tx.remember(id_, packed, keys)
+            person = _link(tx, id_, decision, version, actor, at, mid)
+            tx.enter(group, id_, keys)
+        if decision.review:
+            _reviews(tx, id_, person, decision, version, actor, at, mid)
     tx.write_newcomers(group)
 
 

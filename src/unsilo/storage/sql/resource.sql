@@ -21,6 +21,10 @@ ON CONFLICT (rid) DO UPDATE SET version = excluded.version, top = excluded.top, 
   updated = excluded.updated, state = excluded.state, clock = excluded.clock, rank = excluded.rank,
   mid = excluded.mid, digest = excluded.digest, body = excluded.body, idx = excluded.idx
 
+-- name: write_new
+INSERT INTO res (rid, type, fhir_id, version, top, t, updated, state, clock, rank, mid, digest, body, idx)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
 -- name: renew
 UPDATE res SET idx = ? WHERE rid = ?
 
