@@ -8,6 +8,7 @@ from unsilo.formats.ccda import Node
 from unsilo.kernel import Json, Locator, Row
 from unsilo.mapping.ccda.narrative import xhtml
 from unsilo.mapping.ccda.walk import clean_text, path_of
+from unsilo.mapping.runtime import NOTHING
 
 __all__ = ["section", "section_code"]
 
@@ -41,6 +42,9 @@ def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[
         made["emptyReason"] = {"coding": [{"system": _EMPTY, "code": "nilknown"}]}
         rows.append(Row(f"{path}.emptyReason.coding[0].system", rule, None))
         rows.append(Row(f"{path}.emptyReason.coding[0].code", rule, f"{none.path}/@negationInd"))
+    written = _authors(run, node, path, rule, rows)
+    if written:
+        made["author"] = written
     inner: list[Json] = []
     for child in path_of("component/section").all(node) if depth < _DEEPEST else ():
         below = section(run, child, child.path, f"{path}.section[{len(inner)}]", rule, rows, depth + 1)
@@ -51,6 +55,20 @@ def section(run: Any, node: Node, at: Locator, path: str, rule: str, rows: list[
     if made:
         run.sections[node] = (made, path)
     return made or None
+
+
+def _authors(run: Any, node: Node, path: str, rule: str, rows: list[Row]) -> list[Json]:
+    """Who wrote a section, where it says so itself: people, and programs."""
+    found: list[Json] = []
+    for author in path_of("author/assignedAuthor").all(node):
+        device = "assignedAuthoringDevice" in author.by and "assignedPerson" not in author.by
+        name = "AuthoringDevice[Device]" if device else "AssignedAuthor[Practitioner]"
+        draft = run.make(run.program.maker(name, "node"), author, rule, NOTHING)
+        reference = run.refer(draft) if draft is not None else None
+        if reference is not None and reference not in found:
+            rows.append(Row(f"{path}.author[{len(found)}].reference", rule, run.again))
+            found.append(reference)
+    return found
 
 
 def _says_something(node: Node) -> bool:

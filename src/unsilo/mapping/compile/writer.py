@@ -352,7 +352,8 @@ class Writer(Leaves):
         self.body(group, child, env)
         if mixed:
             with self.block(f"if {var}:"):
-                self.put(f"if sourced({obj.sink}, {mark}): {held}.append({var})")
+                told = f" or 'valueReference' in {var}" if step.name == "extension" else ""  # it told of a resource
+                self.put(f"if sourced({obj.sink}, {mark}){told}: {held}.append({var})")
                 self.put(f"else: del {obj.sink}[{mark}:]")
         else:
             self.put(f"if {var}: {held}.append({var})")
