@@ -167,9 +167,11 @@ def _tls(ca: Path | None, certificate: Path | None) -> "SSLContext":
     """Return how TLS is spoken; exits with 2 when a file of it is missing or none of PEM."""
     import ssl
 
+    from unsilo.config.trust import trusting
+
     at = ca
     try:
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        context = trusting(ssl.create_default_context(cafile=str(ca) if ca else None))
         at = certificate
         if certificate:
             context.load_cert_chain(certificate)

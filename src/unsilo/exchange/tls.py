@@ -3,6 +3,7 @@
 import ssl
 
 from unsilo.config.exchange import OutTls
+from unsilo.config.trust import trusting
 
 __all__ = ["context"]
 
@@ -15,7 +16,7 @@ def context(tls: OutTls | None) -> ssl.SSLContext | None:
     """
     if tls is None:
         return None
-    made = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=tls.ca or None)
+    made = trusting(ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=tls.ca or None))
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.certificate:
         password = tls.key_password

@@ -9,6 +9,7 @@ import pytest
 from flow_node import Node, adt, settings, with_node
 
 from unsilo.config import Feed, Listener, Route, Settings, Tls
+from unsilo.config.trust import trusting
 from unsilo.formats import hl7v2
 from unsilo.sources.mllp.frames import wrap
 
@@ -236,9 +237,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tls_with_client_certificates(tmp_path: Path, certificates: Path) -> None:
     """With client_ca a sender shows its certificate and its name is noted; without one it is not served."""
     tls = Tls(str(certificates / "one.pem"), str(certificates / "one.key"), "", str(certificates / "ca.pem"))
-    with_certificate = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    with_certificate = trusting(ssl.create_default_context(cafile=str(certificates / "ca.pem")))
     with_certificate.check_hostname = False
-    without = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    without = trusting(ssl.create_default_context(cafile=str(certificates / "ca.pem")))
     without.check_hostname = False
     with_certificate.load_cert_chain(certificates / "one.pem", certificates / "one.key")
 

@@ -2,6 +2,7 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,23 @@ def test_tls_is_checked_and_new_enough(tmp_path: Path) -> None:
     odd.write_text("no certificate")
     with pytest.raises(ssl.SSLError):
         context(OutTls(ca=str(odd)))
+
+
+@pytest.mark.parametrize("strict", [ssl.VERIFY_X509_STRICT, ssl.VERIFY_X509_PARTIAL_CHAIN])
+def test_a_newer_python_judges_no_chain_otherwise(monkeypatch: pytest.MonkeyPatch, strict: ssl.VerifyFlags) -> None:
+    """From Python 3.13 on a default context would refuse the authorities of many hospitals."""
+    plain = ssl.create_default_context
+
+    def newer(*args: Any, **more: Any) -> ssl.SSLContext:
+        made = plain(*args, **more)
+        made.verify_flags |= strict
+        return made
+
+    monkeypatch.setattr(ssl, "create_default_context", newer)
+    made = context(OutTls())
+    assert made is not None
+    assert not made.verify_flags & strict
+    assert made.verify_flags & ssl.VERIFY_X509_TRUSTED_FIRST
 
 
 def test_settings_that_do_not_fit_are_told_with_their_place(tmp_path: Path) -> None:

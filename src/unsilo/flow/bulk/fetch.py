@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from unsilo.config.settings import Bulk
+from unsilo.config.trust import trusting
 from unsilo.flow.bulk.places import address_of, refusal
 
 __all__ = ["fetch"]
@@ -45,7 +46,7 @@ class _Secure(_Plain):
     def connect(self) -> None:
         """Connect and prove the host."""
         super().connect()
-        context = ssl.create_default_context()
+        context = trusting(ssl.create_default_context())
         self.sock: Any = context.wrap_socket(self.sock, server_hostname=self.host)
 
 

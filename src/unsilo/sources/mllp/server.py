@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from unsilo.config import Feed, Listener, Settings, Tls
+from unsilo.config.trust import trusting
 from unsilo.flow.receive import Ending, Reading, accept_code, acknowledge, application_code, refuse, wants
 from unsilo.flow.route import feed_of
 from unsilo.kernel import Issue
@@ -54,7 +55,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     """Return the server's TLS context (1.2 or newer), asking for client certificates when `client_ca` is set."""
     if not tls.certificate:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = trusting(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(tls.certificate, tls.key, (lambda: tls.key_password) if tls.key_password else None)
     if tls.client_ca:
