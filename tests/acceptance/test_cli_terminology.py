@@ -38,7 +38,9 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     """Wrong paths, systems and sets end with a message and the status of the kind of fault."""
     data = tmp_path / "data"
     for arguments, status, words in [
-        (("import", str(tmp_path / "absent.zip")), 1, "there is no"),
+        (("import", str(tmp_path / "absent.zip")), 2, "there is no"),
+        (("search", "loinc", "zzzz"), 1, "no code of loinc that is here"),
+        (("translate", "loinc", "zzzz"), 1, "no map that is here leads from zzzz"),
         (("lookup", "urn:none", "x"), 3, "is not here"),
         (("expand", "urn:none"), 1, "is not here"),
         (("remove", "urn:none", "1"), 2, "there is no version"),

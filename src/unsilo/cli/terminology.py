@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unsilo.cli.node import ConfigOption, DataOption, JsonOption, has_store, settings_of, store_of
-from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, table
+from unsilo.cli.output import FAILED, NOT_NOW, OK, WRONG, fail, issues, progress, say, say_json, several, table
+from unsilo.cli.paths import needs_paths
 
 if TYPE_CHECKING:
     from unsilo.config import Settings
@@ -66,6 +67,7 @@ def import_(
     from unsilo.flow.terminology.releases import Said, import_release
     from unsilo.terminology.names import address
 
+    needs_paths([path])
     _, shelves = _open(config, data)
     settings = settings_of(config, data)
     said = Said(address(url) if url else "", version, name, source and address(source), target and address(target))
@@ -108,8 +110,9 @@ def _governed(settings: "Settings", found: "list[Imported]") -> None:
 def _report(each: "Imported") -> None:
     entry = each.entry
     named = entry.edition.url or entry.edition.name
-    say(f"{named} {entry.edition.version}: {entry.edition.count} concepts, {entry.terms} terms, "
-        f"{entry.pairs} pairs of the hierarchy, {entry.maps} rows of maps, {len(entry.kinds)} resources")  # fmt: skip
+    codes, terms = several(entry.edition.count, "concept"), several(entry.terms, "term")
+    say(f"{named} {entry.edition.version}: {codes}, {terms}, pairs of the hierarchy: {entry.pairs}, "
+        f"rows of maps: {entry.maps}, resources: {len(entry.kinds)}")  # fmt: skip
     if each.changes is not None:
         told = ", ".join(f"{count} {what}" for what, count in each.changes.counts.items())
         say(f"  against {each.former or 'the former one'}: {told}")
@@ -189,13 +192,15 @@ def search(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20, data: DataOption = None,
     config: ConfigOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Find codes by the words of their terms; a word may be only begun."""
+    """Find codes by the words of their terms; a word may be only begun. Exit status 1 when nothing is found."""
     terminology, _ = _open(config, data)
     found = terminology.search(text, _of(terminology, system), limit, within or None)
     if as_json:
         say_json(found)
-        return
+        raise SystemExit(OK if found else FAILED)
     table(("code", "display", "term"), [(h.code, h.display, "" if h.term == h.display else h.term) for h in found])
+    if not found:
+        fail(FAILED, f"no code of {system} that is here has these words", "unsilo terminology list says what is here")
 
 
 @app.command("expand")

@@ -27,7 +27,8 @@ def status(data: DataOption = None, config: ConfigOption = None, as_json: JsonOp
         return
     resources = several(sum(found.resources.values()), "resource")
     say(f"{several(found.messages_in, 'message')} in, {several(found.persons, 'person')}, {resources}")
-    say(f"{found.merged} merged duplicates, {found.conflicts} conflicts, {found.dead_letters} dead letters")
+    merged, conflicts = several(found.merged, "merged duplicate"), several(found.conflicts, "conflict")
+    say(f"{merged}, {conflicts}, {several(found.dead_letters, 'dead letter')}")
     say("")
     table(
         ("feed", "state", "messages", "today", "queued", "held", "dead", "resent", "alarms", "size", "last message"),

@@ -236,7 +236,7 @@ def test_status_verify_backup_and_restore(run: CliRunner, store: Path, tmp_path:
     data = ["--data", str(store)]
     before = json.loads(run.invoke(app, ["status", "--json", *data]).stdout)
     assert (before["messages_in"], before["persons"], before["dead_letters"]) == (2, 1, 1)
-    assert "1 dead letters" in run.invoke(app, ["status", *data]).stdout
+    assert "1 dead letter" in run.invoke(app, ["status", *data]).stdout
     assert run.invoke(app, ["verify", *data]).exit_code == 0
     assert run.invoke(app, ["backup", str(tmp_path / "copy"), *data]).exit_code == 0
     assert run.invoke(app, ["backup", str(tmp_path / "copy"), *data]).exit_code == 3
