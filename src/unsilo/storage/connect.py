@@ -17,6 +17,8 @@ __all__ = ["Readers", "connect"]
 
 _STEPS = 50_000  # of SQLite's machine between two looks at the clock: some milliseconds
 _LARGEST = (1 << 63) - 1
+_PATIENCE_SECONDS = 30
+"""How long a connection waits for another process that writes: longer than a commit of a load takes."""
 _OLDEST = (3, 37, 0)  # STRICT tables
 
 
@@ -30,12 +32,12 @@ def connect(path: Path, *, cache_mb: int = 8, read_only: bool = False) -> sqlite
     # A reader never makes a file: one that retention removed a moment ago stays removed.
     place = f"file:{quote(str(path))}?mode={'rw' if read_only else 'rwc'}"
     connection = sqlite3.connect(
-        place, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=400, uri=True
+        place, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=400, uri=True
     )
     try:
         # Most pages of the indexes that a commit touches get one row: small ones are less to write. Only of new files.
         connection.execute("PRAGMA page_size = 4096")
-        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_SECONDS * 1000}")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = FAST")

@@ -1,9 +1,9 @@
 """Key rows of many resources kept in memory by SQLite and written in key order, for a population that comes at once.
 
 Once a table is large, nearly every row goes to a page of its own. Those of sixty thousand resources, sorted, meet each
-page once: with four hundred thousand in the store, a tenth of what commits of two thousand wrote. Rows that go to few
-places, as the codes of a laboratory or what refers to the patient at hand, are written at once: their pages are at
-hand, and it takes two thirds of the time.
+page once: with four hundred thousand in the store, a tenth of what commits of two thousand wrote; so of a larger store
+more share a commit. Rows that go to few places, as the codes of a laboratory or what refers to the patient at hand, are
+written at once: their pages are at hand, and it takes two thirds of the time.
 """
 
 import sqlite3

@@ -39,6 +39,8 @@ from unsilo.storage.writer import Writer
 __all__ = ["Counts", "Store", "open_store"]
 
 T = TypeVar("T")
+_LOADED_SHARE = 4
+"""Of a large store a load commits one part in so many at once."""
 _RES, _PERSON, _AUDIT, _STORE = load("resource"), load("person"), load("audit"), load("store")
 _VERIFY = load("verify")
 
@@ -70,7 +72,8 @@ class Store(
         self._writer.behind = self._checkpointer.behind
         self._learner = Learner(directory / "unsilo.db", self._writer)
         self._learner.load()
-        self._writer.on_grown = self._learner.grown
+        self._writer.on_grown = self._grown
+        self._load = 0, 0
         bodies.ask(self._learner.source)
         self._views: list[Readers] = []
         self.guarded = View(self._readers)
@@ -104,19 +107,30 @@ class Store(
         return self._writer.submit(job, priority)
 
     @contextmanager
-    def loading(self, resources: int) -> Iterator[Callable[[], None]]:
+    def loading(self, resources: int, most: int = 0) -> Iterator[Callable[[], None]]:
         """Commit jobs that follow one another by so many resources at once, and checkpoint seldom.
+
+        The larger the store is, the more of its pages each commit changes: one is then of a quarter of what the store
+        holds, but of no more than `most`.
 
         What is given is to be called after the last job. For a population that comes while the store serves nobody
         else: all others wait until such a commit is done.
         """
         self._writer.load, self._checkpointer.left_alone = resources, LOADED_BYTES
+        self._load = resources, max(resources, most)
         self._writer.more = True
         try:
             yield self._end_of_load
         finally:
             self._end_of_load()
             self._writer.load = 0
+
+    def _grown(self, rows: int) -> None:
+        """Hear from the writer's thread how many rows there are."""
+        self._learner.grown(rows)
+        if self._writer.load:  # it is none any more when another process writes
+            least, most = self._load
+            self._writer.load = min(max(least, rows // _LOADED_SHARE), most)
 
     def _end_of_load(self) -> None:
         """Say that no more jobs of a load come; the log of its former commits is moved while the last is written."""

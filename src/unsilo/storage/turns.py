@@ -33,9 +33,9 @@ _SHORT_SECONDS = 0.005
 _LONG_SECONDS = 0.120
 """A group of jobs while nobody waits for anything else: rows that share a commit share its pages and its fsync."""
 _QUIET_SECONDS = 1.0
-_LONGEST_LOAD_SECONDS = 6.0
+_LONGEST_LOAD_SECONDS = 14.0
 """A group of jobs of a load, whose commit takes a quarter of that again: another process that wants to write meets it
-at most once, and waits ten seconds."""
+at most once, and waits thirty seconds (`connect`)."""
 
 
 class Turns:

@@ -92,6 +92,21 @@ def test_a_load_has_an_end(tmp_path: Path) -> None:
         assert sum(_commits(store)) == len(RESULTS)
 
 
+def test_a_larger_store_is_loaded_by_more_at_once(tmp_path: Path) -> None:
+    """A commit is of a quarter of what there is, of no less than was asked for and no more than the most."""
+    with open_store(tmp_path / "other") as store, store.loading(2, 3):
+        for job in _submit(store, *_sheets()[:4]):
+            job.result(WAIT)
+        assert max(_commits(store)) == 2
+        assert store._writer.load == 2
+        for job in _submit(store, *_sheets()[4:]):
+            job.result(WAIT)
+        assert max(_commits(store)) == 3
+        assert store._writer.load == 3
+    with open_store(tmp_path / "other") as store:
+        assert store._writer.load == 0
+
+
 def test_the_last_group_waits_for_no_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once it is said that no more comes, what came is committed, however long a load waits for its next job."""
     monkeypatch.setattr("unsilo.storage.writer._LOAD_SECONDS", 10 * WAIT)

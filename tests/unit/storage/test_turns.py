@@ -97,8 +97,8 @@ def test_a_group_is_short_when_an_answer_must_be_recorded_first(turns: Turns) ->
 def test_a_load_ends_with_its_number_or_when_somebody_comes(turns: Turns) -> None:
     """A load shares a commit till its number, its longest time, or somebody else."""
     turns.load = 100
-    assert not turns._is_enough(99, NOW - 5.9, NOW - 5.9)
-    assert turns._is_enough(99, NOW - 6.1, NOW - 6.1)
+    assert not turns._is_enough(99, NOW - 13.9, NOW - 13.9)
+    assert turns._is_enough(99, NOW - 14.1, NOW - 14.1)
     assert turns._is_enough(100, NOW, NOW)
     turns._trails.append(Trail([], Future()))
     assert turns._is_enough(1, NOW, NOW)

@@ -41,8 +41,11 @@ _WRITING = 2
 """Pieces that are with the writer while the next one is taken up."""
 _AFTER_OTHERS = -1
 """Priority of a piece: what somebody waits for goes first."""
-_LOADED = 60_000
-"""Resources of a commit where nobody waits for the store: each commit changes most pages of the large indexes."""
+_LOADED, _MOST_LOADED = 60_000, 120_000
+"""Resources of a commit where nobody waits for the store, and in a large one: each commit changes most pages of the
+large indexes."""
+_NEXT = 60_000
+"""Resources that are made while such a commit lasts."""
 _LOADED_LINES = 1000
 """Lines of a piece there: less to be passed on for each."""
 _MANY = 4 * 1024 * 1024
@@ -242,9 +245,9 @@ def import_files(
     ahead = own.ahead(sum(path.stat().st_size for path in files if path.is_file()))
     most, writing = LINES, _WRITING if ahead else 0
     loading: AbstractContextManager[Callable[[], None]] = nullcontext(lambda: None)
-    if alone and ahead:  # while one commit lasts, all of the next is made: neither side waits for the other
-        most, writing = _LOADED_LINES, 2 * _LOADED // _LOADED_LINES + ahead
-        loading = service.store.loading(_LOADED)
+    if alone and ahead:  # while one commit lasts, half of the next is made: neither side waits for the other
+        most, writing = _LOADED_LINES, (_MOST_LOADED + _NEXT) // _LOADED_LINES + ahead
+        loading = service.store.loading(_LOADED, _MOST_LOADED)
     under_way: deque[tuple[int, Piece | None, int, list[Issue], list[Future[Batch]]]] = deque()
 
     def settle(left: int) -> None:

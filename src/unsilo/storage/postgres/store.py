@@ -57,7 +57,7 @@ class SharedStore(Store):
         return View(readers)
 
     @contextmanager
-    def loading(self, resources: int) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - the same surface
+    def loading(self, resources: int, most: int = 0) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - the same surface
         """Do nothing: the database orders its writes and its log itself."""
         yield lambda: None
 
