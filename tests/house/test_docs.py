@@ -33,6 +33,15 @@ def test_every_room_is_described() -> None:
     assert [r for r in rooms if f"`{r}`" not in page] == []
 
 
+def test_every_room_of_the_use_cases_is_named() -> None:
+    """The architecture page names each folder of `flow`, and the unit tests have no folder that it has not."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = {p.parent.name for p in (ROOT / "src" / "unsilo" / "flow").glob("*/__init__.py")}
+    assert [r for r in sorted(rooms) if f"`{r}`" not in page] == []
+    tested = {p.parent.name for p in (ROOT / "tests" / "unit" / "flow").glob("*/test_*.py")}
+    assert tested - rooms == set()
+
+
 def test_every_dependency_has_its_reason() -> None:
     """Each run-time dependency stands in the decision that says why."""
     page = (ROOT / "docs" / "decisions" / "0004-dependencies.md").read_text("utf-8")

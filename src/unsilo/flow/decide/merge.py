@@ -11,6 +11,7 @@ import msgspec
 
 from unsilo.flow.fhir.checks import draft, is_id, own_words
 from unsilo.flow.fhir.outcome import Caller, RefusedError, Written
+from unsilo.flow.fhir.write import traced
 from unsilo.flow.fhir.writing import Writing
 from unsilo.flow.persons.place import BY_PROGRAM
 from unsilo.flow.persons.replaced import Identifier, by_identifiers, leads_back, replaced_by
@@ -284,13 +285,6 @@ def _note(
     service: Service, caller: Caller, action: str, what: str, answer: Merged, future: "Future[Merged]", outcome: str
 ) -> None:  # fmt: skip
     said = outcome if answer.status < 300 else f"{outcome} {answer.status}"
-    row = AuditRow(caller.actor, action, 0, what[:1000], caller.origin, caller.reason, 0, said)
-
-    def settle(kept: Future[Any]) -> None:
-        error = kept.exception()
-        if error is None:
-            future.set_result(answer)
-        else:
-            future.set_exception(error)
-
-    service.store.submit(lambda tx: tx.audit(row), 1).add_done_callback(settle)
+    traced(
+        service, AuditRow(caller.actor, action, 0, what[:1000], caller.origin, caller.reason, 0, said), answer, future
+    )

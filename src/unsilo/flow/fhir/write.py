@@ -8,7 +8,7 @@ one under its id is refused with 409, because two resources cannot have one id.
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from unsilo.fhir.patch import fhirpath_patch, json_patch
 from unsilo.flow.fhir.checks import changeable, draft, is_id, judged, whole
@@ -23,11 +23,12 @@ from unsilo.storage import AuditRow, Stored, Tx
 from unsilo.storage.plan import Plan
 
 __all__ = [
-    "Caller", "Written", "create", "delete", "delete_conditional", "patch", "patch_conditional", "patched", "update",
-    "update_conditional",
+    "Caller", "Written", "create", "delete", "delete_conditional", "patch", "patch_conditional", "patched", "traced",
+    "update", "update_conditional",
 ]  # fmt: skip
 
 _MOST_DELETED = 1000
+T = TypeVar("T")
 
 
 def done(answer: Written) -> Future[Written]:
@@ -66,7 +67,14 @@ def deny(
     service: Service, caller: Caller, action: str, what: str, answer: Written, future: Future[Any]
 ) -> None:  # fmt: skip
     """Record a refused write, then give the answer."""
-    row = AuditRow(caller.actor, action, 0, what[:1000], caller.origin, caller.reason, 0, f"refused {answer.status}")
+    said = f"refused {answer.status}"
+    traced(
+        service, AuditRow(caller.actor, action, 0, what[:1000], caller.origin, caller.reason, 0, said), answer, future
+    )
+
+
+def traced(service: Service, row: AuditRow, answer: T, future: Future[T]) -> None:
+    """Give an answer once its audit row is kept; nobody is answered without a trace."""
 
     def settle(kept: Future[None]) -> None:
         error = kept.exception()
