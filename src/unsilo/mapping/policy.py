@@ -108,7 +108,8 @@ class Policies:
         policy = self.ready.get(draft.type) or self.of(draft.type)
         needs, clock, rank_of, ranks, security, deep, plain = policy
         body = draft.body
-        if not (plain <= body.keys() and deep.isdisjoint(body)):
+        there = body.keys()
+        if not (there >= plain and there.isdisjoint(deep)):
             told = draft.told
             if told is None or told.lacks is None or draft.mixed or (deep and draft.links):
                 self._fill(run, draft, needs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone, tzinfo
+from functools import lru_cache
 
 from unsilo.formats.hl7v2.dtm import read
 from unsilo.formats.hl7v2.message import Message
@@ -23,7 +24,13 @@ def zone_of_message(message: Message, zone: tzinfo) -> tzinfo:
     """
     if str(zone) != "UTC":
         return zone
-    sent = read(message.header.get(7, 0, 1), zone)
+    return _zone_of(message.header.get(7, 0, 1), zone)
+
+
+@lru_cache(maxsize=1024)
+def _zone_of(text: str, zone: tzinfo) -> tzinfo:
+    """The zone that a time says, where a place has it, else the other one."""
+    sent = read(text, zone)
     offset = sent.start.utcoffset() if sent and sent.zoned else None
     if not offset or abs(offset) > MOST_OFFSET or offset % _QUARTER:
         return zone

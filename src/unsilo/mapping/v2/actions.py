@@ -20,6 +20,8 @@ _LISTS = {
 
 def actions_of(run: V2Run, placed: list[Placed]) -> list[Action]:
     """Return the acts of a message whose resources have their ids."""
+    if run.code != "ADT" and not run.site.lists and "MRG" not in [place[0].name for place in placed]:
+        return []
     at = _when(run, placed)
     found = [*_merges(run, placed, at), *_parted(run, at), *_snapshots(run, placed, at)]
     if run.code == "ADT" and run.event in ("A29", "A23"):

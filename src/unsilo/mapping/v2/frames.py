@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from unsilo.formats.hl7v2 import Message, Segment
 from unsilo.mapping.model import Draft
 from unsilo.mapping.rows import StructureRow
@@ -12,20 +14,17 @@ from unsilo.mapping.rows import StructureRow
 __all__ = ["Frame", "Here", "Placed", "Structure"]
 
 
-class Frame:
+class Frame(msgspec.Struct, eq=False):
     """One instance of a repeating group (or the message): its segments by name and the variables made in it.
 
     `memo` holds texts and numbers that are the same for all that stands in the groups inside, by who asks.
     """
 
-    __slots__ = ("memo", "parent", "path", "segments", "vars")
-
-    def __init__(self, parent: Frame | None, path: str) -> None:
-        self.parent = parent
-        self.path = path
-        self.segments: dict[str, Segment] = {}
-        self.vars: dict[str, Draft] = {}
-        self.memo: dict[Any, Any] = {}
+    parent: Frame | None
+    path: str
+    segments: dict[str, Segment] = {}
+    vars: dict[str, Draft] = {}
+    memo: dict[Any, Any] = {}
 
     def find(self, name: str) -> Draft | None:
         """The resource of a variable, here or in a group around."""
