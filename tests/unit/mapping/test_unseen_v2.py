@@ -10,6 +10,7 @@ import pytest
 from unsilo.formats import hl7v2
 from unsilo.kernel import Json, seal
 from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.outward.v2 import pid_fields
 
 SITE = Site(feed="unseen", organisation="stmarys", zone="Europe/Berlin")
 CDC = "urn:oid:2.16.840.1.113883.6.238"
@@ -244,3 +245,12 @@ def test_a_guarantor_who_is_the_patient_is_no_further_person() -> None:
     assert bodies(mapped, "RelatedPerson") == []
     party = bodies(mapped, "Account")[0]["guarantor"][0]["party"]["reference"]
     assert party == f"Patient/{bodies(mapped, 'Patient')[0]['id']}"
+
+
+def test_all_races_and_ethnicities_go_out_again() -> None:
+    """PID-10 and PID-22 repeat: what came in as one extension is written whole, and read as the same."""
+    race = "2106-3^White^CDCREC~2054-5^Black^CDCREC~1004-1^American Indian^CDCREC"
+    patient = bodies(convert(f"{PID}||{race}||||||||||||2135-2^Hisp^CDCREC~2148-5^Mexican^CDCREC"), "Patient")[0]
+    fields = pid_fields(patient)
+    sent = [[rep.split("^")[0] for rep in fields[number].split("~")] for number in (10, 22)]
+    assert sent == [["2106-3", "2054-5", "1004-1"], ["2135-2", "2148-5"]]

@@ -325,6 +325,7 @@ def _nothing(_record: Record, _node: Any, _resource: Json) -> list[Any]:
 
 
 _race = _extension(_RACE, "ombCategory", "detailed")
+_ethnicity = _extension(_ETHNICITY, "ombCategory", "detailed")
 
 SOURCES: dict[str, tuple[Source, tuple[str, ...]]] = {
     "$own": (_nothing, ()),
@@ -369,7 +370,9 @@ SOURCES: dict[str, tuple[Source, tuple[str, ...]]] = {
     "$author": (_author, ("author", "performer")),
     "$race": (_part(_race, slice(1)), ("extension",)),
     "$race-more": (_part(_race, slice(1, None)), ()),
-    "$ethnicity": (_part(_extension(_ETHNICITY, "ombCategory", "detailed"), slice(1)), ("extension",)),
+    "$races": (_race, ("extension",)),
+    "$ethnicity": (_part(_ethnicity, slice(1)), ("extension",)),
+    "$ethnicities": (_ethnicity, ("extension",)),
     "$language": (_language, ()),
     "$deceased": (_deceased, ("deceasedBoolean", "deceasedDateTime")),
     "$device": (_udi, ("udiCarrier", "identifier")),

@@ -19,7 +19,18 @@ from unsilo.mapping.outward.values import say
 __all__ = ["pid_fields", "to_hl7v2"]
 
 _REPEATED = frozenset(
-    {("PID", 3), ("PID", 5), ("PID", 11), ("PID", 13), ("NK1", 4), ("NK1", 5), ("OBX", 8), ("AL1", 5)}
+    {
+        ("PID", 3),
+        ("PID", 5),
+        ("PID", 10),
+        ("PID", 22),
+        ("PID", 11),
+        ("PID", 13),
+        ("NK1", 4),
+        ("NK1", 5),
+        ("OBX", 8),
+        ("AL1", 5),
+    }
 )
 _ALWAYS = frozenset({"resourceType", "id", "meta", "text", "subject", "patient", "encounter", "category"})
 _BESIDE = frozenset({"Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "Patient"})
