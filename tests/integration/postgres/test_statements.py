@@ -17,7 +17,7 @@ _SQLITES = {
     "store": {"checkpoint", "data_version"},
     "names": {"feed_insert", "resource_type_insert", "system_insert", "key_kind_insert"},
     "message": {"finish", "top_mid"},
-    "person": {"model_add"},
+    "person": {"model_add", "members_of_blocks", "placed"},
     "audit": {"next_run", "gather"},
     "verify": {"audit_of"},
     "resource": {"audit", "audit_alone", "audit_bound"},
