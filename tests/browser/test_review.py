@@ -63,6 +63,10 @@ def test_pairs_are_decided_and_one_is_taken_back(page: Page, node: tuple[str, Se
     before = _waiting(page, address)
     assert before >= 2
     _open(page, address, "ELLA", "Emma|EMMA")
+    weights = page.get_by_role("region", name="Weights")
+    expect(weights).to_contain_text("beforehand")
+    expect(weights).to_contain_text("given name")
+    expect(weights.locator("th", has_text=re.compile("^(prior|ssn|birth)$"))).to_have_count(0)
     words = page.locator("main").inner_text()
     assert "they may be twins" in words
     assert [m.inner_text() for m in page.locator("main mark").all()][:2] != []

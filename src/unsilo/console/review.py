@@ -83,7 +83,7 @@ def pair_page(asked: Asked, notice: Notice | None = None) -> Response:
         row=row, sides=sides, said=[one for one in store.opinions(row.left, row.right) if _shown(row, one)],
         kinds=_KINDS, waits=row.state in ("open", "unsure", "second"), two=_by_two(asked, row),
         mine=row.state == "second" and row.actor == asked.user.name, verdict=pair.verdict, differences=differences,
-        balance=balance,
+        balance=balance, fields=_FIELDS,
         comparison=compare(_body(asked, row.left), [_body(asked, row.right)], authorities), authorities=authorities,
         most=max((abs(part.weight) for part in parts), default=0.0),
         together=pair.left_person == pair.right_person, states=_STATES, tones=_TONES,
@@ -97,6 +97,14 @@ _KINDS = {
     "second-same": "asked for a second opinion, leaning to one person",
     "second-apart": "asked for a second opinion, leaning to two persons",
 }  # fmt: skip
+
+
+_FIELDS = {
+    "prior": "beforehand", "given": "given name", "middle": "middle name", "family": "family name",
+    "name": "whole name", "birth": "birth date", "ssn": "social security number", "mrn": "record number",
+    "phone": "telephone", "email": "e-mail", "area": "postal area", "relation": "relation",
+}  # fmt: skip
+"""Fields of the scorer where their name is not the word for it."""
 
 
 def _shown(row: ReviewRow, said: Opinion) -> bool:

@@ -18,7 +18,7 @@ _SYSTEMS: dict[str, str] = {
     "http://loinc.org": "LOINC", "http://snomed.info/sct": "SNOMED CT",
     "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm", "http://hl7.org/fhir/sid/cvx": "CVX",
     "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM", "http://hl7.org/fhir/sid/icd-9-cm": "ICD-9-CM",
-    "http://unitsofmeasure.org": "UCUM",
+    "http://unitsofmeasure.org": "UCUM", "http://terminology.hl7.org/CodeSystem/v3-ActCode": "HL7 v3 ActCode",
 }  # fmt: skip
 
 
@@ -47,9 +47,7 @@ def steps(
     if not origins:
         moment = say_when(When(stored.updated, "minute"), zone)
         found.append(Step("Received", f"as FHIR R4 by the FHIR interface on {moment}, kept as it was sent."))
-    coded = _codes(fact)
-    if coded is not None:
-        found.append(coded)
+    found.append(_codes(fact))
     linked = _link(fact, records, zone)
     if linked is not None:
         found.append(linked)
@@ -81,8 +79,10 @@ def _from(origin: Origin, leaves: list[Leaf], name: str, zone: tzinfo) -> list[S
     ]
 
 
-def _codes(fact: Fact) -> Step | None:
+def _codes(fact: Fact) -> Step:
     codings = concept(fact.resource).get("coding") or []
+    if not codings and isinstance(kind := fact.resource.get("class"), dict):
+        codings = [kind]  # an Encounter that says no more than inpatient or ambulatory
     said = [
         f"{_SYSTEMS.get(str(c.get('system')), c.get('system') or 'no system')} {c['code']}"
         + (f" “{c['display']}”" if c.get("display") else "")
