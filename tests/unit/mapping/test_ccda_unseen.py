@@ -9,6 +9,7 @@ import pytest
 from unsilo.formats import ccda
 from unsilo.kernel import Json, seal
 from unsilo.mapping import Mapped, Site, load
+from unsilo.mapping.outward import faults, gather, to_ccda
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ccda"
 SITE = Site(feed="unseen", organisation="stmarys", zone="Europe/Berlin")
@@ -90,3 +91,30 @@ def test_every_reference_leads_to_a_resource_of_the_document(name: str) -> None:
         for one in entry.resource.get("extension", ()):
             if "valueReference" in one:
                 assert one["valueReference"]["reference"] in names
+
+
+def test_specimens_go_out_with_reports_and_results() -> None:
+    """Number and sort of a specimen return from the document; what it does not hold is said."""
+    coding = {"system": "http://snomed.info/sct", "code": "119297000", "display": "Blood"}
+    specimen = {"resourceType": "Specimen", "id": "s", "type": {"coding": [coding]}, "receivedTime": "2026-01-01"}
+    specimen["identifier"] = [{"system": "urn:oid:1.2.3", "value": "B1"}]
+    patient = {"resourceType": "Patient", "id": "p", "name": [{"family": "A"}]}
+    common = {"status": "final", "subject": {"reference": "Patient/p"}, "effectiveDateTime": "2026-01-01"}
+    held = {"reference": "Specimen/s"}
+    glucose = {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}
+    result = {"resourceType": "Observation", "id": "o", "code": glucose, "valueString": "5", "specimen": held, **common}
+    report = {"resourceType": "DiagnosticReport", "id": "d", "code": glucose, "specimen": [held], **common}
+    report["result"] = [{"reference": "Observation/o"}]
+    entries = [{"resource": one} for one in (patient, specimen, result, report)]
+    (record,) = gather({"resourceType": "Bundle", "type": "collection", "entry": entries})
+    made = to_ccda(record, 1_763_700_000_000_000)
+    document = ccda.parse(made.contents[0]).value
+    assert document is not None
+    assert faults(document) == []
+    back = load("ccda", SITE).run(document, seal("unseen", "ccda", made.contents[0], 0))
+    (found,) = bodies(back, "Specimen")
+    assert (found["identifier"], found["type"]["coding"]) == (specimen["identifier"], [coding])
+    reference = f"Specimen/{found['id']}"
+    assert bodies(back, "DiagnosticReport")[0]["specimen"] == [{"reference": reference}]
+    assert bodies(back, "Observation")[0]["specimen"] == {"reference": reference}
+    assert "Specimen.receivedTime" in " ".join(issue.text for issue in made.issues)

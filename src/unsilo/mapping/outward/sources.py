@@ -169,6 +169,17 @@ def _manufacturer(record: Record, node: Any, _resource: Json) -> list[Any]:
     return [name for _, held in party(record, node.get("manufacturer")) for name in [say(held.get("name"))] if name]
 
 
+def _specimens(record: Record, node: Any, _resource: Json) -> list[Any]:
+    """The specimens of a report or a result, as far as the document holds them: number and sort."""
+    found = []
+    for reference in items(node.get("specimen")):
+        target = record.resolve(reference)
+        if target is not None and target.get("resourceType") == "Specimen" and target.keys() & {"identifier", "type"}:
+            record.note(target, ["identifier", "type"])
+            found.append(target)
+    return found
+
+
 # -- people and organisations ----------------------------------------------------------------------------------------
 
 
@@ -349,6 +360,7 @@ SOURCES: dict[str, tuple[Source, tuple[str, ...]]] = {
     "$organizer": (_organizer, ()),
     "$range": (_range, ()),
     "$visit": (_visit, ("type", "class")),
+    "$specimens": (_specimens, ("specimen",)),
     "$manufacturer": (_manufacturer, ("manufacturer",)),
     "$party-id": (_party("identifier"), ()),
     "$party-code": (_part(_party("role"), slice(1)), ()),
