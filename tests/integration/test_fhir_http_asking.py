@@ -1,12 +1,14 @@
 """What clients may write in headers, forms and Bundles beside the plain requests, over a real connection."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
 from tests.integration.served import Served, served
+from unsilo.config import Fhir
 
 FHIR = {"Content-Type": "application/fhir+json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -161,6 +163,17 @@ def test_pages_of_a_record_between_two_dates(node: Served) -> None:
         last, url = url, next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
     assert sorted(found) == ["ana", "clinic", "o2", "o3", "o4", "o5", "undated"]
     assert node.http.get(last.replace("start=2026-02", "start=2026-03")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("way", "creates", "said"),
+    [("off", True, "not-supported"), ("single", True, "single"), ("multiple", False, "multiple")],
+)
+def test_the_server_says_what_its_settings_allow(tmp_path: Path, way: Any, creates: bool, said: str) -> None:
+    """Deleting by a condition, and creating by an update, stand in the CapabilityStatement as they are."""
+    with served(tmp_path, fhir=Fhir(conditional_delete=way, update_create=creates)) as node:
+        resource = node.http.get("metadata").json()["rest"][0]["resource"][0]
+        assert (resource["conditionalDelete"], resource["updateCreate"]) == (said, creates)
 
 
 def test_small_words(node: Served) -> None:

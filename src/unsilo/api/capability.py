@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import NamedTuple
 
 from unsilo import __version__
 from unsilo.api.identities import INSTANTIATES
@@ -15,7 +16,7 @@ from unsilo.spec.parameters import parameters
 from unsilo.spec.r4 import resource_types
 from unsilo.terminology import Edition
 
-__all__ = ["MODES", "NORMATIVE", "Served", "capability_statement", "terminology_capabilities"]
+__all__ = ["MODES", "NORMATIVE", "May", "Served", "capability_statement", "terminology_capabilities"]
 
 MODES = ("full", "normative", "terminology")
 
@@ -61,7 +62,14 @@ def _parameter(row: Supported) -> Json:
     return said
 
 
-def _resource(kind: str, codes: frozenset[str], operations: list[Interaction], served: Served, multiple: bool) -> Json:
+class May(NamedTuple):
+    """What the settings allow: `deletes` by a condition (R4's code), `creates` whether an update may create."""
+
+    deletes: str = "single"
+    creates: bool = True
+
+
+def _resource(kind: str, codes: frozenset[str], operations: list[Interaction], served: Served, may: May) -> Json:
     rows = sorted(served(kind), key=lambda row: row.code)
     said: Json = {
         "type": kind,
@@ -71,11 +79,11 @@ def _resource(kind: str, codes: frozenset[str], operations: list[Interaction], s
         "readHistory": "vread" in codes,
     }
     if "create" in codes:
-        said |= {"updateCreate": "update" in codes, "conditionalCreate": True}
+        said |= {"updateCreate": "update" in codes and may.creates, "conditionalCreate": True}
     said["conditionalRead"] = "full-support"
     if "update" in codes:
         said["conditionalUpdate"] = True
-        said["conditionalDelete"] = "multiple" if multiple else "single"
+        said["conditionalDelete"] = may.deletes
     said["referencePolicy"] = ["literal", "logical", "local"]
     includes = [f"{kind}:{row.code}" for row in rows if row.kind == "reference"]
     if includes:
@@ -101,10 +109,10 @@ def _unique(rows: list[Json]) -> list[Json]:
 
 
 def capability_statement(
-    table: Iterable[Interaction], served: Served, base: str, since: int, *, mode: str = "full", multiple: bool = False
+    table: Iterable[Interaction], served: Served, base: str, since: int, *, mode: str = "full", may: May | None = None
 ) -> Json:
-    """Return the statement of what this server does; `since` is when the node started, `multiple` whether a
-    conditional delete may remove more than one."""
+    """Return the statement of what this server does; `since` is when the node started, `may` what the settings allow."""
+    may = may or May()
     rows = list(table)
     codes = frozenset(row.code for row in rows)
     operations = [row for row in rows if row.code.startswith("$") and row.definition]
@@ -116,7 +124,7 @@ def capability_statement(
             "cors": True,
             "description": "A client token as Bearer; without one, this machine only unless set otherwise.",
         },
-        "resource": [_resource(kind, codes, operations, served, multiple) for kind in kinds],
+        "resource": [_resource(kind, codes, operations, served, may) for kind in kinds],
         "interaction": [{"code": code} for code in _SYSTEM_LEVEL if code in codes or code == "transaction"],
         "searchParam": [_parameter(row) for row in sorted(served("Resource"), key=lambda row: row.code)],
     }  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 
 from unsilo.api import answers, form
 from unsilo.api.ask import Answer, Ask
-from unsilo.api.capability import MODES, capability_statement, terminology_capabilities
+from unsilo.api.capability import MODES, May, capability_statement, terminology_capabilities
 from unsilo.api.node import Node
 from unsilo.api.openapi import openapi
 from unsilo.kernel import Json, json
@@ -17,9 +17,8 @@ _KEPT = 16
 def _statement(node: Node, base: str, mode: str) -> Json:
     if mode == "terminology":
         return terminology_capabilities(base, node.service.started_at, node.service.terminology.systems())
-    return capability_statement(
-        node.rows, node.served, base, node.service.started_at, mode=mode, multiple=node.multiple_deletes
-    )  # fmt: skip
+    may = May(node.conditional_deletes, node.settings.fhir.update_create)
+    return capability_statement(node.rows, node.served, base, node.service.started_at, mode=mode, may=may)
 
 
 async def _kept(node: Node, base: str, mode: str) -> bytes:

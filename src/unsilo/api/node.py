@@ -94,9 +94,10 @@ class Node:
         return [row for row in supported(vocabulary, "Basic") if row.code in parameters("Resource")]
 
     @property
-    def multiple_deletes(self) -> bool:
-        """True when a conditional delete may remove more than one resource."""
-        return self.settings.fhir.conditional_delete == "multiple"
+    def conditional_deletes(self) -> str:
+        """What a conditional delete may remove, as R4's code list conditional-delete-status has it."""
+        way = self.settings.fhir.conditional_delete
+        return "not-supported" if way == "off" else way
 
     def client(self, ask: Ask) -> Caller:
         """Return the client as the use cases of writing know it."""
