@@ -111,7 +111,7 @@ def _unique(rows: list[Json]) -> list[Json]:
 def capability_statement(
     table: Iterable[Interaction], served: Served, base: str, since: int, *, mode: str = "full", may: May | None = None
 ) -> Json:
-    """Return the statement of what this server does; `since` is when the node started, `may` what the settings allow."""
+    """Return the statement of what this server does; `since` when the node started, `may` what the settings allow."""
     may = may or May()
     rows = list(table)
     codes = frozenset(row.code for row in rows)
