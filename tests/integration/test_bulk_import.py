@@ -210,6 +210,33 @@ def test_workers_end_with_an_import_that_is_killed(tmp_path):
 
 
 @pytest.mark.slow
+def test_what_a_load_has_committed_is_told_while_more_is_read(service, tmp_path, monkeypatch):
+    """However many pieces may be under way: what a kill then loses is what was not committed."""
+    for name, value in (("_MANY", 1), ("_LOADED", 100), ("_MOST_LOADED", 100), ("_LOADED_LINES", 20)):
+        monkeypatch.setattr(f"unsilo.flow.bulk.imports.{name}", value)
+    file = tmp_path / "a.ndjson"
+    file.write_bytes(_lines(*(_observation(n) for n in range(1600))))
+    heard, before_the_end = [], []
+
+    def stopped():
+        time.sleep(0.02)
+        before_the_end[:] = heard
+        return False
+
+    done = import_files(
+        service,
+        CALLER,
+        [file],
+        alone=True,
+        workers=1,
+        stopped=stopped,
+        told=lambda now, _issues: heard.append(now.read),
+    )
+    assert done.stored == 1600
+    assert heard == sorted(heard)
+    assert len(before_the_end) > 10
+
+
 def test_killed_in_the_middle_the_store_is_as_without_and_exports_agree(tmp_path):
     """SIGKILL during an import, run again: the same resources; export, import elsewhere, export: the same files."""
     file = tmp_path / "x.ndjson"

@@ -251,8 +251,8 @@ def import_files(
     under_way: deque[tuple[int, Piece | None, int, list[Issue], list[Future[Batch]]]] = deque()
 
     def settle(left: int) -> None:
-        """Wait until no more than `left` pieces are being written, and tell of each in order."""
-        while len(under_way) > left:
+        """Wait until no more than `left` pieces are being written, and tell in order of each that is."""
+        while under_way and (len(under_way) > left or all(job.done() for job in under_way[0][-1])):
             number, piece, read, issues, jobs = under_way.popleft()
             batches = [job.result(_WAIT) for job in jobs]
             for batch in batches:
