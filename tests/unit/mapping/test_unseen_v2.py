@@ -254,3 +254,16 @@ def test_all_races_and_ethnicities_go_out_again() -> None:
     fields = pid_fields(patient)
     sent = [[rep.split("^")[0] for rep in fields[number].split("~")] for number in (10, 22)]
     assert sent == [["2106-3", "2054-5", "1004-1"], ["2135-2", "2148-5"]]
+
+
+def test_where_somebody_was_born_is_no_address_of_the_person() -> None:
+    """Nobody is to be looked for, or told from others, by the place of birth."""
+    addresses = "3 RUE X^^LYON^^69002^FRA^H~^^^^^^BDL^^69123"
+    mapped = convert(f"{PID}|||{addresses}")
+    (patient,) = bodies(mapped, "Patient")
+    assert [address["city"] for address in patient["address"]] == ["LYON"]
+    (birth,) = [one for one in patient["extension"] if one["url"] == "urn:unsilo:v2:PID-11"]
+    assert birth["valueAddress"]["district"] == "69123"
+    assert unread(mapped) == []
+    emptied = convert(f'{PID}|||""')
+    assert "address" in next(e.cleared for e in emptied.entries if e.resource["resourceType"] == "Patient")

@@ -20,6 +20,7 @@ __all__ = ["TEXTS"]
 
 Place = tuple[int, int, int, int, int]
 UCUM = "http://unitsofmeasure.org"
+_UNITS = "UnitOfMDC"
 _TEXTUAL = {"TX", "FT", "ST"}
 _DURATIONS = {
     "S": "seconds", "SEC": "seconds", "M": "minutes", "MIN": "minutes", "MN": "minutes", "MINUTES": "minutes",
@@ -248,7 +249,7 @@ def end_of(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
 
 def ucum_of(run: V2Run, unit: str, table: str) -> str:
     """The UCUM unit of a unit of ISO/IEEE 11073-10101, "" for one of another list or that is not known."""
-    hit = run.program.vocabulary("UnitOfMDC")[unit] if table == "MDC" and unit else None
+    hit = run.program.vocabulary(_UNITS)[unit] if table == "MDC" and unit else None
     return hit.code if hit is not None else ""
 
 
@@ -261,7 +262,7 @@ def _unit(part: str) -> Any:
         unit, words, table = (segment.get(6, 0, n).strip() for n in (1, 2, 3))
         known = ucum_of(run, unit, table)
         if known:
-            rows.append(Row(path, rule, (at[0], 6, 0, 1, 0)))
+            rows.append(Row(path, f"{rule}@{_UNITS}", (at[0], 6, 0, 1, 0)))
             return UCUM if part == "system" else known
         system = run.program.converters["unit_system"][table] if table else None
         if part == "unit":
@@ -345,8 +346,9 @@ def _bound(run: V2Run, node: str, at: Place, path: str, rule: str, rows: list[Ro
     found: Json = {"value": value}
     rows.append(Row(f"{path}.value", rule, (*at[:3], comp, comp and sub)))
     if unit:
-        found["unit"] = ucum_of(run, unit, units[2] if len(units) > 2 else "") or unit
-        rows.append(Row(f"{path}.unit", rule, (at[0], 6, 0, 1, part)))
+        known = ucum_of(run, unit, units[2] if len(units) > 2 else "")
+        found["unit"] = known or unit
+        rows.append(Row(f"{path}.unit", f"{rule}@{_UNITS}" if known else rule, (at[0], 6, 0, 1, part)))
     return found
 
 
