@@ -22,10 +22,10 @@ than twice as many. For twice as long as a group took, receipts then go before t
 _GROUP_LEAST = 60
 """Resources from which on a group is cut short when its time is over (but for three times that): where the machine is
 slow, small groups would make it slower still."""
-_WRITING_SECONDS = 0.020
-_WRITING_LEAST = 240
+_WRITING_SECONDS = 0.012
+_WRITING_LEAST = 120
 """The same for a group that lets receipts go before it while it is gathered, so that they wait for its rows alone: a
-message among forty writes half of the pages that one among ten does."""
+message among thirty writes half of the pages that one among ten does."""
 _COMPANY = 4
 """Receipts that need not wait for others: their fsync serves enough of them."""
 _SHORT_SECONDS = 0.005

@@ -32,13 +32,13 @@ def test_while_receipts_come_a_group_ends_with_its_time_or_when_it_holds_little_
 
 
 @pytest.mark.parametrize(("written", "seconds", "enough"), [
-    (10_000, 0.019, False), (10_000, 0.021, True), (240, 0.021, True),
-    (239, 0.021, False), (239, 0.059, False), (239, 0.061, True),
+    (10_000, 0.011, False), (10_000, 0.013, True), (120, 0.013, True),
+    (119, 0.013, False), (119, 0.035, False), (119, 0.037, True),
 ])  # fmt: skip
 def test_what_was_gathered_while_receipts_could_go_before_it_keeps_nobody_waiting(
     turns: Turns, written: int, seconds: float, enough: bool
 ) -> None:
-    """Twenty milliseconds from when they last could, for a group that holds enough, three times that for others."""
+    """Twelve milliseconds from when they last could, for a group that holds enough, three times that for others."""
     turns._receipts.append(Receipts([], Future()))
     assert turns._is_enough(written, NOW - 0.1, NOW - seconds) is enough
 
