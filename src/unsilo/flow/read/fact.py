@@ -11,7 +11,19 @@ from unsilo.flow.read.sections import kind_of
 from unsilo.flow.read.words import NO_TIME, When, when
 from unsilo.kernel import Issue, Json
 
-__all__ = ["GONE", "STANDING", "Fact", "Mark", "Source", "ended", "happened", "mark_of", "named_sources", "void"]
+__all__ = [
+    "GONE",
+    "STANDING",
+    "Fact",
+    "Mark",
+    "Source",
+    "ended",
+    "happened",
+    "mark_of",
+    "named_sources",
+    "part_of",
+    "void",
+]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -114,11 +126,33 @@ class Fact(msgspec.Struct):
         return found
 
     @property
+    def part(self) -> str:
+        """Return the sender's number of the part of its report that it speaks of; see `part_of`."""
+        if "part" not in self.memo:
+            self.memo["part"] = part_of(self.resource)
+        return str(self.memo["part"])
+
+    @property
     def standing(self) -> Mark | None:
         """Return how the statement itself stands, when that is not the ordinary way."""
         if "mark" not in self.memo:
             self.memo["mark"] = _standing(self.resource)
         return self.memo["mark"]  # type: ignore[no-any-return]
+
+
+_PART = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
+
+
+def part_of(resource: Json) -> str:
+    """Return the sub-identifier of a result (HL7 v2 OBX-4): two with one code are of two units of blood, two organisms.
+
+    Nothing where none was sent.
+    """
+    for extension in resource.get("extension") or ():
+        if extension.get("url") == _PART:
+            inside = extension.get("extension") or ()
+            return next((str(one["valueString"]) for one in inside if "valueString" in one), "")
+    return ""
 
 
 _MOMENTS = (

@@ -68,12 +68,15 @@ class Range(NamedTuple):
 class Point(msgspec.Struct):
     """One measurement: the lead fact, its copies from other sources, and values of the same moment that differ.
 
+    `beside` are values of the same moment that speak of other parts of the same report, as of another unit of blood.
+
     What is read of the fact is worked out when it is asked for: most points of a long record are only counted.
     """
 
     fact: Fact
     copies: list[Fact] = []
     rivals: list[Fact] = []
+    beside: list[Fact] = []
 
     @property
     def when(self) -> When:
@@ -267,7 +270,10 @@ def _as_sent(flag: Flag, said: Json) -> Flag:
 
 
 def _collapse(points: list[Point]) -> list[Point]:
-    """Join the same value of the same moment from other places; keep differing ones side by side as rivals."""
+    """Join the same value of the same moment from other places; keep differing ones side by side as rivals.
+
+    What a source says of several parts of a report stays several, the same value or not.
+    """
     at: dict[tuple[int, str], list[Point]] = {}
     kept: list[Point] = []
     for point in points:
@@ -275,17 +281,26 @@ def _collapse(points: list[Point]) -> list[Point]:
             kept.append(point)
             continue
         here = at.setdefault(point.when, [])
-        twin = next((p for p in here if p.value == point.value), None) if here else None
+        twin = next((p for p in here if p.value == point.value and not _apart(p, point)), None) if here else None
         if twin is not None:
             twin.copies.append(point.fact)
             continue
         for other in here:
-            if other.value and point.value:
+            if _apart(other, point):
+                other.beside.append(point.fact)
+                point.beside.append(other.fact)
+            elif other.value and point.value:
                 other.rivals.append(point.fact)
                 point.rivals.append(other.fact)
         here.append(point)
         kept.append(point)
     return kept
+
+
+def _apart(one: Point, other: Point) -> bool:
+    """Tell whether one source says two results of two parts (HL7 v2 OBX-4)."""
+    parts = one.fact.part, other.fact.part
+    return all(parts) and parts[0] != parts[1] and one.fact.source == other.fact.source
 
 
 def _kind(facts: list[Fact]) -> str:
@@ -344,7 +359,8 @@ def _joined(series: dict[str, list[Point]], conversion: Conversion) -> list[Poin
                 found.append(point)
                 continue
             low, high = (None if b is None else conversion.value(b, unit) for b in point.range[1:])
-            found.append(Converted(point.fact, point.copies, point.rivals, shown=number, bounds=(low, high)))
+            whole = point.fact, point.copies, point.rivals, point.beside
+            found.append(Converted(*whole, shown=number, bounds=(low, high)))
     return sorted(found, key=lambda point: (point.when.at, point.fact.updated))
 
 

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from unsilo.flow.read.fact import Fact
 from unsilo.flow.read.results import Test as Row
 from unsilo.flow.read.results import by_test, flag_of, range_of
 
@@ -129,3 +130,30 @@ def test_a_flag_with_an_asterisk_is_shown_as_it_was_sent() -> None:
     found = flag_of(sent, range_of(sent))
     assert found is not None
     assert (found.letter, found.words, found.level) == ("H*", "high, sent as H*", 1)
+
+
+def _crossmatch(record: ModuleType, id_: str, part: str, said: str, source: str = "lab") -> Fact:
+    subid = [{"url": "original-sub-identifier", "valueString": part}]
+    made: Fact = record.fact(
+        "Observation", id_, source, status="final", code=record.concept("Crossmatch"), valueString=said,
+        effectiveDateTime="2026-11-03T08:14:00Z",
+        extension=[{"url": "http://hl7.org/fhir/StructureDefinition/observation-v2-subid", "extension": subid}],
+    )  # fmt: skip
+    return made
+
+
+def test_parts_of_a_report_are_neither_copies_nor_rivals(record: ModuleType) -> None:
+    """Three units of blood under one code: each keeps its own answer, also where two are the same."""
+    said = {"1": "Compatible", "2": "Incompatible", "3": "Compatible"}
+    (row,) = by_test(_crossmatch(record, f"x{part}", part, value) for part, value in said.items())
+    assert {point.fact.part: point.value for point in row.points} == said
+    assert {fact.part: str(fact.resource["valueString"]) for fact in (row.latest.fact, *row.latest.beside)} == said
+    assert row.conflicts == 0
+
+
+def test_the_same_part_twice_and_another_source_are_compared_as_ever(record: ModuleType) -> None:
+    """Numbers of parts are a sender's own: they keep nothing of two senders apart."""
+    one, two = _crossmatch(record, "x1", "1", "Compatible"), _crossmatch(record, "x2", "1", "Incompatible")
+    assert by_test([one, two])[0].conflicts == 2
+    (row,) = by_test([one, _crossmatch(record, "x3", "2", "Compatible", "north")])
+    assert (len(row.points), len(row.latest.copies)) == (1, 1)
