@@ -106,7 +106,7 @@ def test_what_cannot_be_done_says_why(tmp_path):
     assert "http://example.org/none" in _errors(told[0])[0]["details"]["text"]
     (tmp_path / "no.tgz").write_bytes(b"not a package")
     status, _, said = _run("p.json", "--package", "no.tgz", cwd=tmp_path)
-    assert status == 3
+    assert status == 2
     assert "no.tgz" in said
     assert _run("missing.json", cwd=tmp_path)[0] == 2
 
