@@ -193,6 +193,12 @@ class Test(msgspec.Struct):
         return self.points[0] if self.points else self.withdrawn[0]
 
     @property
+    def before(self) -> list[Point]:
+        """Return the other measurements, newest first, but for those that are told beside the newest one."""
+        told = {fact.ref for fact in (*self.latest.rivals, *self.latest.beside)}
+        return [point for point in self.points[1:] if point.fact.ref not in told]
+
+    @property
     def mixed(self) -> bool:
         """Return True when numbers came in more than one unit, so that no single line may be drawn."""
         return len([s for s in self.series if s.unit or len(self.series) == 1]) > 1

@@ -27,6 +27,7 @@ def test_values_of_one_moment_that_differ_are_rivals_and_both_stay(record: Modul
     found = _row(record, "Sodium")
     assert found.conflicts == 2
     assert {found.latest.fact.id, *(r.id for r in found.latest.rivals)} == {"n1", "n2"}
+    assert [point.fact.id for point in found.before if point.when == found.latest.when] == []
 
 
 def test_mass_and_amount_of_one_analyte_are_drawn_in_one_unit_and_marked_so(record: ModuleType) -> None:
@@ -149,6 +150,7 @@ def test_parts_of_a_report_are_neither_copies_nor_rivals(record: ModuleType) -> 
     assert {point.fact.part: point.value for point in row.points} == said
     assert {fact.part: str(fact.resource["valueString"]) for fact in (row.latest.fact, *row.latest.beside)} == said
     assert row.conflicts == 0
+    assert row.before == []  # they are told beside the newest one, not as older ones
 
 
 def test_the_same_part_twice_and_another_source_are_compared_as_ever(record: ModuleType) -> None:
