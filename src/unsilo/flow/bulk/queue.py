@@ -127,7 +127,7 @@ class Queue(ABC, Generic[J]):
             with self._wake:
                 if job.state == "running" and not self._stop.is_set():  # what a stop breaks goes on after it
                     _log.exception("an %s failed", self.what)
-                    job.state, job.error, job.finished = "failed", type(fault).__name__, clock.now()
+                    job.error, job.finished, job.state = type(fault).__name__, clock.now(), "failed"
                     self.jobs.keep(job)
         with self._wake:
             if self._current is not None and self._current.state == "cancelled":
@@ -141,5 +141,6 @@ class Queue(ABC, Generic[J]):
                 return False
             done = msgspec.structs.replace(job, state="done", finished=clock.now())
             self.jobs.keep(done)
+            job.finished = done.finished  # whoever holds the job already sees it done with its time, never without
             self._current, job.state = done, "done"
             return True
