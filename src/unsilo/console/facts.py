@@ -13,10 +13,11 @@ from unsilo.flow.process import State, decode, orphan
 from unsilo.flow.read.describe import particulars, title, value_text
 from unsilo.flow.read.doubtful import mark_doubts
 from unsilo.flow.read.fact import Fact
+from unsilo.flow.read.flags import range_of
 from unsilo.flow.read.grouping import Group, group
 from unsilo.flow.read.load import Loaded, fact_of, load
 from unsilo.flow.read.provenance import Leaf, Origin, as_sent, chief_paths, excerpt, hex_lines, leaves_of, sentence
-from unsilo.flow.read.results import by_test, range_of
+from unsilo.flow.read.results import by_test
 from unsilo.flow.read.steps import Step, steps
 from unsilo.flow.read.words import number
 from unsilo.flow.trees import place_of

@@ -19,7 +19,7 @@ from unsilo.console import svg
 from unsilo.flow.read.banner import BY_INTERFACE
 from unsilo.flow.read.describe import particulars, status_word, title, value_text
 from unsilo.flow.read.fact import Fact, Source, happened, mark_of
-from unsilo.flow.read.results import Flag, flag_of, range_of
+from unsilo.flow.read.flags import Flag, flag_of, range_of
 from unsilo.flow.read.same import codes_of
 from unsilo.flow.read.words import When, offset_of, say_when, since, when
 from unsilo.kernel.clock import instant, now

@@ -9,8 +9,9 @@ import msgspec
 
 from unsilo.flow.read.describe import particulars, title, value_text
 from unsilo.flow.read.fact import Fact, Mark, happened, mark_of
+from unsilo.flow.read.flags import Flag, Range, flag_of, range_of
 from unsilo.flow.read.narrative import Passage, passages
-from unsilo.flow.read.results import Flag, Range, flag_of, is_text, range_of
+from unsilo.flow.read.results import is_text
 from unsilo.flow.read.rtf import is_rtf, rtf_text
 from unsilo.flow.read.words import When
 from unsilo.kernel import Json

@@ -6,8 +6,9 @@ from types import ModuleType
 import pytest
 
 from unsilo.flow.read.fact import Fact
+from unsilo.flow.read.flags import flag_of, range_of
 from unsilo.flow.read.results import Test as Row
-from unsilo.flow.read.results import by_test, flag_of, range_of
+from unsilo.flow.read.results import by_test
 
 
 def _row(record: ModuleType, name: str) -> Row:
